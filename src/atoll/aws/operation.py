@@ -1,0 +1,67 @@
+"""Declare an AWS operation: a function whose keyword parameters are the parameters it supports.
+
+    @operation("ec2", "CreateSubnet")
+    def create_subnet(tx: Tx, *, vpc_id: str, cidr_block: str | None = None) -> Shape: ...
+
+The first parameter says what the operation may do: a `Tx` writes, a `World` only reads.  The other parameters
+are named as boto3 and the CLI name them in snake case (`botocore.xform_name` of the member), and each takes the
+parsed value of its shape.  A parameter without a default is required.  A parameter that is not in the signature is
+refused by name, never ignored.  `tests/aws/test_operations.py` holds every signature to botocore's model; the check
+is not made at import, because loading the EC2 model costs a tenth of a second.
+
+An EC2 operation names neither `dry_run` nor `client_token`: `answer.py` does both, for every operation alike.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from atoll.model.world import Tx, World
+
+Shape = dict[str, Any]  # a structure of the AWS model: member name -> value
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that Atoll supports."""
+
+    service: str  # botocore's name: "ec2", "elasticache", "elbv2", "sts"
+    name: str
+    run: Callable[..., Shape | None]
+    writes: bool
+    parameters: frozenset[str]  # in snake case
+    required: frozenset[str]
+    network: bool  # its effect must be in the kernel when the call returns
+
+
+OPERATIONS: dict[tuple[str, str], Operation] = {}
+
+
+def operation(service: str, name: str, *, network: bool = False) -> Callable[[F], F]:
+    """Register the decorated function as an operation.
+
+    `network=True`: the answer waits, for a bounded time, until the kernel obeys the change (decision 9 of the
+    design).
+    """
+
+    def declare(fn: F) -> F:
+        target, *params = inspect.signature(fn).parameters.values()
+        first = get_type_hints(fn)[target.name]
+        if first not in (Tx, World):
+            raise TypeError(f"{name}: the first parameter must be a Tx or a World, not {first}")
+        if (service, name) in OPERATIONS:
+            raise TypeError(f"{service}:{name} is declared twice")
+        OPERATIONS[service, name] = Operation(
+            service=service,
+            name=name,
+            run=fn,
+            writes=first is Tx,
+            parameters=frozenset(p.name for p in params),
+            required=frozenset(p.name for p in params if p.default is p.empty),
+            network=network,
+        )
+        return fn
+
+    return declare
