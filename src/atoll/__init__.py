@@ -1,0 +1,1 @@
+"""Amazon ElastiCache and the Amazon VPC around it, on one Linux machine."""

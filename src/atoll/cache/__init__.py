@@ -1,0 +1,1 @@
+"""Caches: families, node types, configuration, endpoints, layout.  No I/O."""

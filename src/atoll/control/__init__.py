@@ -1,0 +1,1 @@
+"""The loops: want, have, difference, act, record."""

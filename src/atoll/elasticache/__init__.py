@@ -1,0 +1,1 @@
+"""ElastiCache verbs: a file per noun.  No I/O."""

@@ -1,0 +1,1 @@
+"""What an instance finds in its network: the resolver."""

@@ -1,0 +1,1 @@
+"""The machine: all I/O that makes a plan come true."""

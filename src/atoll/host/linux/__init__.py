@@ -1,0 +1,1 @@
+"""Linux: namespaces, netlink, nftables, guests and processes."""

@@ -1,0 +1,23 @@
+"""Accounts: what an account has opened in a region, and the access keys that Atoll issued."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from atoll.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Territory(Resource):
+    """The mark that an account's region has been opened: its default VPC was made, once."""
+
+    opened: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey(Resource):
+    """An access key that Atoll issued; its signatures are verified.  `id` is the access key id."""
+
+    secret: str
+    arn: str
+    session_token: str | None = None
+    expires: datetime | None = None

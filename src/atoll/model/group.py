@@ -1,0 +1,38 @@
+"""Security groups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from atoll.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One permission; exactly one of `cidr`, `group_id` and `prefix_list_id` is set.
+
+    Ports are inclusive.  For ICMP they are type and code, -1 for any; for the protocol "-1" (all) and for protocols
+    without ports both are -1.
+    """
+
+    id: str  # sgr-
+    egress: bool
+    protocol: str  # "tcp", "udp", "icmp", "icmpv6", a number in digits, or "-1" for all, as EC2 writes it
+    from_port: int = -1
+    to_port: int = -1
+    cidr: IPv4Network | IPv6Network | None = None
+    group_id: str | None = None
+    group_account: str | None = None  # the owner of group_id
+    prefix_list_id: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroup(Resource):
+    """A set of permissions for the interfaces that carry it; only allows, never denies."""
+
+    vpc_id: str
+    name: str
+    description: str
+    rules: tuple[Rule, ...] = ()

@@ -1,0 +1,57 @@
+"""Instances."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from atoll.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataOptions:
+    """How the instance metadata service answers."""
+
+    tokens: str = "optional"
+    endpoint: str = "enabled"
+    hop_limit: int = 1
+    instance_tags: str = "disabled"
+    ipv6: str = "disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance(Resource):
+    """A light machine.  Its interfaces are those whose attachment names it.
+
+    `state` moves along `lifecycle.INSTANCE`: operations ask (pending, stopping, shutting-down), the reconciler
+    answers (running, stopped, terminated).  `boot` counts the boots asked for: a reboot is one more.
+    """
+
+    image_id: str
+    type: str
+    state: str
+    reservation_id: str
+    launched: datetime
+    vpc_id: str | None  # None once terminated
+    subnet_id: str | None
+    zone: str
+    launch_index: int = 0
+    key_name: str | None = None
+    public_key: str | None = None  # of the key pair, as it was at launch
+    user_data: str | None = None  # base64, as the API gives it
+    boot: int = 1
+    state_reason: tuple[str, str] | None = None  # code, message
+    state_transition: str = ""  # "User initiated (2026-11-20 12:00:00 GMT)"
+    stopped_at: datetime | None = None
+    ended_at: datetime | None = None  # terminated; forgotten an hour later
+    shutdown_behavior: str = "stop"
+    api_termination_disabled: bool = False
+    api_stop_disabled: bool = False
+    ebs_optimized: bool = False
+    monitoring: str = "disabled"
+    tenancy: str = "default"
+    instance_profile: str | None = None
+    client_token: str | None = None
+    metadata: MetadataOptions = MetadataOptions()
+    private_ip: str | None = None  # kept for Describe after its interface has gone
+    group_ids: tuple[str, ...] = ()
+    volume_id: str = ""
+    host_error: str | None = None  # why the machine could not do what was asked; shown in StateReason

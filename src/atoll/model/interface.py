@@ -1,0 +1,59 @@
+"""Network interfaces: where groups are enforced and addresses live."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address
+
+from atoll.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """What an interface is plugged into.
+
+    An instance has `instance_id`.  A service's interface has only `instance_owner` ("amazon-elasticache").
+    """
+
+    id: str  # eni-attach-, or ela-attach- for a service
+    instance_owner: str
+    time: datetime
+    instance_id: str | None = None
+    device_index: int = 0
+    status: str = "attached"
+    delete_on_termination: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface(Resource):
+    """A network interface.  `private_ips[0]` is its primary address."""
+
+    vpc_id: str
+    subnet_id: str
+    zone: str
+    number: int  # 1..0x3fff, unique in the VPC: names the interface in packet marks
+    mac: str
+    private_ips: tuple[IPv4Address, ...]
+    group_ids: tuple[str, ...] = ()
+    source_dest_check: bool = True
+    description: str = ""
+    kind: str = "interface"  # AWS's InterfaceType
+    created: datetime | None = None
+    attachment: Attachment | None = None
+    requester_id: str | None = None
+    requester_managed: bool = False
+    public_ip: IPv4Address | None = None  # an automatic one; an Elastic IP takes precedence over it
+
+    @property
+    def address(self) -> IPv4Address:
+        """The primary private address."""
+        return self.private_ips[0]
+
+    @property
+    def instance_id(self) -> str | None:
+        """The instance it is attached to, if any; an index field."""
+        return self.attachment.instance_id if self.attachment else None
+
+    @property
+    def status(self) -> str:
+        """AWS's Status: in-use while attached, else available."""
+        return "in-use" if self.attachment else "available"

@@ -1,0 +1,102 @@
+"""Lifecycles, as tables.  A status changes only along a row, so the table is the documentation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class IllegalTransition(Exception):
+    """A programming error: nothing a caller does may lead here."""
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """The statuses of one kind of resource, and the events that lead from one to the next."""
+
+    initial: str
+    rows: Mapping[tuple[str, str], str]  # (status, event) -> next status
+
+    def after(self, status: str, event: str) -> str:
+        """Return the status that follows; raises IllegalTransition."""
+        try:
+            return self.rows[status, event]
+        except KeyError:
+            raise IllegalTransition(f"{event} while {status}") from None
+
+    def allows(self, status: str, event: str) -> bool:
+        """Tell whether the event may happen now."""
+        return (status, event) in self.rows
+
+    def mermaid(self) -> str:
+        """Print the table as a state diagram for the documents."""
+        return "\n".join(["stateDiagram-v2", *(f"  {a} --> {b}: {e}" for (a, e), b in self.rows.items())])
+
+
+# EC2 User Guide, "Instance lifecycle".
+INSTANCE = Lifecycle(
+    initial="pending",
+    rows={
+        ("pending", "booted"): "running",
+        ("pending", "failed"): "terminated",  # "Server.InternalError" in StateReason
+        ("pending", "terminate"): "shutting-down",
+        ("pending", "stop"): "stopping",
+        ("running", "stop"): "stopping",
+        (
+            "running",
+            "halted",
+        ): "stopping",  # the guest shut itself down: InstanceInitiatedShutdownBehavior=stop
+        ("running", "halted-to-terminate"): "shutting-down",
+        ("running", "terminate"): "shutting-down",
+        ("stopping", "exited"): "stopped",
+        ("stopping", "terminate"): "shutting-down",
+        ("stopped", "start"): "pending",
+        ("stopped", "terminate"): "shutting-down",
+        ("shutting-down", "exited"): "terminated",
+    },
+)
+
+# ElastiCache API Reference, CacheCluster, "CacheClusterStatus".  There is no create-failed for a cluster.
+CACHE_CLUSTER = Lifecycle(
+    initial="creating",
+    rows={
+        ("creating", "nodes-ready"): "available",
+        ("creating", "network-failed"): "incompatible-network",
+        ("creating", "delete"): "deleting",
+        ("available", "modify"): "modifying",
+        ("available", "reboot"): "rebooting cluster nodes",
+        ("available", "delete"): "deleting",
+        ("modifying", "nodes-ready"): "available",
+        ("modifying", "delete"): "deleting",
+        ("rebooting cluster nodes", "nodes-ready"): "available",
+        ("rebooting cluster nodes", "delete"): "deleting",
+        ("incompatible-network", "delete"): "deleting",
+    },
+)
+
+# ElastiCache API Reference, ReplicationGroup, "Status".
+REPLICATION_GROUP = Lifecycle(
+    initial="creating",
+    rows={
+        ("creating", "nodes-ready"): "available",
+        ("creating", "nodes-failed"): "create-failed",
+        ("creating", "delete"): "deleting",
+        ("available", "modify"): "modifying",
+        ("available", "delete"): "deleting",
+        ("modifying", "nodes-ready"): "available",
+        ("modifying", "delete"): "deleting",
+        ("create-failed", "delete"): "deleting",
+    },
+)
+
+# ElastiCache API Reference, CacheNode, "CacheNodeStatus".
+CACHE_NODE = Lifecycle(
+    initial="creating",
+    rows={
+        ("creating", "answered"): "available",
+        ("creating", "delete"): "deleting",
+        ("available", "reboot"): "rebooting",
+        ("available", "silent"): "rebooting",  # the process died and is being started again
+        ("available", "delete"): "deleting",
+        ("rebooting", "answered"): "available",
+        ("rebooting", "delete"): "deleting",
+    },
+)

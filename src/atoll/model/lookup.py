@@ -1,0 +1,114 @@
+"""Questions about the World that several services and the network ask: joins, in one place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import cast
+
+from atoll.model.address import ElasticIp
+from atoll.model.cache import CacheCluster, CacheNode
+from atoll.model.gateway import InternetGateway
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.route import RouteTable
+from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+
+
+def interfaces_of(world: World, instance_id: str) -> list[Interface]:
+    """Return an instance's interfaces by device index."""
+    found = cast("list[Interface]", list(world.bucket(Interface, "instance_id", instance_id).values()))
+    return sorted(found, key=lambda i: i.attachment.device_index if i.attachment else 0)
+
+
+def primary_interface(world: World, instance_id: str) -> Interface | None:
+    """Return an instance's first interface; `None` once it is terminated."""
+    found = interfaces_of(world, instance_id)
+    return found[0] if found else None
+
+
+def elastic_ip_of(world: World, interface_id: str, address: IPv4Address | None = None) -> ElasticIp | None:
+    """Return the Elastic IP associated with an interface (with one of its addresses, if given)."""
+    for eip in world.bucket(ElasticIp, "interface_id", interface_id).values():
+        eip = cast(ElasticIp, eip)
+        if address is None or eip.private_ip == address:
+            return eip
+    return None
+
+
+def public_ip_of(world: World, interface: Interface) -> IPv4Address | None:
+    """Return the public address of an interface's primary address: its Elastic IP, else its automatic one."""
+    eip = elastic_ip_of(world, interface.id, interface.address)
+    return eip.public_ip if eip else interface.public_ip
+
+
+def internet_gateway_of(world: World, vpc_id: str) -> InternetGateway | None:
+    """Return the internet gateway attached to a VPC."""
+    for igw in world.bucket(InternetGateway, "vpc_id", vpc_id).values():
+        return cast(InternetGateway, igw)
+    return None
+
+
+def main_route_table(world: World, vpc_id: str) -> RouteTable:
+    """Return a VPC's main route table."""
+    tables = cast("Iterator[RouteTable]", world.bucket(RouteTable, "vpc_id", vpc_id).values())
+    return next(t for t in tables if t.is_main)
+
+
+def route_table_of(world: World, subnet: Subnet) -> RouteTable:
+    """Return the table that routes a subnet: its own, else its VPC's main one."""
+    main = None
+    for table in world.bucket(RouteTable, "vpc_id", subnet.vpc_id).values():
+        table = cast(RouteTable, table)
+        if any(a.subnet_id == subnet.id for a in table.associations):
+            return table
+        if table.is_main:
+            main = table
+    assert main, "every VPC has a main route table"
+    return main
+
+
+def is_public(world: World, subnet: Subnet) -> bool:
+    """Tell whether a subnet's route table leads to an internet gateway."""
+    return any(r.target.startswith("igw-") for r in route_table_of(world, subnet).routes)
+
+
+def route_state(world: World, vpc_id: str, target: str) -> str:
+    """Return a route's state: `blackhole` when its target has gone, is detached or stopped, else `active`."""
+    if target == "local":
+        return "active"
+    if target.startswith("igw-"):
+        igw = world.seen_by(None).get(InternetGateway, target)
+        return "active" if igw and igw.vpc_id == vpc_id else "blackhole"
+    if target.startswith("eni-"):
+        interface = world.seen_by(None).get(Interface, target)
+        if interface is None or interface.attachment is None:
+            return "blackhole"
+        id = interface.instance_id
+        instance = world.seen_by(None).get(Instance, id) if id else None
+        return "active" if instance is None or instance.state in ("pending", "running") else "blackhole"
+    return "blackhole"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAt:
+    """A cache node and the cluster it belongs to."""
+
+    cluster: CacheCluster
+    node: CacheNode
+
+
+def cache_node_of(world: World, interface: Interface) -> NodeAt | None:
+    """Return the cache node that owns an interface, if one does.  Costs a pass over its VPC's clusters."""
+    for cluster in world.bucket(CacheCluster, "vpc_id", interface.vpc_id).values():
+        cluster = cast(CacheCluster, cluster)
+        for node in cluster.nodes:
+            if node.interface_id == interface.id:
+                return NodeAt(cluster, node)
+    return None
+
+
+def vpc_of(world: World, interface: Interface) -> Vpc:
+    """Return the VPC of an interface."""
+    return world[Vpc, interface.vpc_id]

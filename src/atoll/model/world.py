@@ -1,0 +1,233 @@
+"""The world: every resource, at one revision.
+
+A World is an immutable value.  Operations read and write one through a `Tx`; the network model, the reconciler,
+DNS and the console only ever read one.  Because nobody can change a World under its reader, no reader takes a lock
+and every answer is consistent.
+
+A World may be *seen by* a caller: then `get` and `all` show only what belongs to the caller's account and region,
+so that an operation cannot leak another account's resources by forgetting to ask.
+
+Costs: `get` is a dictionary look-up.  `all(kind)` is linear in what it yields.  `all(kind, field=value)` uses an
+index that is built on first use and then carried from revision to revision; the bucket of an index that no change
+touched stays the *same object*, which is how the network compiler recognises an untouched VPC.
+A write copies the tables it touches: about 10 ns a resource.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from atoll.model.resource import Resource
+
+R = TypeVar("R", bound=Resource)
+Kind = type[Resource]
+Table = Mapping[str, Resource]
+Index = Mapping[object, Table]
+
+_EMPTY: Table = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: an account in a region, by a principal."""
+
+    account: str
+    region: str
+    arn: str
+    access_key_id: str = ""
+
+
+class World:
+    """All resources at one revision; immutable."""
+
+    __slots__ = ("_indexes", "_tables", "caller", "revision")
+
+    def __init__(
+        self,
+        tables: Mapping[Kind, Table] | None = None,
+        revision: int = 0,
+        caller: Caller | None = None,
+        indexes: dict[tuple[Kind, str], Index] | None = None,
+    ) -> None:
+        """Build a World from its tables: kind -> id -> resource."""
+        self._tables = tables or {}
+        self._indexes = {} if indexes is None else indexes
+        self.revision = revision
+        self.caller = caller
+
+    def seen_by(self, caller: Caller | None) -> "World":
+        """Return the same World as `caller` sees it; `None` sees everything."""
+        return World(self._tables, self.revision, caller, self._indexes)
+
+    def __getitem__(self, key: tuple[type[R], str]) -> R:
+        """Follow a reference that another resource holds, in whatever account; the store never lets one dangle."""
+        kind, id = key
+        return cast(R, self._tables[kind][id])
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """Look up an id that a caller gave us, and that may name nothing or nothing of theirs."""
+        found = self._tables.get(kind, _EMPTY).get(id)
+        if found is None or (self.caller and found.owner != (self.caller.account, self.caller.region)):
+            return None
+        return cast(R, found)
+
+    def all(self, kind: type[R], **where: object) -> Iterator[R]:
+        """Yield the resources of a kind whose fields (or properties) equal `where`, oldest first.
+
+        The first condition uses an index; the others are compared one by one.
+        """
+        if self.caller and "owner" not in where:
+            where["owner"] = self.caller.account, self.caller.region
+        if not where:
+            yield from cast("Iterator[R]", iter(self._tables.get(kind, _EMPTY).values()))
+            return
+        (field, value), *others = where.items()
+        for resource in self.bucket(kind, field, value).values():
+            if all(getattr(resource, name) == wanted for name, wanted in others):
+                yield cast(R, resource)
+
+    def bucket(self, kind: Kind, field: str, value: object) -> Table:
+        """Return the resources of a kind whose hashable `field` is `value`, in all accounts.
+
+        The mapping is the same object in every later World in which none of them changed.
+        """
+        index = self._indexes.get((kind, field))
+        if index is None:
+            index = _build(self._tables.get(kind, _EMPTY), field)
+            self._indexes[kind, field] = index
+        return index.get(value, _EMPTY)
+
+    def kinds(self) -> Iterator[Kind]:
+        """Yield the kinds of which there is a resource."""
+        return (kind for kind, table in self._tables.items() if table)
+
+    def __iter__(self) -> Iterator[Resource]:
+        """Yield every resource, of every account."""
+        for table in self._tables.values():
+            yield from table.values()
+
+    def __len__(self) -> int:
+        """Count the resources."""
+        return sum(map(len, self._tables.values()))
+
+    def after(self, changes: Mapping[tuple[Kind, str], Resource | None]) -> "World":
+        """Return the next revision: these resources put, or, where `None`, removed."""
+        tables, indexes = dict(self._tables), dict(self._indexes)
+        by_kind: dict[Kind, dict[str, Resource | None]] = {}
+        for (kind, id), resource in changes.items():
+            by_kind.setdefault(kind, {})[id] = resource
+        for kind, changed in by_kind.items():
+            old = self._tables.get(kind, _EMPTY)
+            table = dict(old)
+            for id, resource in changed.items():
+                if resource is None:
+                    table.pop(id, None)
+                else:
+                    table[id] = resource
+            tables[kind] = table
+            for (indexed, field), index in self._indexes.items():
+                if indexed is kind:
+                    indexes[kind, field] = _carry(index, field, old, changed)
+        return World(tables, self.revision + 1, self.caller, indexes)
+
+
+def _build(table: Table, field: str) -> Index:
+    index: dict[object, dict[str, Resource]] = {}
+    for id, resource in table.items():
+        index.setdefault(getattr(resource, field), {})[id] = resource
+    return index
+
+
+def _carry(index: Index, field: str, old: Table, changed: Mapping[str, Resource | None]) -> Index:
+    """Return an index with some resources changed; buckets that hold none of them are shared."""
+    out: dict[object, Table] = dict(index)
+    fresh: dict[object, dict[str, Resource]] = {}
+
+    def own(value: object) -> dict[str, Resource]:
+        if value not in fresh:
+            fresh[value] = dict(out.get(value, _EMPTY))
+            out[value] = fresh[value]
+        return fresh[value]
+
+    for id, resource in changed.items():
+        before = old.get(id)
+        was = getattr(before, field) if before is not None else None
+        now = getattr(resource, field) if resource is not None else None
+        if before is not None and (resource is None or was != now):
+            own(was).pop(id, None)
+        if resource is not None:
+            own(now)[id] = resource
+    for value, bucket in fresh.items():
+        if not bucket:
+            del out[value]
+    return out
+
+
+class Tx:
+    """One transaction: a World to read, the changes made to it so far, the time and the dice.
+
+    `world` always includes this transaction's own changes.  If the operation raises, the changes are forgotten.
+    """
+
+    __slots__ = ("_base", "_new_hex", "_world", "caller", "changes", "now")
+
+    def __init__(self, world: World, *, caller: Caller | None, now: datetime, new_hex: Callable[[int], str]) -> None:
+        """Open a transaction on `world` for `caller`; `new_hex(n)` gives n random hexadecimal digits."""
+        self._base = world.seen_by(caller)
+        self._world: World | None = self._base
+        self._new_hex = new_hex
+        self.caller = caller
+        self.now = now  # aware, UTC, whole milliseconds
+        self.changes: dict[tuple[Kind, str], Resource | None] = {}
+
+    @property
+    def world(self) -> World:
+        """The World with this transaction's changes, as the caller sees it."""
+        if self._world is None:
+            self._world = self._base.after(self.changes)
+        return self._world
+
+    @property
+    def account(self) -> str:
+        """The caller's account: 12 digits."""
+        assert self.caller, "only a caller's transaction has an account"
+        return self.caller.account
+
+    @property
+    def region(self) -> str:
+        """The caller's region, such as `us-east-1`."""
+        assert self.caller, "only a caller's transaction has a region"
+        return self.caller.region
+
+    def new_id(self, prefix: str) -> str:
+        """Return a fresh EC2 id: `vpc-` and 17 hexadecimal digits."""
+        return f"{prefix}-0{self._new_hex(16)}"
+
+    def new_hex(self, digits: int) -> str:
+        """Return random hexadecimal digits."""
+        return self._new_hex(digits)
+
+    def make(self, kind: type[R], id: str, **fields: Any) -> R:
+        """Put a new resource that belongs to the caller's account and region."""
+        return self.put(kind(id=id, account=self.account, region=self.region, **fields))
+
+    def put(self, resource: R) -> R:
+        """Create or replace a resource."""
+        self.changes[type(resource), resource.id] = resource
+        self._world = None
+        return resource
+
+    def delete(self, resource: Resource) -> None:
+        """Remove a resource."""
+        self.changes[type(resource), resource.id] = None
+        self._world = None
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """Look up an id that a caller gave us; see `World.get`."""
+        return self.world.get(kind, id)
+
+    def all(self, kind: type[R], **where: object) -> list[R]:
+        """Return the matching resources; a list, so that the caller may change them while it walks."""
+        return list(self.world.all(kind, **where))

@@ -1,0 +1,78 @@
+"""Addresses and numbers: what is free in a subnet and in a VPC, and the interface that takes it."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, cast
+
+from atoll.model.interface import Interface
+from atoll.model.names import mac_address
+from atoll.model.resource import Resource
+from atoll.model.subnet import Subnet
+from atoll.model.world import Tx, World
+
+RESERVED_FIRST, RESERVED_LAST = 4, 1  # network, router, resolver, future use; broadcast
+
+
+class NoFreeAddress(Exception):
+    """The subnet is full; the verb answers with its service's error."""
+
+
+def is_reserved(cidr: IPv4Network, address: IPv4Address) -> bool:
+    """Tell whether AWS keeps the address for itself.  Source: VPC User Guide, "Subnet CIDR blocks"."""
+    offset = int(address) - int(cidr.network_address)
+    return offset < RESERVED_FIRST or offset >= cidr.num_addresses - RESERVED_LAST
+
+
+def taken(world: World, subnet: Subnet) -> set[IPv4Address]:
+    """Return the addresses that interfaces of a subnet have.  Costs one pass over them."""
+    interfaces = world.bucket(Interface, "subnet_id", subnet.id).values()
+    return {ip for i in interfaces for ip in cast(Interface, i).private_ips}
+
+
+def free_addresses(world: World, subnet: Subnet) -> int:
+    """Return AWS's AvailableIpAddressCount."""
+    return subnet.cidr.num_addresses - RESERVED_FIRST - RESERVED_LAST - len(taken(world, subnet))
+
+
+def free_address(world: World, subnet: Subnet, also_taken: Iterable[IPv4Address] = ()) -> IPv4Address:
+    """Return the lowest address of a subnet that no interface has, above AWS's own.  Raises NoFreeAddress."""
+    used = taken(world, subnet) | set(also_taken)
+    first = int(subnet.cidr.network_address) + RESERVED_FIRST
+    last = int(subnet.cidr.broadcast_address) - RESERVED_LAST
+    for number in range(first, last + 1):
+        if (address := IPv4Address(number)) not in used:
+            return address
+    raise NoFreeAddress(subnet.id)
+
+
+def free_number(world: World, kind: type[Resource], vpc_id: str) -> int:
+    """Return the lowest number from 1 that no resource of the kind has in the VPC.  Costs one pass over them."""
+    used = {cast(Any, r).number for r in world.bucket(kind, "vpc_id", vpc_id).values()}
+    number = 1
+    while number in used:
+        number += 1
+    return number
+
+
+def new_interface(
+    tx: Tx, subnet: Subnet, group_ids: Sequence[str], *, address: IPv4Address | None = None, **fields: Any
+) -> Interface:
+    """Put a new interface into a subnet, with the lowest free address unless one is given.
+
+    The caller has checked the address and the groups.  `fields` are further fields of Interface.
+    Raises NoFreeAddress.
+    """
+    id = tx.new_id("eni")
+    return tx.make(
+        Interface,
+        id,
+        vpc_id=subnet.vpc_id,
+        subnet_id=subnet.id,
+        zone=subnet.zone,
+        number=free_number(tx.world, Interface, subnet.vpc_id),
+        mac=mac_address(id),
+        private_ips=(address or free_address(tx.world, subnet),),
+        group_ids=tuple(group_ids),
+        created=tx.now,
+        **fields,
+    )

@@ -1,0 +1,1 @@
+"""STS verbs.  No I/O."""
