@@ -1,0 +1,40 @@
+"""Every kind of resource: what the store must know how to read."""
+
+from atoll.model.account import AccessKey, Territory
+from atoll.model.acl import NetworkAcl
+from atoll.model.address import ElasticIp
+from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
+from atoll.model.event import Event
+from atoll.model.gateway import InternetGateway
+from atoll.model.group import SecurityGroup
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.keypair import KeyPair
+from atoll.model.resource import Resource
+from atoll.model.route import RouteTable
+from atoll.model.subnet import Subnet
+from atoll.model.token import ClientToken
+from atoll.model.vpc import DhcpOptions, Vpc
+
+KINDS: tuple[type[Resource], ...] = (
+    AccessKey,
+    CacheCluster,
+    CacheSubnetGroup,
+    ClientToken,
+    DhcpOptions,
+    ElasticIp,
+    Event,
+    Instance,
+    Interface,
+    InternetGateway,
+    KeyPair,
+    NetworkAcl,
+    OutsideHost,
+    ReplicationGroup,
+    RouteTable,
+    SecurityGroup,
+    Subnet,
+    Territory,
+    Vpc,
+)
