@@ -1,0 +1,174 @@
+"""Flows: a packet, where it starts and ends, what may become of it, and the steps of its way.  Words only: no rules.
+
+These are the words that both descriptions of the network share: `trace` (AWS's documents) and the compiled plan.
+
+Where AWS's documents leave room, both descriptions read them so:
+
+- *A machine that forwards* (source/destination check off) sends the packet on unchanged, by its own subnet's table.
+  What its own iptables would do is its guest's business; `Trace.assumed` names it.
+- *A group as the source of a rule* matches when the interface that owns the source address sent the packet itself;
+  *as the destination*, when the next interface on the way is the one that owns the destination address.  So neither
+  matches across a middlebox (VPC User Guide, "Security group rules", on middleboxes).  Members are interfaces of the
+  same VPC: a reference to a group of another VPC matches nothing.
+- *Inside a subnet* (also from a machine that forwards into its own subnet, and towards a route's interface in the
+  sender's subnet) no ACL is asked.  A destination in the sender's subnet is never looked up in the route table.
+- *The VPC's own services* (`169.254.169.254`, `.253`, `.123`, the resolver at the primary range + 2, each subnet's
+  router at + 1) are reached from every interface, past every group, ACL and route; only the source check comes first.
+- *Nobody behind an interface* (attached to nothing, or to an instance that is not `running`): it sends nothing, and
+  what reaches it is lost.
+- *The internet gateway* wants a public address for the source, whichever interface of the VPC owns it, and refuses
+  private sources and destinations (RFC 1918, RFC 6598).  The public address of an interface is only in force while
+  its VPC has a gateway.  Between two public addresses traffic turns round outside the gateway (AWS's analyzer stops
+  there; packets do not).
+- *A new flow's reply* passes a group where the request passed it in the other direction: because the flow is tracked,
+  or because an untracked flow has by definition a rule for every reply.  The difference shows only when rules change
+  later.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+ICMP, TCP, UDP = 1, 6, 17
+ALL = -1
+PROTOCOLS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": 58, "all": ALL}
+NAMES = {number: name for name, number in PROTOCOLS.items()}
+
+# ICMP requests that are answered: type -> type of the answer (RFC 792).
+ICMP_ANSWERS = {8: 0, 13: 14}
+
+At: TypeAlias = str | IPv4Address
+"""An end of a flow: an interface's id, or an address outside.  As a receiver also a VPC's id: its own services."""
+
+
+def protocol_number(protocol: int | str) -> int:
+    """Return the IANA number of a protocol as EC2 writes it: "tcp", "6", "-1", 6.  Raises ValueError."""
+    if isinstance(protocol, int):
+        return protocol
+    return PROTOCOLS[protocol.lower()] if protocol.lower() in PROTOCOLS else int(protocol)
+
+
+def protocol_name(number: int) -> str:
+    """Return a protocol as EC2 writes it: "tcp", or the number in digits."""
+    return NAMES.get(number, str(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The head of a packet: all that a filter may look at.
+
+    For ICMP `source_port` is the type and `port` the code; for protocols without ports both are 0.
+    """
+
+    source: IPv4Address
+    destination: IPv4Address
+    protocol: int
+    source_port: int = 0
+    port: int = 0
+
+    def but(self, *, source: IPv4Address | None = None, destination: IPv4Address | None = None) -> "Packet":
+        """Return the packet with an address translated."""
+        return replace(self, source=source or self.source, destination=destination or self.destination)
+
+    def reply(self) -> "Packet | None":
+        """Return the packet that answers this one; `None` for ICMP messages that nobody answers."""
+        if self.protocol != ICMP:
+            return Packet(self.destination, self.source, self.protocol, self.port, self.source_port)
+        answer = ICMP_ANSWERS.get(self.source_port)
+        return None if answer is None else Packet(self.destination, self.source, ICMP, answer, 0)
+
+    def __str__(self) -> str:
+        """Write the packet as people do: `tcp 10.0.0.10:40000 -> 10.0.1.20:6379`."""
+        if self.protocol in (TCP, UDP):
+            ends = f"{self.source}:{self.source_port} -> {self.destination}:{self.port}"
+        else:
+            ends = f"{self.source} -> {self.destination}"
+        kind = f" type {self.source_port}" if self.protocol == ICMP else ""
+        return f"{protocol_name(self.protocol)}{kind} {ends}"
+
+
+class Verdict(Enum):
+    """What became of a flow.  Closed: there is no other fate.
+
+    | verdict     | the packet ...                                                                           |
+    |-------------|------------------------------------------------------------------------------------------|
+    | `DELIVERED` | arrived, and the answer (if its protocol has one) came back                              |
+    | `DENIED`    | met a network ACL that denies it, or an interface none of whose groups allow it          |
+    | `SPOOFED`   | was sent from, or came to, an interface that is neither its source nor its destination,  |
+    |             | and that checks                                                                          |
+    | `NO_ROUTE`  | matches no route of its subnet's table                                                   |
+    | `BLACKHOLE` | matches a route whose target is gone, detached or stopped                                |
+    | `REFUSED`   | was refused by a gateway: no public address, or a private one where none may be          |
+    | `NOBODY`    | has a destination that nobody has                                                        |
+    | `DOWN`      | started from, or came to, an interface behind which nothing runs                         |
+    | `LOOP`      | went round, or was routed back to the interface that sent it                             |
+    | `NO_ANSWER` | arrived, but its answer did not come back; the last step of `Trace.back` says why        |
+    """
+
+    DELIVERED = "delivered"
+    DENIED = "denied"
+    SPOOFED = "spoofed"
+    NO_ROUTE = "no-route"
+    BLACKHOLE = "blackhole"
+    REFUSED = "refused"
+    NOBODY = "nobody"
+    DOWN = "down"
+    LOOP = "loop"
+    NO_ANSWER = "no-answer"
+
+
+class Code(StrEnum):
+    """Reachability Analyzer's explanation codes, word for word, as far as we say them.
+
+    Source: docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html.
+    """
+
+    ENI_SG_RULES_MISMATCH = "ENI_SG_RULES_MISMATCH"
+    SG_HAS_NO_RULES = "SG_HAS_NO_RULES"
+    SUBNET_ACL_RESTRICTION = "SUBNET_ACL_RESTRICTION"
+    ENI_SOURCE_DEST_CHECK_RESTRICTION = "ENI_SOURCE_DEST_CHECK_RESTRICTION"
+    NO_ROUTE_TO_DESTINATION = "NO_ROUTE_TO_DESTINATION"
+    BAD_STATE_ROUTE = "BAD_STATE_ROUTE"
+    BAD_STATE = "BAD_STATE"
+    BAD_STATE_ATTACHMENT = "BAD_STATE_ATTACHMENT"
+    IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS = "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"
+    IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS"
+    IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS = "IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS"
+    NO_POSSIBLE_DESTINATION = "NO_POSSIBLE_DESTINATION"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that looked at a packet, and what it said."""
+
+    layer: str  # the name of a layer of `trace.LAYERS`
+    at: str  # the id of the resource that decided: eni-, acl-, rtb-, igw-, i-, vpc-; or an address outside
+    allowed: bool
+    because: str  # the rule or fact that decided: "sgr-0a in sg-app", "rule 100 of acl-1"
+    packet: Packet  # as this layer saw it, before any translation here
+    code: Code | None = None  # set when `allowed` is false
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An answer: the fate of a flow, and every step of its way there and back."""
+
+    sender: At
+    packet: Packet  # as it was sent
+    verdict: Verdict
+    steps: tuple[Step, ...]  # of the request
+    back: tuple[Step, ...] = ()  # of the answer
+    receiver: At | None = None  # where the request arrived; `None`: it did not
+    received: Packet | None = None  # the request as the receiver saw it
+    assumed: tuple[str, ...] = ()  # interfaces whose machines were assumed to forward the packet unchanged
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether the request reached somebody, whatever became of the answer."""
+        return self.receiver is not None
+
+    @property
+    def refusals(self) -> tuple[Step, ...]:
+        """The steps that said no, in the order of the packet's way: the request's, else the answer's."""
+        return tuple(s for s in (*self.steps, *self.back) if not s.allowed)
