@@ -53,5 +53,11 @@ class Instance(Resource):
     metadata: MetadataOptions = MetadataOptions()
     private_ip: str | None = None  # kept for Describe after its interface has gone
     group_ids: tuple[str, ...] = ()
-    volume_id: str = ""
+    volume_id: str = ""  # its root volume; gone once it is terminated
+    root_device: str = "/dev/xvda"
+    public_ip_wanted: bool = False  # at launch: each start takes a new automatic public address
+    hostname_type: str = "ip-name"
+    resource_name_a_record: bool = False
+    cpu_credits: str | None = None  # "standard" or "unlimited"; None: the type's own default, or not burstable
+    auto_recovery: str = "default"
     host_error: str | None = None  # why the machine could not do what was asked; shown in StateReason

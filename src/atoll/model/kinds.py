@@ -15,6 +15,7 @@ from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.token import ClientToken
+from atoll.model.volume import Volume
 from atoll.model.vpc import DhcpOptions, Vpc
 
 KINDS: tuple[type[Resource], ...] = (
@@ -36,5 +37,6 @@ KINDS: tuple[type[Resource], ...] = (
     SecurityGroup,
     Subnet,
     Territory,
+    Volume,
     Vpc,
 )

@@ -37,6 +37,7 @@ INSTANCE = Lifecycle(
     rows={
         ("pending", "booted"): "running",
         ("pending", "failed"): "terminated",  # "Server.InternalError" in StateReason
+        ("pending", "start-failed"): "stopped",  # it ran before: its disk is kept
         ("pending", "terminate"): "shutting-down",
         ("pending", "stop"): "stopping",
         ("running", "stop"): "stopping",

@@ -1,0 +1,132 @@
+"""What the host saw an instance do, recorded: the answers to what the operations asked for.
+
+Operations ask (`pending`, `stopping`, `shutting-down`); the reconciler looks, and calls one of these in a transaction
+of its own (without a caller).  An operation may have come in between the look and the record, so an event that the
+state no longer allows is overtaken and changes nothing; each function tells whether it recorded.
+"""
+
+from datetime import timedelta
+from typing import cast
+
+from atoll.model.address import ElasticIp
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.lifecycle import INSTANCE
+from atoll.model.lookup import interfaces_of
+from atoll.model.volume import Volume
+from atoll.model.world import Tx
+
+TERMINATED_SHOWN = timedelta(hours=1)  # EC2 User Guide, "Terminate Amazon EC2 instances"
+
+INTERNAL_ERROR = "Server.InternalError"
+GUEST_SHUTDOWN = "Client.InstanceInitiatedShutdown"
+
+
+def booted(tx: Tx, instance_id: str) -> bool:
+    """Record that a pending instance runs."""
+    if (instance := _at(tx, instance_id, "booted")) is None:
+        return False
+    tx.put(instance.but(state=INSTANCE.after(instance.state, "booted"), host_error=None, stopped_at=None))
+    return True
+
+
+def halted(tx: Tx, instance_id: str) -> bool:
+    """Record that a running instance shut itself down; its shutdown behaviour says what follows."""
+    event = "halted"
+    if (instance := _at(tx, instance_id, event)) is None:
+        return False
+    if instance.shutdown_behavior == "terminate":
+        event = "halted-to-terminate"
+    message = f"{GUEST_SHUTDOWN}: Instance initiated shutdown"
+    tx.put(
+        instance.but(
+            state=INSTANCE.after(instance.state, event),
+            state_reason=(GUEST_SHUTDOWN, message),
+            state_transition=message,
+        )
+    )
+    return True
+
+
+def stopped(tx: Tx, instance_id: str) -> bool:
+    """Record that a stopping instance has stopped: automatic public addresses are released, all others stay."""
+    instance = _at(tx, instance_id, "exited")
+    if instance is None or instance.state != "stopping":
+        return False
+    tx.put(instance.but(state=INSTANCE.after(instance.state, "exited"), stopped_at=tx.now, host_error=None))
+    _release_public_ips(tx, instance_id)
+    return True
+
+
+def terminated(tx: Tx, instance_id: str) -> bool:
+    """Record that an instance has gone: its interfaces and its volume go with it; it is shown for an hour."""
+    instance = _at(tx, instance_id, "exited")
+    if instance is None or instance.state != "shutting-down":
+        return False
+    _end(tx, instance.but(state=INSTANCE.after(instance.state, "exited"), host_error=None))
+    return True
+
+
+def failed(tx: Tx, instance_id: str, reason: str) -> bool:
+    """Record that the host could not boot an instance, and why.
+
+    A new one is terminated, as on AWS; one that ran before is stopped again, and so keeps its disk.
+    """
+    if (instance := _at(tx, instance_id, "failed")) is None:
+        return False
+    message = f"{INTERNAL_ERROR}: {reason}"
+    why = {"state_reason": (INTERNAL_ERROR, message), "state_transition": message, "host_error": reason}
+    if instance.boot == 1:
+        _end(tx, instance.but(state=INSTANCE.after(instance.state, "failed"), **why))
+        return True
+    tx.put(instance.but(state=INSTANCE.after(instance.state, "start-failed"), stopped_at=tx.now, **why))
+    _release_public_ips(tx, instance_id)
+    return True
+
+
+def forget_old(tx: Tx) -> int:
+    """Forget the instances that were terminated more than an hour ago; return how many."""
+    old = [
+        instance
+        for instance in tx.all(Instance, state="terminated")
+        if instance.ended_at and tx.now - instance.ended_at >= TERMINATED_SHOWN
+    ]
+    for instance in old:
+        tx.delete(instance)
+    return len(old)
+
+
+def _at(tx: Tx, instance_id: str, event: str) -> Instance | None:
+    """Return the instance if the event may happen to it now."""
+    instance = tx.get(Instance, instance_id)
+    return instance if instance and INSTANCE.allows(instance.state, event) else None
+
+
+def _end(tx: Tx, instance: Instance) -> None:
+    """Put a terminated instance, without what it held."""
+    for interface in interfaces_of(tx.world, instance.id):
+        _let_go(tx, interface)
+    if volume := tx.get(Volume, instance.volume_id):
+        tx.delete(volume)
+    tx.put(instance.but(ended_at=tx.now, vpc_id=None, subnet_id=None, volume_id=""))
+
+
+def _let_go(tx: Tx, interface: Interface) -> None:
+    """Delete an interface, or detach it if it outlives its instance; an Elastic IP stays with what stays."""
+    assert interface.attachment, "an instance's interface is attached to it"
+    dies = interface.attachment.delete_on_termination
+    for eip in tx.world.bucket(ElasticIp, "interface_id", interface.id).values():
+        eip = cast(ElasticIp, eip)
+        if dies:
+            eip = eip.but(association_id=None, interface_id=None, private_ip=None)
+        tx.put(eip.but(instance_id=None))
+    if dies:
+        tx.delete(interface)
+    else:
+        tx.put(interface.but(attachment=None, public_ip=None))
+
+
+def _release_public_ips(tx: Tx, instance_id: str) -> None:
+    for interface in interfaces_of(tx.world, instance_id):
+        if interface.public_ip:
+            tx.put(interface.but(public_ip=None))
