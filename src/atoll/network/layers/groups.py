@@ -1,0 +1,79 @@
+"""Security groups: an interface lets through what any rule of any of its groups allows.  Stateful.
+
+Two layers, `egress` and `ingress`.  An answer passes where its request passed the other way.
+"""
+
+from ipaddress import IPv4Address
+
+from atoll.model.group import Rule, SecurityGroup
+from atoll.model.interface import Interface
+from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
+from atoll.network.layers.hop import Finding, Hop, owner, refuse
+
+
+def egress(hop: Hop) -> Finding | None:
+    """Ask the sender's groups."""
+    if hop.sender is None:
+        return None
+    # What leads to a middlebox is not sent to the member itself; what leads nowhere is judged by its address.
+    if hop.target is None:
+        member = owner(hop.world, hop.sender.vpc_id, hop.packet.destination)
+    else:
+        member = hop.target if hop.packet.destination in hop.target.private_ips else None
+    return _ask(hop, hop.sender, hop.packet.destination, member, egress=True)
+
+
+def ingress(hop: Hop) -> Finding | None:
+    """Ask the groups of the interface that the packet comes to."""
+    if hop.target is None:
+        return None
+    sender = hop.sender
+    member = sender if sender is not None and hop.packet.source in sender.private_ips else None
+    return _ask(hop, hop.target, hop.packet.source, member, egress=False)
+
+
+def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | None, *, egress: bool) -> Finding:
+    if hop.passed is not None and (interface.id, not egress) in hop.passed:
+        return Finding(interface.id, "it answers what was allowed the other way")
+    direction = "outbound" if egress else "inbound"
+    silent = True
+    for id in interface.group_ids:
+        for rule in hop.world[SecurityGroup, id].rules:
+            if rule.egress is egress:
+                silent = False
+                if matches(rule, hop.packet, peer, member):
+                    return Finding(interface.id, f"{rule.id} in {id}")
+    groups = " or ".join(interface.group_ids) or "any group"
+    if silent:
+        because = f"{groups} has no {direction} rules"
+        return refuse(Verdict.DENIED, Code.SG_HAS_NO_RULES, interface.id, because)
+    because = f"no rule of {groups} allows {what(hop.packet)} {'to' if egress else 'from'} {peer}"
+    return refuse(Verdict.DENIED, Code.ENI_SG_RULES_MISMATCH, interface.id, because)
+
+
+def matches(rule: Rule, packet: Packet, peer: IPv4Address, member: Interface | None) -> bool:
+    """Tell whether a rule allows a packet whose other end is `peer`, which the interface `member` (if any) has."""
+    if not fits(protocol_number(rule.protocol), rule.from_port, rule.to_port, packet):
+        return False
+    if rule.cidr is not None:
+        return peer in rule.cidr
+    return rule.group_id is not None and member is not None and rule.group_id in member.group_ids
+
+
+def fits(protocol: int, low: int, high: int, packet: Packet) -> bool:
+    """Tell whether a protocol with its ports (for ICMP: type and code, -1 for any) covers a packet."""
+    if protocol == ALL:
+        return True
+    if protocol != packet.protocol:
+        return False
+    if protocol == ICMP:
+        return low < 0 or (low == packet.source_port and (high < 0 or high == packet.port))
+    return protocol not in (TCP, UDP) or low < 0 or low <= packet.port <= high
+
+
+def what(packet: Packet) -> str:
+    """Name what a filter is asked to allow: "tcp 6379", "icmp type 8"."""
+    name = protocol_name(packet.protocol)
+    if packet.protocol in (TCP, UDP):
+        return f"{name} {packet.port}"
+    return f"{name} type {packet.source_port}" if packet.protocol == ICMP else f"protocol {name}"

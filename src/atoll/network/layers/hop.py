@@ -1,0 +1,118 @@
+"""A hop: all that a layer may know of a packet between two interfaces, and what a layer answers.
+
+Look-ups follow references and indexes, never a pass over the World.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import cast
+
+from atoll.model.interface import Interface
+from atoll.model.lookup import route_state, route_table_of
+from atoll.model.route import Route, RouteTable
+from atoll.model.subnet import Subnet
+from atoll.model.world import World
+from atoll.network.flow import At, Code, Packet, Verdict
+
+Passed = frozenset[tuple[str, bool]]  # (interface id, egress): whose groups let the request through
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A packet on its way from one interface, or from the internet, to the next interface."""
+
+    world: World
+    packet: Packet
+    sender: Interface | None = None  # that puts it on the wire; `None`: it comes from the internet
+    subnet: Subnet | None = None  # of the sender
+    table: RouteTable | None = None  # that routes it; `None`: its destination is in the sender's subnet
+    route: Route | None = None  # that fits best; `None`: none does
+    state: str = "active"  # of the route
+    target: Interface | None = None  # the next interface; `None`: a gateway, or nobody
+    abroad: bool = False  # on the internet, between gateways
+    passed: Passed | None = None  # of the request that this packet answers; `None`: it is itself a request
+    asker: At | None = None  # who asked what this packet answers
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether the destination is in the sender's own subnet."""
+        return self.sender is not None and self.table is None
+
+    @property
+    def stays_in_subnet(self) -> bool:
+        """Tell whether the packet never crosses the edge of a subnet: then no ACL sees it."""
+        ends = self.sender, self.target
+        return self.is_local or (
+            ends[0] is not None and ends[1] is not None and ends[0].subnet_id == ends[1].subnet_id
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a layer says of a hop."""
+
+    at: str
+    because: str
+    allowed: bool = True
+    code: Code | None = None
+    verdict: Verdict | None = None  # of the whole flow, when refused
+    then: Hop | None = None  # the hop as the next layers see it; `None`: as before
+    receiver: At | None = None  # it has arrived
+    forwards: Interface | None = None  # whose machine sends it on
+
+
+def refuse(verdict: Verdict, code: Code, at: str, because: str) -> Finding:
+    """Make the finding that ends a packet's way."""
+    return Finding(at, because, allowed=False, code=code, verdict=verdict)
+
+
+def owner(world: World, vpc_id: str, address: IPv4Address) -> Interface | None:
+    """Return the interface that has a private address in a VPC.
+
+    One look-up for primary addresses; for others a pass over the interfaces of the address's subnet.
+    """
+    for found in world.bucket(Interface, "address", address).values():
+        interface = cast(Interface, found)
+        if interface.vpc_id == vpc_id:
+            return interface
+    subnet = subnet_at(world, vpc_id, address)
+    if subnet is not None:
+        for found in world.bucket(Interface, "subnet_id", subnet.id).values():
+            interface = cast(Interface, found)
+            if address in interface.private_ips:
+                return interface
+    return None
+
+
+def subnet_at(world: World, vpc_id: str, address: IPv4Address) -> Subnet | None:
+    """Return the subnet of a VPC whose range holds an address.  Costs a pass over the VPC's subnets."""
+    for subnet in world.bucket(Subnet, "vpc_id", vpc_id).values():
+        if address in cast(Subnet, subnet).cidr:
+            return cast(Subnet, subnet)
+    return None
+
+
+def best_route(table: RouteTable, destination: IPv4Address) -> Route | None:
+    """Return the route with the longest prefix that holds the destination.  Source: User Guide, "Route priority"."""
+    fitting = (r for r in table.routes if destination in r.destination)
+    return max(fitting, key=lambda r: r.destination.prefixlen, default=None)
+
+
+def leave(
+    world: World, sender: Interface, packet: Packet, *, passed: Passed | None = None, asker: At | None = None
+) -> Hop:
+    """Return the hop of a packet that an interface puts on the wire."""
+    subnet = world[Subnet, sender.subnet_id]
+    if packet.destination in subnet.cidr:
+        target = owner(world, sender.vpc_id, packet.destination)
+        return Hop(world, packet, sender, subnet, target=target, passed=passed, asker=asker)
+    table = route_table_of(world, subnet)
+    route = best_route(table, packet.destination)
+    state, target = "active", None
+    if route is not None:
+        state = route_state(world, sender.vpc_id, route.target)
+        if route.target == "local":
+            target = owner(world, sender.vpc_id, packet.destination)
+        elif route.target.startswith("eni-") and state == "active":
+            target = world[Interface, route.target]
+    return Hop(world, packet, sender, subnet, table, route, state, target, passed=passed, asker=asker)

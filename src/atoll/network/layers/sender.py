@@ -1,0 +1,31 @@
+"""Sender: something must run behind an interface, or it sends nothing."""
+
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.world import World
+from atoll.network.flow import Code, Verdict
+from atoll.network.layers.hop import Finding, Hop, refuse
+
+
+def nobody_runs(world: World, interface: Interface) -> tuple[str, str, Code] | None:
+    """Return who is missing behind an interface, why, and the code; `None` if somebody is there.
+
+    A service's interface (a cache node) always counts as there: whether the node answers is not the network's affair.
+    """
+    if interface.attachment is None:
+        return interface.id, f"{interface.id} is attached to nothing", Code.BAD_STATE_ATTACHMENT
+    if interface.instance_id is None:
+        return None
+    instance = world[Instance, interface.instance_id]
+    if instance.state == "running":
+        return None
+    return instance.id, f"{instance.id} is {instance.state}", Code.BAD_STATE
+
+
+def judge(hop: Hop) -> Finding | None:
+    """Refuse what an interface without a running machine would send."""
+    missing = nobody_runs(hop.world, hop.sender) if hop.sender else None
+    if missing is None:
+        return None
+    at, because, code = missing
+    return refuse(Verdict.DOWN, code, at, because)
