@@ -19,9 +19,7 @@ T = TypeVar("T")
 
 TOKEN_CHARS_MAX = 2048  # far above the longest key, an ARN of some 300 characters
 
-BAD_MAX_RECORDS = Err(
-    "InvalidParameterValue", "Invalid value {got} for MaxRecords. Must be between {low} and {high}"
-)
+BAD_MAX_RECORDS = Err("InvalidParameterValue", "Invalid value {got} for MaxRecords. Must be between {low} and {high}")
 BAD_MARKER = Err("InvalidParameterValue", "Invalid marker: {got}")
 BELOW_MAX_RESULTS = Err(
     "InvalidParameterValue",
@@ -79,9 +77,7 @@ def page_ec2(
     return _cut(items, key, len(items) if max_results is None else max_results, after)
 
 
-def _cut(
-    items: Sequence[T], key: Callable[[T], str], size: int, after: str | None
-) -> tuple[list[T], str | None]:
+def _cut(items: Sequence[T], key: Callable[[T], str], size: int, after: str | None) -> tuple[list[T], str | None]:
     rest = sorted(items if after is None else (item for item in items if key(item) > after), key=key)
     if len(rest) <= size:
         return rest, None

@@ -1,0 +1,213 @@
+"""Answer a request: who calls, what is asked, do it, wait until the network obeys, say what came of it.
+
+`answer` is the whole request path, and knows no web framework: the server makes a `Request` and sends an `Answer`.
+What it needs of the rest of the program it asks of a `Backend`.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from atoll.aws import bind, foreign, once, serialize, sigv4
+from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
+from atoll.aws.errors import AwsError, Err
+from atoll.aws.http import Answer, Form, Request, parameters, read_form
+from atoll.aws.models import BY_SIGNING_NAME, BY_VERSION, SIGNING_NAMES, service
+from atoll.model.account import AccessKey
+from atoll.model.world import Caller, Tx, World
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+DRY_RUN = Err("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+
+_SCOPE = re.compile(r"Credential=[^,]*/([a-z0-9-]{1,64})/aws4_request")
+_WORD = re.compile(r"[A-Za-z0-9]{1,128}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What became of a request, for the journal and the console."""
+
+    service: str  # botocore's name, or the signing name of a service that Atoll does not serve
+    action: str  # empty if the request was refused before it was known
+    caller: Caller | None
+    status: int
+    error: str | None  # the code
+    milliseconds: float
+    request_id: str
+
+
+class Backend(Protocol):
+    """What answering needs of the rest of the program."""
+
+    mode: sigv4.Mode
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+
+    def secret_of(self, key_id: str) -> AccessKey | None:
+        """Return an access key that Atoll issued."""
+
+    def opening(self, caller: Caller) -> None:
+        """Make what a caller's account has in its region before its first call: the default VPC."""
+
+    def write(self, op: Callable[[Tx], T], caller: Caller) -> T:
+        """Run `op` in a transaction and commit it; if it raises, commit nothing and let it raise."""
+
+    def world(self, caller: Caller) -> World:
+        """Return the World as the caller sees it."""
+
+    async def in_force(self) -> None:
+        """Wait, for a bounded time, until the kernel obeys everything that is committed."""
+
+    def called(self, call: Call) -> None:
+        """Take note of a call that was answered."""
+
+
+class _DryRun(Exception):
+    """Thrown through a transaction, so that it is forgotten."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is known so far of the request; an error is worded by the service, if that is known."""
+
+    service: str = ""
+    action: str = ""
+    caller: Caller | None = None
+
+
+async def answer(request: Request, backend: Backend) -> Answer:
+    """Answer a request; never raises.
+
+    A body above `http.BODY_BYTES_MAX` is refused, so the server need not read more than one byte beyond it.
+    """
+    begun, request_id, asked = time.perf_counter(), str(uuid.uuid4()), _Asked()
+    code = None
+    try:
+        if _is_a_visit(request):
+            return _plain(request_id, f"Atoll serves {foreign.SERVED}.\n")
+        body = await _perform(request, backend, asked)
+        out = _xml(200, serialize.envelope(asked.service, asked.action, body, request_id), request_id)
+    except AwsError as error:
+        code, out = error.code, _error(asked, error, request_id)
+    except foreign.Foreign as other:
+        asked.service = other.service
+        code, out = "UnknownService", foreign.refuse(request, other.service, request_id)
+    except Exception:  # whatever else is raised is a mistake of ours: the caller gets an answer, we get a trace
+        log.exception("request failed", extra={"request_id": request_id, "asked": asked})
+        failure = DIALECTS[asked.service or "ec2"].internal()
+        code, out = failure.code, _error(asked, failure, request_id)
+    backend.called(
+        Call(
+            service=asked.service,
+            action=asked.action,
+            caller=asked.caller,
+            status=out.status,
+            error=code,
+            milliseconds=(time.perf_counter() - begun) * 1e3,
+            request_id=request_id,
+        )
+    )
+    return out
+
+
+async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
+    """Do what is asked and return the XML of its result: the five steps."""
+    # 1. Which service, and which of its operations?
+    form = _choose(request, asked)
+
+    # 2. Who calls?
+    words = DIALECTS[asked.service]
+    claim = sigv4.read_claim(request)
+    asked.caller = caller = sigv4.identify(
+        request, claim, words, secret_of=backend.secret_of, mode=backend.mode, now=backend.now()
+    )
+
+    # 3. With which parameters?
+    call = bind.bind(asked.service, asked.action, parameters(form))
+
+    # 4. Do it, in one transaction; its answer is written inside, so an answer that cannot be sent commits nothing.
+    backend.opening(caller)
+    try:
+        body = _run(call, form, backend, caller)
+    except _DryRun:
+        raise DRY_RUN() from None
+
+    # 5. The answer waits until the next packet obeys.
+    if call.operation.network:
+        await backend.in_force()
+    return body
+
+
+def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller) -> str:
+    operation = call.operation
+
+    def perform(target: Tx | World) -> str:
+        result = operation.run(target, **call.arguments)
+        if call.dry_run:
+            raise _DryRun
+        return serialize.serialize(operation.service, operation.name, result)
+
+    def perform_once(tx: Tx) -> str:
+        if call.dry_run or not call.client_token:
+            return perform(tx)
+        return once.once(tx, operation.name, call.client_token, once.digest(parameters(form)), perform)
+
+    return backend.write(perform_once, caller) if operation.writes else perform(backend.world(caller))
+
+
+def _choose(request: Request, asked: _Asked) -> Form:
+    """Find the service by the credential scope, else by the version, else by the only service with such an action."""
+    signed_for = _signed_for(request)
+    if signed_for:
+        if signed_for not in BY_SIGNING_NAME:
+            raise foreign.Foreign(signed_for)
+        asked.service = BY_SIGNING_NAME[signed_for]
+    elif target := request.headers.get("x-amz-target"):
+        raise foreign.Foreign(clip(target.partition(".")[0]))
+    form = read_form(request)
+    action = form.get("Action", "")
+    if not asked.service:
+        asked.service = BY_VERSION.get(form.get("Version", ""), "") or _with_action(action)
+    if not action:
+        raise MISSING_ACTION()
+    if _WORD.fullmatch(action):
+        asked.action = action
+    bind.check(asked.service, action)
+    return form
+
+
+def _signed_for(request: Request) -> str | None:
+    found = _SCOPE.search(request.headers.get("authorization", ""))
+    if found is None and "X-Amz-Credential=" in request.query:
+        found = _SCOPE.search(request.query.replace("%2F", "/").replace("X-Amz-Credential=", "Credential="))
+    return found[1] if found else None
+
+
+def _with_action(action: str) -> str:
+    return next((name for name in SIGNING_NAMES if action in service(name)), "ec2")
+
+
+def _is_a_visit(request: Request) -> bool:
+    """Tell whether a browser or a health check looks in: it asks for nothing and signs nothing."""
+    return request.method in ("GET", "HEAD") and not request.query and "authorization" not in request.headers
+
+
+def _error(asked: _Asked, error: AwsError, request_id: str) -> Answer:
+    return _xml(error.status, serialize.serialize_error(asked.service or "ec2", error, request_id), request_id)
+
+
+def _xml(status: int, text: str, request_id: str) -> Answer:
+    headers = {"Content-Type": "text/xml;charset=UTF-8", "x-amzn-RequestId": request_id}
+    return Answer(status, headers, text.encode("utf-8", "replace"))
+
+
+def _plain(request_id: str, text: str) -> Answer:
+    return Answer(200, {"Content-Type": "text/plain;charset=UTF-8", "x-amzn-RequestId": request_id}, text.encode())
