@@ -1,1 +1,3 @@
 """Amazon ElastiCache and the Amazon VPC around it, on one Linux machine."""
+
+__version__ = "0.1.0"

@@ -1,4 +1,17 @@
-"""What the control loop may ask of a machine, and what a machine may answer."""
+"""What the control loop may ask of a machine, and what a machine may answer.
+
+Two hosts keep this contract: `linux` (namespaces, nftables, processes) and `paper` (nothing runs; everything
+answers).  The loop knows no third thing about either.
+"""
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from atoll.cache.plan import NodePlan
+from atoll.network.plan import Plan
 
 
 class HostError(Exception):
@@ -8,3 +21,104 @@ class HostError(Exception):
         """Keep what was tried (`step`) beside what went wrong."""
         super().__init__(f"{step}: {message}" if step else message)
         self.step = step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestPlan:
+    """An instance that must run."""
+
+    instance_id: str
+    boot: int
+    interface_id: str  # the namespace it lives in
+    hostname: str
+    resolvers: tuple[IPv4Address, ...]  # empty: the VPC has no resolver
+    search: str
+    authorized_keys: tuple[str, ...]
+    user_data: bytes | None
+    is_nat: bool  # the NAT image: forwards and masquerades from the start
+    vpc_cidr: str
+    memory_bytes: int
+
+    @property
+    def process(self) -> str:
+        """The name of its process: another boot is another process."""
+        return f"{self.instance_id}#{self.boot}"
+
+
+Machine = GuestPlan | NodePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A process that the host started, as it is now."""
+
+    name: str
+    alive: bool
+    pid: int | None = None  # in the daemon's own PID namespace
+    status: int | None = None  # once it has ended: exit code, or minus the signal that killed it
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A part of the network plan that the kernel refused."""
+
+    subject: str  # the id of the resource it belongs to
+    because: str
+
+
+class Host(Protocol):
+    """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
+
+    mode: str  # "root", "rootless" or "paper"
+
+    def apply(self, plan: Plan) -> Sequence[Failure]:
+        """Make the kernel's network look like the plan; returns when packets obey it.  Network thread only."""
+        ...
+
+    def verify(self) -> Sequence[str]:
+        """Look for what somebody changed behind our back, repair it, and say what it was.  Network thread only."""
+        ...
+
+    def resolver_sockets(self, vpc_id: str | None, addresses: Sequence[IPv4Address]) -> list[socket.socket]:
+        """Open DNS sockets inside a VPC's router, or (`None`) on the internet.  Network thread only."""
+        ...
+
+    def seen(self) -> Mapping[str, Seen]:
+        """Return every process that was started and not forgotten."""
+        ...
+
+    def start(self, machine: Machine) -> None:
+        """Start an instance or a node.  Raises HostError."""
+        ...
+
+    async def stop(self, name: str, grace_seconds: float) -> None:
+        """End a process: politely, then by force; returns when it has ended."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Forget a process that has ended."""
+        ...
+
+    def discard(self, subject: str) -> None:
+        """Throw away the disk of a terminated instance or a deleted node."""
+        ...
+
+    async def ask(self, node: NodePlan) -> str | None:
+        """Ask a node whether it serves: `None` if it does, else what it is waiting for."""
+        ...
+
+    def console(self, instance_id: str) -> bytes:
+        """Return the newest output of an instance's console."""
+        ...
+
+    def on_exit(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, in the event loop, when a process ends."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the machine; what runs goes on running."""
+        ...
+
+    def destroy(self) -> None:
+        """End everything and leave nothing behind in the kernel."""
+        ...

@@ -1,0 +1,98 @@
+"""Where a machine lives on this host: what a program needs to enter its network, or the machine itself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from atoll.host.contract import Seen
+from atoll.model.cache import CacheCluster
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.lookup import cache_node_of
+from atoll.model.names import internal_domain
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+
+INTERNET_RESOLVER = "192.0.2.53"
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+
+
+class NotRunning(Exception):
+    """It exists, but there is nothing to enter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A network namespace, and the process in it if there is one."""
+
+    kind: str  # "instance", "cache-node", "interface" or "outside"
+    id: str
+    namespace: str
+    address: str
+    resolvers: tuple[str, ...]
+    search: str
+    pid: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return asdict(self)
+
+
+def outside(host: OutsideHost) -> Machine:
+    """Return an internet client."""
+    return Machine(
+        kind="outside",
+        id=str(host.address),
+        namespace=f"out-{host.address}",
+        address=str(host.address),
+        resolvers=(INTERNET_RESOLVER,),
+        search="",
+    )
+
+
+def machine(world: World, interface: Interface, seen: Mapping[str, Seen]) -> Machine:
+    """Return what lives behind an interface.  Raises NotRunning."""
+    vpc = world[Vpc, interface.vpc_id]
+    resolvers = (str(vpc.cidr.network_address + 2), "169.254.169.253") if vpc.dns_support else ()
+    kind, id, pid = _owner(world, interface, seen)
+    return Machine(
+        kind=kind,
+        id=id,
+        namespace=interface.id,
+        address=str(interface.address),
+        resolvers=resolvers,
+        search=internal_domain(interface.region),
+        pid=pid,
+    )
+
+
+def _owner(world: World, interface: Interface, seen: Mapping[str, Seen]) -> tuple[str, str, int | None]:
+    if interface.instance_id:
+        instance = world[Instance, interface.instance_id]
+        process = seen.get(f"{instance.id}#{instance.boot}")
+        if instance.state not in ("pending", "running") or process is None or not process.alive:
+            raise NotRunning(f"instance {instance.id} is {instance.state}; start it with: aws ec2 start-instances "
+                             f"--instance-ids {instance.id}")
+        return "instance", instance.id, process.pid
+    if at := cache_node_of(world, interface):
+        return "cache-node", f"{at.cluster.name}:{at.node.id}", _node_pid(at.cluster, at.node.id, seen)
+    return "interface", interface.id, None
+
+
+def _node_pid(cluster: CacheCluster, node_id: str, seen: Mapping[str, Seen]) -> int | None:
+    prefix = f"{cluster.id}:{node_id}#"
+    return next((p.pid for name, p in seen.items() if name.startswith(prefix) and p.alive), None)
+
+
+def outside_address(text: str) -> IPv4Address:
+    """Check an address for an internet client: any public unicast address.  Raises ValueError."""
+    address = IPv4Address(text)
+    if address.is_multicast or address.is_loopback or address.is_link_local or address.is_unspecified or any(
+        address in net for net in _PRIVATE
+    ):
+        raise ValueError(f"{address} is not an address of an internet client: choose a public one, "
+                         "such as 198.51.100.27")
+    return address
+

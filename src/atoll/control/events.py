@@ -1,0 +1,27 @@
+"""Logs of the loops: events with fields, one for each thing that happened, as a line of JSON or of plain text."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+_log = logging.getLogger("atoll")
+
+
+def log(event: str, **fields: object) -> None:
+    """Log what happened; every refusal and repair says `because`."""
+    _log.info(event, extra={"fields": fields})
+
+
+class Lines(logging.Formatter):
+    """A line per event: time, event, fields as JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = getattr(record, "fields", {})
+        text = f"{at} {record.levelname.lower()} {record.getMessage()}"
+        if fields:
+            text += " " + json.dumps(fields, default=str, ensure_ascii=False)
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text

@@ -1,0 +1,65 @@
+"""Which instances must run, and how they look from inside: a pure function of the World."""
+
+import base64
+from ipaddress import IPv4Address
+from typing import cast
+
+from atoll.host.contract import GuestPlan
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.lookup import primary_interface
+from atoll.model.names import internal_domain, private_dns
+from atoll.model.vpc import DhcpOptions, Vpc
+from atoll.model.world import World
+
+RUNS = ("pending", "running")
+_MEMORY_BYTES_MIN = 256 << 20  # a light machine: the smallest types have half a gigabyte
+_RESOLVER = IPv4Address("169.254.169.253")
+
+
+def guests(world: World, memory_of: dict[str, int], nat_images: frozenset[str]) -> dict[str, GuestPlan]:
+    """Return the instances that must run, by process name.
+
+    `memory_of` gives the memory of an instance type in bytes, `nat_images` the images that are NAT instances.
+    """
+    found = {}
+    for state in RUNS:
+        for instance in world.bucket(Instance, "state", state).values():
+            instance = cast(Instance, instance)
+            if interface := primary_interface(world, instance.id):
+                plan = guest(world, instance, interface, memory_of, nat_images)
+                found[plan.process] = plan
+    return found
+
+
+def guest(
+    world: World, instance: Instance, interface: Interface, memory_of: dict[str, int], nat_images: frozenset[str]
+) -> GuestPlan:
+    """Return one instance's plan."""
+    vpc = world[Vpc, interface.vpc_id]
+    options = dict(world[DhcpOptions, vpc.dhcp_options_id].options) if vpc.dhcp_options_id != "default" else {}
+    domain = options.get("domain-name", (internal_domain(instance.region),))[0]
+    return GuestPlan(
+        instance_id=instance.id,
+        boot=instance.boot,
+        interface_id=interface.id,
+        hostname=private_dns(interface.address, instance.region),
+        resolvers=_resolvers(vpc, options.get("domain-name-servers", ("AmazonProvidedDNS",))),
+        search=domain,
+        authorized_keys=(instance.public_key,) if instance.public_key else (),
+        user_data=base64.b64decode(instance.user_data) if instance.user_data else None,
+        is_nat=instance.image_id in nat_images,
+        vpc_cidr=str(vpc.cidr),
+        memory_bytes=max(memory_of.get(instance.type, 0), _MEMORY_BYTES_MIN),
+    )
+
+
+def _resolvers(vpc: Vpc, servers: tuple[str, ...]) -> tuple[IPv4Address, ...]:
+    """AmazonProvidedDNS is the VPC's own resolver, at base + 2, if the VPC has DNS support."""
+    found = []
+    for server in servers:
+        if server != "AmazonProvidedDNS":
+            found.append(IPv4Address(server))
+        elif vpc.dns_support:
+            found += [vpc.cidr.network_address + 2, _RESOLVER]
+    return tuple(found)

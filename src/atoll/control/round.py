@@ -1,0 +1,89 @@
+"""One round, decided: from what should run and what does, the steps that are missing.  Pure.
+
+    want (the plan)   seen (the host)      step
+    no                alive                Stop
+    no                ended                Forget
+    yes               nothing              Start, unless a failed start is still cooling
+    yes               alive                -
+    yes               ended                Ended: the recorder says what that means; then Forget and Start
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from atoll.host.contract import Machine, Seen
+
+COOLING_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # after the first, second ... failed start; the last one repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A machine is missing."""
+
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A process runs that nobody wants any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A process that nobody wants has ended."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process that should run has ended, with this status."""
+
+    machine: Machine
+    status: int
+
+
+Step = Start | Stop | Forget | Ended
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Failed starts, so that a machine which cannot start does not spin."""
+
+    failed: dict[str, tuple[int, float]] = field(default_factory=dict)  # name -> (how often, not before)
+
+    def fail(self, name: str, now: float) -> int:
+        """Note a failed start (or a quick death); return how many there were in a row."""
+        count = self.failed.get(name, (0, 0.0))[0] + 1
+        self.failed[name] = count, now + COOLING_SECONDS[min(count, len(COOLING_SECONDS)) - 1]
+        return count
+
+    def succeed(self, name: str) -> None:
+        """Forget the failures: it serves."""
+        self.failed.pop(name, None)
+
+    def cooling(self, name: str, now: float) -> bool:
+        """Tell whether it is too early to try again."""
+        return name in self.failed and now < self.failed[name][1]
+
+    def next_try(self) -> float | None:
+        """Return when the first of them may be tried again."""
+        return min((when for _, when in self.failed.values()), default=None)
+
+
+def decide(want: Mapping[str, Machine], seen: Mapping[str, Seen], attempts: Attempts, now: float) -> list[Step]:
+    """Return the steps of this round; stops come first, so that addresses and memory are free for the starts."""
+    steps: list[Step] = []
+    for name, process in seen.items():
+        if name not in want:
+            steps.append(Stop(name) if process.alive else Forget(name))
+    for name, machine in want.items():
+        process_seen = seen.get(name)
+        if process_seen is None:
+            if not attempts.cooling(name, now):
+                steps.append(Start(machine))
+        elif not process_seen.alive:
+            steps.append(Ended(machine, process_seen.status or 0))
+    return steps

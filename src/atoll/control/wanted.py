@@ -1,0 +1,29 @@
+"""Every machine that should run, compiled from the World: instances and cache nodes, by process name."""
+
+from collections.abc import Callable, Mapping
+
+from atoll.cache.plan import nodes
+from atoll.control.guests import guests
+from atoll.ec2.image import NAT_IMAGES
+from atoll.ec2.instance_type import MEMORY_BYTES
+from atoll.host.contract import Machine
+from atoll.model.world import World
+
+
+class Wanted:
+    """Compiles the machines of the newest World; a World that was compiled already costs nothing."""
+
+    def __init__(self, world: Callable[[], World]) -> None:
+        """Compile what `world` returns."""
+        self._world = world
+        self._revision = -1
+        self._machines: Mapping[str, Machine] = {}
+
+    def machines(self) -> Mapping[str, Machine]:
+        """Return the machines that should run."""
+        world = self._world()
+        if world.revision != self._revision:
+            found: dict[str, Machine] = dict(guests(world, MEMORY_BYTES, NAT_IMAGES))
+            found.update({node.process: node for node in nodes(world)})
+            self._machines, self._revision = found, world.revision
+        return self._machines

@@ -1,0 +1,140 @@
+"""The network loop: whatever the World says, the kernel obeys.
+
+It is woken by each commit, compiles the plan of the newest World, and has the host apply it in one thread that owns
+the kernel's network.  Many commits that arrive while it works are one round.  Callers wait in `in_force` until the
+kernel obeys their revision (design, decision 9); nobody waits longer than IN_FORCE_SECONDS for a host that fails.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from atoll.control.events import log
+from atoll.guest.dns import Resolver
+from atoll.host.contract import Failure, Host
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+from atoll.network.plan import Plan, compile
+
+IN_FORCE_SECONDS = 5.0
+VERIFY_SECONDS = 5.0  # how soon damage done behind our back is repaired
+RETRY_SECONDS = 1.0
+LINK_LOCAL_RESOLVER = IPv4Address("169.254.169.253")
+INTERNET_RESOLVER = IPv4Address("192.0.2.53")  # TEST-NET-1, for outside clients
+
+
+@dataclass(slots=True)
+class Report:
+    """What the loop did last, for people."""
+
+    rounds: int = 0
+    revision: int = 0
+    milliseconds: float = 0.0
+    failures: Sequence[Failure] = ()
+    repairs: list[str] = field(default_factory=list)
+
+
+class Wires:
+    """Runs the network loop of one host."""
+
+    def __init__(self, world: Callable[[], World], host: Host, after: Callable[[], None]) -> None:
+        """Prepare; `after` is called when a revision is in force."""
+        self._world, self._host, self._after = world, host, after
+        self._plan: Plan | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
+        self._wake = asyncio.Event()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._resolvers: dict[str | None, Resolver] = {}
+        self.report = Report(revision=-1)
+
+    def wake(self) -> None:
+        """Have a look, soon."""
+        self._wake.set()
+
+    async def in_force(self, revision: int) -> bool:
+        """Wait until the kernel obeys a revision; False when it did not within IN_FORCE_SECONDS."""
+        if self.report.revision >= revision:
+            return True
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((revision, future))
+        try:
+            async with asyncio.timeout(IN_FORCE_SECONDS):
+                await future
+        except TimeoutError:
+            log("network is late", revision=revision, because=[f.because for f in self.report.failures])
+            return False
+        finally:
+            self._waiting = [(r, f) for r, f in self._waiting if f is not future]
+        return True
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        verify_at = time.monotonic() + VERIFY_SECONDS
+        while True:
+            pause = RETRY_SECONDS if self.report.failures else verify_at - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(pause, 0)):
+                    await self._wake.wait()
+            self._wake.clear()
+            await self._round()
+            if time.monotonic() >= verify_at:
+                await self._verify()
+                verify_at = time.monotonic() + VERIFY_SECONDS
+
+    def close(self) -> None:
+        """Close the resolvers and the thread."""
+        for resolver in self._resolvers.values():
+            resolver.close()
+        self._thread.shutdown(wait=True)
+
+    async def _round(self) -> None:
+        world, started = self._world(), time.perf_counter()
+        if world.revision == self.report.revision and not self.report.failures:
+            return
+        loop = asyncio.get_running_loop()
+        plan, failures = await loop.run_in_executor(self._thread, self._apply, world)
+        for failure in failures:
+            log("network refused", subject=failure.subject, because=failure.because)
+        self._plan = plan
+        await self._resolve(world)
+        spent = (time.perf_counter() - started) * 1e3
+        self.report = Report(self.report.rounds + 1, world.revision, spent, failures, self.report.repairs)
+        for revision, future in self._waiting:
+            if revision <= world.revision and not future.done():
+                future.set_result(None)
+        self._after()
+
+    def _apply(self, world: World) -> tuple[Plan, Sequence[Failure]]:
+        plan = compile(world, self._plan)
+        if plan is self._plan and not self.report.failures:
+            return plan, ()
+        return plan, self._host.apply(plan)
+
+    async def _verify(self) -> None:
+        repairs = await asyncio.get_running_loop().run_in_executor(self._thread, self._host.verify)
+        for repair in repairs:
+            log("network repaired", what=repair, because="it was not as planned")
+        self.report.repairs = [*self.report.repairs, *repairs][-100:]
+
+    async def _resolve(self, world: World) -> None:
+        """Open a resolver in each VPC that is in the kernel, and close those of VPCs that are not."""
+        assert self._plan, "the plan was just applied"
+        want: dict[str | None, tuple[IPv4Address, ...]] = {None: (INTERNET_RESOLVER,)}
+        for vpc_id in self._plan.vpc_ids:
+            vpc = world[Vpc, vpc_id]
+            if vpc.dns_support:
+                want[vpc_id] = (vpc.cidr.network_address + 2, LINK_LOCAL_RESOLVER)
+        for place in [p for p in self._resolvers if p not in want]:
+            self._resolvers.pop(place).close()
+        loop = asyncio.get_running_loop()
+        for place, addresses in want.items():
+            if place not in self._resolvers:
+                sockets = await loop.run_in_executor(
+                    self._thread, self._host.resolver_sockets, place, addresses
+                )
+                self._resolvers[place] = Resolver(place, self._world)
+                await self._resolvers[place].serve(sockets)

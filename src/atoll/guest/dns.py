@@ -1,0 +1,110 @@
+"""The VPC resolver: DNS over UDP and TCP at the VPC's base + 2 and at 169.254.169.253.
+
+A server per VPC and one for the internet; each only carries bytes between its sockets and `resolve`.  The sockets
+were opened inside the router's namespace by the host, and stay there whatever thread serves them.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+
+from dnslib import PTR, QTYPE, RCODE, RR, A, DNSRecord
+from dnslib.dns import DNSError
+
+from atoll.guest.resolve import TTL_SECONDS, addresses, reverse
+from atoll.model.world import World
+
+PORT = 53
+_QUERY_BYTES_MAX = 4096
+_TCP_IDLE_SECONDS = 10.0
+_TCP_CLIENTS_MAX = 64  # per resolver: a guest that opens more waits
+
+
+def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
+    """Answer one DNS message; `None` when it is not one, which deserves no answer."""
+    try:
+        request = DNSRecord.parse(query)
+    except (DNSError, struct.error, UnicodeError, ValueError, IndexError):
+        return None
+    if request.header.qr or not request.questions:
+        return None
+    reply, question = request.reply(ra=1, aa=0), request.questions[0]
+    name, kind = str(question.qname), question.qtype
+    if kind == QTYPE.PTR:
+        if target := reverse(world, vpc_id, name):
+            reply.add_answer(RR(name, QTYPE.PTR, rdata=PTR(target), ttl=60))
+        else:
+            reply.header.rcode = RCODE.NXDOMAIN
+        return bytes(reply.pack())
+    found = addresses(world, vpc_id, name)
+    if found is None:
+        reply.header.rcode = RCODE.NXDOMAIN
+    elif kind in (QTYPE.A, QTYPE.ANY):
+        for address in found:
+            reply.add_answer(RR(name, QTYPE.A, rdata=A(str(address)), ttl=TTL_SECONDS))
+    return bytes(reply.pack())
+
+
+class Resolver:
+    """Serves one VPC (or, with `vpc_id` None, the internet) on the sockets it is given, until closed."""
+
+    def __init__(self, vpc_id: str | None, world: Callable[[], World]) -> None:
+        """Prepare; `world` returns the World of the moment."""
+        self._vpc_id, self._world = vpc_id, world
+        self._transports: list[asyncio.DatagramTransport] = []
+        self._servers: list[asyncio.Server] = []
+        self._tcp_clients = asyncio.Semaphore(_TCP_CLIENTS_MAX)
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Serve on bound sockets, datagram and (listening) stream ones."""
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            sock.setblocking(False)
+            if sock.type == socket.SOCK_DGRAM:
+                transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._answer), sock=sock)
+                self._transports.append(transport)
+            else:
+                self._servers.append(await asyncio.start_server(self._stream, sock=sock))
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for transport in self._transports:
+            transport.abort()
+        for server in self._servers:
+            server.close()
+
+    def _answer(self, query: bytes) -> bytes | None:
+        return answer(self._world(), self._vpc_id, query)
+
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the messages of one TCP connection, each behind its length.  RFC 1035, 4.2.2."""
+        try:
+            async with self._tcp_clients, asyncio.timeout(_TCP_IDLE_SECONDS):
+                while True:
+                    (size,) = struct.unpack("!H", await reader.readexactly(2))
+                    reply = self._answer(await reader.readexactly(size))
+                    if reply is None:
+                        return
+                    writer.write(struct.pack("!H", len(reply)) + reply)
+                    await writer.drain()
+        except (OSError, EOFError, TimeoutError):
+            pass  # the guest went away or fell silent: there is nobody to tell
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
+        self._answer = answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport), "made by create_datagram_endpoint"
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if len(data) <= _QUERY_BYTES_MAX and (reply := self._answer(data)):
+            self._transport.sendto(reply, addr)
