@@ -6,9 +6,8 @@ Source: EC2 User Guide, "Filter resources"; EC2 API Reference, "Filter".
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypeVar
 
 from atoll.aws.operation import Shape
@@ -21,11 +20,17 @@ from atoll.model.world import World
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
-# Filter name -> what a resource has there: one value, several (any may match), or None.
-Table = Mapping[str, Callable[[World, Any], object]]
+# What a resource has for a filter: one value, several (any may match), or None.  Either a path of fields, where a
+# tuple on the way means each of its elements ("ranges.cidr"), or a function.
+Field = str | Callable[[World, Any], object]
+Table = Mapping[str, Field]
 
 FILTERS_MAX = 50
 FILTER_VALUES_MAX = 200
+
+
+def absent(_world: World, _item: object) -> None:
+    """Return nothing: AWS knows the filter, but no resource of ours has such a thing."""
 
 
 def listing(
@@ -76,7 +81,7 @@ def select(
     ]
 
 
-def _read(f: Shape, table: Table) -> tuple[str, Callable[[World, Any], object] | None]:
+def _read(f: Shape, table: Table) -> tuple[str, Field | None]:
     name = f.get("Name")
     if not name or not (name in table or name == "tag-key" or (name.startswith("tag:") and len(name) > 4)):
         raise BAD_FILTER(name=name or "null")
@@ -86,11 +91,7 @@ def _read(f: Shape, table: Table) -> tuple[str, Callable[[World, Any], object] |
 
 
 def _actual(
-    world: World,
-    item: T,
-    name: str,
-    field: Callable[[World, Any], object] | None,
-    tags: Callable[[T], Mapping[str, str]],
+    world: World, item: T, name: str, field: Field | None, tags: Callable[[T], Mapping[str, str]]
 ) -> Iterable[str]:
     """Return what an item has for a filter, as texts."""
     if field is None:
@@ -98,12 +99,24 @@ def _actual(
             return tags(item).keys()
         value = tags(item).get(name.removeprefix("tag:"))
         return () if value is None else (value,)
+    if isinstance(field, str):
+        return map(_text, _walk(item, field.split(".")))
     found = field(world, item)
-    if found is None:
-        return ()
-    if isinstance(found, str | IPv4Network | IPv6Network) or not isinstance(found, Iterable):
-        return (_text(found),)
-    return [_text(v) for v in found if v is not None]
+    if isinstance(found, list | tuple | set):
+        return [_text(v) for v in found if v is not None]
+    return () if found is None else (_text(found),)
+
+
+def _walk(value: object, path: Sequence[str]) -> Iterator[object]:
+    """Yield what is at the end of a path of fields."""
+    if isinstance(value, tuple):
+        for element in value:
+            yield from _walk(element, path)
+    elif value is not None:
+        if path:
+            yield from _walk(getattr(value, path[0]), path[1:])
+        else:
+            yield value
 
 
 def _text(value: object) -> str:

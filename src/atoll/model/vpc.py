@@ -20,7 +20,7 @@ class Vpc(Resource):
     """A private network; `ranges[0]` is the primary range and never changes."""
 
     ranges: tuple[CidrAssociation, ...]
-    dhcp_options_id: str
+    dhcp_options_id: str  # or "default": none
     state: str = "available"
     is_default: bool = False
     tenancy: str = "default"
@@ -44,3 +44,4 @@ class DhcpOptions(Resource):
     """A set of DHCP options: option name -> values, in the order given."""
 
     options: tuple[tuple[str, tuple[str, ...]], ...]
+    is_default: bool = False  # the set that the account's new VPCs get

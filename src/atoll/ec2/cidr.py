@@ -1,0 +1,37 @@
+"""CIDR blocks and addresses, as callers write them."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network
+
+from atoll.ec2.errors import BAD_ADDRESS, BAD_CIDR
+
+_CIDR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}")
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+
+
+def read_cidr(text: str) -> IPv4Network | None:
+    """Return an IPv4 block with its host bits cleared, as AWS does; `None` if the text is none."""
+    if not _CIDR.fullmatch(text):
+        return None  # also what only Python would take: no length, a netmask for it
+    try:
+        return IPv4Network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def parse_cidr(text: str, name: str = "cidrBlock") -> IPv4Network:
+    """Return an IPv4 block with its host bits cleared; raises BAD_CIDR, which names the parameter."""
+    cidr = read_cidr(text)
+    if cidr is None:
+        raise BAD_CIDR(value=text, name=name)
+    return cidr
+
+
+def parse_address(text: str, name: str) -> IPv4Address:
+    """Return an IPv4 address; raises BAD_ADDRESS, which names the parameter."""
+    if _ADDRESS.fullmatch(text):
+        try:
+            return IPv4Address(text)
+        except ValueError:
+            pass
+    raise BAD_ADDRESS(value=text, name=name)
