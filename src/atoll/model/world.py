@@ -209,7 +209,7 @@ class Tx:
         """Return random hexadecimal digits."""
         return self._new_hex(digits)
 
-    def make(self, kind: type[R], id: str, **fields: Any) -> R:
+    def make(self, kind: type[R], id: str, /, **fields: Any) -> R:
         """Put a new resource that belongs to the caller's account and region."""
         return self.put(kind(id=id, account=self.account, region=self.region, **fields))
 
