@@ -1,0 +1,1 @@
+"""Tests of the network: what the tracer says, and that the plan says the same."""

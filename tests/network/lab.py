@@ -1,0 +1,327 @@
+"""A Lab writes small worlds in a few lines, out of the real nouns and through a real `Tx`.
+
+Names make ids: `lab.instance("app", "web")` is the instance `i-app` with the interface `eni-app` in `subnet-web`.
+Rules are written as people write them:
+
+    security groups   "tcp 6379 sg-app"   "tcp 1024-65535 0.0.0.0/0"   "icmp 8 10.0.0.0/8"   "all 0.0.0.0/0"
+    network ACLs      "100 allow tcp 6379 10.0.0.0/24"   "90 deny all 0.0.0.0/0"
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+from itertools import count
+
+from atoll.model.acl import AclEntry, NetworkAcl
+from atoll.model.address import ElasticIp
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.gateway import InternetGateway
+from atoll.model.group import Rule, SecurityGroup
+from atoll.model.instance import Instance
+from atoll.model.interface import Attachment, Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.lookup import primary_interface
+from atoll.model.names import key, mac_address
+from atoll.model.resource import Resource
+from atoll.model.route import Route, RouteAssociation, RouteTable
+from atoll.model.subnet import Subnet
+from atoll.model.vpc import CidrAssociation, Vpc
+from atoll.model.world import Caller, Tx, World
+from atoll.network.flow import ALL, At, Trace, protocol_number
+from atoll.network.ipam import free_address, free_number
+from atoll.network.trace import trace
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+ACCOUNT, REGION, ZONE = "111122223333", "us-east-1", "us-east-1a"
+CALLER = Caller(account=ACCOUNT, region=REGION, arn=f"arn:aws:iam::{ACCOUNT}:root")
+EVERYWHERE = ("all 0.0.0.0/0",)
+OPEN_ACL = ("100 allow all 0.0.0.0/0",)
+
+
+class Lab:
+    """Builds one World; `lab.world` is it, `lab.trace` asks it."""
+
+    def __init__(self, caller: Caller = CALLER) -> None:
+        numbers = count(1)
+        self.tx = Tx(World(), caller=caller, now=NOW, new_hex=lambda digits: f"{next(numbers):0{digits}x}")
+        self._rules = count(1)
+        self._eips = count(1)
+
+    @property
+    def world(self) -> World:
+        """The World as everybody sees it."""
+        return self.tx.world.seen_by(None)
+
+    def put(self, resource: Resource, **changes: object) -> None:
+        """Change some fields of a resource."""
+        self.tx.put(resource.but(**changes))
+
+    # ---- the network
+
+    def vpc(self, name: str, *cidrs: str, dns_support: bool = True) -> Vpc:
+        """Make a VPC with its main route table `rtb-NAME`, its open ACL `acl-NAME` and its group `sg-NAME`."""
+        ranges = [CidrAssociation(id=f"vpc-cidr-assoc-{c}", cidr=IPv4Network(c)) for c in cidrs or ("10.0.0.0/16",)]
+        vpc = self.tx.make(
+            Vpc, f"vpc-{name}", ranges=tuple(ranges), dhcp_options_id="dopt-1", dns_support=dns_support
+        )
+        main = RouteAssociation(id=f"rtbassoc-{name}", main=True)
+        local = tuple(Route(destination=c, target="local", origin="CreateRouteTable") for c in vpc.cidrs)
+        self.tx.make(RouteTable, f"rtb-{name}", vpc_id=vpc.id, routes=local, associations=(main,))
+        self.acl(name, vpc=name, ingress=OPEN_ACL, egress=OPEN_ACL, is_default=True)
+        self.group(name, vpc=name, ingress=[f"all sg-{name}"])
+        return vpc
+
+    def gateway(self, vpc: str) -> InternetGateway:
+        """Attach an internet gateway, `igw-VPC`."""
+        return self.tx.make(InternetGateway, f"igw-{vpc}", vpc_id=f"vpc-{vpc}")
+
+    def subnet(self, name: str, cidr: str, *, vpc: str | None = None, acl: str | None = None) -> Subnet:
+        """Make a subnet with its VPC's main route table and default ACL (or another one)."""
+        vpc = vpc or self._only_vpc()
+        return self.tx.make(
+            Subnet,
+            f"subnet-{name}",
+            vpc_id=f"vpc-{vpc}",
+            cidr=IPv4Network(cidr),
+            zone=ZONE,
+            zone_id="use1-az1",
+            number=free_number(self.tx.world, Subnet, f"vpc-{vpc}"),
+            acl_id=f"acl-{acl or vpc}",
+            acl_association_id=f"aclassoc-{name}",
+        )
+
+    def table(
+        self, name: str, routes: Mapping[str, str], *, subnets: Iterable[str] = (), vpc: str | None = None
+    ) -> RouteTable:
+        """Make a route table for some subnets."""
+        vpc = vpc or self._only_vpc()
+        locals_ = self.world[RouteTable, f"rtb-{vpc}"].routes[: len(self.world[Vpc, f"vpc-{vpc}"].cidrs)]
+        own = tuple(RouteAssociation(id=f"rtbassoc-{s}", subnet_id=f"subnet-{s}") for s in subnets)
+        table = self.tx.make(RouteTable, f"rtb-{name}", vpc_id=f"vpc-{vpc}", routes=locals_, associations=own)
+        for destination, target in routes.items():
+            self.route(name, destination, target)
+        return table
+
+    def route(self, table: str, destination: str, target: str) -> None:
+        """Add a route; a target `i-...` is an instance's primary interface."""
+        instance_id = target if target.startswith("i-") else None
+        if instance_id:
+            interface = primary_interface(self.world, instance_id)
+            assert interface, "an instance that is there"
+            target = interface.id
+        route = Route(destination=IPv4Network(destination), target=target, instance_id=instance_id)
+        old = self.world[RouteTable, f"rtb-{table}"]
+        self.put(old, routes=(*old.routes, route))
+
+    def acl(
+        self,
+        name: str,
+        *,
+        ingress: Sequence[str] = OPEN_ACL,
+        egress: Sequence[str] = OPEN_ACL,
+        vpc: str | None = None,
+        is_default: bool = False,
+    ) -> NetworkAcl:
+        """Make a network ACL."""
+        entries = [acl_entry(text, egress=False) for text in ingress] + [acl_entry(t, egress=True) for t in egress]
+        vpc_id = f"vpc-{vpc or self._only_vpc()}"
+        return self.tx.make(NetworkAcl, f"acl-{name}", vpc_id=vpc_id, is_default=is_default, entries=tuple(entries))
+
+    def use_acl(self, subnet: str, acl: str) -> None:
+        """Give a subnet another ACL."""
+        self.put(self.world[Subnet, f"subnet-{subnet}"], acl_id=f"acl-{acl}")
+
+    def group(
+        self, name: str, *, ingress: Sequence[str] = (), egress: Sequence[str] = EVERYWHERE, vpc: str | None = None
+    ) -> SecurityGroup:
+        """Make a security group; its rules are `sgr-1`, `sgr-2` ... over the whole Lab."""
+        rules = [self._rule(t, egress=False) for t in ingress] + [self._rule(t, egress=True) for t in egress]
+        vpc_id = f"vpc-{vpc or self._only_vpc()}"
+        return self.tx.make(
+            SecurityGroup, f"sg-{name}", vpc_id=vpc_id, name=name, description=name, rules=tuple(rules)
+        )
+
+    def _rule(self, text: str, *, egress: bool) -> Rule:
+        protocol, low, high, peer = _match(text)
+        name = "-1" if protocol == "all" else protocol
+        id, whom = f"sgr-{next(self._rules)}", (peer if peer.startswith("sg-") else None)
+        cidr = None if whom else IPv4Network(peer)
+        account = ACCOUNT if whom else None
+        return Rule(
+            id=id, egress=egress, protocol=name, from_port=low, to_port=high, cidr=cidr,
+            group_id=whom, group_account=account,
+        )  # fmt: skip
+
+    # ---- what is in it
+
+    def interface(
+        self,
+        name: str,
+        subnet: str,
+        *,
+        groups: Sequence[str] | None = None,
+        ip: str | None = None,
+        more_ips: Sequence[str] = (),
+        attachment: Attachment | None = None,
+        check: bool = True,
+        public: str | None = None,
+    ) -> Interface:
+        """Make an interface, attached to nothing unless told."""
+        where = self.world[Subnet, f"subnet-{subnet}"]
+        first = IPv4Address(ip) if ip else free_address(self.tx.world, where)
+        return self.tx.make(
+            Interface,
+            f"eni-{name}",
+            vpc_id=where.vpc_id,
+            subnet_id=where.id,
+            zone=where.zone,
+            number=free_number(self.tx.world, Interface, where.vpc_id),
+            mac=mac_address(f"eni-{name}"),
+            private_ips=(first, *map(IPv4Address, more_ips)),
+            group_ids=tuple(f"sg-{g}" for g in (groups or (where.vpc_id.removeprefix("vpc-"),))),
+            source_dest_check=check,
+            attachment=attachment,
+            public_ip=IPv4Address(public) if public else None,
+            created=NOW,
+        )
+
+    def instance(
+        self,
+        name: str,
+        subnet: str,
+        *,
+        groups: Sequence[str] | None = None,
+        ip: str | None = None,
+        more_ips: Sequence[str] = (),
+        state: str = "running",
+        check: bool = True,
+        public: str | None = None,
+    ) -> Interface:
+        """Make an instance `i-NAME`, tagged with its name, and return its interface `eni-NAME`."""
+        where = self.world[Subnet, f"subnet-{subnet}"]
+        self.tx.make(
+            Instance,
+            f"i-{name}",
+            tags={"Name": name},
+            image_id="ami-1",
+            type="t3.micro",
+            state=state,
+            reservation_id="r-1",
+            launched=NOW,
+            vpc_id=where.vpc_id,
+            subnet_id=where.id,
+            zone=where.zone,
+        )
+        plug = Attachment(id=f"eni-attach-{name}", instance_owner=self.tx.account, time=NOW, instance_id=f"i-{name}")
+        return self.interface(
+            name, subnet, groups=groups, ip=ip, more_ips=more_ips, attachment=plug, check=check, public=public
+        )
+
+    def set_state(self, instance: str, state: str) -> None:
+        """Put an instance into another state."""
+        self.put(self.world[Instance, f"i-{instance}"], state=state)
+
+    def elastic_ip(self, public: str, to: str | None = None, private: str | None = None) -> ElasticIp:
+        """Allocate an Elastic IP and associate it with an interface (its first address unless told)."""
+        n = next(self._eips)
+        fields: dict[str, object] = {"public_ip": IPv4Address(public), "border_group": REGION}
+        if to:
+            interface = self.world[Interface, f"eni-{to}"]
+            address = IPv4Address(private) if private else interface.address
+            fields |= {"association_id": f"eipassoc-{n}", "interface_id": interface.id, "private_ip": address}
+            fields |= {"instance_id": interface.instance_id}
+        return self.tx.make(ElasticIp, f"eipalloc-{n}", **fields)
+
+    def cache(
+        self,
+        name: str,
+        subnet: str,
+        *,
+        ips: Sequence[str | None] = (None,),
+        engine: str = "redis",
+        groups: Sequence[str] | None = None,
+        group_id: str | None = None,
+    ) -> CacheCluster:
+        """Make a cache cluster with a node for each of `ips`; node 0001 has the interface `eni-NAME-0001`."""
+        nodes = []
+        for n, ip in enumerate(ips, 1):
+            plug = Attachment(id=f"ela-attach-{name}-{n}", instance_owner="amazon-elasticache", time=NOW)
+            eni = self.interface(f"{name}-{n:04}", subnet, groups=groups, ip=ip, attachment=plug)
+            nodes.append(CacheNode(id=f"{n:04}", interface_id=eni.id, zone=ZONE, status="available", created=NOW))
+        where = self.world[Subnet, f"subnet-{subnet}"]
+        return self.tx.make(
+            CacheCluster,
+            key(self.tx.account, self.tx.region, name),
+            name=name,
+            engine=engine,
+            engine_version="1.6.22" if engine == "memcached" else "7.0.15",
+            node_type="cache.t3.micro",
+            status="available",
+            nodes=tuple(nodes),
+            port=11211 if engine == "memcached" else 6379,
+            vpc_id=where.vpc_id,
+            subnet_group="default",
+            parameter_group="default",
+            created=NOW,
+            maintenance_window="sun:05:00-sun:06:00",
+            security_group_ids=tuple(f"sg-{g}" for g in groups or ()),
+            group_id=group_id,
+        )
+
+    def replication_group(self, name: str, subnet: str, *, members: int = 2) -> ReplicationGroup:
+        """Make a replication group with members `NAME-001` (the primary), `NAME-002` ..."""
+        id = key(self.tx.account, self.tx.region, name)
+        clusters = [self.cache(f"{name}-{n:03}", subnet, group_id=id) for n in range(1, members + 1)]
+        return self.tx.make(
+            ReplicationGroup, id, name=name, description=name, status="available", engine="redis",
+            node_type="cache.t3.micro", member_ids=tuple(c.id for c in clusters), primary_id=clusters[0].id,
+            created=NOW, port=6379,
+        )  # fmt: skip
+
+    def outside(self, *addresses: str) -> None:
+        """Put hosts on the internet."""
+        for address in addresses:
+            self.tx.put(OutsideHost(id=address, account="", region="", address=IPv4Address(address)))
+
+    # ---- questions
+
+    def trace(self, sender: str, destination: str, protocol: str = "tcp", port: int = 0, **options: object) -> Trace:
+        """Trace from an instance or interface by its name, or an outside address, to an address or a name."""
+        address = self.address(destination)
+        return trace(self.world, self.at(sender), address, protocol, port, **options)  # type: ignore[arg-type]
+
+    def at(self, name: str) -> At:
+        """Return where a sender is."""
+        return IPv4Address(name) if name[0].isdigit() else f"eni-{name}"
+
+    def address(self, name: str) -> IPv4Address:
+        """Return an address, or the first address of the interface with that name."""
+        return IPv4Address(name) if name[0].isdigit() else self.world[Interface, f"eni-{name}"].address
+
+    def _only_vpc(self) -> str:
+        (vpc,) = self.world.all(Vpc)
+        return vpc.id.removeprefix("vpc-")
+
+
+def acl_entry(text: str, *, egress: bool) -> AclEntry:
+    """Read an ACL rule: "100 allow tcp 6379 10.0.0.0/24"."""
+    number, verb, rest = text.split(" ", 2)
+    assert verb in ("allow", "deny"), text
+    protocol, low, high, peer = _match(rest)
+    number_of = ALL if protocol == "all" else protocol_number(protocol)
+    return AclEntry(
+        number=int(number), egress=egress, protocol=number_of, allow=verb == "allow",
+        cidr=IPv4Network(peer), from_port=low, to_port=high,
+    )  # fmt: skip
+
+
+def _match(text: str) -> tuple[str, int, int, str]:
+    """Read "tcp 6379 WHO", "tcp 1-5 WHO", "icmp 8 WHO", "icmp 3/4 WHO", "icmp WHO", "all WHO"."""
+    protocol, *ports, peer = text.split()
+    if not ports:
+        return protocol, *((-1, -1) if protocol not in ("tcp", "udp") else (0, 65535)), peer
+    if protocol == "icmp":
+        kind, _, code = ports[0].partition("/")
+        return protocol, int(kind), int(code or -1), peer
+    low, _, high = ports[0].partition("-")
+    return protocol, int(low), int(high or low), peer

@@ -1,0 +1,289 @@
+"""Worlds to ask: a fixture-sized production world, and random ones with random questions.
+
+How to use it, from any test:
+
+    from tests.network.worlds import Lab, prod_lab, random_world, random_probes, worlds_with_probes
+
+    lab = prod_lab()                                  # or Lab(), and write your own
+    lab.trace("app", "10.0.1.20", "tcp", 6379)        # lab.world is the World
+
+    rnd = random.Random(7)                            # seeded, without hypothesis
+    world = random_world(rnd)
+    for probe in random_probes(world, rnd, 100):
+        trace(world, probe.sender, probe.destination, probe.protocol, probe.port, **probe.options)
+
+    @given(worlds_with_probes(50))                    # with hypothesis, which shrinks
+    def test_both_descriptions_agree(case): world, probes = case
+
+A random world has one or two VPCs of one account (half of the time with the same CIDR), each with three subnets and
+everything that decides about packets: own and main route tables, blackholes of every kind, routes to machines that
+forward (also more specific than `local`, also one-way), gateways or none, Elastic and automatic public addresses,
+secondary addresses and ranges, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
+ordered ACLs, ICMP, stopped instances, unattached interfaces, cache nodes, outside hosts.
+It holds nothing that the verbs would refuse.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import cast
+
+from hypothesis import strategies as st
+
+from atoll.model.address import ElasticIp
+from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.world import World
+from atoll.network.flow import ICMP, TCP, UDP, At, Trace
+from atoll.network.trace import trace
+from tests.network.lab import ACCOUNT, CALLER, EVERYWHERE, NOW, OPEN_ACL, REGION, Lab
+
+__all__ = [
+    "ACCOUNT", "CALLER", "NOW", "REGION", "Lab", "Probe", "prod_lab", "random_probes", "random_world", "worlds",
+    "worlds_with_probes",
+]  # fmt: skip
+
+PORTS = (6379, 6380, 22)
+OUTSIDE = ("198.51.100.27", "198.51.100.28")
+
+
+def prod_lab() -> Lab:
+    """Return the world of the documents: a public and a private subnet, a NAT instance, an application, caches.
+
+    sg-nat, sg-app, sg-bastion and sg-cache; sg-cache admits tcp 6379 from sg-app (sgr-app) and sg-nat only.
+    """
+    lab = Lab()
+    lab.vpc("prod", "10.0.0.0/16")
+    lab.gateway("prod")
+    lab.subnet("public", "10.0.0.0/24")
+    lab.subnet("private", "10.0.1.0/24")
+    lab.table("public", {"0.0.0.0/0": "igw-prod"}, subnets=["public"])
+    lab.group("app")
+    lab.group("bastion", ingress=["tcp 22 198.51.100.27/32"])
+    lab.group("nat", ingress=["tcp 6379-6381 198.51.100.27/32", "tcp 22 198.51.100.27/32"])
+    lab.group("cache", ingress=["tcp 6379 sg-app", "tcp 6379 sg-nat"])
+    lab.instance("nat", "public", groups=["nat"], ip="10.0.0.55")
+    lab.elastic_ip("203.0.113.73", "nat")
+    lab.instance("bastion", "public", groups=["bastion"], ip="10.0.0.60", public="203.0.113.60")
+    lab.instance("app", "private", groups=["app"], ip="10.0.1.10")
+    lab.instance("web", "public", groups=["app"], ip="10.0.0.10")
+    lab.cache("sessions-001", "private", ips=["10.0.1.230"], groups=["cache"])
+    lab.cache("mc", "private", ips=["10.0.1.231", "10.0.1.232"], engine="memcached", groups=["cache"])
+    lab.outside(*OUTSIDE)
+    return lab
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A question to the network."""
+
+    sender: At
+    destination: IPv4Address
+    protocol: int
+    port: int  # ICMP: code
+    options: dict[str, int | IPv4Address] = field(default_factory=dict)  # of `trace`: source_port, source
+
+    def ask(self, world: World) -> Trace:
+        """Ask the tracer."""
+        return trace(world, self.sender, self.destination, self.protocol, self.port, **self.options)  # type: ignore[arg-type]
+
+
+def worlds() -> st.SearchStrategy[World]:
+    """Draw random worlds."""
+    return st.randoms(use_true_random=False).map(random_world)
+
+
+def worlds_with_probes(n: int = 50) -> st.SearchStrategy[tuple[World, list[Probe]]]:
+    """Draw random worlds with questions about them."""
+
+    def both(rnd: random.Random) -> tuple[World, list[Probe]]:
+        world = random_world(rnd)
+        return world, random_probes(world, rnd, n)
+
+    return st.randoms(use_true_random=False).map(both)
+
+
+def random_world(rnd: random.Random) -> World:
+    """Return a random world; the same for the same dice."""
+    lab = Lab()
+    lab.outside(*OUTSIDE)
+    names = ["a", "b"][: rnd.choice([1, 2, 2])]
+    same = rnd.random() < 0.5
+    for k, name in enumerate(names):
+        _Vpc(lab, rnd, name, 0 if same else k, names).build()
+    return lab.world
+
+
+class _Vpc:
+    """Throws the dice for one VPC, whose subnets are 10.N.0.0/24, 10.N.1.0/24 and 10.N.2.0/24."""
+
+    def __init__(self, lab: Lab, rnd: random.Random, name: str, n: int, names: Sequence[str]) -> None:
+        self.lab, self.rnd, self.name, self.n, self.names = lab, rnd, name, n, names
+        self.cidrs = [f"10.{n}.{i}.0/24" for i in range(3)]
+        self.has_gateway = rnd.random() < 0.75
+
+    def build(self) -> None:
+        """Make everything; what refers comes after what it refers to."""
+        ranges = [f"10.{self.n}.0.0/16"]
+        if self.rnd.random() < 0.3:  # a secondary range, with the third subnet in it
+            ranges.append(f"10.{self.n + 100}.0.0/16")
+            self.cidrs[2] = f"10.{self.n + 100}.2.0/24"
+        self.lab.vpc(self.name, *ranges, dns_support=self.rnd.random() < 0.9)
+        if self.has_gateway:
+            self.lab.gateway(self.name)
+        for i in range(2):
+            self.lab.acl(f"{self.name}{i}", vpc=self.name, ingress=self._acl(), egress=self._acl())
+        for i in range(3):
+            self.lab.group(f"{self.name}{i}", vpc=self.name, ingress=self._rules(), egress=self._egress())
+        acls = [self.name, f"{self.name}0", f"{self.name}1"]
+        for i, cidr in enumerate(self.cidrs):
+            self.lab.subnet(f"{self.name}{i}", cidr, vpc=self.name, acl=self.rnd.choice(acls))
+        for i in range(3):
+            for j in range(self.rnd.choice([1, 1, 2])):
+                self._place(i, j)
+        boxes = self._middleboxes()
+        self._tables(boxes)
+
+    def _place(self, i: int, j: int) -> None:
+        """Put an instance (mostly), a cache node or an unattached interface into subnet i."""
+        rnd, name, ip = self.rnd, f"{self.name}{i}{j}", str(IPv4Address(self.cidrs[i][:-3]) + 10 + j)
+        groups = self._some_groups()
+        kind = rnd.choices(["instance", "cache", "nothing"], [84, 13, 3])[0]
+        if kind == "cache":
+            self.lab.cache(name, f"{self.name}{i}", ips=[ip], groups=groups)
+            return
+        if kind == "nothing":
+            self.lab.interface(name, f"{self.name}{i}", groups=groups, ip=ip)
+            return
+        more = [str(IPv4Address(ip) + 60)] if rnd.random() < 0.15 else []
+        state = rnd.choices(["running", "stopped", "pending"], [93, 5, 2])[0]
+        automatic = self._public() if self.has_gateway and state == "running" and rnd.random() < 0.25 else None
+        self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, more_ips=more, state=state, public=automatic)
+        if self.has_gateway and rnd.random() < 0.35:
+            self.lab.elastic_ip(self._public(), name, rnd.choice([ip, *more]))
+
+    def _middleboxes(self) -> list[str]:
+        """Make up to two instances that forward (their check is off), one of them perhaps stopped."""
+        boxes = []
+        for k, i in enumerate(self.rnd.sample(range(3), self.rnd.choice([0, 1, 1, 2]))):
+            name, ip = f"{self.name}mb{k}", str(IPv4Address(self.cidrs[i][:-3]) + 50)
+            state = "stopped" if self.rnd.random() < 0.1 else "running"
+            groups = self._some_groups()
+            self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, state=state, check=False)
+            if self.has_gateway and self.rnd.random() < 0.5:
+                self.lab.elastic_ip(self._public(), name)
+            boxes.append(f"i-{name}")
+        return boxes
+
+    def _tables(self, boxes: Sequence[str]) -> None:
+        """Give each subnet a table of its own, or leave it to the main one."""
+        for i in range(3):
+            own = self.rnd.random() < 0.8
+            if own:
+                subnet = f"{self.name}{i}"
+                self.lab.table(subnet, {}, subnets=[subnet], vpc=self.name)
+            for destination, target in self._routes(i, boxes).items():
+                if own:
+                    self.lab.route(f"{self.name}{i}", destination, target)
+        for destination, target in self._routes(None, boxes).items():
+            self.lab.route(self.name, destination, target)
+
+    def _routes(self, i: int | None, boxes: Sequence[str]) -> dict[str, str]:
+        rnd, routes = self.rnd, {}
+        if self.has_gateway and rnd.random() < 0.6:
+            routes["0.0.0.0/0"] = f"igw-{self.name}"
+        elif boxes and rnd.random() < 0.5:
+            routes["0.0.0.0/0"] = rnd.choice(boxes)
+        if rnd.random() < 0.15:  # the target has gone, or is none that the table can use
+            targets = ["eni-gone", "igw-gone", "nat-gone", "pcx-gone"]
+            routes[rnd.choice(["198.51.100.28/32", "203.0.113.0/24", "0.0.0.0/0"])] = rnd.choice(targets)
+        if boxes and rnd.random() < 0.2:
+            routes["198.51.100.27/32"] = rnd.choice(boxes)
+        if boxes and rnd.random() < 0.5:  # more specific than local: a whole other subnet, through a middlebox
+            others = [cidr for j, cidr in enumerate(self.cidrs) if j != i]
+            routes[rnd.choice(others)] = rnd.choice(boxes)
+        elif rnd.random() < 0.06:  # ... or through a machine that keeps its check, or an unattached interface
+            interfaces = [x.id for x in self.lab.world.all(Interface, vpc_id=f"vpc-{self.name}")]
+            routes[rnd.choice([c for j, c in enumerate(self.cidrs) if j != i])] = rnd.choice(sorted(interfaces))
+        return routes
+
+    def _some_groups(self) -> list[str]:
+        names = [f"{self.name}{i}" for i in range(3)]
+        return self.rnd.sample(names, self.rnd.choice([1, 1, 2]))
+
+    def _public(self) -> str:
+        taken = {e.public_ip for e in self.lab.world.all(ElasticIp)}
+        taken |= {cast(IPv4Address, i.public_ip) for i in self.lab.world.all(Interface) if i.public_ip}
+        return next(str(a) for n in range(1, 250) if (a := IPv4Address("203.0.113.0") + n) not in taken)
+
+    # ---- filters
+
+    def _cidr(self) -> str:
+        host = f"10.{self.n}.{self.rnd.randrange(3)}.{self.rnd.choice([10, 11, 50, 70])}/32"
+        choices = ["0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8", host, "198.51.100.0/24", "198.51.100.27/32"]
+        return self.rnd.choice([*choices, "203.0.113.0/24", self.rnd.choice(self.cidrs)])
+
+    def _match(self) -> str:
+        protocol = self.rnd.choice(["all", "tcp", "tcp", "tcp", "udp", "icmp"])
+        if protocol == "all":
+            return protocol
+        if protocol == "icmp":
+            return self.rnd.choice(["icmp", "icmp 8", "icmp 0", "icmp 8/0"])
+        return f"{protocol} {self.rnd.choice(['6379', '22', '6379-6380', '0-65535', '1024-65535', '32768-60999'])}"
+
+    def _rules(self) -> list[str]:
+        rules = []
+        for _ in range(self.rnd.choice([0, 1, 2, 3])):
+            if self.rnd.random() < 0.35:
+                other = [f"{n}{i}" for n in self.names for i in range(3)]
+                mine = [f"{self.name}{i}" for i in range(3)]
+                whose = other if self.rnd.random() < 0.2 else mine
+                rules.append(f"{self._match()} sg-{self.rnd.choice(whose)}")
+            else:
+                rules.append(f"{self._match()} {self._cidr()}")
+        if self.rnd.random() < 0.4:  # what makes flows untracked
+            rules.append(self.rnd.choice([*EVERYWHERE, "tcp 0.0.0.0/0", "udp 0.0.0.0/0", "tcp 6379 0.0.0.0/0"]))
+        return list(dict.fromkeys(rules))
+
+    def _egress(self) -> list[str]:
+        return list(EVERYWHERE) if self.rnd.random() < 0.6 else self._rules()
+
+    def _acl(self) -> list[str]:
+        numbers = self.rnd.sample([1, 5, 9, 10, 20, 99, 100, 300], self.rnd.choice([0, 0, 1, 3]))
+        entries = [
+            f"{n} {'allow' if self.rnd.random() < 0.6 else 'deny'} {self._match()} {self._cidr()}" for n in numbers
+        ]
+        return entries + ([OPEN_ACL[0].replace("100", "500")] if self.rnd.random() < 0.85 else [])
+
+
+def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
+    """Return random questions about a world: mostly between what is there, some to nobody or to services."""
+    interfaces = sorted(world.all(Interface), key=lambda i: i.id)
+    outside = [h.address for h in world.all(OutsideHost)]
+    public = [e.public_ip for e in world.all(ElasticIp)] + [i.public_ip for i in interfaces if i.public_ip]
+    private = [ip for i in interfaces for ip in i.private_ips]
+    strangers = ["10.0.0.200", "10.0.2.99", "192.168.7.7", "8.8.8.8", "203.0.113.250", "100.64.0.1"]
+    services = ["169.254.169.254", "169.254.169.253", "10.0.0.2", "10.0.0.1", "10.0.1.1", "10.1.0.2", "10.0.1.2"]
+    private_of = {
+        v: [ip for i in interfaces if i.vpc_id == v for ip in i.private_ips] for v in {i.vpc_id for i in interfaces}
+    }
+    probes = []
+    for _ in range(n):
+        options: dict[str, int | IPv4Address] = {}
+        if rnd.random() < 0.2:
+            sender: At = rnd.choice(outside)
+            pools, weights = [public or private, outside, private], [85, 5, 10]
+        else:
+            interface = rnd.choice(interfaces)
+            sender = interface.id
+            near = private_of[interface.vpc_id]
+            unusual = list(map(IPv4Address, strangers + services))
+            pools, weights = [near, private, public or near, outside, unusual], [55, 10, 15, 14, 6]
+            if rnd.random() < 0.06:  # a secondary address, or a forged one
+                options["source"] = rnd.choice([*interface.private_ips, *near])
+        destination = rnd.choice(rnd.choices(pools, weights)[0])
+        protocol = rnd.choice([TCP, TCP, TCP, UDP, ICMP])
+        options["source_port"] = 8 if protocol == ICMP else rnd.choice([40000, 40000, 1023])
+        probes.append(Probe(sender, destination, protocol, 0 if protocol == ICMP else rnd.choice(PORTS), options))
+    return probes
