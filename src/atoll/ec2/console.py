@@ -2,15 +2,14 @@
 
 What an instance prints is the host's to know, and verbs do no I/O.  So the daemon lends this operation a reader:
 
-    with console.read_by(lambda instance_id: host.console(instance_id)):
-        serve()
+    console.read_with(host.console)
 
-The reader is set in the context of whoever serves; without one (a test of the verbs alone) every console is empty.
+The reader belongs to the context that sets it, and to tasks made there, so that two daemons in one process do not read
+each other's machines; without one (a test of the verbs alone) every console is empty.
 """
 
 import base64
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from atoll.aws.operation import Shape, operation
@@ -31,14 +30,9 @@ def _no_output(instance_id: str) -> bytes:
 _reader: ContextVar[Reader] = ContextVar("console reader", default=_no_output)
 
 
-@contextmanager
-def read_by(reader: Reader) -> Iterator[None]:
-    """Answer GetConsoleOutput with what `reader` returns, in this context and in tasks made in it."""
-    token = _reader.set(reader)
-    try:
-        yield
-    finally:
-        _reader.reset(token)
+def read_with(reader: Reader) -> None:
+    """Answer GetConsoleOutput with what `reader` returns, in this context and in those copied from it."""
+    _reader.set(reader)
 
 
 @operation("ec2", "GetConsoleOutput")

@@ -6,18 +6,21 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
 from atoll.ec2.errors import BOTH, MALFORMED_MESSAGE
-from atoll.ec2.filters import Table, select
+from atoll.ec2.filters import Table, absent, select
 from atoll.ec2.kinds import check_id
 from atoll.ec2.path import shown
 from atoll.ec2.tags import render_tags
 from atoll.model import image as catalogue
 from atoll.model.image import Image
 from atoll.model.world import World
+from atoll.model.zones import REGIONS
 
 IMAGE_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image id '[{id}]' does not exist")
 IMAGES_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image ids '[{ids}]' do not exist")
 IMAGE_MALFORMED = Err("InvalidAMIID.Malformed", MALFORMED_MESSAGE)
 NOT_YOUR_IMAGE = Err("AuthFailure", "Not authorized for image:{id}", 403)
+
+NAT_IMAGES = catalogue.nat_images(REGIONS)  # the images that boot as NAT instances, in every region
 
 
 @operation("ec2", "DescribeImages")
@@ -143,11 +146,6 @@ def _is_owned(image: Image, owners: Sequence[str], account: str) -> bool:
     return any(o in (image.owner, image.owner_alias) or (o == "self" and image.owner == account) for o in owners)
 
 
-def _nothing(world: World, image: Image) -> None:
-    """Return what no image of the catalogue has."""
-    del world, image
-
-
 FILTERS: Table = {
     "architecture": lambda _, i: i.architecture,
     "block-device-mapping.delete-on-termination": shown(render, "BlockDeviceMappings.Ebs.DeleteOnTermination"),
@@ -164,21 +162,21 @@ FILTERS: Table = {
     "image-id": lambda _, i: i.id,
     "image-type": shown(render, "ImageType"),
     "is-public": shown(render, "Public"),
-    "kernel-id": _nothing,
+    "kernel-id": absent,
     "manifest-location": shown(render, "ImageLocation"),
     "name": lambda _, i: i.name,
     "owner-alias": lambda _, i: i.owner_alias,
     "owner-id": lambda _, i: i.owner,
-    "platform": _nothing,
-    "product-code": _nothing,
-    "product-code.type": _nothing,
-    "ramdisk-id": _nothing,
+    "platform": absent,
+    "product-code": absent,
+    "product-code.type": absent,
+    "ramdisk-id": absent,
     "root-device-name": lambda _, i: i.root_device,
     "root-device-type": shown(render, "RootDeviceType"),
-    "source-instance-id": _nothing,
+    "source-instance-id": absent,
     "sriov-net-support": shown(render, "SriovNetSupport"),
     "state": shown(render, "State"),
-    "state-reason-code": _nothing,
-    "state-reason-message": _nothing,
+    "state-reason-code": absent,
+    "state-reason-message": absent,
     "virtualization-type": shown(render, "VirtualizationType"),
 }

@@ -40,6 +40,7 @@ class Instance(Resource):
     boot: int = 1
     state_reason: tuple[str, str] | None = None  # code, message
     state_transition: str = ""  # "User initiated (2026-11-20 12:00:00 GMT)"
+    forced: bool = False  # while stopping: without waiting for the guest to shut down
     stopped_at: datetime | None = None
     ended_at: datetime | None = None  # terminated; forgotten an hour later
     shutdown_behavior: str = "stop"

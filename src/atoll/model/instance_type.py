@@ -222,4 +222,3 @@ def _type(family: _Family, size: str, row: _Row) -> InstanceType:
 
 
 INSTANCE_TYPES: Mapping[str, InstanceType] = {t.name: t for t in _catalogue()}
-MEMORY_BYTES: Mapping[str, int] = {t.name: t.memory_mib << 20 for t in INSTANCE_TYPES.values()}

@@ -13,5 +13,5 @@ class KeyPair(Resource):
     name: str
     kind: str  # "rsa" or "ed25519"
     fingerprint: str
-    public_key: str  # one line in OpenSSH form
+    public_key: str  # one line in OpenSSH form, with the name as its comment
     created: datetime

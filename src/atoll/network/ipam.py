@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
+from atoll.model.address import ElasticIp
 from atoll.model.interface import Interface
 from atoll.model.names import mac_address
 from atoll.model.resource import Resource
@@ -11,10 +12,15 @@ from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 
 RESERVED_FIRST, RESERVED_LAST = 4, 1  # network, router, resolver, future use; broadcast
+PUBLIC_POOL = IPv4Network("203.0.113.0/24")  # Elastic IPs and automatic public addresses; RFC 5737: no real network
 
 
 class NoFreeAddress(Exception):
     """The subnet is full; the verb answers with its service's error."""
+
+
+class NoFreePublicAddress(Exception):
+    """The public pool is empty, or the address asked for is taken or not in it."""
 
 
 def is_reserved(cidr: IPv4Network, address: IPv4Address) -> bool:
@@ -43,6 +49,20 @@ def free_address(world: World, subnet: Subnet, also_taken: Iterable[IPv4Address]
         if (address := IPv4Address(number)) not in used:
             return address
     raise NoFreeAddress(subnet.id)
+
+
+def free_public_ip(world: World, wanted: IPv4Address | None = None) -> IPv4Address:
+    """Return the lowest public address that nobody has, in any account, or the one wanted.
+
+    Raises NoFreePublicAddress.  Costs one pass over Elastic IPs and interfaces.
+    """
+    everyone = world.seen_by(None)
+    used = {eip.public_ip for eip in everyone.all(ElasticIp)}
+    used |= {interface.public_ip for interface in everyone.all(Interface) if interface.public_ip}
+    for address in PUBLIC_POOL.hosts():
+        if address not in used and wanted in (None, address):
+            return address
+    raise NoFreePublicAddress(str(wanted or PUBLIC_POOL))
 
 
 def free_number(world: World, kind: type[Resource], vpc_id: str) -> int:
