@@ -9,11 +9,10 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atoll.aws.errors import AwsError
 from atoll.aws.http import Request, parameters, read_form
-from atoll.aws.models import protocol, service
+from atoll.aws.models import protocol
 from atoll.aws.parse import parse
-from atoll.aws.serialize import envelope, serialize, serialize_error
+from atoll.aws.serialize import envelope, serialize
 from tests.aws.shapes import OPERATIONS, SERVICES, SESSION, Dice
 
 SAMPLES = 4  # of each operation in each direction
@@ -25,7 +24,7 @@ def sent(name, action, params):
     request = create_serializer(protocol(name), include_validation=False).serialize_to_request(
         params, model.operation_model(action)
     )
-    return urlencode({k: v for k, v in request["body"].items()})
+    return urlencode(request["body"])
 
 
 def received(name, action, body):

@@ -17,7 +17,7 @@ from atoll.aws import bind, foreign, once, serialize, sigv4
 from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.http import Answer, Form, Request, parameters, read_form
-from atoll.aws.models import BY_SIGNING_NAME, BY_VERSION, SIGNING_NAMES, service
+from atoll.aws.models import BY_SIGNING_NAME, BY_VERSION, CLASSIC_BALANCERS, SIGNING_NAMES, service
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Tx, World
 
@@ -174,6 +174,8 @@ def _choose(request: Request, asked: _Asked) -> Form:
         raise foreign.Foreign(clip(target.partition(".")[0]))
     form = read_form(request)
     action = form.get("Action", "")
+    if form.get("Version") == CLASSIC_BALANCERS:
+        raise foreign.Foreign("elasticloadbalancing of 2012-06-01")
     if not asked.service:
         asked.service = BY_VERSION.get(form.get("Version", ""), "") or _with_action(action)
     if not action:

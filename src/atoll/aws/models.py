@@ -29,6 +29,7 @@ BY_VERSION: Mapping[str, str] = {
     "2015-12-01": "elbv2",
     "2011-06-15": "sts",
 }
+CLASSIC_BALANCERS = "2012-06-01"  # another service under the signing name of elbv2
 PROTOCOLS = ("ec2", "query")
 
 
