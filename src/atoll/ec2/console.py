@@ -4,8 +4,8 @@ What an instance prints is the host's to know, and verbs do no I/O.  So the daem
 
     console.read_with(host.console)
 
-The reader belongs to the context that sets it, and to tasks made there, so that two daemons in one process do not read
-each other's machines; without one (a test of the verbs alone) every console is empty.
+The reader belongs to the context that sets it, and to tasks made there, so that two daemons in one process do not
+read each other's machines; without one (a test of the verbs alone) every console is empty.
 """
 
 import base64

@@ -8,7 +8,7 @@ from atoll.aws.page import page_ec2
 from atoll.ec2.errors import BOTH, MALFORMED_MESSAGE
 from atoll.ec2.filters import Table, absent, select
 from atoll.ec2.kinds import check_id
-from atoll.ec2.path import shown
+from atoll.ec2.path import iso, shown
 from atoll.ec2.tags import render_tags
 from atoll.model import image as catalogue
 from atoll.model.image import Image
@@ -155,7 +155,7 @@ FILTERS: Table = {
     "block-device-mapping.volume-size": lambda _, i: i.size,
     "block-device-mapping.volume-type": lambda _, i: i.volume_type,
     "boot-mode": lambda _, i: i.boot_mode,
-    "creation-date": lambda _, i: i.created.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+    "creation-date": lambda _, i: iso(i.created),
     "description": lambda _, i: i.description,
     "ena-support": shown(render, "EnaSupport"),
     "hypervisor": shown(render, "Hypervisor"),

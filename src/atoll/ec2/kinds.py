@@ -21,6 +21,7 @@ from atoll.model.keypair import KeyPair
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
+from atoll.model.volume import Volume
 from atoll.model.vpc import DhcpOptions, Vpc
 from atoll.model.world import World
 
@@ -83,6 +84,7 @@ NOUNS: dict[type[Resource], Noun] = {
             "networkAcl ID",
         ),
         _noun(Instance, "instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID"),
+        _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
         _noun(KeyPair, "key-pair", "key", "InvalidKeyPair.NotFound", "InvalidKeyPair.Malformed", "key pair ID"),
     )
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Filter rows that read the answer: what a rendered structure has along a path of members."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 
 from atoll.aws.operation import Shape
@@ -12,10 +13,17 @@ T = TypeVar("T")
 def shown(render: Callable[[World, T], Shape], path: str) -> Callable[[World, T], list[Any]]:
     """Return a filter's function: the values at a path, `NetworkInterfaces.Groups.GroupId`, of the rendered item.
 
-    A list on the way contributes each of its elements.  Costs rendering the item.
+    A list on the way contributes each of its elements; a time is written as AWS writes it.  Costs rendering the item.
     """
     members = path.split(".")
-    return lambda world, item: list(along(render(world, item), members))
+    return lambda world, item: [
+        iso(value) if isinstance(value, datetime) else value for value in along(render(world, item), members)
+    ]
+
+
+def iso(moment: datetime) -> str:
+    """Return a time as a filter's value has it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def along(value: Any, members: list[str]) -> Iterator[Any]:

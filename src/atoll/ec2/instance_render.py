@@ -1,0 +1,243 @@
+"""Instances, as EC2 shows them."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from atoll.aws.operation import Shape
+from atoll.ec2.tags import render_tags
+from atoll.model import image as catalogue
+from atoll.model.group import SecurityGroup
+from atoll.model.instance import Instance, MetadataOptions
+from atoll.model.instance_type import INSTANCE_TYPES
+from atoll.model.interface import Interface
+from atoll.model.lookup import elastic_ip_of, interfaces_of, public_ip_of
+from atoll.model.names import digest, internal_domain, private_dns, public_dns
+from atoll.model.volume import Volume
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+from atoll.model.zones import zone
+
+# EC2 API Reference, InstanceState.
+STATE_CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+
+
+def state(name: str) -> Shape:
+    """Return AWS's InstanceState."""
+    return {"Code": STATE_CODES[name], "Name": name}
+
+
+def reservations(world: World, instances: Sequence[Instance]) -> list[Shape]:
+    """Return instances by the launch that made them, in order of each launch's first."""
+    launches: dict[str, Shape] = {}
+    for i in instances:
+        launch = launches.setdefault(
+            i.reservation_id,
+            {"ReservationId": i.reservation_id, "OwnerId": i.account, "Groups": [], "Instances": []},
+        )
+        launch["Instances"].append(render(world, i))
+    return list(launches.values())
+
+
+def render(world: World, i: Instance) -> Shape:
+    """Return AWS's Instance."""
+    type, image = INSTANCE_TYPES[i.type], catalogue.image(i.region, i.image_id)
+    assert image, "an instance was launched from an image of the catalogue"
+    shape: Shape = {
+        "InstanceId": i.id,
+        "ImageId": i.image_id,
+        "InstanceType": i.type,
+        "State": state(i.state),
+        "StateTransitionReason": i.state_transition,
+        "AmiLaunchIndex": i.launch_index,
+        "LaunchTime": i.launched,
+        "Placement": _placement(i),
+        "Monitoring": {"State": i.monitoring},
+        "Architecture": image.architecture,
+        "BlockDeviceMappings": block_devices(world, i),
+        "ClientToken": i.client_token or "",
+        "EbsOptimized": i.ebs_optimized,
+        "EnaSupport": True,
+        "Hypervisor": "xen",
+        "ProductCodes": [],
+        "RootDeviceName": i.root_device,
+        "RootDeviceType": "ebs",
+        "VirtualizationType": "hvm",
+        "CpuOptions": {"CoreCount": type.vcpus // type.threads_per_core, "ThreadsPerCore": type.threads_per_core},
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+        "HibernationOptions": {"Configured": False},
+        "MetadataOptions": metadata_options(i.metadata),
+        "EnclaveOptions": {"Enabled": False},
+        "PlatformDetails": "Linux/UNIX",
+        "UsageOperation": "RunInstances",
+        "UsageOperationUpdateTime": i.launched,
+        "MaintenanceOptions": {"AutoRecovery": i.auto_recovery, "RebootMigration": "default"},
+        "CurrentInstanceBootMode": "uefi" if image.architecture == "arm64" else "legacy-bios",
+        "Tags": render_tags(i),
+        **_network(world, i),
+    }
+    if image.boot_mode:
+        shape["BootMode"] = image.boot_mode
+    if i.key_name:
+        shape["KeyName"] = i.key_name
+    if i.instance_profile:
+        id = f"AIPA{digest(i.instance_profile, 17).upper()}"
+        shape["IamInstanceProfile"] = {"Arn": i.instance_profile, "Id": id}
+    if reason := state_reason(i):
+        shape["StateReason"] = {"Code": reason[0], "Message": reason[1]}
+    return shape
+
+
+def state_reason(i: Instance) -> tuple[str, str] | None:
+    """Return the code and message of an instance's state; what the host could not do comes first."""
+    if i.host_error:
+        return "Server.InternalError", f"Server.InternalError: {i.host_error}"
+    return i.state_reason
+
+
+def metadata_options(m: MetadataOptions) -> Shape:
+    """Return AWS's InstanceMetadataOptionsResponse; a change is in force at once."""
+    return {
+        "State": "applied",
+        "HttpTokens": m.tokens,
+        "HttpPutResponseHopLimit": m.hop_limit,
+        "HttpEndpoint": m.endpoint,
+        "HttpProtocolIpv6": m.ipv6,
+        "InstanceMetadataTags": m.instance_tags,
+    }
+
+
+def block_devices(world: World, i: Instance) -> list[Shape]:
+    """Return AWS's block device mappings: the root volume, until the instance is terminated."""
+    if not i.volume_id:
+        return []
+    volume = world[Volume, i.volume_id]
+    return [
+        {
+            "DeviceName": volume.device,
+            "Ebs": {
+                "VolumeId": volume.id,
+                "AttachTime": volume.created,
+                "DeleteOnTermination": True,
+                "Status": "attached",
+            },
+        }
+    ]
+
+
+def group_names(world: World, group_ids: Sequence[str]) -> list[Shape]:
+    """Return AWS's GroupIdentifier list."""
+    return [{"GroupId": id, "GroupName": world[SecurityGroup, id].name} for id in group_ids]
+
+
+def private_name(i: Instance, address: IPv4Address) -> str:
+    """Return an instance's private DNS name: by its address, or by its id if it was launched so."""
+    if i.hostname_type == "resource-name":
+        return f"{i.id}.{internal_domain(i.region)}"
+    return private_dns(address, i.region)
+
+
+def public_name(world: World, interface: Interface) -> str:
+    """Return an interface's public DNS name; empty unless its VPC gives names and it has a public address."""
+    vpc, address = world[Vpc, interface.vpc_id], public_ip_of(world, interface)
+    if address is None or not (vpc.dns_hostnames and vpc.dns_support):
+        return ""
+    return public_dns(address, interface.region)
+
+
+def _placement(i: Instance) -> Shape:
+    place = zone(i.region, i.zone)
+    assert place, "an instance is in a zone of its region"
+    return {
+        "AvailabilityZone": place.name,
+        "AvailabilityZoneId": place.id,
+        "GroupName": "",
+        "Tenancy": i.tenancy,
+    }
+
+
+def _network(world: World, i: Instance) -> Shape:
+    """Return what an instance shows of its interfaces; nothing once it is terminated."""
+    interfaces = interfaces_of(world, i.id)
+    if i.ended_at or not interfaces:
+        return {"PrivateDnsName": "", "PublicDnsName": "", "SecurityGroups": [], "NetworkInterfaces": []}
+    first = interfaces[0]
+    shape: Shape = {
+        "VpcId": first.vpc_id,
+        "SubnetId": first.subnet_id,
+        "PrivateIpAddress": str(first.address),
+        "PrivateDnsName": private_name(i, first.address),
+        "PublicDnsName": public_name(world, first),
+        "PrivateDnsNameOptions": {
+            "HostnameType": i.hostname_type,
+            "EnableResourceNameDnsARecord": i.resource_name_a_record,
+            "EnableResourceNameDnsAAAARecord": False,
+        },
+        "SecurityGroups": group_names(world, first.group_ids),
+        "SourceDestCheck": first.source_dest_check,
+        "NetworkInterfaces": [_interface(world, i, interface) for interface in interfaces],
+    }
+    if address := public_ip_of(world, first):
+        shape["PublicIpAddress"] = str(address)
+    return shape
+
+
+def _interface(world: World, i: Instance, interface: Interface) -> Shape:
+    """Return AWS's InstanceNetworkInterface."""
+    assert interface.attachment, "an instance's interface is attached to it"
+    shape: Shape = {
+        "NetworkInterfaceId": interface.id,
+        "OwnerId": interface.account,
+        "VpcId": interface.vpc_id,
+        "SubnetId": interface.subnet_id,
+        "Description": interface.description,
+        "MacAddress": interface.mac,
+        "PrivateIpAddress": str(interface.address),
+        "PrivateDnsName": private_name(i, interface.address),
+        "SourceDestCheck": interface.source_dest_check,
+        "Status": interface.status,
+        "InterfaceType": interface.kind,
+        "Groups": group_names(world, interface.group_ids),
+        "Ipv6Addresses": [],
+        "Attachment": {
+            "AttachmentId": interface.attachment.id,
+            "AttachTime": interface.attachment.time,
+            "DeleteOnTermination": interface.attachment.delete_on_termination,
+            "DeviceIndex": interface.attachment.device_index,
+            "NetworkCardIndex": 0,
+            "Status": interface.attachment.status,
+        },
+        "PrivateIpAddresses": [_address(world, i, interface, ip) for ip in interface.private_ips],
+    }
+    if association := _association(world, interface, interface.address):
+        shape["Association"] = association
+    return shape
+
+
+def _address(world: World, i: Instance, interface: Interface, ip: IPv4Address) -> Shape:
+    """Return AWS's InstancePrivateIpAddress."""
+    shape: Shape = {
+        "Primary": ip == interface.address,
+        "PrivateIpAddress": str(ip),
+        "PrivateDnsName": private_dns(ip, i.region),
+    }
+    if association := _association(world, interface, ip):
+        shape["Association"] = association
+    return shape
+
+
+def _association(world: World, interface: Interface, ip: IPv4Address) -> Shape | None:
+    """Return the public side of a private address: its Elastic IP, or the automatic address of the first."""
+    eip = elastic_ip_of(world, interface.id, ip)
+    address = eip.public_ip if eip else interface.public_ip if ip == interface.address else None
+    if address is None:
+        return None
+    vpc = world[Vpc, interface.vpc_id]
+    name = public_dns(address, interface.region) if vpc.dns_hostnames and vpc.dns_support else ""
+    return {"IpOwnerId": eip.account if eip else "amazon", "PublicDnsName": name, "PublicIp": str(address)}
