@@ -1,4 +1,4 @@
-"""What an account finds in a region that it has never used: a default VPC.  Source: VPC User Guide, "Default VPCs"."""
+"""What an account finds in a region it has never used: a default VPC.  Source: VPC User Guide, "Default VPCs"."""
 
 from ipaddress import IPv4Network
 

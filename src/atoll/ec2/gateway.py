@@ -5,14 +5,13 @@ from typing import cast
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import errors, quotas
+from atoll.ec2 import quotas
 from atoll.ec2.filters import Table, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.gateway import InternetGateway
 from atoll.model.interface import Interface
 from atoll.model.lookup import elastic_ip_of, internet_gateway_of
-from atoll.model.route import RouteTable
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -88,9 +87,6 @@ def detach_internet_gateway(tx: Tx, *, internet_gateway_id: str, vpc_id: str) ->
         interface = cast(Interface, interface)
         if interface.public_ip or elastic_ip_of(tx.world, interface.id):
             raise MAPPED(vpc=vpc.id)
-    for table in tx.all(RouteTable, vpc_id=vpc.id):
-        if any(a.gateway_id == gateway.id for a in table.associations):
-            raise errors.DEPENDENCY(what="internetGateway", id=gateway.id)
     tx.put(gateway.but(vpc_id=None))
 
 
