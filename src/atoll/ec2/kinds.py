@@ -22,7 +22,6 @@ from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.volume import Volume
-from atoll.model.volume import Volume
 from atoll.model.vpc import DhcpOptions, Vpc
 from atoll.model.world import World
 
@@ -85,7 +84,6 @@ NOUNS: dict[type[Resource], Noun] = {
             "networkAcl ID",
         ),
         _noun(Instance, "instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID"),
-        _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
         _noun(KeyPair, "key-pair", "key", "InvalidKeyPair.NotFound", "InvalidKeyPair.Malformed", "key pair ID"),
         _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
     )

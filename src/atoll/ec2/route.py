@@ -31,8 +31,8 @@ SEVERAL_TARGETS = Err(
 )
 TOO_SPECIFIC = Err(
     "InvalidParameterValue",
-    "The destination CIDR block {cidr} is equal to or more specific than one of this VPC's CIDR blocks. This route can "
-    "target only an interface or an instance.",
+    "The destination CIDR block {cidr} is equal to or more specific than one of this VPC's CIDR blocks. This route "
+    "can target only an interface or an instance.",
 )
 NO_SUBNET = Err("InvalidParameterValue", "Route destination {cidr} doesn't match any subnet CIDR blocks.")
 RESERVED = Err("InvalidParameterValue", "The destination CIDR block {cidr} is reserved: it may not be routed.")
