@@ -5,7 +5,7 @@ from dataclasses import replace
 from atoll.model.internet import OutsideHost
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.hop import Finding, Hop, refuse
-from atoll.network.layers.internet_gateway import behind
+from atoll.network.layers.internet_gateway import behind, is_private
 
 
 def judge(hop: Hop) -> Finding | None:
@@ -18,5 +18,8 @@ def judge(hop: Hop) -> Finding | None:
         return Finding(str(destination), f"{destination} is {found[0].id}", then=replace(hop, target=found[0]))
     if destination == hop.asker or hop.world.get(OutsideHost, str(destination)):
         return Finding(str(destination), f"arrived at {destination}", receiver=destination)
+    if is_private(destination):
+        because = f"{destination} is a private address: nobody reaches it from the internet"
+        return refuse(Verdict.REFUSED, Code.NO_POSSIBLE_DESTINATION, str(destination), because)
     because = f"nobody on the internet has {destination}"
     return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, str(destination), because)

@@ -1,0 +1,97 @@
+"""Explain a trace: one line for each step, what would mend it, and the same as data."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from atoll.model.interface import Interface
+from atoll.model.world import World
+from atoll.network.flow import ICMP, Packet, Step, Trace, Verdict, protocol_name
+from atoll.network.mend import mend
+
+YES, NO = "✓", "✗"
+WIDTH = 20  # of the longest layer's name
+
+FATES = {
+    Verdict.DELIVERED: "arrives, and the answer comes back",
+    Verdict.DENIED: "is denied",
+    Verdict.SPOOFED: "fails the source/destination check",
+    Verdict.NO_ROUTE: "has no route",
+    Verdict.BLACKHOLE: "falls into a blackhole route",
+    Verdict.REFUSED: "is refused at the edge of the internet",
+    Verdict.NOBODY: "has a destination that nobody has",
+    Verdict.DOWN: "meets an interface behind which nothing runs",
+    Verdict.LOOP: "goes round in a loop",
+    Verdict.NO_ANSWER: "arrives, but the answer does not come back",
+}
+
+
+def explain(world: World, trace: Trace) -> list[str]:
+    """Write a trace for people: a headline, the steps there and back, and the commands that mend it."""
+    lines = [headline(trace), *map(_line, _telling(trace.steps))]
+    back = trace.back if trace.arrived else tuple(s for s in trace.back if not s.allowed)
+    if back:
+        lines += ["the answer:", *map(_line, _telling(back))]
+    for id in trace.assumed:
+        instance = world.seen_by(None)[Interface, id].instance_id
+        lines.append(f"note: {instance} may translate addresses by its own iptables; a trace cannot see them")
+    for one in mend(world, trace):
+        lines.append(f"mend: {one.says}")
+        if one.command:
+            lines.append(f"  {one.command}")
+    return lines
+
+
+def headline(trace: Trace) -> str:
+    """Say in one line what becomes of the flow."""
+    return f"{trace.packet} {FATES[trace.verdict]}"
+
+
+def _telling(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Leave out what a thorough trace found allowed behind a refusal: the packet never came there."""
+    refused = False
+    for step in steps:
+        refused = refused or not step.allowed
+        if not step.allowed or not refused:
+            yield step
+
+
+def _line(step: Step) -> str:
+    return f"{YES if step.allowed else NO} {step.layer:<{WIDTH}} {step.because}"
+
+
+def as_dict(world: World, trace: Trace) -> dict[str, Any]:
+    """Return a trace as plain JSON values, for other programs."""
+    return {
+        "verdict": trace.verdict.value,
+        "headline": headline(trace),
+        "sender": str(trace.sender),
+        "packet": _packet(trace.packet),
+        "receiver": str(trace.receiver) if trace.receiver is not None else None,
+        "received": _packet(trace.received) if trace.received else None,
+        "steps": [_step(s) for s in trace.steps],
+        "back": [_step(s) for s in trace.back],
+        "assumed": list(trace.assumed),
+        "mend": [{"says": m.says, "command": m.command} for m in mend(world, trace)],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "layer": step.layer,
+        "at": step.at,
+        "allowed": step.allowed,
+        "because": step.because,
+        "code": str(step.code) if step.code else None,
+        "packet": str(step.packet),
+    }
+
+
+def _packet(packet: Packet) -> dict[str, Any]:
+    ports = ("icmp_type", "icmp_code") if packet.protocol == ICMP else ("source_port", "port")
+    return {
+        "source": str(packet.source),
+        "destination": str(packet.destination),
+        "protocol": protocol_name(packet.protocol),
+        ports[0]: packet.source_port,
+        ports[1]: packet.port,
+    }

@@ -1,0 +1,282 @@
+"""Mend a refusal: the AWS command that would let the packet through, for each step that said no.
+
+The commands are suggestions for people: as narrow as the packet, in the order in which AWS's own troubleshooting
+page goes through the causes (groups, ACLs, routes, the rest).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import cast
+
+from atoll.model.acl import NetworkAcl
+from atoll.model.address import ElasticIp
+from atoll.model.gateway import InternetGateway
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.lookup import internet_gateway_of, primary_interface
+from atoll.model.route import RouteTable
+from atoll.model.world import World
+from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Step, Trace, protocol_name
+from atoll.network.layers.groups import fits
+from atoll.network.layers.hop import best_route, leave, owner
+from atoll.network.layers.internet_gateway import is_private
+
+# Where answers go to, for every client.  Source: VPC User Guide, "Ephemeral ports".
+EPHEMERAL_PORTS = "From=1024,To=65535"
+LAST_RULE = 32766
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """One thing to do about one refusal."""
+
+    says: str
+    command: str | None = None  # `None`: no command would help; `says` tells what would
+
+
+def mend(world: World, trace: Trace) -> tuple[Mend, ...]:
+    """Return what would let the flow through: one Mend for each refusal, in the order of AWS's checks."""
+    world = world.seen_by(None)
+    found: list[tuple[int, Mend]] = []
+    for way in (trace.steps, trace.back):
+        for index, step in enumerate(way):
+            if not step.allowed:
+                call = _Refusal(world, trace, way[:index], step, answering=way is trace.back)
+                found += [(_rank(step), m) for m in _MENDS.get(step.code or Code.BAD_STATE, _nothing)(call)]
+    found.sort(key=lambda pair: pair[0])
+    return tuple(dict.fromkeys(m for _, m in found))
+
+
+def _rank(step: Step) -> int:
+    """Order as AWS does.  Source: ElastiCache User Guide, "Troubleshooting connections"."""
+    for rank, layer in enumerate(("groups", "acl", "route", "gateway", "check")):
+        if layer in step.layer:
+            return rank
+    return 9
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A step that said no, and what went before it on its way."""
+
+    world: World
+    trace: Trace
+    before: tuple[Step, ...]
+    step: Step
+    answering: bool
+
+    @property
+    def packet(self) -> Packet:
+        """The packet as the step saw it."""
+        return self.step.packet
+
+    def sender(self) -> Interface | None:
+        """Return the interface that put the packet on the wire last; `None`: it came from the internet."""
+        for step in reversed(self.before):
+            if step.layer == "internet":
+                return None
+            if step.layer == "egress-groups":
+                return self.world[Interface, step.at]
+        return None
+
+
+def _group_rule(call: _Refusal) -> list[Mend]:
+    """Open a group of the interface that refused, for the peer's group if it has one, else for its address."""
+    interface, packet = call.world[Interface, call.step.at], call.packet
+    egress = call.step.layer == "egress-groups"
+    peer = packet.destination if egress else packet.source
+    if not interface.group_ids:
+        return [Mend(f"{interface.id} carries no security group")]
+    member = owner(call.world, interface.vpc_id, peer)
+    if egress and member and leave(call.world, interface, packet).target != member:
+        member = None  # a middlebox is between: references do not match
+    if not egress and member and call.sender() != member:
+        member = None
+    group = member.group_ids[0] if member and member.group_ids else None
+    verb = f"aws ec2 authorize-security-group-{'egress' if egress else 'ingress'} --group-id {interface.group_ids[0]}"
+    whom = f"group {group}" if group else f"{peer}"
+    says = f"let {interface.group_ids[0]} allow it {'to' if egress else 'from'} {whom}"
+    if packet.protocol in (TCP, UDP):
+        match = f"--protocol {protocol_name(packet.protocol)} --port {packet.port}"
+        return [Mend(says, f"{verb} {match} {f'--source-group {group}' if group else f'--cidr {peer}/32'}")]
+    ports = f",FromPort={packet.source_port},ToPort=-1" if packet.protocol == ICMP else ""
+    pair = f"UserIdGroupPairs=[{{GroupId={group}}}]" if group else f"IpRanges=[{{CidrIp={peer}/32}}]"
+    permission = f"IpProtocol={protocol_name(packet.protocol)}{ports},{pair}"
+    return [Mend(says, f"{verb} --ip-permissions '{permission}'")]
+
+
+def _acl_entry(call: _Refusal) -> list[Mend]:
+    """Add a rule before the one that denies."""
+    acl, packet = call.world[NetworkAcl, call.step.at], call.packet
+    egress = call.step.layer == "acl-out"
+    peer = packet.destination if egress else packet.source
+    mine = {e.number: e for e in acl.entries if e.egress is egress}
+    matching = [n for n, e in mine.items() if peer in e.cidr and fits(e.protocol, e.from_port, e.to_port, packet)]
+    number = _free_rule(set(mine), before=min(matching, default=None))
+    if number is None:
+        return [Mend(f"{acl.id} has no free number before rule {min(matching)}: renumber its rules")]
+    match = f"--protocol {protocol_name(packet.protocol)}"
+    if packet.protocol in (TCP, UDP):
+        ports = EPHEMERAL_PORTS if call.answering else f"From={packet.port},To={packet.port}"
+        match += f" --port-range {ports}"
+    elif packet.protocol == ICMP:
+        match += f" --icmp-type-code Code=-1,Type={packet.source_port}"
+    way = "egress" if egress else "ingress"
+    command = (
+        f"aws ec2 create-network-acl-entry --network-acl-id {acl.id} --{way} --rule-number {number} {match} "
+        f"--cidr-block {peer}/32 --rule-action allow"
+    )
+    why = " (ACLs are stateless: answers need rules too)" if call.answering else ""
+    return [Mend(f"let {acl.id} allow it {'to' if egress else 'from'} {peer}{why}", command)]
+
+
+def _free_rule(taken: set[int], before: int | None) -> int | None:
+    """Return a free rule number: the highest below `before`, or some room after all the others."""
+    if before is None:
+        after = max(taken, default=0) + 10
+        if after <= LAST_RULE:
+            return after
+        before = LAST_RULE + 1
+    return next((n for n in range(before - 1, 0, -1) if n not in taken), None)
+
+
+def _route(call: _Refusal) -> list[Mend]:
+    """Add a route to the internet gateway, if that is where the destination is."""
+    destination, table = call.packet.destination, call.world[RouteTable, call.step.at]
+    if is_private(destination):
+        return [Mend(f"{destination} is in no range of {table.vpc_id}, and no other network is connected to it")]
+    gateway = internet_gateway_of(call.world, table.vpc_id)
+    if gateway is None:
+        return _attach_gateway(call, table.vpc_id)
+    command = (
+        f"aws ec2 create-route --route-table-id {table.id} --destination-cidr-block 0.0.0.0/0 "
+        f"--gateway-id {gateway.id}"
+    )
+    return [Mend(f"route the internet of {table.id} to {gateway.id}", command)]
+
+
+def _attach_gateway(call: _Refusal, vpc_id: str) -> list[Mend]:
+    idle = cast("list[InternetGateway]", list(call.world.bucket(InternetGateway, "vpc_id", None).values()))
+    mine = [g for g in idle if g.owner == call.world[RouteTable, call.step.at].owner]
+    says = f"{vpc_id} has no internet gateway: attach one, then add the route"
+    if not mine:
+        return [Mend(says, "aws ec2 create-internet-gateway")]
+    return [Mend(says, f"aws ec2 attach-internet-gateway --internet-gateway-id {mine[0].id} --vpc-id {vpc_id}")]
+
+
+def _blackhole(call: _Refusal) -> list[Mend]:
+    """Bring the target of a route back, or take the route away."""
+    table = call.world[RouteTable, call.step.at]
+    route = best_route(table, call.packet.destination)
+    assert route, "a blackhole is a route"
+    target = call.world.get(Interface, route.target)
+    if target is not None and target.instance_id is not None:
+        return _run_instance(call.world, target.instance_id)
+    if target is not None:
+        return _attach_interface(target)
+    gateway = call.world.get(InternetGateway, route.target)
+    if gateway is not None:
+        command = f"aws ec2 attach-internet-gateway --internet-gateway-id {gateway.id} --vpc-id {table.vpc_id}"
+        return [Mend(f"attach {gateway.id} to {table.vpc_id}", command)]
+    command = f"aws ec2 delete-route --route-table-id {table.id} --destination-cidr-block {route.destination}"
+    return [Mend(f"{route.target} has gone: take its route away", command)]
+
+
+def _public_address(call: _Refusal) -> list[Mend]:
+    """Give the source a public address, or let the machine that forwarded it translate the source."""
+    sender, packet = call.sender(), call.packet
+    assert sender, "a packet to a gateway comes from an interface"
+    if packet.source not in sender.private_ips and sender.instance_id is not None:
+        says = f"in {sender.instance_id}: translate the source (a trace cannot see whether it does already)"
+        return [Mend(says, "sudo iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE")]
+    if sender.requester_managed or sender.instance_id is None:
+        return [Mend(f"{sender.id} belongs to a service: it gets no public address; send through a NAT device")]
+    free = cast("list[ElasticIp]", list(call.world.bucket(ElasticIp, "interface_id", None).values()))
+    mine = next((e for e in free if e.owner == sender.owner), None)
+    allocation = mine.id if mine else "$(aws ec2 allocate-address --query AllocationId --output text)"
+    to = f"--network-interface-id {sender.id}"
+    if packet.source != sender.address:
+        to += f" --private-ip-address {packet.source}"
+    command = f"aws ec2 associate-address --allocation-id {allocation} {to}"
+    return [Mend(f"give {packet.source} a public address", command)]
+
+
+def _no_check(call: _Refusal) -> list[Mend]:
+    """Turn the source/destination check off."""
+    interface = call.world[Interface, call.step.at]
+    says = f"let {interface.id} send and take what is not its own"
+    first = primary_interface(call.world, interface.instance_id) if interface.instance_id else None
+    if first == interface:
+        command = f"aws ec2 modify-instance-attribute --instance-id {interface.instance_id} --no-source-dest-check"
+    else:
+        command = (
+            f"aws ec2 modify-network-interface-attribute --network-interface-id {interface.id} --no-source-dest-check"
+        )
+    return [Mend(says, command)]
+
+
+def _start(call: _Refusal) -> list[Mend]:
+    return _run_instance(call.world, call.step.at)
+
+
+def _run_instance(world: World, id: str) -> list[Mend]:
+    instance = world[Instance, id]
+    if instance.state == "stopped":
+        return [Mend(f"start {id}", f"aws ec2 start-instances --instance-ids {id}")]
+    if instance.state == "pending":
+        return [Mend(f"wait until {id} runs", f"aws ec2 wait instance-running --instance-ids {id}")]
+    if instance.state == "stopping":
+        command = f"aws ec2 wait instance-stopped --instance-ids {id} && aws ec2 start-instances --instance-ids {id}"
+        return [Mend(f"wait until {id} has stopped, and start it", command)]
+    return [Mend(f"{id} is {instance.state}: it does not come back")]
+
+
+def _attach(call: _Refusal) -> list[Mend]:
+    return _attach_interface(call.world[Interface, call.step.at])
+
+
+def _attach_interface(interface: Interface) -> list[Mend]:
+    command = (
+        f"aws ec2 attach-network-interface --network-interface-id {interface.id} --instance-id INSTANCE "
+        "--device-index 1"
+    )
+    return [Mend(f"attach {interface.id} to an instance", command)]
+
+
+def _destination(call: _Refusal) -> list[Mend]:
+    """Say what a destination that nobody has would need."""
+    step, destination = call.step, call.packet.destination
+    if step.layer == "vpc-services":
+        return [Mend("turn the resolver on", f"aws ec2 modify-vpc-attribute --vpc-id {step.at} --enable-dns-support")]
+    if step.layer == "internet" and is_private(destination):
+        says = "ask from an instance of its VPC, or forward through a NAT instance that has an Elastic IP"
+        return [Mend(says)]
+    if step.layer == "internet":
+        return _unassociated(call.world, destination)
+    return _nothing(call)
+
+
+def _unassociated(world: World, public: IPv4Address) -> list[Mend]:
+    for eip in world.bucket(ElasticIp, "public_ip", public).values():
+        command = f"aws ec2 associate-address --allocation-id {eip.id} --instance-id INSTANCE"
+        return [Mend(f"associate {public} with an instance", command)]
+    return [Mend(f"{public} is no public address of a VPC with a gateway, and no outside host has it")]
+
+
+def _nothing(_call: _Refusal) -> list[Mend]:
+    return []  # the refusal says all there is to say
+
+
+_MENDS: dict[Code, Callable[[_Refusal], list[Mend]]] = {
+    Code.ENI_SG_RULES_MISMATCH: _group_rule,
+    Code.SG_HAS_NO_RULES: _group_rule,
+    Code.SUBNET_ACL_RESTRICTION: _acl_entry,
+    Code.NO_ROUTE_TO_DESTINATION: _route,
+    Code.BAD_STATE_ROUTE: _blackhole,
+    Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS: _public_address,
+    Code.ENI_SOURCE_DEST_CHECK_RESTRICTION: _no_check,
+    Code.BAD_STATE: _start,
+    Code.BAD_STATE_ATTACHMENT: _attach,
+    Code.NO_POSSIBLE_DESTINATION: _destination,
+}

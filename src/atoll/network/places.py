@@ -1,0 +1,211 @@
+"""Places: what people call the ends of a flow, and where that is.
+
+i-0a...   eni-0a...   app (a Name tag)   10.0.1.20   203.0.113.73   ip-10-0-1-20.ec2.internal
+sessions-001 (a cache cluster)   sessions (a replication group: its primary)   mc:0002 (a node)
+sessions-001.abc123.0001.use1.cache.amazonaws.com:6379   198.51.100.27 (outside)
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import AddressValueError, IPv4Address
+
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.lookup import primary_interface
+from atoll.model.names import endpoint_hash
+from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
+from atoll.model.world import Caller, World
+from atoll.network.flow import At
+from atoll.network.layers.internet_gateway import behind, is_private
+from atoll.network.layers.vpc_services import LINK_LOCAL, RESOLVER_OFFSET, ROUTER
+
+CANDIDATES_MAX = 8  # as many as people read
+CACHE_DOMAIN = ".cache.amazonaws.com"
+EC2_NAME = re.compile(r"(?:ip|ec2)-(\d+)-(\d+)-(\d+)-(\d+)(?:\..+\.(?:internal|amazonaws\.com))$")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An end of a flow."""
+
+    at: At  # whence it sends: an interface, an address outside, or a VPC (its own services, which send nothing)
+    address: IPv4Address  # by which others send to it
+    name: str  # what it is, for people: "i-0a (app)", "mc:0002", "198.51.100.27"
+
+
+class PlaceError(LookupError):
+    """The text names no place, or several; `candidates` are texts that would do."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...] = ()) -> None:
+        """Keep the candidates, and say them."""
+        listed = f": {', '.join(candidates[:CANDIDATES_MAX])}" if candidates else ""
+        more = len(candidates) - CANDIDATES_MAX
+        super().__init__(f"{message}{listed}{f' and {more} more' if more > 0 else ''}")
+        self.candidates = candidates
+
+
+class UnknownPlace(PlaceError):
+    """Nothing of the caller's is called so."""
+
+
+class AmbiguousPlace(PlaceError):
+    """Several things are called so."""
+
+
+def endpoint(world: World, caller: Caller | None, text: str) -> Place:
+    """Return the place that a person means.  Raises UnknownPlace or AmbiguousPlace.
+
+    Only the caller's own resources have names; `None` sees everybody's.  Costs a pass over the caller's names, if
+    the text is not an id or an address.
+    """
+    world = world.seen_by(caller)
+    text = text.strip()
+    found = _by_id(world, text) or _by_address(world, text) or _by_endpoint_name(world, text)
+    found = found or _by_node(world, text) or list(_by_name(world, text))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        hints = tuple(p.name for p in found)
+        if len(set(hints)) < len(hints):  # such as one address in two VPCs
+            hints = tuple(str(p.at) for p in found)
+        raise AmbiguousPlace(f"{text!r} may be any of these", hints)
+    names = sorted({name for name, _ in _names(world)})
+    near = get_close_matches(text, names, CANDIDATES_MAX) or names
+    raise UnknownPlace(f"nothing is called {text!r}" + ("; there is" if near else ""), tuple(near))
+
+
+def _by_id(world: World, text: str) -> list[Place]:
+    if (interface := world.get(Interface, text)) is not None:
+        return [_interface(interface)]
+    instance = world.get(Instance, text)
+    if instance is None:
+        return []
+    interface = primary_interface(world, instance.id)
+    if interface is None:
+        raise UnknownPlace(f"{instance.id} is {instance.state}: it has no network interface any more")
+    return [_interface(interface, _titled(instance))]
+
+
+def _by_address(world: World, text: str) -> list[Place]:
+    if (name := EC2_NAME.match(text)) is not None:
+        text = ".".join(name.groups())
+    try:
+        address = IPv4Address(text)
+    except AddressValueError:
+        return []
+    found = [i for i in world.all(Interface) if address in i.private_ips]
+    if found:
+        return [Place(i.id, address, f"{address} ({i.id} in {i.vpc_id})") for i in found]
+    public = behind(world.seen_by(None), address)
+    if public is not None and world.get(Interface, public[0].id):
+        return [Place(public[0].id, address, f"{address} ({public[0].id})")]
+    services = [Place(vpc.id, address, f"{address} (a service of {vpc.id})") for vpc in _serving(world, address)]
+    if services or not is_private(address):
+        return services or [Place(address, address, str(address))]
+    raise UnknownPlace(f"no interface has the private address {address}")
+
+
+def _serving(world: World, address: IPv4Address) -> Iterator[Vpc]:
+    """Yield the VPCs whose router or resolver has an address."""
+    if address in LINK_LOCAL:
+        return
+    routed = {s.vpc_id for s in world.all(Subnet) if address == s.cidr.network_address + ROUTER}
+    for vpc in world.all(Vpc):
+        if vpc.id in routed or address == vpc.cidr.network_address + RESOLVER_OFFSET:
+            yield vpc
+
+
+def _by_endpoint_name(world: World, text: str) -> list[Place]:
+    """Read the names of cache endpoints.  Source: the forms that ElastiCache gives, TLS or not."""
+    host = text.lower().rstrip(".").partition(":")[0]
+    if not host.endswith(CACHE_DOMAIN):
+        return []
+    match host.removesuffix(CACHE_DOMAIN).split("."):
+        case [name, hash, "ng", _, _]:  # a group's primary, or its readers
+            role = "reader" if name.endswith("-ro") and not _group(world, name, hash) else "primary"
+            found = _members(world, name.removesuffix("-ro") if role == "reader" else name, hash, role)
+        case ["master" | "replica" as role, name, hash, _]:
+            found = _members(world, name, hash, "primary" if role == "master" else "reader")
+        case [name, hash, "cfg", _]:
+            found = list(_clusters(world, name, hash))
+        case [name, hash, node, _] if node.isdigit():
+            found = [p for p in _clusters(world, name, hash) if p.name in (name, f"{name}:{node}")]
+        case [name, _, hash, _]:  # a member of a group with TLS
+            found = list(_clusters(world, name, hash))
+        case _:
+            found = []
+    if not found:
+        raise UnknownPlace(f"no cache has the endpoint {host}")
+    return found
+
+
+def _by_node(world: World, text: str) -> list[Place]:
+    name, colon, node = text.lower().partition(":")
+    if not colon:
+        return []
+    whole = f"{name}:{node}"
+    return [p for p in _clusters(world, name) if p.name == whole or (p.name == name and node == "0001")]
+
+
+def _by_name(world: World, text: str) -> Iterator[Place]:
+    for name, place in _names(world):
+        if name in (text, text.lower()):
+            yield place
+
+
+def _names(world: World) -> Iterator[tuple[str, Place]]:
+    """Yield every name of the caller's, with its place: Name tags, clusters, groups, outside hosts."""
+    for instance in world.all(Instance):
+        interface = primary_interface(world, instance.id)
+        if interface is not None and (name := instance.tags.get("Name")):
+            yield name, _interface(interface, _titled(instance))
+    for cluster in world.all(CacheCluster):
+        for node in cluster.nodes:
+            yield cluster.name, _node(world, cluster, node)
+    for group in world.all(ReplicationGroup):
+        primary = world[CacheCluster, group.primary_id]
+        yield group.name, _node(world, primary, primary.nodes[0])
+    for host in world.seen_by(None).all(OutsideHost):
+        yield str(host.address), Place(host.address, host.address, str(host.address))
+
+
+def _clusters(world: World, name: str, hash: str | None = None) -> Iterator[Place]:
+    for cluster in world.all(CacheCluster, name=name):
+        if hash in (None, endpoint_hash(cluster.account, cluster.region)):
+            for node in cluster.nodes:
+                yield _node(world, cluster, node)
+
+
+def _group(world: World, name: str, hash: str) -> ReplicationGroup | None:
+    groups = world.all(ReplicationGroup, name=name)
+    return next((g for g in groups if endpoint_hash(g.account, g.region) == hash), None)
+
+
+def _members(world: World, name: str, hash: str, role: str) -> list[Place]:
+    group = _group(world, name, hash)
+    if group is None:
+        return []
+    others = [m for m in group.member_ids if m != group.primary_id]
+    ids = others or [group.primary_id] if role == "reader" else [group.primary_id]
+    clusters = [world[CacheCluster, id] for id in ids]
+    return [_node(world, c, c.nodes[0]) for c in clusters]
+
+
+def _node(world: World, cluster: CacheCluster, node: CacheNode) -> Place:
+    interface = world[Interface, node.interface_id]
+    name = f"{cluster.name}:{node.id}" if cluster.is_memcached else cluster.name
+    return Place(interface.id, interface.address, name)
+
+
+def _interface(interface: Interface, name: str | None = None) -> Place:
+    return Place(interface.id, interface.address, name or interface.id)
+
+
+def _titled(instance: Instance) -> str:
+    name = instance.tags.get("Name")
+    return f"{instance.id} ({name})" if name else instance.id
