@@ -1,0 +1,1 @@
+"""Compile the World: each file makes the facts of one kind of resource."""

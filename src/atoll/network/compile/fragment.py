@@ -1,0 +1,55 @@
+"""Fragments: the facts of one resource, and the memory that spares compiling what did not change."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from atoll.network.facts import Fact
+
+
+class Key(NamedTuple):
+    """The name of a fragment."""
+
+    vpc_id: str  # "": the internet
+    kind: str  # "interfaces", "groups" ...
+    id: str  # of the resource
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """The facts of one resource."""
+
+    key: Key
+    made_from: tuple[object, ...]
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The fragments of one kind in one VPC, by id."""
+
+    made_from: tuple[object, ...]
+    fragments: Mapping[str, Fragment]
+
+
+Wanted: TypeAlias = Iterable[tuple[str, tuple[object, ...], Callable[[], Iterator[Fact]]]]
+"""Fragments to be: id, what it is made from, and how to make it."""
+
+
+def part(
+    vpc_id: str, kind: str, old: Part | None, made_from: tuple[object, ...], wanted: Callable[[], Wanted]
+) -> Part:
+    """Return a part: the old one if it is made from the same, else with those fragments made anew that are not.
+
+    Tuples compare their members by identity first, so what did not change costs nanoseconds.
+    """
+    if old is not None and old.made_from == made_from:
+        return old
+    known = old.fragments if old is not None else {}
+    fragments = {}
+    for id, inputs, make in wanted():
+        fragment = known.get(id)
+        if fragment is None or fragment.made_from != inputs:
+            fragment = Fragment(Key(vpc_id, kind, id), inputs, tuple(make()))
+        fragments[id] = fragment
+    return Part(made_from, fragments)

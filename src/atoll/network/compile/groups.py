@@ -1,0 +1,192 @@
+"""Security groups: for each a chain per direction, sets for its ranges, and a set of its members.
+
+    cidr rules     grouped by protocol and ports; a group's ranges of one such class are one interval set, so that the
+                   cost of a packet does not depend on their number, and a new range is one new element
+    group rules    one rule each: the address is a member's *and* the member itself is the other end of the link, so
+                   a rule does not match across a machine that forwards
+
+A *profile* is a list of groups that interfaces carry: it calls their chains in turn.  A flow that is allowed from
+everywhere, while the other direction lets every answer out, is not tracked (EC2 User Guide, "Untracked connections"):
+such rules sit in chains of their own, which accept without leaving a bit in the flow's mark.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import TypeAlias
+
+from atoll.model.group import Rule as Permission
+from atoll.model.group import SecurityGroup
+from atoll.model.names import digest
+from atoll.network.compile.marks import chain, element, plain_set
+from atoll.network.compile.matching import is_every_port, layer_four
+from atoll.network.facts import Chain, Fact
+from atoll.network.flow import ALL, PROTOCOLS, TCP, UDP, protocol_name, protocol_number
+from atoll.network.rules import ACCEPT, Range, Rule, equal, goto, jump, known, refuse, rule
+from atoll.network.rules import chain_name as name_of
+
+COMMENT_MAX = 127  # bytes, as nftables asks
+TOP = (1 << 32) - 1
+Class: TypeAlias = tuple[int, int, int]  # protocol, first and last port (ICMP: type and code)
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One of the two directions of rules, and how the kernel's chains spell it."""
+
+    egress: bool
+    suffix: str
+    address: str
+    owner: tuple[str, str]
+    track: str
+    dispatch: str
+
+
+INGRESS = Direction(False, "in", "ip saddr", ("iifname", "ip saddr"), "track_receiving", "groups_in")
+EGRESS = Direction(True, "out", "ip daddr", ("oifname", "ip daddr"), "track_sending", "groups_out")
+
+
+def members(group_id: str) -> str:
+    """Return the name of the set of a group's member addresses."""
+    return name_of(group_id, "members")
+
+
+def group(it: SecurityGroup, siblings: frozenset[str]) -> Iterator[Fact]:
+    """Yield the facts of a group; `siblings` are the groups of its VPC: a rule that names another matches nothing."""
+    yield plain_set(it.vpc_id, members(it.id), "ipv4_addr")
+    for direction in (INGRESS, EGRESS):
+        permissions = [r for r in it.rules if r.egress is direction.egress]
+        rules: list[Rule] = []
+        untracked: list[Rule] = []
+        for key, ranged in _classes(permissions).items():
+            spans = merged(ranged)
+            what = f"{it.id} {direction.suffix} {_spell(key)}"
+            if (spans[0].first, spans[0].last) == (0, TOP):
+                comment = _listed(r.id for r in ranged if r.cidr is not None and r.cidr.prefixlen == 0) or what
+                rules.append(rule(*layer_four(*key), goto(direction.track), comment=comment))
+                untracked += _untracked(key, comment)
+                continue
+            name = name_of(it.id, f"{direction.suffix}_{'_'.join(map(str, key)).replace('-1', 'any')}")
+            yield plain_set(it.vpc_id, name, "ipv4_addr", interval=True)
+            for span in spans:
+                yield element(it.vpc_id, name, Range(span.first, span.last), comment=_listed(span.ids))
+            rules.append(rule(*layer_four(*key), known(name, direction.address), goto(direction.track), comment=what))
+        rules += _references(permissions, siblings, direction)
+        yield chain(it.vpc_id, name_of(it.id, direction.suffix), *rules)
+        yield chain(it.vpc_id, name_of(it.id, f"{direction.suffix}_untracked"), *untracked)
+
+
+Openness: TypeAlias = tuple[bool, bool, bool, bool]  # tcp in, udp in, tcp out, udp out
+
+
+def openness(it: SecurityGroup) -> Openness:
+    """Tell in which directions a group lets every packet of TCP and of UDP through."""
+    ways = {
+        (protocol, r.egress)
+        for r in it.rules
+        for protocol in (TCP, UDP)
+        if isinstance(r.cidr, IPv4Network)
+        and r.cidr.prefixlen == 0
+        and protocol_number(r.protocol) in (ALL, protocol)
+        and (protocol_number(r.protocol) == ALL or is_every_port(r.from_port, r.to_port))
+    }
+    return (TCP, False) in ways, (UDP, False) in ways, (TCP, True) in ways, (UDP, True) in ways
+
+
+def profile_name(group_ids: tuple[str, ...]) -> str:
+    """Return the name of the chains of a list of groups, in whatever order."""
+    return "profile_" + digest("|".join(sorted(group_ids)), 10)
+
+
+def profile(vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, Openness]) -> Iterator[Chain]:
+    """Yield the two chains of a list of groups."""
+    ways = [any(group) for group in zip(*(open_ways[g] for g in group_ids), strict=True)] or [False] * 4
+    back = {INGRESS: ways[2:], EGRESS: ways[:2]}  # an answer goes the other way
+    for direction, open_back in back.items():
+        rules = [
+            rule(equal("meta l4proto", protocol), jump(name_of(g, f"{direction.suffix}_untracked")))
+            for protocol, is_open in zip((TCP, UDP), open_back, strict=True)
+            if is_open
+            for g in sorted(group_ids)
+        ]
+        rules += [rule(jump(name_of(g, direction.suffix))) for g in sorted(group_ids)]
+        name = f"{profile_name(group_ids)}_{direction.suffix}"
+        yield chain(vpc_id, name, *rules, refuse(f"no rule {direction.suffix}"))
+
+
+@dataclass(slots=True)
+class Span:
+    """Addresses, as numbers from `first` to `last`, and the rules that allow them."""
+
+    first: int
+    last: int
+    ids: list[str]
+
+
+def merged(permissions: Iterable[Permission]) -> list[Span]:
+    """Return the ranges of rules, overlapping and touching ones as one: the kernel refuses overlaps."""
+    spans = []
+    for permission in permissions:
+        assert isinstance(permission.cidr, IPv4Network), "only ranges of version 4 are in a class"
+        first = int(permission.cidr.network_address)
+        spans.append((first, first + permission.cidr.num_addresses - 1, permission.id))
+    spans.sort()
+    out: list[Span] = []
+    for first, last, id in spans:
+        if out and first <= out[-1].last + 1:
+            out[-1].last = max(out[-1].last, last)
+            out[-1].ids.append(id)
+        else:
+            out.append(Span(first, last, [id]))
+    return out
+
+
+def _classes(permissions: Iterable[Permission]) -> dict[Class, list[Permission]]:
+    classes: dict[Class, list[Permission]] = {}
+    for permission in permissions:
+        if isinstance(permission.cidr, IPv4Network):
+            classes.setdefault(_class(permission), []).append(permission)
+    return classes
+
+
+def _class(permission: Permission) -> Class:
+    name = permission.protocol
+    protocol = PROTOCOLS[name] if name in PROTOCOLS else protocol_number(name)
+    return (ALL, -1, -1) if protocol == ALL else (protocol, permission.from_port, permission.to_port)
+
+
+def _untracked(key: Class, comment: str) -> Iterator[Rule]:
+    """Yield the rules that accept without tracking: AWS knows untracked flows of TCP and UDP only."""
+    for protocol in (TCP, UDP):
+        if key[0] in (ALL, protocol):
+            matches = layer_four(protocol, *key[1:]) if key[0] == protocol else layer_four(protocol, -1, -1)
+            yield rule(*matches, ACCEPT, comment=comment)
+
+
+def _references(permissions: Iterable[Permission], siblings: frozenset[str], direction: Direction) -> Iterator[Rule]:
+    for permission in permissions:
+        if permission.group_id in siblings:
+            assert permission.group_id, "a sibling"
+            yield rule(
+                *layer_four(*_class(permission)),
+                known(members(permission.group_id), direction.address),
+                known("owners", *direction.owner),
+                goto(direction.track),
+                comment=permission.id,
+            )
+
+
+def _spell(key: Class) -> str:
+    protocol, first, last = key
+    ports = (f" {first}" if first >= 0 else "") + (f"-{last}" if last not in (-1, first) else "")
+    return protocol_name(protocol) + ports
+
+
+def _listed(ids: Iterable[str]) -> str:
+    """Join ids, as many as a comment holds."""
+    out = ""
+    for id in ids:
+        if len(out) + len(id) + 4 > COMMENT_MAX:
+            return out + " ..."
+        out += f" {id}" if out else id
+    return out

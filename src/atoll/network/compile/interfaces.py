@@ -1,0 +1,133 @@
+"""Network interfaces: a namespace, a link to the router, and the elements that say what may pass it.
+
+An interface behind which nothing runs (detached, or its instance stopped) keeps its namespace and link; without its
+elements it neither sends nor receives, and nobody answers for its addresses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from atoll.model.interface import Interface
+from atoll.model.names import link_name
+from atoll.model.subnet import Subnet
+from atoll.network.compile.groups import EGRESS, INGRESS, members, profile_name
+from atoll.network.compile.marks import (
+    ARP_TABLE,
+    EVERYWHERE,
+    FIRST_TABLE,
+    GATEWAY_MAC,
+    GUEST,
+    GUEST_LINK,
+    HOP,
+    INSIDE_MTU,
+    VIA,
+    element,
+    far_mac,
+    gateway_peer,
+)
+from atoll.network.compile.marks import NEXT_HOP as FAR_END
+from atoll.network.facts import (
+    INTERNET,
+    NETDEV,
+    Address,
+    Chain,
+    Element,
+    Fact,
+    Hook,
+    Namespace,
+    Neighbour,
+    PolicyRule,
+    Route,
+    Veth,
+)
+from atoll.network.rules import chain_name as name_of
+from atoll.network.rules import goto, jump, rule
+
+ARP_PRIORITY = -500
+HOP_PRIORITY = 50  # before the subnets' rules: the mark of a next hop has their bits, too
+HOP_MASK = HOP | 0x3FFF
+LOCAL = 32  # prefix length of a host
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What else decides about an interface, beside itself: a fragment is a function of the two."""
+
+    subnet: Subnet
+    is_live: bool  # something runs behind it
+    publics: tuple[tuple[IPv4Address, IPv4Address], ...]  # (private, public), in force
+
+
+def interface(it: Interface, standing: Standing) -> Iterator[Fact]:
+    """Yield the facts of an interface."""
+    yield from _wire(it, standing.subnet)
+    if standing.is_live:
+        yield from _frames(it)
+        yield from _rights(it, standing.subnet)
+        if not it.source_dest_check:
+            yield from _forwarding(it, standing.subnet)
+    for group_id in it.group_ids:
+        for ip in it.private_ips:
+            yield element(it.vpc_id, members(group_id), ip)
+    for private, public in standing.publics:
+        yield from _public(it, private, public)
+
+
+def _wire(it: Interface, subnet: Subnet) -> Iterator[Fact]:
+    link, gateway = link_name(it.id), subnet.cidr.network_address + 1
+    yield Namespace(it.id, GUEST, is_guest=True)
+    yield Veth(it.vpc_id, link, far_mac(link), it.id, GUEST_LINK, it.mac, INSIDE_MTU)
+    for ip in it.private_ips:
+        yield Address(it.id, GUEST_LINK, IPv4Interface((ip, subnet.cidr.prefixlen)))
+        yield Route(it.vpc_id, IPv4Network((ip, LOCAL)), link=link)
+        yield Neighbour(it.vpc_id, link, ip, it.mac)
+    yield Neighbour(it.id, GUEST_LINK, gateway, GATEWAY_MAC)
+    yield Route(it.id, EVERYWHERE, link=GUEST_LINK, via=gateway)
+
+
+def _frames(it: Interface) -> Iterator[Fact]:
+    """Answer its ARP questions, and others' about it.
+
+    A chain of its own, because only recent kernels add a device to a chain that is there.
+    """
+    vpc, link = it.vpc_id, link_name(it.id)
+    for ip in it.private_ips:
+        yield Element(vpc, NETDEV, ARP_TABLE, "macs", (ip,), it.mac)
+    yield Element(vpc, NETDEV, ARP_TABLE, "askers", (link,), it.address)
+    hook = Hook("filter", "ingress", ARP_PRIORITY, accepts=True, device=link)
+    yield Chain(vpc, NETDEV, ARP_TABLE, name_of(it.id), (rule(goto("frames")),), hook)
+
+
+def _rights(it: Interface, subnet: Subnet) -> Iterator[Element]:
+    vpc, link, number = it.vpc_id, link_name(it.id), subnet.number
+    for ip in it.private_ips:
+        yield element(vpc, "senders", link, ip, to=number)
+        yield element(vpc, "owners", link, ip)
+        yield element(vpc, "neighbours", number, link, ip)
+        yield element(vpc, "machines", it.mac, ip)
+    for mark in (number, number | VIA):
+        yield element(vpc, "same_subnet", mark, link)
+    yield element(vpc, "acl_in", link, to=jump(name_of(subnet.acl_id, "in")))
+    for direction in (EGRESS, INGRESS):
+        name = f"{profile_name(it.group_ids)}_{direction.suffix}"
+        yield element(vpc, direction.dispatch, link, to=goto(name))
+
+
+def _forwarding(it: Interface, subnet: Subnet) -> Iterator[Fact]:
+    """Let it send what is not from it and receive what is not for it, also as a next hop in its subnet."""
+    vpc, link, number, hop = it.vpc_id, link_name(it.id), subnet.number, HOP | it.number
+    yield element(vpc, "unchecked", link, to=number | VIA)
+    yield element(vpc, "forwarders", link)
+    for via in (0, VIA):
+        yield element(vpc, "hops", number | via, it.mac, to=hop | via)
+        yield element(vpc, "same_subnet", hop | via, link)
+    yield PolicyRule(vpc, HOP_PRIORITY, hop, HOP_MASK, FIRST_TABLE + hop)
+    yield Route(vpc, EVERYWHERE, FIRST_TABLE + hop, link=link, via=it.address)
+
+
+def _public(it: Interface, private: IPv4Address, public: IPv4Address) -> Iterator[Fact]:
+    yield element(it.vpc_id, "public_out", private, to=public)
+    yield element(it.vpc_id, "public_in", public, to=private)
+    yield element(it.vpc_id, "publics", private)
+    yield Route(INTERNET, IPv4Network((public, LOCAL)), link=gateway_peer(it.vpc_id), via=FAR_END)

@@ -1,0 +1,89 @@
+"""Names and numbers that the files of this package share.
+
+A packet's mark in its router, from the source check on:
+
+    0x00001..0x03fdf   the subnet of the interface that sent it
+    0x03fe0            it came from the internet (0x3fe1..0x3fff wait for other edges)
+    0x04000  VIA       the interface that sent it does not own its source address: a machine that forwards
+    0x08000  HOP       layer 2: it was sent to the MAC of the interface of this number, which is not its destination
+    0x20000  TO_VIA    it goes to an interface that does not own its destination address
+
+A flow's mark (conntrack), AWS's tracked and untracked flows:
+
+    1  the groups of its sender tracked it      2  the groups of its receiver tracked it
+    4  those of a machine on the way, coming in 8  those of a machine on the way, going out
+"""
+
+from ipaddress import IPv4Address, IPv4Network
+
+from atoll.model.names import digest
+from atoll.network.facts import INET, Chain, Container, Element, Field, Hook
+from atoll.network.rules import Rule, Verdict
+
+TABLE = "vpc"  # inet: all decisions
+ARP_TABLE = "arp"  # netdev: the ARP responder
+
+FROM_INTERNET = 0x3FE0
+VIA, HOP, TO_VIA = 0x4000, 0x8000, 0x20000
+SUBNET_MASK = 0xFFFF & ~VIA  # a policy rule with this mask covers a subnet's packets with and without VIA
+FIRST_TABLE = 1000  # kernel route tables: this + the mark
+
+BY_SENDER, BY_RECEIVER, IN_BETWEEN, OUT_BETWEEN = 1, 2, 4, 8
+
+GATEWAY_MAC = "02:00:5e:00:00:01"
+NEXT_HOP = IPv4Address("169.254.0.1")  # at the far end of an unnumbered link
+GATEWAY_LINK = "igw"
+GUEST_LINK = "eth0"
+INSIDE_MTU, INTERNET_MTU = 9001, 1500  # VPC User Guide, "Maximum transmission unit"
+EVERYWHERE = IPv4Network("0.0.0.0/0")
+
+# Addresses that an internet gateway carries for nobody: RFC 1918 and RFC 6598.
+PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+
+# What every namespace of ours is born with.  A new one would inherit the host's values for some.
+QUIET = (
+    ("net.ipv6.conf.all.disable_ipv6", 1),
+    ("net.ipv6.conf.default.disable_ipv6", 1),
+    ("net.ipv4.conf.all.rp_filter", 0),
+    ("net.ipv4.conf.default.rp_filter", 0),
+)
+ROUTER = (
+    *QUIET,
+    ("net.ipv4.ip_forward", 1),
+    ("net.ipv4.conf.all.send_redirects", 0),
+    ("net.ipv4.conf.default.send_redirects", 0),
+)
+GUEST = (*QUIET, ("net.ipv4.ip_forward", 0))
+
+
+def gateway_peer(vpc_id: str) -> str:
+    """Return the name of the internet's end of a VPC's gateway."""
+    return "i" + digest(vpc_id, 12)
+
+
+def far_mac(name: str) -> str:
+    """Return a MAC address for a link that no interface of the World names."""
+    raw = digest(f"link {name}", 10)
+    return "02:" + ":".join(raw[i : i + 2] for i in range(0, 10, 2))
+
+
+def chain(vpc_id: str, name: str, *rules: Rule, hook: Hook | None = None) -> Chain:
+    """Return a chain of a VPC's table."""
+    return Chain(vpc_id, INET, TABLE, name, rules, hook)
+
+
+def plain_set(vpc_id: str, name: str, *key: str, interval: bool = False) -> Container:
+    """Return a set of a VPC's table."""
+    return Container(vpc_id, INET, TABLE, name, key, None, interval)
+
+
+def mapping(vpc_id: str, name: str, value: str, *key: str) -> Container:
+    """Return a map of a VPC's table."""
+    return Container(vpc_id, INET, TABLE, name, key, value)
+
+
+def element(
+    vpc_id: str, container: str, *key: Field, to: int | str | IPv4Address | Verdict | None = None, comment: str = ""
+) -> Element:
+    """Return an element of a VPC's table."""
+    return Element(vpc_id, INET, TABLE, container, key, to, comment)

@@ -1,0 +1,192 @@
+"""The parts of a plan, each with exactly the inputs it depends on."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from ipaddress import IPv4Address
+from typing import NamedTuple, TypeAlias, cast
+
+from atoll.model.acl import NetworkAcl
+from atoll.model.address import ElasticIp
+from atoll.model.gateway import InternetGateway
+from atoll.model.group import SecurityGroup
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.names import link_name
+from atoll.model.resource import Resource
+from atoll.model.route import Route, RouteTable
+from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+from atoll.network.compile import groups as security_groups
+from atoll.network.compile import internet
+from atoll.network.compile.fragment import Part, Wanted, part
+from atoll.network.compile.interfaces import Standing, interface
+from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
+from atoll.network.compile.router import router
+from atoll.network.compile.subnets import Way, acl, routes, subnet
+
+Bucket: TypeAlias = Mapping[str, Resource]
+PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
+KINDS = ("router", "acls", "groups", "profiles", "gateway", "subnets", "interfaces", "routes")
+GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
+
+
+class Inputs(NamedTuple):
+    """Everything that a VPC's facts are made from: equal inputs make an equal plan."""
+
+    vpc: Vpc
+    interfaces: Bucket
+    subnets: Bucket
+    tables: Bucket
+    groups: Bucket
+    acls: Bucket
+    instances: Bucket
+    gateways: Bucket
+    publics: tuple[ElasticIp, ...]
+
+
+def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...]) -> Inputs:
+    """Return the inputs of a VPC; `publics` are the Elastic IPs of its interfaces."""
+
+    def of(kind: type[Resource]) -> Bucket:
+        return world.bucket(kind, "vpc_id", vpc.id)
+
+    return Inputs(
+        vpc,
+        interfaces=of(Interface),
+        subnets=of(Subnet),
+        tables=of(RouteTable),
+        groups=of(SecurityGroup),
+        acls=of(NetworkAcl),
+        instances=of(Instance),
+        gateways=of(InternetGateway),
+        publics=publics,
+    )
+
+
+def elastic_ips(world: World) -> dict[str, tuple[ElasticIp, ...]]:
+    """Return the associated Elastic IPs by VPC."""
+    found: dict[str, list[ElasticIp]] = {}
+    for eip in world.all(ElasticIp):
+        if eip.interface_id is not None:
+            found.setdefault(world[Interface, eip.interface_id].vpc_id, []).append(eip)
+    return {vpc_id: tuple(eips) for vpc_id, eips in found.items()}
+
+
+def internet_part(hosts: tuple[OutsideHost, ...], old: Part | None) -> Part:
+    """Return the part of the internet and its outside hosts."""
+
+    def wanted() -> Wanted:
+        yield "internet", (), internet.internet
+        for host in hosts:
+            yield host.id, (host,), partial(internet.outside, host)
+
+    return part("", "internet", old, hosts, wanted)
+
+
+def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey, Part]]:
+    """Yield the parts of a VPC.  The order is that in which they can be applied one by one."""
+    gateway = next(iter(it.gateways.values()), None)
+    networked = (it.vpc, gateway is not None, it.interfaces, it.subnets, it.tables, it.instances)
+    makers = (
+        ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
+        ("acls", (it.acls,), partial(_acls, it)),
+        ("groups", (it.groups,), partial(_groups, it)),
+        ("profiles", (it.interfaces, it.groups), partial(_profiles, it)),
+        ("gateway", (gateway, *networked), partial(_gateway, it)),
+        ("subnets", (it.subnets,), partial(_subnets, it)),
+        ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
+        ("routes", (gateway, *networked), partial(_routes, it)),
+    )
+    for kind, made_from, wanted in makers:
+        key = it.vpc.id, kind
+        yield key, part(*key, old.get(key), cast("tuple[object, ...]", made_from), cast("partial[Wanted]", wanted))
+
+
+def _acls(it: Inputs) -> Wanted:
+    for network_acl in cast("Mapping[str, NetworkAcl]", it.acls).values():
+        yield network_acl.id, (network_acl,), partial(acl, network_acl)
+
+
+def _groups(it: Inputs) -> Wanted:
+    siblings = frozenset(it.groups)
+    for group in cast("Mapping[str, SecurityGroup]", it.groups).values():
+        named = siblings.intersection(r.group_id for r in group.rules if r.group_id)
+        yield group.id, (group, named), partial(security_groups.group, group, named)
+
+
+def _profiles(it: Inputs) -> Wanted:
+    all_groups = cast("Mapping[str, SecurityGroup]", it.groups)
+    used = {i.group_ids for i in cast("Mapping[str, Interface]", it.interfaces).values()}
+    ways = {id: security_groups.openness(all_groups[id]) for ids in used for id in ids}
+    for ids in used:
+        mine = {id: ways[id] for id in ids}
+        name = security_groups.profile_name(ids)
+        yield name, (frozenset(mine.items()),), partial(security_groups.profile, it.vpc.id, ids, mine)
+
+
+def _subnets(it: Inputs) -> Wanted:
+    for one in cast("Mapping[str, Subnet]", it.subnets).values():
+        yield one.id, (one,), partial(subnet, one)
+
+
+def _interfaces(it: Inputs) -> Wanted:
+    subnets = cast("Mapping[str, Subnet]", it.subnets)
+    elastic: dict[str, dict[IPv4Address, IPv4Address]] = {}
+    for eip in it.publics if it.gateways else ():
+        if eip.interface_id is not None and eip.private_ip is not None:
+            elastic.setdefault(eip.interface_id, {})[eip.private_ip] = eip.public_ip
+    for one in cast("Mapping[str, Interface]", it.interfaces).values():
+        publics = {one.address: one.public_ip} if one.public_ip and it.gateways else {}
+        publics |= elastic.get(one.id, {})
+        standing = Standing(subnets[one.subnet_id], _is_live(it, one), tuple(publics.items()))
+        yield one.id, (one, standing), partial(interface, one, standing)
+
+
+def _routes(it: Inputs) -> Wanted:
+    main, own = _tables(it)
+    resolved = {t.id: tuple(_way(it, r) for r in t.routes) for t in (main, *own.values())}
+    for one in cast("Mapping[str, Subnet]", it.subnets).values():
+        ways = resolved[own.get(one.id, main).id]
+        yield one.id, (one, ways), partial(routes, one, ways)
+
+
+def _gateway(it: Inputs) -> Wanted:
+    for gateway in it.gateways.values():
+        table = _tables(it)[1].get(gateway.id)
+        ways = tuple(_way(it, r) for r in table.routes) if table else None
+        yield gateway.id, (gateway, ways), partial(internet.gateway, it.vpc.id, ways)
+
+
+def _tables(it: Inputs) -> tuple[RouteTable, dict[str, RouteTable]]:
+    """Return the main route table, and those that subnets and gateways have of their own."""
+    main, own = None, {}
+    for table in cast("Mapping[str, RouteTable]", it.tables).values():
+        for association in table.associations:
+            if association.main:
+                main = table
+            elif user := association.subnet_id or association.gateway_id:
+                own[user] = table
+    assert main, "every VPC has a main route table"
+    return main, own
+
+
+def _way(it: Inputs, route: Route) -> Way:
+    """Resolve a route; what leads nowhere (any more) is a blackhole."""
+    if route.target == "local":
+        return Way(route.destination, "throw")
+    if route.target in it.gateways:
+        return Way(route.destination, "unicast", GATEWAY_LINK, NEXT_HOP)
+    target = cast("Interface | None", it.interfaces.get(route.target))
+    if target is not None and _is_live(it, target):
+        return Way(route.destination, "unicast", link_name(target.id), target.address)
+    return Way(route.destination, "blackhole")
+
+
+def _is_live(it: Inputs, interface: Interface) -> bool:
+    """Tell whether something runs behind an interface.  A service's interface counts as long as it is attached."""
+    if interface.attachment is None:
+        return False
+    instance = cast("Instance | None", it.instances.get(interface.instance_id or ""))
+    return instance is None or instance.state not in GONE

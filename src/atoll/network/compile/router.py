@@ -1,0 +1,246 @@
+"""A VPC's router: its namespace, the addresses of its services, and the base chains, which are the order of things.
+
+    prerouting -310  source     who sent it?  source check; the mark names the subnet and selects the route table
+    forward     -20  boundary   destination check, gateways' refusals, network ACLs: every packet, no conntrack
+    forward       0  sending    groups of the interface that sends it      } a tracked flow passes; behind the ACLs,
+    forward      10  receiving  groups of the interface that receives it   } so that these stay stateless
+    input         0  services   DNS, metadata, time: neither groups nor ACLs apply to them
+
+Each base chain is a decision of its own and drops what no rule accepts.  Nothing in this file depends on what the
+VPC contains: that is in the elements of the maps and sets, which the other files fill.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface
+
+from atoll.model.vpc import Vpc
+from atoll.network.compile.marks import (
+    ARP_TABLE,
+    BY_RECEIVER,
+    BY_SENDER,
+    GATEWAY_MAC,
+    HOP,
+    IN_BETWEEN,
+    OUT_BETWEEN,
+    ROUTER,
+    TABLE,
+    TO_VIA,
+    VIA,
+    chain,
+    mapping,
+    plain_set,
+)
+from atoll.network.compile.marks import EVERYWHERE as DEFAULT
+from atoll.network.facts import (
+    INET,
+    NETDEV,
+    Address,
+    Chain,
+    Container,
+    Element,
+    Fact,
+    Hook,
+    Namespace,
+    Route,
+    Sysctl,
+    Table,
+)
+from atoll.network.rules import (
+    ACCEPT,
+    RETURN,
+    Dispatch,
+    SetBits,
+    SetFrom,
+    bits,
+    equal,
+    goto,
+    jump,
+    known,
+    other,
+    refuse,
+    rule,
+    texts,
+    unknown,
+)
+
+METADATA, RESOLVER, CLOCK = map(IPv4Address, ("169.254.169.254", "169.254.169.253", "169.254.169.123"))
+UDP_STREAM_SECONDS = 180  # VPC User Guide, "Idle connection tracking timeout"
+LAST = 1 << 30  # the metric of the last route
+
+# name -> (value or None, key fields)
+CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "senders": ("mark", ("ifname", "ipv4_addr")),  # the addresses that an interface owns -> its subnet
+    "owners": (None, ("ifname", "ipv4_addr")),  # the same, as a set
+    "unchecked": ("mark", ("ifname",)),  # interfaces without source/destination check -> subnet and VIA
+    "forwarders": (None, ("ifname",)),  # the same, as a set
+    "arrivals": ("verdict", ("ifname",)),  # edges, incoming
+    "departures": ("verdict", ("ifname",)),  # edges, outgoing
+    "neighbours": (None, ("mark", "ifname", "ipv4_addr")),  # subnet, and the interfaces in it with their addresses
+    "same_subnet": (None, ("mark", "ifname")),
+    "machines": (None, ("ether_addr", "ipv4_addr")),
+    "hops": ("mark", ("mark", "ether_addr")),  # interfaces that may be a next hop in their subnet
+    "acl_out": ("verdict", ("mark",)),
+    "acl_in": ("verdict", ("ifname",)),
+    "groups_out": ("verdict", ("ifname",)),
+    "groups_in": ("verdict", ("ifname",)),
+}
+
+
+def router(vpc: Vpc) -> Iterator[Fact]:
+    """Yield the facts of a VPC's router that depend on nothing but the VPC."""
+    id = vpc.id
+    yield Namespace(id, ROUTER)
+    resolvers = (RESOLVER, vpc.cidr.network_address + 2) if vpc.dns_support else ()
+    for address in (METADATA, CLOCK, *resolvers):
+        yield Address(id, "lo", IPv4Interface(f"{address}/32"))
+    yield Route(id, DEFAULT, kind="blackhole", metric=LAST)  # an unknown address dies in silence
+    yield Table(id, INET, TABLE)
+    for name, (value, key) in CONTAINERS.items():
+        yield mapping(id, name, value, *key) if value else plain_set(id, name, *key)
+    yield from _source(id)
+    yield from _boundary(id)
+    yield from _groups(id)
+    yield _services(id)
+    yield from _arp(vpc)
+    yield Sysctl(id, "net.netfilter.nf_conntrack_udp_timeout_stream", UDP_STREAM_SECONDS)
+    yield Sysctl(id, "net.netfilter.nf_conntrack_tcp_be_liberal", 1)  # replies may take another way
+    yield Sysctl(id, "net.netfilter.nf_conntrack_acct", 1)
+
+
+def _source(id: str) -> Iterator[Chain]:
+    yield chain(
+        id,
+        "source",
+        rule(SetFrom("meta mark", ("iifname", "ip saddr"), "senders")),
+        rule(other("meta mark", 0), equal("ether daddr", GATEWAY_MAC), ACCEPT),
+        rule(goto("other_source")),
+        hook=Hook("filter", "prerouting", -310),
+    )
+    yield chain(
+        id,
+        "other_source",
+        rule(equal("iifname", "lo"), ACCEPT),
+        rule(Dispatch(("iifname",), "arrivals")),
+        rule(equal("meta mark", 0), SetFrom("meta mark", ("iifname",), "unchecked")),
+        refuse("source check", equal("meta mark", 0)),
+        rule(SetFrom("meta mark", ("meta mark", "ether daddr"), "hops")),
+        refuse(
+            "frame for another interface",
+            bits("meta mark", HOP, 0),
+            other("ether daddr", GATEWAY_MAC),
+            unknown("machines", "ether daddr", "ip daddr"),
+        ),
+        rule(ACCEPT),
+    )
+
+
+def _boundary(id: str) -> Iterator[Chain]:
+    yield chain(
+        id,
+        "acls",
+        rule(known("same_subnet", "meta mark", "oifname"), RETURN),
+        rule(Dispatch(("meta mark",), "acl_out")),
+        rule(Dispatch(("oifname",), "acl_in")),
+    )
+    yield chain(id, "to_owner", rule(jump("acls")), rule(ACCEPT))
+    yield chain(id, "to_forwarder", rule(jump("acls")), rule(SetBits("meta mark", TO_VIA)), rule(ACCEPT))
+    yield chain(
+        id,
+        "to_other",
+        rule(Dispatch(("oifname",), "departures")),
+        rule(known("forwarders", "oifname"), goto("to_forwarder")),
+        refuse("destination check"),
+    )
+    yield chain(
+        id,
+        "boundary",
+        rule(known("neighbours", "meta mark", "oifname", "ip daddr"), ACCEPT),
+        rule(known("owners", "oifname", "ip daddr"), goto("to_owner")),
+        rule(goto("to_other")),
+        hook=Hook("filter", "forward", -20),
+    )
+
+
+def _groups(id: str) -> Iterator[Chain]:
+    """Judge by groups, once for the interface that sends and once for the one that receives.
+
+    The two chains are mirror images.  A leg is the part of a flow's way that begins or ends at a machine which only
+    forwards it: its flow bits are kept apart from those of the flow's ends.
+    """
+    going, open_flow = equal("ct state", "established", "related"), bits("ct mark", BY_SENDER | BY_RECEIVER)
+    request, answer = equal("ct direction", "original"), equal("ct direction", "reply")
+    sides = (
+        ("sending", 0, "iifname", "groups_out", VIA, BY_SENDER, BY_RECEIVER, OUT_BETWEEN, IN_BETWEEN),
+        ("receiving", 10, "oifname", "groups_in", TO_VIA, BY_RECEIVER, BY_SENDER, IN_BETWEEN, OUT_BETWEEN),
+    )
+    for name, priority, link, groups, leg, mine, others, mine_between, others_between in sides:
+        yield chain(
+            id,
+            f"track_{name}",
+            rule(bits("meta mark", leg), request, SetBits("ct mark", mine_between), ACCEPT),
+            rule(bits("meta mark", leg), ACCEPT),
+            rule(request, SetBits("ct mark", mine)),
+            rule(ACCEPT),
+        )
+        yield chain(
+            id,
+            f"{name}_leg",
+            rule(going, request, bits("ct mark", mine_between), ACCEPT),
+            rule(answer, bits("ct mark", others_between), ACCEPT),
+            rule(Dispatch((link,), groups)),
+            refuse("no groups"),
+        )
+        yield chain(
+            id,
+            name,
+            rule(bits("meta mark", VIA | TO_VIA, 0), going, open_flow, ACCEPT),
+            rule(bits("meta mark", leg), goto(f"{name}_leg")),
+            rule(going, request, bits("ct mark", mine), ACCEPT),
+            rule(answer, bits("ct mark", others), ACCEPT),
+            rule(Dispatch((link,), groups)),
+            hook=Hook("filter", "forward", priority),
+        )
+
+
+def _services(id: str) -> Chain:
+    return chain(
+        id,
+        "services",
+        rule(equal("iifname", "lo"), ACCEPT),
+        rule(equal("udp dport", 53, 123), ACCEPT),
+        rule(equal("tcp dport", 53), ACCEPT),
+        rule(equal("ip daddr", METADATA), equal("tcp dport", 80), ACCEPT),
+        rule(equal("ct state", "established"), ACCEPT),
+        hook=Hook("filter", "input", 0),
+    )
+
+
+def _arp(vpc: Vpc) -> Iterator[Fact]:
+    """Answer ARP with the MAC addresses of the VPC's interfaces; nobody answers for an address that nobody has.
+
+    `proxy_arp` would wait up to 0.8 s, answer for every address, and know one MAC only.  A map without the address
+    ends the rule, and the next one drops the question.
+    """
+    id = vpc.id
+    yield Table(id, NETDEV, ARP_TABLE)
+    yield Container(id, NETDEV, ARP_TABLE, "macs", ("ipv4_addr",), "ether_addr")
+    yield Container(id, NETDEV, ARP_TABLE, "askers", ("ifname",), "ipv4_addr")
+    if vpc.dns_support:
+        yield Element(id, NETDEV, ARP_TABLE, "macs", (vpc.cidr.network_address + 2,), GATEWAY_MAC)
+    answer = texts(
+        "ether daddr set ether saddr",
+        "ether saddr set arp saddr ether",
+        "arp saddr ip set arp daddr ip",
+        "arp daddr ip set iifname map @askers",
+        "arp operation set reply",
+        "fwd to iif",
+    )
+    ask = texts(
+        "arp operation != request drop",
+        "arp daddr ether set arp saddr ether",
+        "arp saddr ether set arp daddr ip map @macs goto answer",
+        "drop",
+    )
+    frames = texts("ether type arp goto ask", "meta pkttype other meta pkttype set unicast")
+    for name, rules in (("answer", answer), ("ask", ask), ("frames", frames)):
+        yield Chain(id, NETDEV, ARP_TABLE, name, tuple(rules))

@@ -1,0 +1,169 @@
+"""What Linux must look like, as facts: each is one frozen thing about the kernel, comparable and hashable.
+
+A plan is a set of facts, and the difference of two plans is the difference of two sets.  Nothing here says how a
+fact is made true; that is the host's.  Every fact names the network namespace it is about.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import TypeAlias
+
+from atoll.network.rules import Range, Rule, Verdict
+
+INTERNET = ""  # the namespace of the simulated internet: the daemon's own
+MAIN_TABLE = 254
+INET, NETDEV = "inet", "netdev"
+
+Field: TypeAlias = str | int | IPv4Address | Range  # of an element: a link or a MAC, a mark, an address, addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A network namespace; `lo` is up in it.
+
+    In a guest's namespace only what the plan names is looked after, and only when it is made: what the guest adds
+    or changes is the guest's.  In the others everything that is not in the plan goes.
+    """
+
+    namespace: str
+    sysctls: tuple[tuple[str, int], ...] = ()  # set when it is made
+    is_guest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A setting that exists only once the namespace has the rules that need it (connection tracking)."""
+
+    namespace: str
+    key: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Veth:
+    """A pair of links, both up: `name` in `namespace`, `peer` in `peer_namespace`."""
+
+    namespace: str
+    name: str
+    mac: str
+    peer_namespace: str
+    peer: str
+    peer_mac: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of a link, with its prefix length."""
+
+    namespace: str
+    link: str
+    address: IPv4Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A permanent neighbour: the MAC address is known without ARP."""
+
+    namespace: str
+    link: str
+    address: IPv4Address
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of one kernel table.  `kind` is "unicast", "throw" (go on with the next rule) or "blackhole"."""
+
+    namespace: str
+    network: IPv4Network
+    table: int = MAIN_TABLE
+    kind: str = "unicast"
+    link: str | None = None  # None: not unicast
+    via: IPv4Address | None = None  # None: directly on the link; else reached on the link whatever its addresses
+    metric: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """Packets whose mark, masked, equals `mark` are routed by `table`."""
+
+    namespace: str
+    priority: int
+    mark: int
+    mask: int
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of nftables."""
+
+    namespace: str
+    family: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A set, or with `value` a map, of nftables; its elements are facts of their own."""
+
+    namespace: str
+    family: str
+    table: str
+    name: str
+    key: tuple[str, ...]  # nftables' types, one per field
+    value: str | None = None  # nftables' type; None: a set
+    interval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element of a container."""
+
+    namespace: str
+    family: str
+    table: str
+    container: str
+    key: tuple[Field, ...]
+    value: int | str | IPv4Address | Verdict | None = None  # None: of a set
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Where in the kernel a base chain is called; it drops (or accepts) what none of its rules decides."""
+
+    kind: str  # "filter"
+    hook: str  # "prerouting", "forward", "input", "postrouting", "ingress"
+    priority: int
+    accepts: bool = False
+    device: str | None = None  # of an ingress hook
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain with all its rules."""
+
+    namespace: str
+    family: str
+    table: str
+    name: str
+    rules: tuple[Rule, ...]
+    hook: Hook | None = None  # None: only called by others
+
+
+Fact: TypeAlias = (
+    Namespace
+    | Sysctl
+    | Veth
+    | Address
+    | Neighbour
+    | Route
+    | PolicyRule
+    | Table
+    | Container
+    | Element
+    | Chain
+)
+NftFact: TypeAlias = Table | Container | Element | Chain

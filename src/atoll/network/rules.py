@@ -1,0 +1,157 @@
+"""Rules of nftables as data: a small tree that `nft` writes as text and `decide` executes.
+
+A key is named as nftables spells it: "ip saddr", "iifname", "meta mark", "ct direction" ...  A statement that does
+not match ends its rule.  Only what the plan needs exists here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers (ports, or addresses as numbers) from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+Value: TypeAlias = int | str | IPv4Address | IPv4Network | Range
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The key, masked if there is a mask, equals one of the values (or, negated, none of them)."""
+
+    key: str
+    values: tuple[Value, ...]
+    negated: bool = False
+    mask: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The keys, joined, are (or, negated, are not) in a set."""
+
+    keys: tuple[str, ...]
+    container: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetBits:
+    """Switch bits on in "meta mark" or "ct mark"."""
+
+    key: str
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetFrom:
+    """Give `key` the value that a map has for the keys; without one the rule ends."""
+
+    key: str
+    keys: tuple[str, ...]
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Do what a verdict map says for the keys; without an entry the rule ends."""
+
+    keys: tuple[str, ...]
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """End the rule: "accept", "drop", "return", or "jump" and "goto" with a chain.
+
+    accept ends only its base chain, at any depth; the base chains behind it still run.
+    """
+
+    action: str
+    chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Count packets and bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A statement of the ARP responder, as nftables spells it; `decide` knows what the responder does as a whole."""
+
+    text: str
+
+
+Statement: TypeAlias = Match | Lookup | SetBits | SetFrom | Dispatch | Verdict | Counter | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; its comment says which resource it comes from."""
+
+    statements: tuple[Statement, ...]
+    comment: str = ""
+
+
+ACCEPT, DROP, RETURN = Verdict("accept"), Verdict("drop"), Verdict("return")
+
+
+def jump(chain: str) -> Verdict:
+    """Call a chain, and go on behind this rule when it returns."""
+    return Verdict("jump", chain)
+
+
+def goto(chain: str) -> Verdict:
+    """Call a chain and return to our own caller when it returns."""
+    return Verdict("goto", chain)
+
+
+def equal(key: str, *values: Value) -> Match:
+    """Match one of the values."""
+    return Match(key, values)
+
+
+def other(key: str, *values: Value) -> Match:
+    """Match none of the values."""
+    return Match(key, values, negated=True)
+
+
+def bits(key: str, mask: int, value: int | None = None) -> Match:
+    """Match when the masked key equals `value`; without one, when all bits of the mask are on."""
+    return Match(key, (mask if value is None else value,), mask=mask)
+
+
+def known(container: str, *keys: str) -> Lookup:
+    """Match when the joined keys are in a set."""
+    return Lookup(keys, container)
+
+
+def unknown(container: str, *keys: str) -> Lookup:
+    """Match when the joined keys are not in a set."""
+    return Lookup(keys, container, negated=True)
+
+
+def rule(*statements: Statement, comment: str = "") -> Rule:
+    """Return a rule."""
+    return Rule(statements, comment)
+
+
+def refuse(comment: str, *statements: Statement) -> Rule:
+    """Return a rule that counts and drops, and says why."""
+    return Rule((*statements, Counter(), DROP), comment)
+
+
+def chain_name(id: str, suffix: str = "") -> str:
+    """Return an id as nftables can spell it in a name."""
+    return id.replace("-", "_") + (f"_{suffix}" if suffix else "")
+
+
+def texts(*lines: str) -> Sequence[Rule]:
+    """Return rules of plain text."""
+    return [Rule((Text(line),)) for line in lines]
