@@ -1,13 +1,24 @@
 """What the kernel tests share.  They make namespaces and processes of their own and touch nothing else."""
 
 import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from atoll.host.contract import HostError
+from atoll.host.linux.client import Keeper
+from atoll.host.linux.enter import enter
 from atoll.host.linux.namespaces import THIS_NETWORK
-from atoll.host.linux.syscalls import CLONE_NEWNET, setns, unshare
+from atoll.host.linux.syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, prctl, setns, unshare
 
 
 @cache
@@ -50,3 +61,99 @@ def nameless() -> Iterator[Nameless]:
     yield made
     for fd in made.descriptors:
         os.close(fd)
+
+
+MODES = ["root", "rootless"]
+NOBODY = 65534
+PR_SET_DUMPABLE = 4
+CHILD_SECONDS = 60
+
+
+@pytest.fixture(params=MODES)
+def mode(request) -> str:
+    """Run a test twice: as root, and as an ordinary user."""
+    if reason := why_not(request.param):
+        pytest.skip(reason)
+    return request.param
+
+
+@cache
+def why_not(mode: str) -> str:
+    if mode == "root":
+        return why_not_root()
+    try:
+        in_child(lambda: unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS), rootless=True)
+    except AssertionError as error:
+        return f"NO ROOTLESS KERNEL TESTS: {str(error).splitlines()[-1]}"
+    return ""
+
+
+def in_child(run, *, rootless: bool = False) -> None:
+    """Run a function in a fork, as an ordinary user if rootless, and fail if it fails.
+
+    A process that entered namespaces cannot leave them, so what enters does it in a child.
+    """
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signal.alarm(CHILD_SECONDS)
+            if rootless:
+                become_ordinary()
+            run()
+        except BaseException:
+            os.write(writing, traceback.format_exc().encode()[-60_000:])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        complaint = pipe.read().decode()
+    status = os.waitpid(pid, 0)[1]
+    assert not complaint, complaint
+    assert status == 0, f"the child ended with wait status {status}"
+
+
+def become_ordinary() -> None:
+    if os.getuid():
+        return
+    "loaded".encode("idna")  # Python's own files may be out of reach afterwards
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    prctl(PR_SET_DUMPABLE, 1)
+    if not os.access(sys.executable, os.X_OK):  # a virtual environment in root's home
+        sys.executable = "/usr/bin/python3"
+
+
+@pytest.fixture
+def place(mode) -> Iterator[Path]:
+    """A short directory that the user of the test may write to: run/ and state/ come to be in it."""
+    path = Path(tempfile.mkdtemp(prefix="atk-", dir="/tmp"))
+    if mode == "rootless" and os.getuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+    yield path
+    in_child(lambda: end_keeper(path), rootless=mode == "rootless")
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def end_keeper(place: Path) -> None:
+    with suppress(HostError):
+        Keeper.connect(place / "run").destroy()
+
+
+def start(place: Path, mode: str) -> Keeper:
+    return Keeper.start(place / "run", place / "state", rootless=mode == "rootless")
+
+
+def start_and_enter(place: Path, mode: str) -> Keeper:
+    keeper = start(place, mode)
+    enter(keeper.pid, rootless=keeper.rootless)
+    return keeper
+
+
+def until(true, seconds: float = 10.0) -> None:
+    """Wait until something is true, and fail if it does not become so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not true within {seconds} s"
+        time.sleep(0.005)

@@ -126,7 +126,7 @@ def set_sysctl(key: str, value: int | str) -> None:
     """Write a sysctl of the calling thread's network namespace."""
     path = "/proc/sys/" + key.replace(".", "/")
     try:
-        with open(path, "w", encoding="ascii") as file:
+        with open(path, "w", encoding="utf-8") as file:
             file.write(str(value))
     except OSError as error:
         raise HostError(error.strerror or str(error), step=f"set {key}={value}") from error

@@ -115,11 +115,18 @@ def prctl(option: int, first: int = 0, second: int = 0) -> int:
     return _check(_libc.prctl(option, first, second, 0, 0), f"prctl {option}")
 
 
-def keep_capabilities(kept: int) -> None:
-    """Leave the calling process, and all that it executes, no capability outside the bit mask `kept`."""
+def bound_capabilities(kept: int) -> None:
+    """Bound the calling process, and all that it will execute, to the capabilities of the bit mask `kept`.
+
+    It must come before a change of uid, which loses the right to do it; `hold_capabilities` comes after.
+    """
     for capability in range(64):
         if not kept >> capability & 1 and _libc.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1:
             prctl(PR_CAPBSET_DROP, capability)
+
+
+def hold_capabilities(kept: int) -> None:
+    """Give up every capability that the calling process holds outside the bit mask `kept`."""
     _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     held = _held_capabilities() & kept
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
@@ -140,7 +147,7 @@ def install_seccomp(instructions: bytes) -> None:
 
 
 def _held_capabilities() -> int:
-    with open("/proc/thread-self/status", encoding="ascii") as status:
+    with open("/proc/thread-self/status", encoding="utf-8") as status:
         for line in status:
             if line.startswith("CapPrm:"):
                 return int(line.split()[1], 16)

@@ -1,0 +1,103 @@
+"""Limits of memory and of processes, where this machine lets us set them; otherwise there are none.
+
+Root with cgroup v1 (hybrid) or v2; an ordinary user with a delegated v2 subtree (`systemd-run --user`).  The groups
+live below one named after the run directory, so that `remove_all` finds what a killed keeper left.
+"""
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_CONTROLLERS = ("memory", "pids")
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Which limits can be set, and where."""
+
+    version: int  # 1 or 2; 0: none
+    parents: tuple[Path, ...]  # the directories in which we may make groups, one per hierarchy
+    because: str  # why there is none; empty if there is
+
+    @property
+    def available(self) -> bool:
+        """Tell whether groups can be made."""
+        return bool(self.parents)
+
+
+def support() -> Support:
+    """Find out what can be limited here, by looking for directories that we may write to."""
+    separate = tuple(_ROOT / name for name in _CONTROLLERS if (_ROOT / name / "cgroup.procs").exists())
+    if separate:
+        if all(os.access(path, os.W_OK) for path in separate):
+            return Support(1, separate, "")
+        return Support(0, (), "cgroup v1 can be written to by root only")
+    controllers = _ROOT / "cgroup.controllers"
+    if not controllers.exists():
+        return Support(0, (), "no cgroup file system is mounted")
+    own = _own_group()
+    for parent in (_ROOT, own) if os.access(_ROOT / "cgroup.procs", os.W_OK) else (own.parent,):
+        if os.access(parent, os.W_OK) and _delegates(parent):
+            return Support(2, (parent,), "")
+    return Support(0, (), f"the memory and pids controllers of {own.parent} are not delegated to this user")
+
+
+def create(run_dir: Path, name: str, *, memory_bytes: int | None, processes: int | None) -> tuple[Path, ...]:
+    """Make a group and return its directories for `Spawn.cgroups`: none where limits cannot be set."""
+    found = support()
+    made = []
+    for parent in found.parents:
+        group = parent / _ours(run_dir) / name
+        with suppress(OSError):  # a limit that cannot be set is reported by `detect`, and does not stop a machine
+            group.parent.mkdir(exist_ok=True)
+            if found.version == 2:
+                (group.parent / "cgroup.subtree_control").write_text("+memory +pids")
+            group.mkdir(exist_ok=True)
+            _set(group, ("memory.max", "memory.limit_in_bytes"), memory_bytes)
+            _set(group, ("pids.max",), processes)
+            made.append(group)
+    return tuple(made)
+
+
+def remove(run_dir: Path, name: str) -> None:
+    """Remove a group whose processes have ended."""
+    for parent in support().parents:
+        with suppress(OSError):
+            (parent / _ours(run_dir) / name).rmdir()
+
+
+def remove_all(run_dir: Path) -> None:
+    """Remove every group of an installation."""
+    for parent in support().parents:
+        ours = parent / _ours(run_dir)
+        if ours.is_dir():
+            for group in ours.iterdir():
+                with suppress(OSError):
+                    group.rmdir()
+            with suppress(OSError):
+                ours.rmdir()
+
+
+def _ours(run_dir: Path) -> str:
+    return "atoll-" + hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:12]
+
+
+def _own_group() -> Path:
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        if line.startswith("0::"):
+            return _ROOT / line[3:].lstrip("/")
+    return _ROOT
+
+
+def _delegates(group: Path) -> bool:
+    controllers = (group / "cgroup.controllers").read_text().split()
+    return all(name in controllers for name in _CONTROLLERS)
+
+
+def _set(group: Path, files: tuple[str, ...], value: int | None) -> None:
+    for name in files:
+        if value is not None and (group / name).exists():
+            (group / name).write_text(str(value))
