@@ -14,6 +14,7 @@ Where AWS's documents leave room, both descriptions read them so:
   sender's subnet) no ACL is asked.  A destination in the sender's subnet is never looked up in the route table.
 - *The VPC's own services* (`169.254.169.254`, `.253`, `.123`, the resolver at the primary range + 2, each subnet's
   router at + 1) are reached from every interface, past every group, ACL and route; only the source check comes first.
+- *A machine's own address*: what an interface sends to one of its own private addresses never leaves the machine.
 - *Nobody behind an interface* (attached to nothing, or to an instance that is not `running`): it sends nothing, and
   what reaches it is lost.
 - *The internet gateway* wants a public address for the source, whichever interface of the VPC owns it, and refuses

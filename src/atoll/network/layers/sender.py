@@ -1,4 +1,4 @@
-"""Sender: something must run behind an interface, or it sends nothing."""
+"""Sender: something must run behind an interface, or it sends nothing.  What it sends to itself stays inside."""
 
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -23,9 +23,14 @@ def nobody_runs(world: World, interface: Interface) -> tuple[str, str, Code] | N
 
 
 def judge(hop: Hop) -> Finding | None:
-    """Refuse what an interface without a running machine would send."""
-    missing = nobody_runs(hop.world, hop.sender) if hop.sender else None
-    if missing is None:
+    """Refuse what an interface without a running machine would send; keep what is for the machine itself."""
+    sender = hop.sender
+    if sender is None:
         return None
-    at, because, code = missing
-    return refuse(Verdict.DOWN, code, at, because)
+    missing = nobody_runs(hop.world, sender)
+    if missing is not None:
+        at, because, code = missing
+        return refuse(Verdict.DOWN, code, at, because)
+    if hop.packet.destination in sender.private_ips:
+        return Finding(sender.id, f"{hop.packet.destination} is its own address", receiver=sender.id)
+    return None
