@@ -34,6 +34,7 @@ class CacheNode:
     status: str
     created: datetime
     boot: int = 1
+    parameters: tuple[tuple[str, str], ...] = ()  # of a custom parameter group, as they were at this boot
     host_error: str | None = None
 
 
@@ -61,11 +62,13 @@ class CacheCluster(Resource):
     auto_minor_upgrade: bool = True
     az_mode: str = "single-az"
     notification_topic: str | None = None
+    notification_active: bool = True
     tls: bool = False
     at_rest: bool = False
     network_type: str = "ipv4"
     pending_node_count: int | None = None
     pending_removals: tuple[str, ...] = ()
+    pending_zones: tuple[str, ...] = ()  # NewAvailabilityZones of the pending node count
     configuration_version: int = 1  # of Memcached auto discovery: one more at each change of membership
 
     @property

@@ -1,0 +1,43 @@
+"""What one cache node needs in order to run: the answer of `cache/plan.py`, for the control loop and the host."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+Settings = tuple[tuple[str, str], ...]  # directives of a Redis or Valkey configuration file, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The node that a replica follows."""
+
+    address: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """A process that must exist.
+
+    Start it anew when `boot` (or the program: `engine`, `version`) differs from what runs.  A change of `primary`
+    alone asks for no restart: tell the running engine by REPLICAOF.  The process listens on `address` only, and,
+    unless it is Memcached, on an administration socket that the host chooses.
+    """
+
+    name: str  # unique among all nodes: "000000000000/us-east-1/sessions-001:0001"
+    cluster_id: str  # World id of its CacheCluster
+    node_id: str  # "0001"
+    interface_id: str
+    engine: str  # "memcached", "redis" or "valkey"
+    version: str  # full: the EngineBuild to run
+    boot: int
+    address: IPv4Address
+    port: int
+    memory_bytes: int  # the node type's memory: a limit for the process
+    primary: Primary | None = None  # None: a primary, a lone node, or Memcached
+    settings: Settings = ()  # of Redis and Valkey: all that depends on the node and not on the host
+    arguments: tuple[str, ...] = ()  # of Memcached, likewise
+
+    @property
+    def is_memcached(self) -> bool:
+        """Tell whether the engine is Memcached."""
+        return self.engine == "memcached"

@@ -1,0 +1,93 @@
+"""Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
+
+from atoll.cache.config import memcached_settings, memory_bytes, server_settings
+from atoll.cache.endpoint import address_of
+from atoll.cache.node import NodePlan, Primary
+from atoll.cache.node_types import NODE_TYPES
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.interface import Interface
+from atoll.model.resource import Resource
+from atoll.model.world import World
+
+# A cluster in these statuses runs nothing, and neither does a node that is `deleting`.
+STOPPED = ("deleting", "incompatible-network")
+
+
+def nodes(world: World) -> tuple[NodePlan, ...]:
+    """Return every process that must exist, in all accounts, cluster by cluster.  `Planner` does it incrementally."""
+    return Planner().nodes(world)
+
+
+def of_cluster(world: World, cluster: CacheCluster) -> tuple[NodePlan, ...]:
+    """Return the processes of one cluster.  It depends on the resources that `sources` names, and on nothing else."""
+    if cluster.status in STOPPED:
+        return ()
+    primary = _primary(world, cluster)
+    return tuple(_node(world, cluster, node, primary) for node in cluster.nodes if node.status != "deleting")
+
+
+def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
+    """Return the resources that a cluster's plan is made from: compare them by identity to know an old plan good."""
+    if cluster.status in STOPPED:
+        return (cluster,)
+    found: list[Resource] = [cluster, *(world[Interface, node.interface_id] for node in cluster.nodes)]
+    leader = _leader(world, cluster)
+    if leader:
+        found += [leader, world[Interface, leader.nodes[0].interface_id]]
+    return tuple(found)
+
+
+class Planner:
+    """Plans, and remembers each cluster's plan until one of its sources is another object."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._plans: dict[str, tuple[tuple[Resource, ...], tuple[NodePlan, ...]]] = {}
+
+    def nodes(self, world: World) -> tuple[NodePlan, ...]:
+        """Return every process that must exist; costs a few identity checks for each cluster that did not change."""
+        world, fresh = world.seen_by(None), {}
+        for cluster in world.all(CacheCluster):
+            basis = sources(world, cluster)
+            known = self._plans.get(cluster.id)
+            if known and len(known[0]) == len(basis) and all(a is b for a, b in zip(known[0], basis, strict=True)):
+                fresh[cluster.id] = known
+            else:
+                fresh[cluster.id] = basis, of_cluster(world, cluster)
+        self._plans = fresh
+        return tuple(node for _, plans in fresh.values() for node in plans)
+
+
+def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary | None) -> NodePlan:
+    address, type_ = address_of(world, node), NODE_TYPES[cluster.node_type]
+    values, memcached = dict(node.parameters), cluster.is_memcached
+    return NodePlan(
+        name=f"{cluster.id}:{node.id}",
+        cluster_id=cluster.id,
+        node_id=node.id,
+        interface_id=node.interface_id,
+        engine=cluster.engine,
+        version=cluster.engine_version,
+        boot=node.boot,
+        address=address,
+        port=cluster.port,
+        memory_bytes=memory_bytes(type_, memcached=memcached),
+        primary=primary,
+        settings=()
+        if memcached
+        else server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, values),
+        arguments=memcached_settings(type_, address, cluster.port, values) if memcached else (),
+    )
+
+
+def _leader(world: World, cluster: CacheCluster) -> CacheCluster | None:
+    """Return the primary cluster that this one follows, if it follows one."""
+    if cluster.group_id is None:
+        return None
+    group = world[ReplicationGroup, cluster.group_id]
+    return None if group.primary_id == cluster.id else world[CacheCluster, group.primary_id]
+
+
+def _primary(world: World, cluster: CacheCluster) -> Primary | None:
+    leader = _leader(world, cluster)
+    return Primary(address_of(world, leader.nodes[0]), leader.port) if leader else None

@@ -1,0 +1,134 @@
+"""What the control loop saw, written into the World: the only way in which a cache becomes `available`.
+
+Every function takes a transaction without a caller and the World ids of what it is about, and does nothing when that
+is gone or has moved on meanwhile: an observation may always arrive late.  Statuses follow the tables in
+`model/lifecycle.py`.
+"""
+
+from dataclasses import replace
+
+from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.interface import Interface
+from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
+from atoll.model.world import Tx
+
+__all__ = [
+    "cluster_gone", "forget_old_events", "node_answered", "node_failed", "node_gone", "node_silent", "settle",
+]  # fmt: skip
+
+
+def node_answered(tx: Tx, cluster_id: str, node_id: str) -> None:
+    """Tell that a node's engine answered, and, if it is a replica, that its link to the primary is up.
+
+    A node that was being created or started again becomes available; `settle` decides about its cluster.
+    """
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or not CACHE_NODE.allows(node.status, "answered"):
+        return
+    was = node.status
+    cluster = _put_node(tx, cluster, node, status=CACHE_NODE.after(was, "answered"), host_error=None)
+    if was == "creating":
+        if cluster.is_memcached:
+            tx.put(cluster.but(configuration_version=cluster.configuration_version + 1))
+        if cluster.status == "modifying":
+            _tell(tx, cluster, f"Added cache node {node_id} in availability zone {node.zone}")
+    elif cluster.status == "rebooting cluster nodes":
+        _tell(tx, cluster, f"Cache node {node_id} restarted")
+    else:
+        _tell(tx, cluster, f"Finished recovery for cache nodes {node_id}")
+
+
+def node_silent(tx: Tx, cluster_id: str, node_id: str) -> None:
+    """Tell that an available node's process ended or stopped answering, and is being started again."""
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or not CACHE_NODE.allows(node.status, "silent"):
+        return
+    _put_node(tx, cluster, node, status=CACHE_NODE.after(node.status, "silent"))
+    _tell(tx, cluster, f"Recovering cache nodes {node_id}")
+
+
+def node_failed(tx: Tx, cluster_id: str, node_id: str, reason: str) -> None:
+    """Tell that the machine could not do what the node needs; the loop tries again, the reason is an event.
+
+    A reason that was already told is not told again.
+    """
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or node.host_error == reason:
+        return
+    _put_node(tx, cluster, node, host_error=reason)
+    _tell(tx, cluster, f"Cache node {node_id} cannot run: {reason}")
+
+
+def settle(tx: Tx, cluster_id: str) -> None:
+    """Make a cluster available when all its nodes are, and its group when all its members are."""
+    cluster = tx.get(CacheCluster, cluster_id)
+    if cluster is None:
+        return
+    ready = bool(cluster.nodes) and all(node.status == "available" for node in cluster.nodes)
+    if ready and CACHE_CLUSTER.allows(cluster.status, "nodes-ready"):
+        was = cluster.status
+        cluster = tx.put(cluster.but(status=CACHE_CLUSTER.after(was, "nodes-ready")))
+        if was == "creating":
+            _tell(tx, cluster, "Cache cluster created")
+    if cluster.group_id:
+        _settle_group(tx, cluster.group_id)
+
+
+def node_gone(tx: Tx, cluster_id: str, node_id: str) -> None:
+    """Tell that a removed node's process and interface are gone from the machine: it leaves its cluster."""
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or node.status != "deleting":
+        return
+    tx.delete(tx.world[Interface, node.interface_id])
+    cluster = tx.put(cluster.but(nodes=tuple(n for n in cluster.nodes if n.id != node_id)))
+    if cluster.status != "deleting":
+        _tell(tx, cluster, f"Removed cache node {node_id}")
+
+
+def cluster_gone(tx: Tx, cluster_id: str) -> None:
+    """Tell that nothing of a deleted cluster runs any more: it, its interfaces and an empty group disappear."""
+    cluster = tx.get(CacheCluster, cluster_id)
+    if cluster is None or cluster.status != "deleting":
+        return
+    for node in cluster.nodes:
+        tx.delete(tx.world[Interface, node.interface_id])
+    tx.delete(cluster)
+    _tell(tx, cluster, "Cache cluster deleted")
+    group = tx.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+    if group is None:
+        return
+    remaining = tuple(id for id in group.member_ids if id != cluster_id)
+    if remaining:
+        group = tx.put(group.but(member_ids=remaining))
+        _settle_group(tx, group.id)
+    else:
+        tx.delete(group)
+        record(tx, group, GROUP, group.name, f"Replication group {group.name} deleted")
+
+
+def _settle_group(tx: Tx, group_id: str) -> None:
+    group = tx.get(ReplicationGroup, group_id)
+    if group is None or not REPLICATION_GROUP.allows(group.status, "nodes-ready"):
+        return
+    if all(tx.world[CacheCluster, id].status == "available" for id in group.member_ids):
+        was = group.status
+        tx.put(group.but(status=REPLICATION_GROUP.after(was, "nodes-ready")))
+        if was == "creating":
+            record(tx, group, GROUP, group.name, f"Replication group {group.name} created")
+
+
+def _find(tx: Tx, cluster_id: str, node_id: str) -> tuple[CacheCluster | None, CacheNode | None]:
+    cluster = tx.get(CacheCluster, cluster_id)
+    if cluster is None:
+        return None, None
+    return cluster, next((node for node in cluster.nodes if node.id == node_id), None)
+
+
+def _put_node(tx: Tx, cluster: CacheCluster, node: CacheNode, **changes: object) -> CacheCluster:
+    changed = replace(node, **changes)  # type: ignore[arg-type]  # the names are CacheNode's
+    return tx.put(cluster.but(nodes=tuple(changed if n.id == node.id else n for n in cluster.nodes)))
+
+
+def _tell(tx: Tx, cluster: CacheCluster, message: str) -> None:
+    record(tx, cluster, CLUSTER, cluster.name, message)

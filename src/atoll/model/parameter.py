@@ -1,0 +1,15 @@
+"""Cache parameter groups that users made.  The default groups are not resources: `cache/families.py` knows them."""
+
+from dataclasses import dataclass
+
+from atoll.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheParameterGroup(Resource):
+    """A set of engine parameters; its World id is `names.key(account, region, name)`."""
+
+    name: str
+    family: str  # "redis7"
+    description: str
+    values: tuple[tuple[str, str], ...] = ()  # only those that differ from the family's defaults, by name
