@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import create_parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -382,6 +383,14 @@ def test_a_large_hostile_body_is_answered_quickly(backend, body):
     assert out.status < 500
     assert len(out.body) < 20_000
     assert time.perf_counter() - begun < 1.0  # ms in truth; a shared machine may stall
+
+
+def test_a_cbor_error_is_cbor(backend):
+    out = ask(backend, post(b"\xa0", "monitoring", **{"smithy-protocol": "rpc-v2-cbor"}))
+    response = {"status_code": out.status, "headers": {}, "body": out.body}
+    error = create_parser("smithy-rpc-v2-cbor").parse(response, None)["Error"]
+    assert error["Code"] == "UnknownOperationException"
+    assert "it does not serve monitoring" in error["Message"]
 
 
 def test_a_json_error_is_json(backend):

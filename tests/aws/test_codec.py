@@ -15,7 +15,7 @@ from atoll.aws.parse import parse
 from atoll.aws.serialize import envelope, serialize
 from tests.aws.shapes import OPERATIONS, SERVICES, SESSION, Dice
 
-SAMPLES = 4  # of each operation in each direction
+SAMPLES = 10  # of each operation in each direction
 
 
 def sent(name, action, params):
@@ -51,7 +51,8 @@ def pruned(shape, value):
     match shape.type_name:
         case "structure":
             members = {k: pruned(shape.members[k], v) for k, v in value.items()}
-            return {k: v for k, v in members.items() if v is not None} or None
+            kept = {k: v for k, v in members.items() if v is not None}
+            return kept if kept and kept.keys() >= set(shape.required_members) else None
         case "list":
             return [v for v in (pruned(shape.member, v) for v in value) if v is not None] or None
     return value

@@ -23,11 +23,11 @@ ARN = "arn:aws:iam::111122223333:user/alice"
 ISSUED = AccessKey(id="AKIAIOSFODNN7EXAMPLE", account="111122223333", region="", secret="s3cret/+", arn=ARN)
 
 
-def signed(
-    method="POST", url="http://localhost:4566/", data=b"Action=DescribeVpcs", *, secret=ISSUED.secret, **headers
-):
-    request = AWSRequest(method, url, data=data, headers={"Host": "localhost:4566", **headers})
-    SigV4Auth(Credentials(ISSUED.id, secret), "ec2", "us-east-1").add_auth(request)
+def signed(method="POST", data=b"Action=DescribeVpcs", *, params=(), signer=SigV4Auth, **headers):
+    request = AWSRequest(
+        method, "http://localhost:4566/", data=data, params=params, headers={"Host": "localhost:4566", **headers}
+    )
+    signer(Credentials(ISSUED.id, ISSUED.secret), "ec2", "us-east-1").add_auth(request)
     return as_received(request.prepare())
 
 
@@ -132,9 +132,13 @@ def test_the_scope_of_a_signature_cannot_be_borrowed():
 
 
 def test_a_signature_that_does_not_cover_the_host_is_refused():
-    request = signed()
-    header = request.headers["authorization"].replace("host;", "")
-    assert refused(but(request, headers={**request.headers, "authorization": header})) == (401, "AuthFailure")
+    class Hostless(SigV4Auth):
+        def headers_to_sign(self, request):
+            headers = super().headers_to_sign(request)
+            del headers["host"]
+            return headers
+
+    assert refused(signed(signer=Hostless)) == (401, "AuthFailure")
 
 
 @pytest.mark.parametrize(
@@ -153,10 +157,7 @@ def test_clocks_may_differ_by_a_quarter_of_an_hour(minutes, fine):
 
 @given(st.lists(st.tuples(st.text("aB 1=+&/~é%", min_size=1), st.text("aB 1=+&/~é%")), max_size=5))
 def test_any_query_string_verifies(pairs):
-    query = AWSRequest("GET", "http://localhost/", params=pairs).prepare().url.partition("?")[2]
-    # botocore takes "+" in a URL for a plus sign, and its own HTTP layer writes a blank so; it never signs both.
-    query = query.replace("+", "%20")
-    assert identify(signed("GET", f"http://localhost:4566/?{query}" if query else "http://localhost:4566/", b""))
+    assert identify(signed("GET", b"", params=pairs))
 
 
 # Presigned

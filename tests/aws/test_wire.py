@@ -82,6 +82,16 @@ def test_a_query_list_is_written_with_its_own_name_or_with_member(element):
     assert parse("elasticache", "ModifyCacheSubnetGroup", form) == {"SubnetIds": ["subnet-1"]}
 
 
+def test_a_query_name_goes_before_a_location_name():
+    form = {
+        "NetworkInterface.1.Ipv6Addresses.1.Ipv6Address": "::1",
+        "NetworkInterface.1.PrivateIpAddresses.1.PrivateIpAddress": "10.0.0.4",
+    }
+    (interface,) = parse("ec2", "RunInstances", form)["NetworkInterfaces"]
+    assert interface["Ipv6Addresses"] == [{"Ipv6Address": "::1"}]
+    assert interface["PrivateIpAddresses"] == [{"PrivateIpAddress": "10.0.0.4"}]
+
+
 def test_an_empty_query_list_is_a_list():
     assert parse("elasticache", "CreateCacheCluster", {"Tags": ""}) == {"Tags": []}
 

@@ -133,8 +133,8 @@ def _string_to_sign(request: Request, claim: Claim) -> bytes:
 def _canonical_query(query: str) -> str:
     if not query:
         return ""
-    # A plus sign is a plus sign here: signers write a blank as %20.
-    pairs = parse_qsl(query.replace("+", "%2B"), keep_blank_values=True, errors="surrogateescape")
+    # Decoded as `read_form` decodes it, so what is verified is what is then done.
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     encoded = sorted(
         (quote(name, safe="-_.~", errors="surrogateescape"), quote(value, safe="-_.~", errors="surrogateescape"))
         for name, value in pairs
