@@ -18,8 +18,8 @@ class Primary:
 class NodePlan:
     """A process that must exist.
 
-    Start it anew when `boot` (or the program: `engine`, `version`) differs from what runs.  A change of `primary`
-    alone asks for no restart: tell the running engine by REPLICAOF.  The process listens on `address` only, and,
+    Another `boot` is another process.  A change of `primary` alone asks for no restart: tell the running engine by
+    REPLICAOF.  The process listens on `address` only, and,
     unless it is Memcached, on an administration socket that the host chooses.
     """
 
@@ -38,6 +38,16 @@ class NodePlan:
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
 
     @property
+    def process(self) -> str:
+        """The name of its process: another boot is another process."""
+        return f"{self.name}#{self.boot}"
+
+    @property
     def is_memcached(self) -> bool:
         """Tell whether the engine is Memcached."""
         return self.engine == "memcached"
+
+    @property
+    def process(self) -> str:
+        """The name of its process: another boot is another process."""
+        return f"{self.name}#{self.boot}"

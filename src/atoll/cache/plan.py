@@ -9,6 +9,8 @@ from atoll.model.interface import Interface
 from atoll.model.resource import Resource
 from atoll.model.world import World
 
+__all__ = ["NodePlan", "Planner", "Primary", "nodes", "of_cluster", "sources"]
+
 # A cluster in these statuses runs nothing, and neither does a node that is `deleting`.
 STOPPED = ("deleting", "incompatible-network")
 

@@ -76,7 +76,11 @@ def settle(tx: Tx, cluster_id: str) -> None:
 
 
 def node_gone(tx: Tx, cluster_id: str, node_id: str) -> None:
-    """Tell that a removed node's process and interface are gone from the machine: it leaves its cluster."""
+    """Tell that a deleted node's process has ended: it leaves its cluster, and its interface goes.
+
+    The last node of a deleted cluster takes the cluster with it (`cluster_gone`); the last that was to leave a
+    cluster makes it available again (`settle`).
+    """
     cluster, node = _find(tx, cluster_id, node_id)
     if cluster is None or node is None or node.status != "deleting":
         return
@@ -84,6 +88,9 @@ def node_gone(tx: Tx, cluster_id: str, node_id: str) -> None:
     cluster = tx.put(cluster.but(nodes=tuple(n for n in cluster.nodes if n.id != node_id)))
     if cluster.status != "deleting":
         _tell(tx, cluster, f"Removed cache node {node_id}")
+        settle(tx, cluster_id)
+    elif not cluster.nodes:
+        cluster_gone(tx, cluster_id)
 
 
 def cluster_gone(tx: Tx, cluster_id: str) -> None:

@@ -4,6 +4,7 @@ from atoll.model.account import AccessKey, Territory
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
+from atoll.model.engine import EngineBuild
 from atoll.model.event import Event
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
@@ -11,6 +12,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.keypair import KeyPair
+from atoll.model.parameter import CacheParameterGroup
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
@@ -21,10 +23,12 @@ from atoll.model.vpc import DhcpOptions, Vpc
 KINDS: tuple[type[Resource], ...] = (
     AccessKey,
     CacheCluster,
+    CacheParameterGroup,
     CacheSubnetGroup,
     ClientToken,
     DhcpOptions,
     ElasticIp,
+    EngineBuild,
     Event,
     Instance,
     Interface,
