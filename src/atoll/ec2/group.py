@@ -1,0 +1,272 @@
+"""Security groups.  Their rules are in `rule.py`."""
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import cast
+
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape, operation
+from atoll.aws.page import page_ec2
+from atoll.ec2 import errors, permission, quotas
+from atoll.ec2.filters import Table, listing, select
+from atoll.ec2.kinds import find
+from atoll.ec2.tags import render_tags, tags_for
+from atoll.ec2.vpc import ANYWHERE
+from atoll.model.group import Rule, SecurityGroup
+from atoll.model.interface import Interface
+from atoll.model.names import arn
+from atoll.model.vpc import Vpc
+from atoll.model.world import Tx, World
+
+DUPLICATE = Err("InvalidGroup.Duplicate", "The security group '{name}' already exists for VPC '{vpc}'")
+RESERVED = Err("InvalidParameterValue", "Cannot use reserved security group name: {name}")
+BAD_NAME = Err(
+    "InvalidParameterValue",
+    "Value ({value}) for parameter {name} is invalid. It takes at most 255 of the characters a-zA-Z0-9. _-:/()#,@[]"
+    "+=&;{{}}!$*",
+)
+LIKE_AN_ID = Err(
+    "InvalidParameterValue",
+    "Value ({value}) for parameter GroupName is invalid. Group names may not be in the format sg-*.",
+)
+NO_DEFAULT_VPC = Err("VPCIdNotSpecified", "No default VPC for this user")
+NO_NAMED_GROUP = Err("InvalidGroup.NotFound", "The security group '{name}' does not exist in default VPC '{vpc}'")
+CANNOT_DELETE = Err("CannotDelete", 'the specified group: "{id}" name: "{name}" cannot be deleted by a user')
+IN_USE = Err("DependencyViolation", "resource {id} has a dependent object")
+OTHER_NETWORK = Err("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
+
+NAME_CHARS_MAX = 255
+NAME = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]+")
+
+
+def _rules(egress: bool) -> Table:
+    """Return the filters on the rules of one direction."""
+    prefix = "egress.ip-permission." if egress else "ip-permission."
+
+    def mine(g: SecurityGroup) -> list[Rule]:
+        return [r for r in g.rules if r.egress is egress]
+
+    def names(w: World, g: SecurityGroup) -> list[str]:
+        return [w[SecurityGroup, r.group_id].name for r in mine(g) if r.group_id]
+
+    return {
+        prefix + "cidr": lambda _w, g: [r.cidr for r in mine(g) if isinstance(r.cidr, IPv4Network)],
+        prefix + "from-port": lambda _w, g: [r.from_port for r in mine(g)],
+        prefix + "group-id": lambda _w, g: [r.group_id for r in mine(g)],
+        prefix + "group-name": names,
+        prefix + "ipv6-cidr": lambda _w, g: [r.cidr for r in mine(g) if isinstance(r.cidr, IPv6Network)],
+        prefix + "prefix-list-id": lambda _w, g: [r.prefix_list_id for r in mine(g)],
+        prefix + "protocol": lambda _w, g: [r.protocol for r in mine(g)],
+        prefix + "to-port": lambda _w, g: [r.to_port for r in mine(g)],
+        prefix + "user-id": lambda _w, g: [r.group_account for r in mine(g)],
+    }
+
+
+FILTERS: Table = {
+    "description": "description",
+    "group-id": "id",
+    "group-name": "name",
+    "owner-id": "account",
+    "vpc-id": "vpc_id",
+    **_rules(egress=False),
+    **_rules(egress=True),
+}
+FOR_VPC_FILTERS: Table = {
+    "description": "description",
+    "group-id": "id",
+    "group-name": "name",
+    "owner-id": "account",
+    "primary-vpc-id": "vpc_id",
+}
+
+
+@operation("ec2", "CreateSecurityGroup")
+def create_security_group(
+    tx: Tx,
+    *,
+    group_name: str,
+    description: str,
+    vpc_id: str | None = None,
+    tag_specifications: Sequence[Shape] = (),
+) -> Shape:
+    """Create a group that lets everything out and nothing in."""
+    _check_name(group_name, "GroupName")
+    if group_name == "default":
+        raise RESERVED(name=group_name)
+    if group_name.lower().startswith("sg-"):
+        raise LIKE_AN_ID(value=group_name)
+    if not description:
+        raise errors.MISSING(name="GroupDescription")
+    _check_name(description, "GroupDescription")
+    vpc = find(tx.world, Vpc, vpc_id) if vpc_id else _default_vpc(tx.world)
+    tags = tags_for("security-group", tag_specifications)
+    if named(tx.world, vpc.id, group_name):
+        raise DUPLICATE(name=group_name, vpc=vpc.id)
+    quotas.check(len(tx.all(SecurityGroup)), quotas.GROUPS_MAX, quotas.GROUP_LIMIT)
+    rules = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)
+    group = tx.make(
+        SecurityGroup,
+        tx.new_id("sg"),
+        vpc_id=vpc.id,
+        name=group_name,
+        description=description,
+        rules=rules,
+        tags=tags,
+    )
+    return {"GroupId": group.id, "SecurityGroupArn": _arn(group), "Tags": render_tags(group)}
+
+
+def _check_name(text: str, parameter: str) -> None:
+    if len(text) > NAME_CHARS_MAX or not NAME.fullmatch(text):
+        raise BAD_NAME(value=text, name=parameter)
+
+
+@operation("ec2", "DescribeSecurityGroups")
+def describe_security_groups(
+    world: World,
+    *,
+    group_ids: Sequence[str] = (),
+    group_names: Sequence[str] = (),
+    filters: Sequence[Shape] = (),
+    max_results: int | None = None,
+    next_token: str | None = None,
+) -> Shape:
+    """List security groups; names are those of the default VPC."""
+    if group_names:
+        if max_results is not None:
+            raise errors.BOTH(one="groupNames", other="maxResults")
+        group_ids = [*group_ids, *(choose(world, None, name).id for name in group_names)]
+    found, token = listing(
+        world,
+        SecurityGroup,
+        FILTERS,
+        ids=group_ids,
+        filters=filters,
+        max_results=max_results,
+        next_token=next_token,
+        ids_name="groupIds",
+    )
+    return {"SecurityGroups": [render(g) for g in found], "NextToken": token}
+
+
+@operation("ec2", "DeleteSecurityGroup")
+def delete_security_group(tx: Tx, *, group_id: str | None = None, group_name: str | None = None) -> Shape:
+    """Delete a group that no interface carries and no other group names."""
+    group = choose(tx.world, group_id, group_name)
+    if group.name == "default":
+        raise CANNOT_DELETE(id=group.id, name=group.name)
+    carriers = tx.world.bucket(Interface, "vpc_id", group.vpc_id).values()
+    if any(group.id in cast(Interface, i).group_ids for i in carriers):
+        raise IN_USE(id=group.id)
+    for other in tx.all(SecurityGroup, vpc_id=group.vpc_id):
+        if other.id != group.id and any(r.group_id == group.id for r in other.rules):
+            raise IN_USE(id=group.id)
+    tx.delete(group)
+    return {"Return": True, "GroupId": group.id}
+
+
+@operation("ec2", "GetSecurityGroupsForVpc")
+def get_security_groups_for_vpc(
+    world: World,
+    *,
+    vpc_id: str,
+    filters: Sequence[Shape] = (),
+    max_results: int | None = None,
+    next_token: str | None = None,
+) -> Shape:
+    """List the groups that interfaces of a VPC may carry: its own."""
+    vpc = find(world, Vpc, vpc_id)
+    groups = select(world, world.all(SecurityGroup, vpc_id=vpc.id), filters, FOR_VPC_FILTERS)
+    page, token = page_ec2(groups, lambda g: g.id, max_results, next_token)
+    shown = [
+        {
+            "GroupId": g.id,
+            "GroupName": g.name,
+            "Description": g.description,
+            "OwnerId": g.account,
+            "PrimaryVpcId": g.vpc_id,
+            "Tags": render_tags(g),
+        }
+        for g in page
+    ]
+    return {"SecurityGroupForVpcs": shown, "NextToken": token}
+
+
+@operation("ec2", "DescribeSecurityGroupReferences")
+def describe_security_group_references(world: World, *, group_id: Sequence[str]) -> Shape:
+    """List the peered VPCs whose groups name these groups: none, as no VPC is peered."""
+    for id in group_id:
+        find(world, SecurityGroup, id)
+    return {"SecurityGroupReferenceSet": []}
+
+
+@operation("ec2", "DescribeStaleSecurityGroups")
+def describe_stale_security_groups(
+    world: World, *, vpc_id: str, max_results: int | None = None, next_token: str | None = None
+) -> Shape:
+    """List the groups with rules that name groups of a VPC that is no longer peered: none, as none ever was."""
+    find(world, Vpc, vpc_id)
+    none: list[str] = []
+    page, token = page_ec2(none, str, max_results, next_token)
+    return {"StaleSecurityGroupSet": page, "NextToken": token}
+
+
+def choose(world: World, group_id: str | None, group_name: str | None) -> SecurityGroup:
+    """Return the caller's group by its id, or, in the default VPC, by its name."""
+    if group_id:
+        return find(world, SecurityGroup, group_id)
+    if not group_name:
+        raise errors.MISSING(name="groupName or groupId")
+    vpc = _default_vpc(world)
+    if group := named(world, vpc.id, group_name):
+        return group
+    raise NO_NAMED_GROUP(name=group_name, vpc=vpc.id)
+
+
+def named(world: World, vpc_id: str, name: str) -> SecurityGroup | None:
+    """Return the group of a VPC with a name."""
+    return next((g for g in world.all(SecurityGroup, vpc_id=vpc_id) if g.name == name), None)
+
+
+def groups_for(world: World, vpc_id: str, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the groups that a new interface of a VPC carries: those asked for, else the default one.
+
+    Raises the NotFound errors, OTHER_NETWORK for a group of another VPC, quotas.GROUPS_PER_INTERFACE.
+    """
+    if not ids:
+        default = named(world, vpc_id, "default")
+        assert default, "every VPC has a default group"
+        return (default.id,)
+    groups = [find(world, SecurityGroup, id) for id in dict.fromkeys(ids)]
+    if any(g.vpc_id != vpc_id for g in groups):
+        raise OTHER_NETWORK()
+    if len(groups) > quotas.GROUPS_PER_INTERFACE_MAX:
+        raise quotas.GROUPS_PER_INTERFACE()
+    return tuple(g.id for g in groups)
+
+
+def _default_vpc(world: World) -> Vpc:
+    for vpc in world.all(Vpc):
+        if vpc.is_default:
+            return vpc
+    raise NO_DEFAULT_VPC()
+
+
+def render(g: SecurityGroup) -> Shape:
+    """Return a group as AWS shows it."""
+    return {
+        "GroupId": g.id,
+        "GroupName": g.name,
+        "Description": g.description,
+        "OwnerId": g.account,
+        "VpcId": g.vpc_id,
+        "SecurityGroupArn": _arn(g),
+        "IpPermissions": permission.render(g.rules, egress=False),
+        "IpPermissionsEgress": permission.render(g.rules, egress=True),
+        "Tags": render_tags(g),
+    }
+
+
+def _arn(g: SecurityGroup) -> str:
+    return arn("ec2", g.region, g.account, f"security-group/{g.id}")
