@@ -154,16 +154,6 @@ class Chain:
 
 
 Fact: TypeAlias = (
-    Namespace
-    | Sysctl
-    | Veth
-    | Address
-    | Neighbour
-    | Route
-    | PolicyRule
-    | Table
-    | Container
-    | Element
-    | Chain
+    Namespace | Sysctl | Veth | Address | Neighbour | Route | PolicyRule | Table | Container | Element | Chain
 )
 NftFact: TypeAlias = Table | Container | Element | Chain

@@ -21,7 +21,7 @@ from atoll.network.facts import INET, Chain, Container, Element, Field, Hook
 from atoll.network.rules import Rule, Verdict
 
 TABLE = "vpc"  # inet: all decisions
-ARP_TABLE = "arp"  # netdev: the ARP responder
+ARP_TABLE = "vpc_arp"  # netdev: the ARP responder
 
 FROM_INTERNET = 0x3FE0
 VIA, HOP, TO_VIA = 0x4000, 0x8000, 0x20000

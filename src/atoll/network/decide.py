@@ -1,0 +1,245 @@
+"""Decide, from the facts of a plan alone, what Linux would do with a packet.
+
+This is the second opinion on `trace`: it knows nothing of AWS.  It walks links, neighbours, policy rules, route
+tables and chains as the kernel does, with connection tracking, and must come to the same end as the tracer; kernel
+tests hold it to real packets.  What a guest's own rules would do is not its subject: a machine whose interface may
+forward sends packets on unchanged.
+
+    kernel = Kernel(plan.facts())
+    kernel.ask("eni-1", packet)     # request and answer, with the flows they leave behind
+    kernel.put(next_plan.facts())   # other facts; the flows stay
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from atoll.network.decide_rules import Context, Ends, Filled, Flow, Ruleset, answer_ends, ends_of, fill
+from atoll.network.facts import (
+    INET,
+    MAIN_TABLE,
+    NETDEV,
+    Address,
+    Chain,
+    Element,
+    Fact,
+    Namespace,
+    Neighbour,
+    PolicyRule,
+    Route,
+    Veth,
+)
+from atoll.network.flow import At, Packet
+
+CONNTRACK = -200  # its priority in prerouting
+MAIN_PRIORITY = 32766  # of the rule that leads to the main table
+HOPS_MAX = 64  # a packet's time to live
+OUTSIDE = "out-"  # begins the name of an outside host's namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of a packet, and of the answer to it."""
+
+    receiver: At | None  # an interface's id, an outside address, or a VPC's id: its services.  None: dropped
+    received: Packet | None = None
+    answered: bool = False  # the answer came back, from the address that was asked
+    because: str = ""  # what dropped the request, or else the answer
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether the request reached somebody."""
+        return self.receiver is not None
+
+
+class Lost(Exception):
+    """The packet was dropped."""
+
+
+class Stack:
+    """One namespace, indexed."""
+
+    def __init__(self, facts: list[Fact]) -> None:
+        """Index the facts of a namespace."""
+        self.name = facts[0].namespace
+        self.is_guest = any(isinstance(f, Namespace) and f.is_guest for f in facts)
+        self.links: dict[str, tuple[str, str, str]] = {}  # link -> peer's namespace, peer, own MAC
+        self.addresses = {f.address.ip for f in facts if isinstance(f, Address)}
+        self.neighbours = {(f.link, f.address): f.mac for f in facts if isinstance(f, Neighbour)}
+        self.rules = sorted((f for f in facts if isinstance(f, PolicyRule)), key=lambda r: r.priority)
+        self.tables: dict[int, list[Route]] = {}
+        for fact in facts:
+            if isinstance(fact, Route):
+                self.tables.setdefault(fact.table, []).append(fact)
+            elif isinstance(fact, Address) and fact.address.network.prefixlen < fact.address.max_prefixlen:
+                connected = Route(self.name, fact.address.network, link=fact.link)
+                self.tables.setdefault(MAIN_TABLE, []).append(connected)
+        for table in self.tables.values():
+            table.sort(key=lambda r: -r.network.prefixlen)
+        chains, elements = _in_family(facts, INET)
+        self.ruleset = Ruleset(chains, elements)
+        arp_chains, arp_elements = _in_family(facts, NETDEV)
+        self.listening = {c.hook.device for c in arp_chains if c.hook}
+        self.macs = fill(arp_elements).get("macs", Filled())
+        self.forwarders = {str(e.key[0]) for e in elements if e.container == "forwarders"}
+
+    def route(self, destination: IPv4Address, mark: int) -> Route:
+        """Return the route of a packet.  Raises Lost."""
+        order = [r.table for r in self.rules if mark & r.mask == r.mark and r.priority < MAIN_PRIORITY]
+        for table in (*order, MAIN_TABLE):
+            for route in self.tables.get(table, ()):
+                if _holds(route.network, destination):
+                    if route.kind == "throw":
+                        break
+                    if route.kind == "blackhole":
+                        raise Lost(f"blackhole {route.network} of table {table} in {self.name or 'the internet'}")
+                    return route
+        raise Lost(f"no route to {destination} in {self.name or 'the internet'}")
+
+
+class Kernel:
+    """All namespaces of a plan, and the flows in them."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        """Index the facts."""
+        self.flows: dict[str, dict[Ends, Flow]] = {}
+        self.put(facts)
+
+    def put(self, facts: Iterable[Fact]) -> None:
+        """Replace all facts; the flows stay, as in the kernel."""
+        by_namespace: dict[str, list[Fact]] = {}
+        veths = []
+        for fact in facts:
+            by_namespace.setdefault(fact.namespace, []).append(fact)
+            if isinstance(fact, Veth):
+                veths.append(fact)
+        self.stacks = {name: Stack(own) for name, own in by_namespace.items()}
+        self.forwarding: set[str] = set()  # guests that send on what is not for them
+        for it in veths:
+            self.stacks[it.namespace].links[it.name] = (it.peer_namespace, it.peer, it.mac)
+            self.stacks[it.peer_namespace].links[it.peer] = (it.namespace, it.name, it.peer_mac)
+            if it.name in self.stacks[it.namespace].forwarders:
+                self.forwarding.add(it.peer_namespace)
+
+    def ask(self, sender: At, packet: Packet) -> Decision:
+        """Send a packet and, if it arrives, the answer to it."""
+        try:
+            receiver, received = self.send(sender, packet)
+        except Lost as lost:
+            return Decision(None, because=str(lost))
+        answer = received.reply()
+        if answer is None:
+            return Decision(at_of(receiver), received)
+        if not self.stacks[receiver].is_guest:
+            return Decision(at_of(receiver), received, answered=True)  # a service: its router answers directly
+        try:
+            back, got = self.send(at_of(receiver), answer)
+        except Lost as lost:
+            return Decision(at_of(receiver), received, because=str(lost))
+        answered = back == namespace_of(sender) and got == packet.reply()
+        return Decision(at_of(receiver), received, answered, "" if answered else f"the answer came to {back}: {got}")
+
+    def send(self, sender: At, packet: Packet) -> tuple[str, Packet]:
+        """Send a packet from a guest or an outside host; return the namespace that got it, and how.  Raises Lost."""
+        name = namespace_of(sender)
+        if packet.destination in self.stacks[name].addresses:
+            return name, packet
+        frame = self._leave(name, packet)
+        for _ in range(HOPS_MAX):
+            namespace, link, mac, packet = frame
+            stack = self.stacks[namespace]
+            if stack.is_guest:
+                if mac != stack.links[link][2]:
+                    raise Lost(f"frame for {mac} at {namespace}")
+                if packet.destination in stack.addresses:
+                    return namespace, packet
+                if namespace not in self.forwarding:
+                    raise Lost(f"{namespace} does not forward")
+                frame = self._leave(namespace, packet)
+            else:
+                through = self._route(stack, link, mac, packet)
+                if isinstance(through, Packet):
+                    return namespace, through
+                frame = through
+        raise Lost("time to live exceeded")
+
+    def _leave(self, guest: str, packet: Packet) -> tuple[str, str, str, Packet]:
+        """Return the frame that a guest sends: where it arrives, and for which MAC."""
+        stack = self.stacks[guest]
+        route = stack.route(packet.destination, 0)
+        assert route.link, "a guest has only unicast routes"
+        namespace, link, _ = stack.links[route.link]
+        hop = route.via or packet.destination
+        mac = stack.neighbours.get((route.link, hop)) or self._resolve(namespace, link, hop)
+        return namespace, link, mac, packet
+
+    def _resolve(self, namespace: str, link: str, address: IPv4Address) -> str:
+        """Ask by ARP."""
+        router = self.stacks[namespace]
+        mac = router.macs.find((address,)) if link in router.listening else None
+        if not isinstance(mac, str):
+            raise Lost(f"nobody answers for {address}")
+        return mac
+
+    def _route(self, stack: Stack, link: str, mac: str, packet: Packet) -> Packet | tuple[str, str, str, Packet]:
+        """Return the packet, delivered to this namespace itself, or the frame that leaves it."""
+        if mac != stack.links[link][2] and link not in stack.listening:
+            raise Lost(f"frame for {mac} at {link}")
+        context = Context(packet, link, mac)
+        self._check(stack, "prerouting", context, before=CONNTRACK)
+        self._track(stack, context)
+        self._check(stack, "prerouting", context, after=CONNTRACK)
+        if context.packet.destination in stack.addresses:
+            return context.packet  # whether a service listens is not the network's affair
+        route = stack.route(context.packet.destination, context.mark)
+        assert route.link, "a unicast route"
+        context.outgoing = route.link
+        self._check(stack, "forward", context)
+        self._check(stack, "postrouting", context)
+        self._confirm(stack, context)
+        mac_there = stack.neighbours.get((route.link, route.via or context.packet.destination))
+        if mac_there is None:
+            raise Lost(f"no neighbour {route.via or context.packet.destination} at {route.link}")
+        namespace, peer, _ = stack.links[route.link]
+        return namespace, peer, mac_there, context.packet
+
+    def _check(
+        self, stack: Stack, hook: str, context: Context, before: int = 1 << 31, after: int = -(1 << 31)
+    ) -> None:
+        if not stack.ruleset.passes(hook, context, before=before, after=after):
+            raise Lost(f"{context.because} in {stack.name}")
+
+    def _track(self, stack: Stack, context: Context) -> None:
+        ends = ends_of(context.packet)
+        if ends is None:
+            return
+        flows = self.flows.setdefault(stack.name, {})
+        if flow := flows.get(ends):
+            context.flow, context.is_answer = flow, ends != flow.original
+            flow.answered = flow.answered or context.is_answer
+        elif ends[0] != 1 or answer_ends(ends)[2] >= 0:  # an ICMP answer begins no flow
+            context.flow = Flow(ends)
+
+    def _confirm(self, stack: Stack, context: Context) -> None:
+        if context.flow:
+            flows = self.flows[stack.name]
+            flows[context.flow.original] = flows[answer_ends(context.flow.original)] = context.flow
+
+
+def namespace_of(at: At) -> str:
+    """Return the namespace of an interface or an outside host."""
+    return f"{OUTSIDE}{at}" if isinstance(at, IPv4Address) else at
+
+
+def at_of(namespace: str) -> At:
+    """Return who lives in a namespace."""
+    return IPv4Address(namespace.removeprefix(OUTSIDE)) if namespace.startswith(OUTSIDE) else namespace
+
+
+def _holds(network: IPv4Network, address: IPv4Address) -> bool:
+    return int(address) & int(network.netmask) == int(network.network_address)
+
+
+def _in_family(facts: Iterable[Fact], family: str) -> tuple[list[Chain], list[Element]]:
+    chains = [f for f in facts if isinstance(f, Chain) and f.family == family]
+    return chains, [f for f in facts if isinstance(f, Element) and f.family == family]
