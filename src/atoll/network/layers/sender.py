@@ -27,7 +27,8 @@ def judge(hop: Hop) -> Finding | None:
     sender = hop.sender
     if sender is None:
         return None
-    missing = nobody_runs(hop.world, sender)
+    # Who answers was looked for when the request came: see `delivery`.
+    missing = nobody_runs(hop.world, sender) if hop.passed is None else None
     if missing is not None:
         at, because, code = missing
         return refuse(Verdict.DOWN, code, at, because)
