@@ -1,0 +1,196 @@
+"""RunInstances: everything is read and checked first, then each instance is put with its interfaces and volume."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape, operation
+from atoll.ec2 import image as images
+from atoll.ec2 import instance_network as network
+from atoll.ec2 import instance_options as options
+from atoll.ec2 import instance_volume as volumes
+from atoll.ec2.errors import BAD_COMBINATION, UNSUPPORTED
+from atoll.ec2.instance import refuse_members
+from atoll.ec2.instance_render import reservations
+from atoll.ec2.instance_state import give_public_ip
+from atoll.ec2.keypair import find_named
+from atoll.ec2.tags import tags_for
+from atoll.model.instance import Instance
+from atoll.model.lifecycle import INSTANCE
+from atoll.model.world import Tx
+from atoll.model.zones import zone
+
+INSTANCES_MAX = 500  # of an account in a region, terminated ones not counted; AWS: by vCPUs
+
+BAD_COUNT = Err(
+    "InvalidParameterValue", "Value ( {value} ) for parameter {name} is invalid. Expected a positive integer."
+)
+MIN_OVER_MAX = Err(
+    "InvalidParameterCombination", "The minimum count ({low}) must not be greater than the maximum count ({high})."
+)
+INSTANCE_LIMIT = Err(
+    "InstanceLimitExceeded",
+    "You have requested more instances ({asked}) than your current instance limit of {limit} allows for the "
+    "specified instance type.",
+)
+
+TAGGED = ("instance", "volume", "network-interface")
+
+
+@operation("ec2", "RunInstances")
+def run_instances(
+    tx: Tx,
+    *,
+    image_id: str,
+    min_count: int,
+    max_count: int,
+    instance_type: str = "m1.small",
+    key_name: str | None = None,
+    subnet_id: str | None = None,
+    security_group_ids: Sequence[str] = (),
+    security_groups: Sequence[str] = (),
+    private_ip_address: str | None = None,
+    network_interfaces: Sequence[Shape] = (),
+    placement: Shape | None = None,
+    private_dns_name_options: Shape | None = None,
+    user_data: str = "",
+    block_device_mappings: Sequence[Shape] = (),
+    ebs_optimized: bool | None = None,
+    monitoring: Shape | None = None,
+    iam_instance_profile: Shape | None = None,
+    metadata_options: Shape | None = None,
+    credit_specification: Shape | None = None,
+    maintenance_options: Shape | None = None,
+    instance_initiated_shutdown_behavior: str = "stop",
+    disable_api_termination: bool = False,
+    disable_api_stop: bool = False,
+    hibernation_options: Shape | None = None,
+    enclave_options: Shape | None = None,
+    tag_specifications: Sequence[Shape] = (),
+    client_token: str | None = None,
+) -> Shape:
+    """Launch instances: as many as there is room for, up to `max_count`, and none if that is under `min_count`."""
+    _check_counts(min_count, max_count)
+    image = images.find(tx.world, image_id)
+    type = options.instance_type(instance_type, image)
+    key = find_named(tx.world, key_name) if key_name else None
+    _refuse_enabled("HibernationOptions.Configured", (hibernation_options or {}).get("Configured"))
+    _refuse_enabled("EnclaveOptions.Enabled", (enclave_options or {}).get("Enabled"))
+    nets = network.plan(
+        tx.world,
+        subnet_id=subnet_id,
+        group_ids=security_group_ids,
+        group_names=security_groups,
+        private_ip=private_ip_address,
+        specs=network_interfaces,
+        zone_name=_zone(placement or {}),
+        type=type,
+        tags=tags_for("network-interface", tag_specifications, also=TAGGED),
+    )
+    root = volumes.plan(block_device_mappings, image, tags_for("volume", tag_specifications, also=TAGGED))
+    common: dict[str, Any] = {
+        "image_id": image.id,
+        "type": type.name,
+        "key_name": key.name if key else None,
+        "public_key": key.public_key if key else None,
+        "user_data": options.user_data(user_data),
+        "root_device": image.root_device,
+        "ebs_optimized": options.ebs_optimized(ebs_optimized, type),
+        "monitoring": "enabled" if _member(monitoring, "Monitoring", "Enabled") else "disabled",
+        "instance_profile": options.profile(tx, iam_instance_profile or {}),
+        "metadata": options.metadata(metadata_options or {}, options.metadata_of_image(image)),
+        "cpu_credits": options.credits(_member(credit_specification, "CreditSpecification", "CpuCredits"), type),
+        "auto_recovery": _member(maintenance_options, "MaintenanceOptions", "AutoRecovery") or "default",
+        "shutdown_behavior": instance_initiated_shutdown_behavior,
+        "api_termination_disabled": disable_api_termination,
+        "api_stop_disabled": disable_api_stop,
+        "public_ip_wanted": nets.public_ip,
+        "client_token": client_token,
+        "tags": tags_for("instance", tag_specifications, also=TAGGED),
+        **_dns_options(private_dns_name_options or {}, nets),
+    }
+    count = _count(tx, nets, min_count, max_count)
+    reservation = tx.new_id("r")
+    made = [_make(tx, nets, root, reservation, index, common) for index in range(count)]
+    return reservations(tx.world, made)[0]
+
+
+def _make(
+    tx: Tx, nets: network.Network, root: volumes.Root, reservation: str, index: int, common: dict[str, Any]
+) -> Instance:
+    """Put one instance with its interfaces and its volume."""
+    id = tx.new_id("i")
+    place = zone(tx.region, nets.subnet.zone)
+    assert place, "a subnet is in a zone of its region"
+    interfaces = network.make(tx, nets, id)
+    instance = tx.make(
+        Instance,
+        id,
+        state=INSTANCE.initial,
+        reservation_id=reservation,
+        launched=tx.now,
+        vpc_id=nets.subnet.vpc_id,
+        subnet_id=nets.subnet.id,
+        zone=place.name,
+        launch_index=index,
+        private_ip=str(interfaces[0].address),
+        group_ids=interfaces[0].group_ids,
+        volume_id=volumes.make(tx, root, id, place).id,
+        **common,
+    )
+    give_public_ip(tx, instance)
+    return instance
+
+
+def _check_counts(low: int, high: int) -> None:
+    for name, value in (("minCount", low), ("maxCount", high)):
+        if value < 1:
+            raise BAD_COUNT(value=value, name=name)
+    if low > high:
+        raise MIN_OVER_MAX(low=low, high=high)
+
+
+def _count(tx: Tx, nets: network.Network, low: int, high: int) -> int:
+    """Return how many instances to launch."""
+    if nets.is_for_one and high > 1:
+        raise BAD_COMBINATION(why="A private IP address or a network interface can be given to one instance only.")
+    have = sum(1 for i in tx.world.all(Instance) if i.ended_at is None)
+    if (left := INSTANCES_MAX - have) < low:
+        raise INSTANCE_LIMIT(asked=have + low, limit=INSTANCES_MAX)
+    if (room := network.room(tx.world, nets)) < low:
+        raise network.SUBNET_FULL(id=nets.subnet.id)
+    return min(high, left, room)
+
+
+def _zone(placement: Shape) -> str | None:
+    """Read the placement: only the zone can be chosen."""
+    given = {name: value for name, value in placement.items() if value != ""}
+    refuse_members(given, "Placement", ("AvailabilityZone", "AvailabilityZoneId", "Tenancy"))
+    if given.get("Tenancy", "default") != "default":
+        raise UNSUPPORTED(what="A tenancy other than default")
+    name, id = given.get("AvailabilityZone"), given.get("AvailabilityZoneId")
+    if name and id:
+        raise BAD_COMBINATION(why="availabilityZone and availabilityZoneId must not be used together.")
+    return name or id
+
+
+def _dns_options(asked: Shape, nets: network.Network) -> dict[str, Any]:
+    """Return how the instance is named: as asked, else as its subnet says."""
+    members = ("HostnameType", "EnableResourceNameDnsARecord", "EnableResourceNameDnsAAAARecord")
+    refuse_members(asked, "PrivateDnsNameOptions", members)
+    _refuse_enabled("EnableResourceNameDnsAAAARecord (IPv6)", asked.get("EnableResourceNameDnsAAAARecord"))
+    return {
+        "hostname_type": asked.get("HostnameType", nets.subnet.hostname_type),
+        "resource_name_a_record": asked.get("EnableResourceNameDnsARecord", nets.subnet.resource_name_a_record),
+    }
+
+
+def _member(shape: Shape | None, parameter: str, member: str) -> Any:
+    """Return the one member of a structure that is supported; refuse others."""
+    refuse_members(shape or {}, parameter, (member,))
+    return (shape or {}).get(member)
+
+
+def _refuse_enabled(what: str, value: bool | None) -> None:
+    if value:
+        raise UNSUPPORTED(what=what)

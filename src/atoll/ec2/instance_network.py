@@ -1,0 +1,336 @@
+"""The network side of a launch: which subnet, which groups, which interfaces.
+
+`plan` reads and checks everything before anything is made, so that a launch that is refused has changed nothing;
+`make` then puts one instance's interfaces.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape
+from atoll.ec2 import quotas
+from atoll.ec2.cidr import parse_address
+from atoll.ec2.defaults import default_vpc
+from atoll.ec2.errors import BAD_COMBINATION, BAD_VALUE, BOTH, UNSUPPORTED
+from atoll.ec2.instance import refuse_members
+from atoll.ec2.kinds import find
+from atoll.model.group import SecurityGroup
+from atoll.model.instance_type import InstanceType
+from atoll.model.interface import Attachment, Interface
+from atoll.model.subnet import Subnet
+from atoll.model.world import Tx, World
+from atoll.model.zones import zone
+from atoll.network.ipam import free_address, free_addresses, is_reserved, new_interface, taken
+
+ALONE = Err(
+    "InvalidParameterCombination",
+    "Network interfaces and an instance-level {what} may not be specified on the same request",
+)
+NO_DEFAULT_VPC = Err("VPCIdNotSpecified", "No default VPC for this user")
+NO_DEFAULT_SUBNET = Err("MissingInput", "No default subnet for availability zone: '{zone}'.")
+NO_SUCH_ZONE = Err("InvalidParameterValue", "Invalid availability zone: [{zone}]")
+OTHER_ZONE = Err(
+    "InvalidParameterValue",
+    "Value ({zone}) for parameter availabilityZone is invalid. Subnet '{subnet}' is in the availability zone {where}",
+)
+GROUP_ELSEWHERE = Err("InvalidParameter", "Security group {group} and subnet {subnet} belong to different networks.")
+GROUP_NOT_IN_DEFAULT = Err(
+    "InvalidGroup.NotFound", "The security group '{name}' does not exist in default VPC '{vpc}'"
+)
+ADDRESS_IN_USE = Err("InvalidIPAddress.InUse", "Address {ip} is in use.")
+INTERFACE_IN_USE = Err("InvalidNetworkInterface.InUse", "Interface: [{id}] in use.")
+TOO_MANY_INTERFACES = Err("AttachmentLimitExceeded", "Interface count {count} exceeds the limit for {type}")
+SUBNET_FULL = Err(
+    "InsufficientFreeAddressesInSubnet",
+    "There are not enough free addresses in subnet '{id}' to satisfy the requested number of instances.",
+)
+
+_SPEC_MEMBERS = (
+    "AssociatePublicIpAddress", "DeleteOnTermination", "Description", "DeviceIndex", "Groups", "InterfaceType",
+    "NetworkCardIndex", "NetworkInterfaceId", "PrivateIpAddress", "PrivateIpAddresses",
+    "SecondaryPrivateIpAddressCount", "SubnetId",
+)  # fmt: skip
+_NOT_WITH_ID = ("Groups", "PrivateIpAddress", "PrivateIpAddresses", "SecondaryPrivateIpAddressCount", "SubnetId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One interface that each launched instance gets."""
+
+    device_index: int
+    subnet: Subnet
+    delete_on_termination: bool
+    existing: Interface | None = None  # else a new one, made of the rest
+    group_ids: tuple[str, ...] = ()
+    addresses: tuple[IPv4Address, ...] = ()  # asked for; the first is primary
+    more_addresses: int = 0  # besides, of our choice
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What each launched instance gets, by device index."""
+
+    wishes: tuple[Wish, ...]
+    public_ip: bool
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def subnet(self) -> Subnet:
+        """The subnet of the primary interface: the instance's."""
+        return self.wishes[0].subnet
+
+    @property
+    def is_for_one(self) -> bool:
+        """Tell whether only one instance can have it: it names an interface or an address."""
+        return any(w.existing or w.addresses for w in self.wishes)
+
+
+def plan(
+    world: World,
+    *,
+    subnet_id: str | None,
+    group_ids: Sequence[str],
+    group_names: Sequence[str],
+    private_ip: str | None,
+    specs: Sequence[Shape],
+    zone_name: str | None,
+    type: InstanceType,
+    tags: Mapping[str, str],
+) -> Network:
+    """Return what each instance of a launch gets; raises the errors of this file and those of ids."""
+    given = (
+        (subnet_id, "subnet ID"),
+        (group_ids or group_names, "security groups"),
+        (private_ip, "private IP address"),
+    )
+    for value, what in given:
+        if specs and value:
+            raise ALONE(what=what)
+    if not specs:
+        return _of_instance(world, subnet_id, group_ids, group_names, private_ip, zone_name, tags)
+    if len(specs) > type.interfaces_max:
+        raise TOO_MANY_INTERFACES(count=len(specs), type=type.name)
+    wishes = sorted((_wish(world, spec, zone_name) for spec in specs), key=lambda w: w.device_index)
+    _check_together(wishes, type)
+    asked = next((s["AssociatePublicIpAddress"] for s in specs if "AssociatePublicIpAddress" in s), None)
+    if asked is not None and len(specs) > 1:
+        raise BAD_COMBINATION(
+            why="The associatePublicIPAddress parameter cannot be specified when launching with multiple network "
+            "interfaces."
+        )
+    alone = len(wishes) == 1 and wishes[0].existing is None
+    public = alone and (wishes[0].subnet.map_public_ip if asked is None else bool(asked))
+    return Network(wishes=tuple(wishes), public_ip=public, tags=tags)
+
+
+def room(world: World, network: Network) -> int:
+    """Return how many instances the subnets have addresses for."""
+    need: dict[str, int] = {}
+    subnets = {w.subnet.id: w.subnet for w in network.wishes if w.existing is None}
+    for w in network.wishes:
+        if w.existing is None:
+            need[w.subnet.id] = need.get(w.subnet.id, 0) + max(1, len(w.addresses)) + w.more_addresses
+    return min((free_addresses(world, subnets[id]) // n for id, n in need.items()), default=1)
+
+
+def make(tx: Tx, network: Network, instance_id: str) -> list[Interface]:
+    """Put an instance's interfaces; the plan has been checked and the subnets have room."""
+    return [_make(tx, network, wish, instance_id) for wish in network.wishes]
+
+
+def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
+    attachment = Attachment(
+        id=tx.new_id("eni-attach"),
+        instance_owner=tx.account,
+        instance_id=instance_id,
+        device_index=wish.device_index,
+        time=tx.now,
+        delete_on_termination=wish.delete_on_termination,
+    )
+    if wish.existing:
+        return tx.put(wish.existing.but(attachment=attachment))
+    interface = new_interface(
+        tx,
+        wish.subnet,
+        wish.group_ids,
+        address=wish.addresses[0] if wish.addresses else None,
+        description=wish.description,
+        attachment=attachment,
+        tags=network.tags,
+    )
+    addresses = [*interface.private_ips, *wish.addresses[1:]]
+    for _ in range(wish.more_addresses):
+        addresses.append(free_address(tx.world, wish.subnet, also_taken=addresses))
+    return tx.put(interface.but(private_ips=tuple(addresses)))
+
+
+def _of_instance(
+    world: World,
+    subnet_id: str | None,
+    group_ids: Sequence[str],
+    group_names: Sequence[str],
+    private_ip: str | None,
+    zone_name: str | None,
+    tags: Mapping[str, str],
+) -> Network:
+    """Return the one new interface that the instance's own parameters describe."""
+    if group_names and subnet_id:
+        raise BOTH(one="groupName", other="subnet")
+    subnet = _subnet(world, subnet_id, zone_name)
+    addresses = (_free(world, subnet, private_ip),) if private_ip else ()
+    ids = [*group_ids, *(_group_named(world, subnet, name).id for name in group_names)]
+    wish = Wish(
+        device_index=0,
+        subnet=subnet,
+        delete_on_termination=True,
+        group_ids=groups(world, subnet, ids),
+        addresses=addresses,
+    )
+    return Network(wishes=(wish,), public_ip=subnet.map_public_ip, tags=tags)
+
+
+def groups(world: World, subnet: Subnet, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the groups of an interface in a subnet: those given, each once, else the VPC's default one."""
+    found = [find(world, SecurityGroup, id) for id in dict.fromkeys(ids)]
+    for group in found:
+        if group.vpc_id != subnet.vpc_id:
+            raise GROUP_ELSEWHERE(group=group.id, subnet=subnet.id)
+    if len(found) > quotas.GROUPS_PER_INTERFACE_MAX:
+        raise quotas.GROUPS_PER_INTERFACE()
+    if not found:
+        found = [g for g in world.all(SecurityGroup, vpc_id=subnet.vpc_id) if g.name == "default"]
+    return tuple(g.id for g in found)
+
+
+def _group_named(world: World, subnet: Subnet, name: str) -> SecurityGroup:
+    for group in world.all(SecurityGroup, vpc_id=subnet.vpc_id):
+        if group.name == name:
+            return group
+    raise GROUP_NOT_IN_DEFAULT(name=name, vpc=subnet.vpc_id)
+
+
+def _subnet(world: World, id: str | None, zone_name: str | None) -> Subnet:
+    """Return the subnet given, else the default one of a zone, else the first default one."""
+    assert world.caller, "the wire knows the caller"
+    if zone_name and zone(world.caller.region, zone_name) is None:
+        raise NO_SUCH_ZONE(zone=zone_name)
+    if id:
+        subnet = find(world, Subnet, id)
+        if zone_name and zone_name not in (subnet.zone, subnet.zone_id):
+            raise OTHER_ZONE(zone=zone_name, subnet=id, where=subnet.zone)
+        return subnet
+    vpc = default_vpc(world)
+    if vpc is None:
+        raise NO_DEFAULT_VPC()
+    defaults = sorted((s for s in world.all(Subnet, vpc_id=vpc.id) if s.is_default), key=lambda s: s.zone)
+    for subnet in defaults:
+        if zone_name in (None, subnet.zone, subnet.zone_id):
+            return subnet
+    raise NO_DEFAULT_SUBNET(zone=zone_name or "null")
+
+
+def _wish(world: World, spec: Shape, zone_name: str | None) -> Wish:
+    """Read one of NetworkInterfaces."""
+    refuse_members(spec, "NetworkInterfaces", _SPEC_MEMBERS)
+    if spec.get("InterfaceType", "interface") != "interface" or spec.get("NetworkCardIndex"):
+        raise UNSUPPORTED(what="An interface of another type, or on another network card,")
+    if spec.get("NetworkInterfaceId"):
+        return _wish_for_existing(world, spec, zone_name)
+    subnet = _subnet(world, spec.get("SubnetId"), zone_name)
+    addresses = tuple(_free(world, subnet, text) for text in _addresses(spec))
+    if len(set(addresses)) != len(addresses):
+        raise BAD_VALUE(value=addresses[0], name="privateIpAddress", why="An address was given twice.")
+    if len(addresses) > 1 and spec.get("SecondaryPrivateIpAddressCount"):
+        raise BOTH(one="secondaryPrivateIpAddressCount", other="privateIpAddresses")
+    return Wish(
+        device_index=_device_index(spec),
+        subnet=subnet,
+        delete_on_termination=spec.get("DeleteOnTermination", True),
+        group_ids=groups(world, subnet, spec.get("Groups", ())),
+        addresses=addresses,
+        more_addresses=_count(spec),
+        description=spec.get("Description", ""),
+    )
+
+
+def _wish_for_existing(world: World, spec: Shape, zone_name: str | None) -> Wish:
+    for member in _NOT_WITH_ID:
+        if spec.get(member):
+            raise BOTH(one=member[0].lower() + member[1:], other="networkInterfaceId")
+    if "AssociatePublicIpAddress" in spec:
+        raise BOTH(one="associatePublicIpAddress", other="networkInterfaceId")
+    interface = find(world, Interface, spec["NetworkInterfaceId"])
+    if interface.attachment:
+        raise INTERFACE_IN_USE(id=interface.id)
+    return Wish(
+        device_index=_device_index(spec),
+        subnet=_subnet(world, interface.subnet_id, zone_name),
+        delete_on_termination=spec.get("DeleteOnTermination", False),  # ours to keep, unless told otherwise
+        existing=interface,
+    )
+
+
+def _check_together(wishes: Sequence[Wish], type: InstanceType) -> None:
+    """Check what the interfaces of one instance must have in common."""
+    first, indexes = wishes[0].subnet, [w.device_index for w in wishes]
+    if 0 not in indexes or len(set(indexes)) != len(indexes):
+        raise BAD_VALUE(
+            value=",".join(map(str, indexes)), name="deviceIndex", why="Each index once, and 0 for the primary one."
+        )
+    named = [w.existing.id for w in wishes if w.existing]
+    if len(set(named)) != len(named):
+        raise INTERFACE_IN_USE(id=named[0])
+    given = [a for w in wishes for a in w.addresses if w.subnet.vpc_id == first.vpc_id]
+    if len(set(given)) != len(given):
+        raise ADDRESS_IN_USE(ip=given[0])
+    for w in wishes:
+        if (w.subnet.vpc_id, w.subnet.zone) != (first.vpc_id, first.zone):
+            raise BAD_COMBINATION(why="All network interfaces of an instance must be in one VPC and one zone.")
+        if max(1, len(w.addresses)) + w.more_addresses > type.addresses_max:
+            raise quotas.ADDRESSES_PER_INTERFACE()
+
+
+def _device_index(spec: Shape) -> int:
+    if "DeviceIndex" not in spec:
+        raise BAD_VALUE(value="null", name="deviceIndex", why="Each network interface requires a device index.")
+    return int(spec["DeviceIndex"])
+
+
+def _count(spec: Shape) -> int:
+    count = int(spec.get("SecondaryPrivateIpAddressCount", 0))
+    if count < 0:
+        raise BAD_VALUE(value=count, name="secondaryPrivateIpAddressCount", why="It must not be negative.")
+    return count
+
+
+def _addresses(spec: Shape) -> list[str]:
+    """Return the addresses asked for, the primary one first."""
+    listed = spec.get("PrivateIpAddresses", [])
+    primary = [a.get("PrivateIpAddress", "") for a in listed if a.get("Primary")]
+    others = [a.get("PrivateIpAddress", "") for a in listed if not a.get("Primary")]
+    if single := spec.get("PrivateIpAddress"):
+        if primary and primary != [single]:
+            raise BAD_COMBINATION(why="Only one primary private IP address can be specified.")
+        primary = [single]
+    if len(primary) > 1:
+        raise BAD_COMBINATION(why="Only one primary private IP address can be specified.")
+    if others and not primary:
+        raise BAD_COMBINATION(why="Secondary private IP addresses need a primary one beside them.")
+    return primary + others
+
+
+def _free(world: World, subnet: Subnet, text: str) -> IPv4Address:
+    """Return an address that a new interface of a subnet may have."""
+    address = parse_address(text, "privateIpAddress")
+    if address not in subnet.cidr:
+        raise BAD_VALUE(
+            value=text, name="privateIpAddress", why="Address does not fall within the subnet's address range"
+        )
+    if is_reserved(subnet.cidr, address):
+        raise BAD_VALUE(value=text, name="privateIpAddress", why="Address is in subnet's reserved address range")
+    if address in taken(world, subnet):
+        raise ADDRESS_IN_USE(ip=address)
+    return address
