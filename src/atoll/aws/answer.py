@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
+from urllib.parse import unquote
 
 from atoll.aws import bind, foreign, once, serialize, sigv4
 from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 DRY_RUN = Err("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
 
-_SCOPE = re.compile(r"Credential=[^,]*/([a-z0-9-]{1,64})/aws4_request")
+_SCOPE = re.compile(r"Credential=[^,&]*/([a-z0-9-]{1,64})/aws4_request")
 _WORD = re.compile(r"[A-Za-z0-9]{1,128}")
 
 
@@ -189,7 +190,7 @@ def _choose(request: Request, asked: _Asked) -> Form:
 def _signed_for(request: Request) -> str | None:
     found = _SCOPE.search(request.headers.get("authorization", ""))
     if found is None and "X-Amz-Credential=" in request.query:
-        found = _SCOPE.search(request.query.replace("%2F", "/").replace("X-Amz-Credential=", "Credential="))
+        found = _SCOPE.search(unquote(request.query))
     return found[1] if found else None
 
 

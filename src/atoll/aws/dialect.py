@@ -58,12 +58,12 @@ EC2 = Dialect(
 )
 
 
-def _query(code: str, missing: str) -> Dialect:
+def _query(code: str, missing: str, invalid: str) -> Dialect:
     """Return the dialect of a query service, with its code and its words for a bad parameter."""
     return Dialect(
         unknown=Err(code, "The parameter {name} is not recognized"),
         missing=Err(code, missing),
-        invalid=Err(code, "Invalid value {got} for {name}. {reason}"),
+        invalid=Err(code, invalid),
         unsupported=Err(code, "Atoll does not support the parameter {name} of {action}."),
         unsupported_action=Err("InvalidAction", "Atoll does not support the operation {action}."),
         invalid_action=Err("InvalidAction", "Could not find operation {action} for version {version}"),
@@ -79,11 +79,16 @@ def _query(code: str, missing: str) -> Dialect:
 _VALIDATION = _query(
     "ValidationError",
     "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null",
+    "1 validation error detected: Value '{got}' at '{name}' failed to satisfy constraint: {reason}",
 )
 
 DIALECTS = {
     "ec2": EC2,
-    "elasticache": _query("InvalidParameterValue", "The parameter {name} must be provided and must not be null."),
+    "elasticache": _query(
+        "InvalidParameterValue",
+        "The parameter {name} must be provided and must not be null.",
+        "Invalid value {got} for {name}. {reason}",
+    ),
     "elbv2": _VALIDATION,
     "sts": _VALIDATION,
 }
