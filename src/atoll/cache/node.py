@@ -46,8 +46,3 @@ class NodePlan:
     def is_memcached(self) -> bool:
         """Tell whether the engine is Memcached."""
         return self.engine == "memcached"
-
-    @property
-    def process(self) -> str:
-        """The name of its process: another boot is another process."""
-        return f"{self.name}#{self.boot}"
