@@ -38,6 +38,7 @@ from atoll.ec2 import console
 from atoll.gate import Backend, Gate
 from atoll.host.contract import Host, HostError, Seen
 from atoll.host.paper import PaperHost
+from atoll.model.engine import EngineBuild
 from atoll.model.kinds import KINDS
 from atoll.model.world import Tx, World
 from atoll.store.sqlite import Store, StoreError
@@ -77,8 +78,13 @@ def run(options: Options, ready: Callable[[str, str], None]) -> None:
             store = Store(options.state_dir / "atoll.db", KINDS)
         except (StoreError, TooNew) as error:
             raise CannotStart(f"{error}") from error
-        daemon = Daemon(options, host, store)
-        uvloop.run(daemon.serve(sock, ready))
+        uvloop.run(_serve(options, host, store, sock, ready))
+
+
+async def _serve(
+    options: Options, host: Host, store: Store, sock: socket.socket, ready: Callable[[str, str], None]
+) -> None:
+    await Daemon(options, host, store).serve(sock, ready)
 
 
 class Daemon:
@@ -97,6 +103,7 @@ class Daemon:
         self.machines = Machines(wanted.machines, host, Recorder(store), self.in_force)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)
+        self._note_engines()
         store.watch(lambda _: self.wires.wake())
 
     @property
@@ -152,6 +159,7 @@ class Daemon:
         """Forget every resource and end what ran; returns when the kernel is empty."""
         self._store.clear()
         self.backend.forget()
+        self._note_engines()
         await self.in_force()
         await self.machines.idle()
 
@@ -172,7 +180,7 @@ class Daemon:
         ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode)
         log("ready", mode=self._host.mode, resources=len(self._store.world))
         stopping = asyncio.create_task(self._stop.wait())
-        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         log("stopping", purge=self._purge)
         await server.stop()
         for task in tasks:
@@ -188,6 +196,22 @@ class Daemon:
         for result in results:
             if isinstance(result, Exception):  # a loop ended by itself: our mistake, or the keeper was killed
                 raise result
+
+    def _note_engines(self) -> None:
+        """Put into the World which engines this machine can run, if that has changed."""
+        builds = {build.id: build for build in self._host.builds()}
+        known = {build.id: build for build in self.world.all(EngineBuild)}
+        if builds == known:
+            return
+
+        def note(tx: Tx) -> None:
+            for build in known.values():
+                if build.id not in builds:
+                    tx.delete(build)
+            for build in builds.values():
+                tx.put(build)
+
+        self._store.write(note, what="engines")
 
     def _network_in_force(self) -> None:
         self.machines.wake()
@@ -273,7 +297,7 @@ def _host(options: Options) -> Host:
 
     rootless = os.geteuid() != 0 if options.host == "auto" else options.host == "rootless"
     try:
-        return LinuxHost.start(options.state_dir, rootless=rootless)
+        return LinuxHost.enter(options.state_dir, rootless=rootless)
     except HostError as error:
         raise CannotStart(
             f"this machine does not let Atoll build networks: {error}; atoll doctor says what is missing, and "

@@ -73,8 +73,10 @@ def _owner(world: World, interface: Interface, seen: Mapping[str, Seen]) -> tupl
         instance = world[Instance, interface.instance_id]
         process = seen.get(f"{instance.id}#{instance.boot}")
         if instance.state not in ("pending", "running") or process is None or not process.alive:
-            raise NotRunning(f"instance {instance.id} is {instance.state}; start it with: aws ec2 start-instances "
-                             f"--instance-ids {instance.id}")
+            raise NotRunning(
+                f"instance {instance.id} is {instance.state}; start it with: aws ec2 start-instances "
+                f"--instance-ids {instance.id}"
+            )
         return "instance", instance.id, process.pid
     if at := cache_node_of(world, interface):
         return "cache-node", f"{at.cluster.name}:{at.node.id}", _node_pid(at.cluster, at.node.id, seen)
@@ -89,10 +91,14 @@ def _node_pid(cluster: CacheCluster, node_id: str, seen: Mapping[str, Seen]) -> 
 def outside_address(text: str) -> IPv4Address:
     """Check an address for an internet client: any public unicast address.  Raises ValueError."""
     address = IPv4Address(text)
-    if address.is_multicast or address.is_loopback or address.is_link_local or address.is_unspecified or any(
-        address in net for net in _PRIVATE
+    if (
+        address.is_multicast
+        or address.is_loopback
+        or address.is_link_local
+        or address.is_unspecified
+        or any(address in net for net in _PRIVATE)
     ):
-        raise ValueError(f"{address} is not an address of an internet client: choose a public one, "
-                         "such as 198.51.100.27")
+        raise ValueError(
+            f"{address} is not an address of an internet client: choose a public one, such as 198.51.100.27"
+        )
     return address
-

@@ -12,13 +12,13 @@ from starlette.routing import Route
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
 from atoll.host.contract import Seen
-from atoll.model.internet import OutsideHost
 from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
 from atoll.model.names import DEFAULT_ACCOUNT
 from atoll.model.world import Caller, Tx, World
-from atoll.network.explain import as_dict, lines, mend
+from atoll.network.explain import as_dict, explain
 from atoll.network.flow import Verdict
-from atoll.network.places import UnknownPlace, endpoint
+from atoll.network.places import Place, PlaceError, UnknownPlace, endpoint
 from atoll.network.trace import trace
 
 _BODY_BYTES_MAX = 64 << 10
@@ -52,7 +52,9 @@ class Bad(Exception):
 def routes(service: Service) -> list[Route]:
     """Return the private API of a daemon."""
     api = _Api(service)
-    health = [Route(path, api.health) for path in ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")]
+    health = [
+        Route(path, api.health) for path in ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
+    ]
     resets = [
         Route(path, api.reset, methods=["POST"])
         for path in ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
@@ -96,7 +98,7 @@ class _Api:
         return JSONResponse(self._service.health())
 
     async def init(self, request: Request) -> Response:
-        done = {name: True for name in ("BOOT", "START", "READY")} | {"SHUTDOWN": False}
+        done = dict.fromkeys(("BOOT", "START", "READY"), True) | {"SHUTDOWN": False}
         return JSONResponse({"completed": done, "scripts": []})
 
     @_answering
@@ -122,30 +124,26 @@ class _Api:
         port = body.get("port", 0)
         if not isinstance(port, int) or not 0 <= port <= 65535:
             raise Bad(400, f"{port!r} is not a port: give a number from 0 to 65535")
-        if target.address is None:
-            raise Bad(400, f"{body['to']} has no address")
-        found = trace(world, source.at, target.address, body.get("protocol", "tcp"), port)
+        try:
+            found = trace(world, source.at, target.address, str(body.get("protocol", "tcp")), port, thorough=True)
+        except ValueError:
+            raise Bad(400, f"{body['protocol']!r} is not a protocol: give tcp, udp, icmp or a number") from None
+        said = as_dict(world, found)
         delivered = found.verdict is Verdict.DELIVERED
-        steps = as_dict(found)
-        return JSONResponse(
-            {"verdict": str(found.verdict), "delivered": delivered, "lines": lines(found), "mend": mend(world, found)}
-            | {"steps": steps["steps"]}
-        )
+        return JSONResponse(said | {"delivered": delivered, "lines": explain(world, found)})
 
     @_answering
     async def machine(self, request: Request) -> Response:
         self._real()
         world = self._service.world.seen_by(_caller(request.query_params))
         place = self._place(world, request.path_params["place"])
-        host = self._service.world.get(OutsideHost, str(place.address)) if place.interface_id is None else None
-        if host:
+        if host := self._service.world.get(OutsideHost, str(place.at)):
             return self._machine(outside(host))
-        if place.interface_id is None:
-            raise Bad(404, f"{request.path_params['place']} is not a machine")
+        interface = world.get(Interface, str(place.at))
+        if interface is None:
+            raise Bad(404, f"{place.name} is not a machine")
         try:
-            return self._machine(
-                machine(world, world[Interface, place.interface_id], self._service.seen())
-            )
+            return self._machine(machine(world, interface, self._service.seen()))
         except NotRunning as because:
             raise Bad(409, str(because)) from None
 
@@ -170,17 +168,21 @@ class _Api:
 
     def _real(self) -> None:
         if self._service.where()["mode"] == "paper":
-            raise Bad(409, "nothing runs on the paper host: restart Atoll where namespaces are allowed "
-                           "(atoll doctor says what is missing), or ask the tracer: atoll trace FROM TO:PORT")
+            raise Bad(
+                409,
+                "nothing runs on the paper host: restart Atoll where namespaces are allowed "
+                "(atoll doctor says what is missing), or ask the tracer: atoll trace FROM TO:PORT",
+            )
 
     def _machine(self, found: Machine) -> Response:
         return JSONResponse(found.to_json() | self._service.where())
 
-    def _place(self, world: World, text: str) -> Any:
+    def _place(self, world: World, text: str) -> Place:
         try:
-            return endpoint(world, text)
-        except UnknownPlace as unknown:
-            raise Bad(404, str(unknown), tuple(unknown.candidates)) from None
+            return endpoint(world, world.caller, text)
+        except PlaceError as error:
+            status = 404 if isinstance(error, UnknownPlace) else 400
+            raise Bad(status, str(error), error.candidates) from None
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
-from atoll.cache.plan import NodePlan
+from atoll.cache.node import NodePlan
 from atoll.control.events import log
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Stop, decide
@@ -20,7 +21,6 @@ from atoll.host.contract import GuestPlan, Host, HostError, Machine
 
 T = TypeVar("T")
 
-GRACE_SECONDS = {"guest": 30.0, "node": 5.0}
 ROUND_SECONDS = 2.0  # a look even when nothing woke us
 ASK_EVERY_SECONDS = 0.003
 ASK_SECONDS_MAX = 60.0
@@ -33,7 +33,11 @@ class Machines:
     """Runs the machine loop of one host."""
 
     def __init__(
-        self, want: Callable[[], Mapping[str, Machine]], host: Host, record: Recorder, ready: Callable[[], Awaitable[bool]]
+        self,
+        want: Callable[[], Mapping[str, Machine]],
+        host: Host,
+        record: Recorder,
+        ready: Callable[[], Awaitable[bool]],
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World; `ready` waits for the network under them."""
         self._want, self._host, self._record, self._ready = want, host, record, ready
@@ -84,7 +88,7 @@ class Machines:
                 case Stop(name):
                     self._task(f"stop {name}", self._stop(name))
                 case Forget(name):
-                    await self._host_call(lambda name=name: self._host.forget(name))
+                    await self._host_call(partial(self._host.forget, name))
                 case Start(machine):
                     await self._start(machine)
                 case Ended(machine, status):
@@ -93,11 +97,11 @@ class Machines:
         for name in alive:
             self._look(want[name])
         for subject in self._record.absent({n for n, p in seen.items() if p.alive}):
-            await self._host_call(lambda subject=subject: self._host.discard(subject))
+            await self._host_call(partial(self._host.discard, subject))
 
     async def _start(self, machine: Machine) -> None:
         try:
-            await self._host_call(lambda: self._host.start(machine))
+            await self._host_call(partial(self._host.start, machine))
         except HostError as error:
             count = self._attempts.fail(machine.process, time.monotonic())
             log("start failed", machine=machine.process, because=str(error), attempt=count)
@@ -112,7 +116,7 @@ class Machines:
         lived = time.monotonic() - self._started.get(machine.process, 0.0)
         if lived < QUICK_DEATH_SECONDS:
             self._attempts.fail(machine.process, time.monotonic())
-        await self._host_call(lambda: self._host.forget(machine.process))
+        await self._host_call(partial(self._host.forget, machine.process))
         self._record.ended(machine, status)
         self._wake.set()
 
@@ -138,8 +142,7 @@ class Machines:
         log("node is silent", node=node.process, because=f"it waits for {waiting}")
 
     async def _stop(self, name: str) -> None:
-        grace = GRACE_SECONDS["guest" if name.startswith("i-") else "node"]
-        await self._host.stop(name, grace)
+        await self._host.stop(name, self._record.grace_seconds(name))
         self._wake.set()
 
     def _task(self, name: str, work: Awaitable[None]) -> None:

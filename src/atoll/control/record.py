@@ -3,18 +3,20 @@
 Each method asks first whether the World already says so, so that a round which sees nothing new writes nothing.
 """
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable, Iterator
 
 from atoll.cache import transitions as caches
-from atoll.cache.plan import NodePlan
+from atoll.cache.node import NodePlan
+from atoll.control.round import subject_of
 from atoll.host.contract import GuestPlan, Machine
 from atoll.model import transitions as instances
 from atoll.model.cache import CacheCluster
 from atoll.model.instance import Instance
-from atoll.model.world import World
+from atoll.model.world import Tx, World
 from atoll.store.sqlite import Store
 
+STOP_GRACE_SECONDS = 30.0  # to shut down in order; then it is killed
+END_GRACE_SECONDS = 2.0  # of what will not come back: a terminated instance, a node
 HALTED = 0  # the status of a guest that shut itself down
 
 
@@ -34,7 +36,7 @@ class Recorder:
         """An instance's first process runs."""
         instance = self.world.get(Instance, guest.instance_id)
         if instance and instance.state == "pending":
-            self._store.write(lambda tx: instances.booted(tx, guest.instance_id), what="observed: booted")
+            self._note("booted", instances.booted, guest.instance_id)
 
     def ended(self, machine: Machine, status: int) -> None:
         """A process that should run has ended.
@@ -43,23 +45,16 @@ class Recorder:
         again, like a node; a node is unavailable until it answers.
         """
         if isinstance(machine, NodePlan):
-            self._store.write(
-                lambda tx: caches.node_silent(tx, machine.cluster_id, machine.node_id), what="observed: node died"
-            )
+            self._note("node died", caches.node_silent, machine.cluster_id, machine.node_id)
         elif status == HALTED:
-            self._store.write(lambda tx: instances.halted(tx, machine.instance_id), what="observed: halted")
+            self._note("halted", instances.halted, machine.instance_id)
 
     def start_failed(self, machine: Machine, because: str, *, final: bool) -> None:
         """A machine could not be started; `final`: not tried again."""
         if isinstance(machine, NodePlan):
-            self._store.write(
-                lambda tx: caches.node_failed(tx, machine.cluster_id, machine.node_id, because),
-                what="observed: node not started",
-            )
+            self._note("node not started", caches.node_failed, machine.cluster_id, machine.node_id, because)
         elif final:
-            self._store.write(
-                lambda tx: instances.failed(tx, machine.instance_id, because), what="observed: not booted"
-            )
+            self._note("not booted", instances.failed, machine.instance_id, because)
 
     def awaits(self, node: NodePlan) -> bool:
         """Tell whether the World still waits for a node's first answer."""
@@ -71,37 +66,56 @@ class Recorder:
     def answered(self, node: NodePlan) -> None:
         """A node serves; with it, its cluster and its group may be ready."""
         if self.awaits(node):
-            self._store.write(
-                lambda tx: (
-                    caches.node_answered(tx, node.cluster_id, node.node_id),
-                    caches.settle(tx, node.cluster_id),
-                ),
-                what="observed: node answered",
-            )
+            self._note("node answered", _answered, node.cluster_id, node.node_id)
 
     def absent(self, alive: set[str]) -> Iterator[str]:
         """Finish what was to end and has ended; yield the subjects whose disks may be thrown away."""
-        for state in ("stopping", "shutting-down"):
-            for instance in list(self.world.bucket(Instance, "state", state).values()):
-                instance = cast(Instance, instance)
-                if any(name.startswith(f"{instance.id}#") for name in alive):
-                    continue
-                if state == "stopping":
-                    self._store.write(lambda tx, id=instance.id: instances.stopped(tx, id), what="observed: stopped")
-                else:
-                    self._store.write(lambda tx, id=instance.id: instances.terminated(tx, id), what="observed: ended")
-                    yield instance.id
+        subjects = {subject_of(process) for process in alive}
+        for id in self._ending("stopping") - subjects:
+            self._note("stopped", instances.stopped, id)
+        for id in self._ending("shutting-down") - subjects:
+            self._note("terminated", instances.terminated, id)
+            yield id
         for cluster in list(self.world.seen_by(None).all(CacheCluster)):
-            for node in cluster.nodes:
-                leaving = cluster.status == "deleting" or node.status == "deleting"
-                name = f"{cluster.id}:{node.id}"
-                if leaving and not any(process.startswith(f"{name}#") for process in alive):
-                    self._store.write(
-                        lambda tx, c=cluster.id, n=node.id: caches.node_gone(tx, c, n), what="observed: node gone"
-                    )
-                    yield name
+            yield from self._nodes_gone(cluster, subjects)
+
+    def _ending(self, state: str) -> set[str]:
+        return {instance.id for instance in self.world.bucket(Instance, "state", state).values()}
+
+    def _nodes_gone(self, cluster: CacheCluster, subjects: set[str]) -> Iterator[str]:
+        """A deleted cluster goes when its last process has ended, a removed node with its own."""
+        names = {node.id: f"{cluster.id}:{node.id}" for node in cluster.nodes}
+        if cluster.status == "deleting":
+            if not subjects & set(names.values()):
+                self._note("cluster gone", caches.cluster_gone, cluster.id)
+                yield from names.values()
+            return
+        for node in cluster.nodes:
+            if node.status == "deleting" and names[node.id] not in subjects:
+                self._note("node gone", _gone, cluster.id, node.id)
+                yield names[node.id]
+
+    def _note(self, what: str, transition: Callable[..., object], *subject: str) -> None:
+        self._store.write(lambda tx: transition(tx, *subject), what=f"observed: {what}")
+
+    def grace_seconds(self, process: str) -> float:
+        """Return how long a process that must end may take; nothing, if nobody knows it any more."""
+        subject = subject_of(process)
+        if instance := self.world.get(Instance, subject):
+            return END_GRACE_SECONDS if instance.state in ("shutting-down", "terminated") else STOP_GRACE_SECONDS
+        return END_GRACE_SECONDS if self.world.get(CacheCluster, subject.rpartition(":")[0]) else 0.0
 
     def forget_old(self) -> None:
         """Drop what AWS forgets too: instances an hour after their end, events after 14 days, old client tokens."""
         self._store.write(instances.forget_old, what="forget")
         self._store.write(caches.forget_old_events, what="forget")
+
+
+def _answered(tx: Tx, cluster_id: str, node_id: str) -> None:
+    caches.node_answered(tx, cluster_id, node_id)
+    caches.settle(tx, cluster_id)
+
+
+def _gone(tx: Tx, cluster_id: str, node_id: str) -> None:
+    caches.node_gone(tx, cluster_id, node_id)
+    caches.settle(tx, cluster_id)

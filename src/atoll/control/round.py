@@ -1,11 +1,11 @@
 """One round, decided: from what should run and what does, the steps that are missing.  Pure.
 
-    want (the plan)   seen (the host)      step
-    no                alive                Stop
-    no                ended                Forget
-    yes               nothing              Start, unless a failed start is still cooling
-    yes               alive                -
-    yes               ended                Ended: the recorder says what that means; then Forget and Start
+want (the plan)   seen (the host)      step
+no                alive                Stop
+no                ended                Forget
+yes               nothing              Start, unless a failed start is still cooling
+yes               alive                -
+yes               ended                Ended: the recorder says what that means; then Forget and Start
 """
 
 from collections.abc import Mapping
@@ -74,16 +74,24 @@ class Attempts:
 
 
 def decide(want: Mapping[str, Machine], seen: Mapping[str, Seen], attempts: Attempts, now: float) -> list[Step]:
-    """Return the steps of this round; stops come first, so that addresses and memory are free for the starts."""
+    """Return the steps of this round, stops first."""
     steps: list[Step] = []
+    leaving = set()  # subjects of which an unwanted boot still runs: two boots would share a disk and an address
     for name, process in seen.items():
         if name not in want:
             steps.append(Stop(name) if process.alive else Forget(name))
+            if process.alive:
+                leaving.add(subject_of(name))
     for name, machine in want.items():
         process_seen = seen.get(name)
         if process_seen is None:
-            if not attempts.cooling(name, now):
+            if subject_of(name) not in leaving and not attempts.cooling(name, now):
                 steps.append(Start(machine))
         elif not process_seen.alive:
             steps.append(Ended(machine, process_seen.status or 0))
     return steps
+
+
+def subject_of(process: str) -> str:
+    """Return what a process is a boot of: `i-1` of `i-1#2`."""
+    return process.rpartition("#")[0]

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from atoll.cache.plan import nodes
+from atoll.cache.plan import Planner
 from atoll.control.guests import guests
-from atoll.ec2.image import NAT_IMAGES
-from atoll.ec2.instance_type import MEMORY_BYTES
 from atoll.host.contract import Machine
 from atoll.model.world import World
 
@@ -16,6 +14,7 @@ class Wanted:
     def __init__(self, world: Callable[[], World]) -> None:
         """Compile what `world` returns."""
         self._world = world
+        self._planner = Planner()
         self._revision = -1
         self._machines: Mapping[str, Machine] = {}
 
@@ -23,7 +22,7 @@ class Wanted:
         """Return the machines that should run."""
         world = self._world()
         if world.revision != self._revision:
-            found: dict[str, Machine] = dict(guests(world, MEMORY_BYTES, NAT_IMAGES))
-            found.update({node.process: node for node in nodes(world)})
+            found: dict[str, Machine] = dict(guests(world))
+            found.update({node.process: node for node in self._planner.nodes(world)})
             self._machines, self._revision = found, world.revision
         return self._machines

@@ -133,8 +133,6 @@ class Wires:
         loop = asyncio.get_running_loop()
         for place, addresses in want.items():
             if place not in self._resolvers:
-                sockets = await loop.run_in_executor(
-                    self._thread, self._host.resolver_sockets, place, addresses
-                )
+                sockets = await loop.run_in_executor(self._thread, self._host.resolver_sockets, place, addresses)
                 self._resolvers[place] = Resolver(place, self._world)
                 await self._resolvers[place].serve(sockets)

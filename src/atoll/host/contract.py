@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
 
-from atoll.cache.plan import NodePlan
+from atoll.cache.node import NodePlan
+from atoll.model.engine import EngineBuild
 from atoll.network.plan import Plan
 
 
@@ -70,6 +71,10 @@ class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
 
     mode: str  # "root", "rootless" or "paper"
+
+    def builds(self) -> Sequence[EngineBuild]:
+        """Return the engines that can run; none: on paper."""
+        ...
 
     def apply(self, plan: Plan) -> Sequence[Failure]:
         """Make the kernel's network look like the plan; returns when packets obey it.  Network thread only."""

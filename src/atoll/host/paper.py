@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from atoll.cache.plan import NodePlan
+from atoll.cache.node import NodePlan
 from atoll.host.contract import Failure, Machine, Seen
+from atoll.model.engine import EngineBuild
 from atoll.network.plan import Plan
 
 
@@ -22,6 +23,10 @@ class PaperHost:
         """Start with nothing."""
         self._seen: dict[str, Seen] = {}
         self._wake: Callable[[], None] = lambda: None
+
+    def builds(self) -> Sequence[EngineBuild]:
+        """Nothing is built: verbs list AWS's versions."""
+        return ()
 
     def apply(self, plan: Plan) -> Sequence[Failure]:
         """Accept any plan."""
@@ -73,5 +78,3 @@ class PaperHost:
     def destroy(self) -> None:
         """Forget everything."""
         self._seen.clear()
-
-

@@ -1,0 +1,55 @@
+"""Instances of one installation: from the loop's plan to a guest on its own disk."""
+
+from pathlib import Path
+
+from atoll.host.contract import GuestPlan
+from atoll.host.linux import guest, image
+from atoll.host.linux.client import Keeper, Process
+
+
+class Instances:
+    """Starts guests, and knows where their disks are."""
+
+    def __init__(self, keeper: Keeper, state_dir: Path) -> None:
+        """Keep disks under `state_dir`/instances."""
+        self._keeper, self._state_dir = keeper, state_dir
+        self._image: Path | None = None
+
+    def start(self, plan: GuestPlan) -> Process:
+        """Boot an instance; its disk is made at its first boot.  Raises HostError."""
+        if self._image is None:
+            self._image = image.build(self._state_dir, single_id=guest.single_id(self._keeper))
+        return guest.start(
+            self._keeper,
+            guest.Guest(
+                name=plan.process,
+                network=plan.interface_id,
+                directory=self._directory(plan.instance_id),
+                image=self._image,
+                hostname=plan.hostname,
+                resolvers=plan.resolvers,
+                search=plan.search,
+                authorized_keys=plan.authorized_keys,
+                user_data=plan.user_data,
+                nat_cidr=plan.vpc_cidr if plan.is_nat else None,
+                memory_bytes=plan.memory_bytes,
+            ),
+        )
+
+    def forget(self, process: str) -> None:
+        """Drop what is left of a boot that has ended."""
+        guest.forget(self._keeper, process)
+
+    def discard(self, instance_id: str) -> None:
+        """Delete the disk of a terminated instance."""
+        guest.remove(self._directory(instance_id))
+
+    def console(self, instance_id: str) -> bytes:
+        """Return what the instance's console has kept."""
+        try:
+            return (self._directory(instance_id) / "console.log").read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def _directory(self, instance_id: str) -> Path:
+        return self._state_dir / "instances" / instance_id

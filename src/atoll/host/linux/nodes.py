@@ -1,0 +1,149 @@
+"""Cache nodes as processes: how an engine is started in its interface's namespace, and asked whether it serves.
+
+An engine runs in a directory of its own as a user without privileges.  It sees the directory as "." only, so that
+neither Atoll's directories nor their parents need to be open to that user.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from atoll.cache.acl import ADMINISTRATOR
+from atoll.cache.config import memcached_arguments, server_text
+from atoll.cache.node import NodePlan
+from atoll.host.contract import HostError
+from atoll.host.linux import cgroups
+from atoll.host.linux.client import Keeper, Process, Spawn
+from atoll.host.linux.engines import Engine
+from atoll.host.linux.resp import Connection, EngineError
+
+ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
+FILES_MAX = 65_536
+PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis OSS a handful
+MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
+_SOCKET = "admin.sock"
+_MEMCACHED_SECONDS = 1.0
+
+
+class Nodes:
+    """Starts and asks the cache nodes of one installation."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        state_dir: Path,
+        engine: Callable[[str, str], Engine],
+        open_socket: Callable[[str], socket.socket],
+    ) -> None:
+        """Use `engine(name, version)` to find programs, and `open_socket(interface id)` for TCP sockets."""
+        self._keeper, self._engine, self._open_socket = keeper, engine, open_socket
+        self._directory = keeper.run_dir / "nodes"
+        self._password = _password(state_dir / "engines.password")
+        self._uid = None if keeper.rootless else ENGINE_UID
+
+    def start(self, node: NodePlan) -> Process:
+        """Start a node; returns when its program was executed.  Raises HostError."""
+        program = self._engine(node.engine, node.version)
+        directory = self._prepare(node)
+        limits = cgroups.create(
+            self._keeper.run_dir,
+            _short(node.name),
+            memory_bytes=node.memory_bytes + MEMORY_SLACK,
+            processes=PROCESSES_MAX,
+        )
+        return self._keeper.spawn(
+            Spawn(
+                node.process,
+                (str(program.path), *self._arguments(node)),
+                cwd=directory,
+                network=node.interface_id,
+                uid=self._uid,
+                gid=self._uid,
+                capabilities=0,
+                rlimits={"nofile": (FILES_MAX, FILES_MAX), "core": (0, 0)},
+                cgroups=limits,
+                console=directory / "log",
+            )
+        )
+
+    def discard(self, name: str) -> None:
+        """Throw away what a node left, by the name of its plan."""
+        shutil.rmtree(self._directory / _short(name), ignore_errors=True)
+        cgroups.remove(self._keeper.run_dir, _short(name))
+
+    async def ask(self, node: NodePlan) -> str | None:
+        """Ask a node whether it serves: `None` if it does, else what it waits for."""
+        try:
+            if node.is_memcached:
+                return await self._ask_memcached(node)
+            return await self._ask_server(node)
+        except (OSError, EOFError, TimeoutError, EngineError) as error:
+            return f"{type(error).__name__}: {error}"
+
+    async def _ask_server(self, node: NodePlan) -> str | None:
+        async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+            replication = await engine.info("replication")
+            if node.primary is None:
+                return None if replication.get("role") == "master" else "its promotion"
+            if replication.get("role") != "slave" or replication.get("master_host") != str(node.primary.address):
+                return "its primary"
+            return None if replication.get("master_link_status") == "up" else "its first synchronisation"
+
+    async def _ask_memcached(self, node: NodePlan) -> str | None:
+        loop, sock = asyncio.get_running_loop(), await asyncio.to_thread(self._open_socket, node.interface_id)
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(_MEMCACHED_SECONDS):
+                await loop.sock_connect(sock, (str(node.address), node.port))
+                await loop.sock_sendall(sock, b"version\r\n")
+                answer = await loop.sock_recv(sock, 128)
+        finally:
+            sock.close()
+        return None if answer.startswith(b"VERSION") else f"an answer to version, not {answer!r}"
+
+    def _prepare(self, node: NodePlan) -> Path:
+        """Make the node's directory anew: nothing of an earlier life stays, as on AWS."""
+        directory = self._directory / _short(node.name)
+        shutil.rmtree(directory, ignore_errors=True)
+        try:
+            directory.mkdir(mode=0o700, parents=True)
+            if not node.is_memcached:
+                config = directory / "node.conf"
+                config.write_text(server_text(node, directory=".", socket=_SOCKET, password=self._password))
+                config.chmod(0o600)
+            if self._uid is not None:
+                for path in (directory, *directory.iterdir()):
+                    os.chown(path, self._uid, self._uid)
+        except OSError as error:
+            raise HostError(str(error), f"prepare {node.name}") from error
+        return directory
+
+    def _arguments(self, node: NodePlan) -> tuple[str, ...]:
+        if node.is_memcached:
+            return memcached_arguments(node, user="root", files_max=FILES_MAX)
+        return ("node.conf",)
+
+    def _socket(self, node: NodePlan) -> Path:
+        return self._directory / _short(node.name) / _SOCKET
+
+
+def _short(name: str) -> str:
+    """Return a directory's name for a node: a socket's path has at most 107 bytes."""
+    return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
+
+
+def _password(path: Path) -> str:
+    """Return the administrator's password of this installation's engines; made once, readable by the owner only."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        password = secrets.token_hex(24)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(password)
+        return password

@@ -1,0 +1,71 @@
+"""Ask a Redis or Valkey engine over its administration socket: enough of RESP for the control loop, and no more.
+
+The loop asks while a node is coming up, every few milliseconds, and once in a while afterwards; a client library
+with pools and retries would cost more than the answer.
+"""
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_ANSWER_SECONDS = 2.0
+_REPLY_BYTES_MAX = 1 << 20
+
+Reply = str | int | None
+
+
+class EngineError(Exception):
+    """The engine answered with an error, or not in RESP."""
+
+
+class Connection:
+    """A connection to one engine; use it as an asynchronous context manager.  Raises OSError, EngineError."""
+
+    def __init__(self, path: Path, user: str, password: str) -> None:
+        """Prepare; nothing is opened yet."""
+        self._path, self._user, self._password = path, user, password
+
+    async def __aenter__(self) -> Self:
+        """Connect and authenticate."""
+        self._reader, self._writer = await asyncio.open_unix_connection(str(self._path), limit=_REPLY_BYTES_MAX)
+        try:
+            await self.ask("AUTH", self._user, self._password)
+        except BaseException:
+            self._writer.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
+    ) -> None:
+        """Close."""
+        self._writer.close()
+
+    async def ask(self, *words: str) -> Reply:
+        """Send one command and return its answer."""
+        parts = [f"*{len(words)}\r\n".encode()]
+        for word in words:
+            raw = word.encode()
+            parts.append(b"$%d\r\n%s\r\n" % (len(raw), raw))
+        self._writer.write(b"".join(parts))
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await self._reply()
+
+    async def info(self, section: str) -> dict[str, str]:
+        """Return a section of INFO."""
+        text = str(await self.ask("INFO", section))
+        return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
+
+    async def _reply(self) -> Reply:
+        line = (await self._reader.readuntil(b"\r\n"))[:-2].decode(errors="replace")
+        kind, rest = line[:1], line[1:]
+        if kind == "+":
+            return rest
+        if kind == ":":
+            return int(rest)
+        if kind == "$" and int(rest) < 0:
+            return None
+        if kind == "$":
+            return (await self._reader.readexactly(int(rest) + 2))[:-2].decode(errors="replace")
+        raise EngineError(rest if kind == "-" else f"not RESP: {line!r}")
