@@ -1,0 +1,35 @@
+"""What EC2 says about the account itself."""
+
+from collections.abc import Sequence
+
+from atoll.aws.operation import Shape, operation
+from atoll.ec2 import errors, quotas
+from atoll.ec2.defaults import default_vpc
+from atoll.model.world import World
+
+INSTANCES_MAX = 20  # what AWS still shows for it, though its quota counts processors today
+NO_VPC = "none"
+
+
+@operation("ec2", "DescribeAccountAttributes")
+def describe_account_attributes(world: World, *, attribute_names: Sequence[str] = ()) -> Shape:
+    """List what the account may have and where it may have it: only in VPCs, as EC2-Classic is retired."""
+    vpc = default_vpc(world)
+    attributes = {
+        "supported-platforms": "VPC",
+        "default-vpc": vpc.id if vpc else NO_VPC,
+        "max-instances": str(INSTANCES_MAX),
+        "vpc-max-security-groups-per-interface": str(quotas.GROUPS_PER_INTERFACE_MAX),
+        "max-elastic-ips": str(quotas.ADDRESSES_MAX),
+        "vpc-max-elastic-ips": str(quotas.ADDRESSES_MAX),
+    }
+    for name in attribute_names:
+        if name not in attributes:
+            raise errors.BAD_VALUE(value=name, name="attributeName", why=f"Expecting one of {', '.join(attributes)}.")
+    return {
+        "AccountAttributes": [
+            {"AttributeName": name, "AttributeValues": [{"AttributeValue": value}]}
+            for name, value in attributes.items()
+            if not attribute_names or name in attribute_names
+        ]
+    }
