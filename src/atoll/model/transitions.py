@@ -8,15 +8,18 @@ state no longer allows is overtaken and changes nothing; each function tells whe
 from datetime import timedelta
 from typing import cast
 
+from atoll.model.account import AccessKey
 from atoll.model.address import ElasticIp
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import INSTANCE
 from atoll.model.lookup import interfaces_of
+from atoll.model.resource import Resource
 from atoll.model.volume import Volume
 from atoll.model.world import Tx
 
 TERMINATED_SHOWN = timedelta(hours=1)  # EC2 User Guide, "Terminate Amazon EC2 instances"
+EXPIRED_KEY_KEPT = timedelta(days=1)  # so that its holder is told that it expired, not that it never was
 
 INTERNAL_ERROR = "Server.InternalError"
 GUEST_SHUTDOWN = "Client.InstanceInitiatedShutdown"
@@ -85,14 +88,15 @@ def failed(tx: Tx, instance_id: str, reason: str) -> bool:
 
 
 def forget_old(tx: Tx) -> int:
-    """Forget the instances that were terminated more than an hour ago; return how many."""
-    old = [
+    """Forget instances that were terminated an hour ago, and keys that expired a day ago; return how many."""
+    old: list[Resource] = [
         instance
         for instance in tx.all(Instance, state="terminated")
         if instance.ended_at and tx.now - instance.ended_at >= TERMINATED_SHOWN
     ]
-    for instance in old:
-        tx.delete(instance)
+    old += [key for key in tx.all(AccessKey) if key.expires and tx.now - key.expires >= EXPIRED_KEY_KEPT]
+    for resource in old:
+        tx.delete(resource)
     return len(old)
 
 

@@ -1,1 +1,1 @@
-"""STS verbs.  No I/O."""
+"""STS verbs: who calls, and temporary keys.  No I/O."""
