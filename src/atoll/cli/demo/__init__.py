@@ -1,0 +1,1 @@
+"""The documented scenario, "Accessing your ElastiCache cluster", played for real and checked."""

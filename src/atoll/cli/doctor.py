@@ -1,0 +1,126 @@
+"""`atoll doctor`: what this machine can do, what it lacks, and how to mend that."""
+
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import asdict, dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from atoll.cli import private, show
+from atoll.cli.failure import REFUSED
+
+VERSION_SECONDS_MAX = 10.0  # the AWS CLI takes up to two seconds to say its version on a slow machine
+MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "missing": ("missing", "red")}
+# Program, what it is for, the package that brings it.
+PROGRAMS = (
+    ("nft", "looking at the rules of the network", "nftables"),
+    ("iptables", "port forwarding inside an instance", "iptables"),
+    ("conntrack", "the connection table inside an instance", "conntrack"),
+    ("ip", "addresses and routes inside an instance", "iproute2"),
+    ("sysctl", "switching forwarding on inside an instance", "procps"),
+    ("sudo", "sudo inside an instance", "sudo"),
+    ("dropbear", "the SSH server of an instance", "dropbear-bin"),
+    ("ssh", "atoll ssh", "openssh-client"),
+    ("telnet", "telnet, in the documented scenario", "telnet"),
+    ("redis-cli", "redis-cli, in the documented scenario", "redis-tools"),
+    ("php", "the PHP clients of the documented scenario", "php-cli php-memcache php-redis"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    status: Literal["ok", "warning", "missing"]
+    subject: str
+    found: str
+    mend: str = ""
+
+
+def doctor(*, as_json: bool) -> int:
+    """Print what was found; returns 0 if Atoll can run here for real."""
+    findings = [*_kernel(), *_programs(), *_engines(), *_clients(), _port()]
+    if as_json:
+        show.as_json([asdict(f) for f in findings])
+    else:
+        for finding in findings:
+            mark, style = MARKS[finding.status]
+            show.line(f"{mark:8} {finding.subject}: {finding.found}", style)
+            if finding.mend:
+                show.line(f"         {finding.mend}")
+    return REFUSED if any(f.status == "missing" for f in findings) else 0
+
+
+def missing_from_kernel() -> list[str]:
+    """Return what stands between this user and a real network; empty if nothing does."""
+    return [f"{f.subject}: {f.found}" for f in _kernel() if f.status == "missing"]
+
+
+def _kernel() -> list[Finding]:
+    from atoll.host.linux import detect
+
+    raise NotImplementedError(detect)
+
+
+def _programs() -> list[Finding]:
+    findings = []
+    for program, purpose, package in PROGRAMS:
+        path = shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
+        lack = Finding("warning", program, f"not here; it is for {purpose}", f"sudo apt-get install {package}")
+        findings.append(Finding("ok", program, path) if path else lack)
+    return findings
+
+
+def _engines() -> list[Finding]:
+    raise NotImplementedError
+
+
+def _clients() -> list[Finding]:
+    """Look at the AWS CLI: older ones ignore AWS_ENDPOINT_URL and would dial the real AWS."""
+    path = shutil.which("aws")
+    if path is None:
+        return [Finding("warning", "AWS CLI", "not here", "pip install awscli, or use boto3")]
+    try:
+        told = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS_MAX, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [Finding("warning", "AWS CLI", f"{path} does not start: {error}")]
+    version = (told.stdout or told.stderr).split(" ")[0].strip()
+    if knows_endpoint_variable(version):
+        return [Finding("ok", "AWS CLI", f"{version} ({path})")]
+    return [
+        Finding(
+            "warning",
+            "AWS CLI",
+            f"{version} ({path}) ignores AWS_ENDPOINT_URL and would call the real AWS",
+            f"add --endpoint-url {private.endpoint()} to each command, or install 2.13 or newer",
+        )
+    ]
+
+
+def knows_endpoint_variable(version: str) -> bool:
+    """Tell whether an AWS CLI honours AWS_ENDPOINT_URL: since 1.29 and 2.13 (July 2023)."""
+    match = re.fullmatch(r"aws-cli/(\d+)\.(\d+)\..*", version)
+    if match is None:
+        return False
+    major, minor = int(match[1]), int(match[2])
+    return major > 2 or (major == 2 and minor >= 13) or (major == 1 and minor >= 29)
+
+
+def _port() -> Finding:
+    url = urlsplit(private.endpoint())
+    where = f"{url.hostname}:{url.port}"
+    if private.is_running():
+        return Finding("ok", "endpoint", f"Atoll answers at {private.endpoint()}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((url.hostname, url.port))
+        except OSError as error:
+            return Finding(
+                "warning", "endpoint", f"{where}: {error.strerror}", "atoll up --port N chooses another port"
+            )
+    return Finding("ok", "endpoint", f"{where} is free; Atoll is not running")

@@ -1,0 +1,32 @@
+"""`atoll env`: the variables that point every AWS tool at Atoll, and can never reach a real account."""
+
+import shlex
+
+from atoll.cli.failure import Failure
+from atoll.cli.private import endpoint
+
+SHELLS = ("sh", "bash", "zsh", "fish", "json")
+
+
+def variables() -> dict[str, str]:
+    """Return the variables.  Dummy keys are part of it: a tool that ignores the endpoint must not find real ones."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint(),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def exports(shell: str) -> str:
+    """Return the lines that set them in a shell."""
+    if shell not in SHELLS:
+        raise Failure(
+            f"{shell!r} is not a shell that Atoll knows", "use --shell with one of: " + ", ".join(SHELLS), 2
+        )
+    pairs = [(name, shlex.quote(value)) for name, value in variables().items()]
+    if shell == "fish":
+        return "\n".join(f"set -gx {name} {value};" for name, value in pairs)
+    return "\n".join(f"export {name}={value}" for name, value in pairs)

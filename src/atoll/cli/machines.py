@@ -1,0 +1,69 @@
+"""`atoll exec`, `atoll ssh` and `atoll run`: commands in instances, in their networks and on the internet."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from typing import NoReturn
+
+from atoll.cli import enter, private
+from atoll.cli.failure import Failure
+
+TRUSTED_CLIENT = "198.51.100.27"  # the internet client of the documented scenario
+SSH_USER = "ec2-user"
+# Instances come and go at the same address: what ssh remembers of the last one means nothing for the next.
+SSH_OPTIONS = ("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "-F/dev/null")
+
+
+def execute(instance: str, command: Sequence[str], user: str) -> NoReturn:
+    """Run a command inside a running instance; without one, a login shell."""
+    place = _instance(instance)
+    if place.pid is None:
+        raise Failure(f"{place.id} has no process to enter", "`atoll status` shows what runs")
+    enter.replace(enter.guest(place, user), command or ("/bin/bash", "-l"))
+
+
+def run(command: Sequence[str], *, inside: str | None, source: str | None) -> NoReturn:
+    """Run a command of this machine, with this user's files, in an instance's network or as an internet client.
+
+    The client is made if there is none.
+    """
+    if inside and not source:
+        place = _instance(inside)
+    elif source and not inside:
+        place = enter.place_of(private.outside(source))
+    else:
+        usage = "atoll run --in INSTANCE -- COMMAND, or atoll run --as 198.51.100.27 -- COMMAND"
+        raise Failure("say where to run it: either in an instance's network or as an internet client", usage, 2)
+    enter.replace(enter.network(place), command)
+
+
+def ssh(instance: str, *, key: str | None, source: str, user: str, command: Sequence[str]) -> NoReturn:
+    """Log in to an instance: from the internet if it has a public address, else from its own network."""
+    program = shutil.which("ssh")
+    if program is None:
+        raise Failure("there is no ssh on this machine", "sudo apt-get install openssh-client")
+    if key is not None and not os.access(key, os.R_OK):
+        raise Failure(f"the key {key} cannot be read", "give the file that `aws ec2 create-key-pair` printed")
+    private_place = _instance(instance)
+    public = _public_address(private_place.id)
+    place = enter.place_of(private.outside(source)) if public else private_place
+    login = [program, *SSH_OPTIONS, *(["-i", key] if key else []), f"{user}@{public or private_place.address}"]
+    enter.replace(enter.network(place), [*login, *command])
+
+
+def _instance(name: str) -> enter.Place:
+    place = enter.place_of(private.machine(name))
+    if place.kind == "outside":
+        raise Failure(f"{name} is an internet client, not an instance", f"atoll run --as {name} -- COMMAND")
+    if place.kind != "instance":
+        raise Failure(
+            f"{name} is a {place.kind}: as on AWS, nobody can log in to it",
+            "use an instance of the same VPC; `atoll status` lists them",
+        )
+    return place
+
+
+def _public_address(instance_id: str) -> str | None:
+    instances = private.get("/_atoll/status", **private.whose())["instances"]
+    found: str | None = next((i["public_ip"] for i in instances if i["id"] == instance_id), None)
+    return found

@@ -1,0 +1,200 @@
+"""The command `atoll`: what each subcommand takes.  What it does is in the module of its name.
+
+Those modules are imported when their command runs, so that `atoll --help` answers at once.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atoll.cli.failure import Failure
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+# After the place, everything belongs to the command: `atoll exec i-1 ls -l` needs no `--`.
+TAKES_COMMAND = {"allow_interspersed_args": False}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+    help="Amazon ElastiCache and the Amazon VPC around it, on this machine: real caches, real packets, the real API.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]
+User = Annotated[str, typer.Option("--user", "-u", help="The user to be.")]
+
+
+@app.callback()
+def options(
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where Atoll listens [ATOLL_ENDPOINT; http://127.0.0.1:4566].")
+    ] = None,
+) -> None:
+    """Take what holds for every command."""
+    if endpoint:
+        os.environ["ATOLL_ENDPOINT"] = endpoint
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background, with a log file.")] = False,
+    port: Annotated[int, typer.Option(help="The port of the API; 0: any free one.")] = 4566,
+    bind: Annotated[
+        str, typer.Option(help="The address of the API; others than loopback need --keys required.")
+    ] = "127.0.0.1",
+    state: State = None,
+    host: Annotated[str, typer.Option(help="auto, root, rootless, or paper (nothing runs).")] = "auto",
+    keys: Annotated[
+        str, typer.Option(help="local: any key may call; required: only keys that Atoll issued.")
+    ] = "local",
+) -> None:
+    """Start Atoll; it prints `Ready.` and where it listens."""
+    from atoll.cli import up as life
+
+    life.up_as_asked(detach=detach, port=port, bind=bind, state=state, host=host, keys=keys)
+
+
+@app.command()
+def down(
+    purge: Annotated[bool, typer.Option(help="End every instance and node, and remove the state.")] = False,
+    state: State = None,
+) -> None:
+    """Stop Atoll; instances and nodes go on running unless --purge."""
+    from atoll.cli import up as life
+
+    life.down(purge=purge, state=state or life.default_state())
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show what there is and whether it is well."""
+    from atoll.cli.status import status
+
+    status(as_json=json)
+
+
+@app.command()
+def env(shell: Annotated[str, typer.Option(help="sh, bash, zsh or fish.")] = "sh") -> None:
+    """Print the variables for AWS tools: eval "$(atoll env)"."""
+    from atoll.cli.environment import exports
+
+    print(exports(shell))
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what this machine lacks, and how to mend it."""
+    from atoll.cli.doctor import doctor
+
+    raise typer.Exit(doctor(as_json=json))
+
+
+@app.command(name="exec", context_settings=TAKES_COMMAND)
+def execute(
+    instance: Annotated[str, typer.Argument(help="An instance: id, name or address.")],
+    command: Annotated[list[str] | None, typer.Argument(help="What to run; without it, a shell.")] = None,
+    user: User = "root",
+) -> None:
+    """Run a command inside an instance."""
+    from atoll.cli import machines
+
+    machines.execute(instance, command or [], user)
+
+
+@app.command(context_settings=TAKES_COMMAND)
+def ssh(
+    instance: Annotated[str, typer.Argument(help="An instance: id, name or address.")],
+    command: Annotated[list[str] | None, typer.Argument(help="What to run there; without it, a shell.")] = None,
+    key: Annotated[str | None, typer.Option("-i", "--key", help="The private key.")] = None,
+    source: Annotated[
+        str, typer.Option("--as", metavar="ADDRESS", help="The internet client to be.")
+    ] = "198.51.100.27",
+    user: User = "ec2-user",
+) -> None:
+    """Log in to an instance from the internet, or, if it has no public address, from its own network."""
+    from atoll.cli import machines
+
+    machines.ssh(instance, key=key, source=source, user=user, command=command or [])
+
+
+@app.command(context_settings=TAKES_COMMAND)
+def run(
+    command: Annotated[list[str], typer.Argument(help="What to run.")],
+    inside: Annotated[
+        str | None, typer.Option("--in", metavar="INSTANCE", help="In this instance's network.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--as", metavar="ADDRESS", help="As this internet client.")] = None,
+) -> None:
+    """Run a command of this machine, with your files, in another network."""
+    from atoll.cli import machines
+
+    machines.run(command, inside=inside, source=source)
+
+
+@app.command()
+def trace(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="An instance, a node or an address.")],
+    target: Annotated[str, typer.Argument(metavar="TO:PORT", help="The same, and a port.")],
+    protocol: Annotated[str, typer.Option(help="tcp, udp or icmp.")] = "tcp",
+    json: Json = False,
+) -> None:
+    """Say what each layer of the network does with a packet, and which rule decides."""
+    from atoll.cli.trace import trace
+
+    raise typer.Exit(trace(source, target, protocol, as_json=json))
+
+
+@app.command()
+def wait(seconds: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 30.0) -> None:
+    """Wait until Atoll answers."""
+    from atoll.cli import up as life
+
+    life.wait(seconds)
+
+
+@app.command()
+def reset() -> None:
+    """Remove every resource of every account; Atoll goes on running."""
+    from atoll.cli import private, show
+
+    with show.progress("Removing everything"):
+        private.post("/_atoll/reset")
+    show.line("Empty.")
+
+
+@app.command()
+def demo(
+    engine: Annotated[
+        list[str] | None, typer.Option(help="memcached, valkey or redis; may be repeated [memcached and valkey].")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="Leave the world standing, and say how to use it.")] = False,
+    here: Annotated[bool, typer.Option(help="Use the Atoll that runs already; it must be empty.")] = False,
+    json: Json = False,
+) -> None:
+    """Play the documented scenario "Accessing your ElastiCache cluster" for real, and check every claim."""
+    from atoll.cli.demo.play import play
+
+    raise typer.Exit(play(tuple(engine or ("memcached", "valkey")), keep=keep, here=here, as_json=json))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    print(f"atoll {version('atoll')}")
+
+
+def main() -> int:
+    """Run the command line; a failure is one sentence and the next step, never a traceback."""
+    try:
+        app()
+    except Failure as failure:
+        failure.show()
+        return failure.code
+    return 0

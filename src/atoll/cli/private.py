@@ -1,0 +1,105 @@
+"""Talk to the daemon's private API, `/_atoll/`, over HTTP on this machine.
+
+Only the standard library: a command that asks one question must not pay for an HTTP framework.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from atoll.cli.failure import NOT_RUNNING, Failure
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
+ANSWER_SECONDS_MAX = 60.0  # a reset or a stop of many machines; everything else answers within a second
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+# Requests to this machine never go through a proxy that the environment names.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def endpoint() -> str:
+    """Return the daemon's URL: ATOLL_ENDPOINT, else AWS_ENDPOINT_URL if it is this machine, else port 4566."""
+    if chosen := os.environ.get("ATOLL_ENDPOINT"):
+        return chosen.rstrip("/")
+    aws = os.environ.get("AWS_ENDPOINT_URL", "")
+    return aws.rstrip("/") if urlsplit(aws).hostname in LOOPBACK else DEFAULT_ENDPOINT
+
+
+def whose() -> dict[str, str]:
+    """Return the account and region that the environment's AWS settings mean: design.md, "Identity"."""
+    key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    account = key if len(key) == 12 and key.isdigit() else "000000000000"
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return {"account": account, "region": region}
+
+
+def get(path: str, **query: str) -> Any:
+    """Ask a question; returns the decoded answer."""
+    return _call("GET", path + ("?" + urlencode(query) if query else ""), None)
+
+
+def post(path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask for an act; returns the decoded answer, or None when there is none."""
+    return _call("POST", path, body or {})
+
+
+def machine(place: str) -> dict[str, Any]:
+    """Return how to enter an instance, a cache node or an outside host, by id, name or address."""
+    found: dict[str, Any] = get(f"/_atoll/machines/{quote(place, safe='')}", **whose())
+    return found
+
+
+def outside(address: str) -> dict[str, Any]:
+    """Return how to enter the internet client with this address; makes it if there is none."""
+    made: dict[str, Any] = post("/_atoll/outside", {"address": address})
+    return made
+
+
+def is_running() -> bool:
+    """Tell whether a daemon answers at the endpoint."""
+    try:
+        get("/_atoll/health")
+    except Failure:
+        return False
+    return True
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None) -> Any:
+    request = urllib.request.Request(
+        endpoint() + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with _opener.open(request, timeout=ANSWER_SECONDS_MAX) as response:
+            answer = response.read()
+    except urllib.error.HTTPError as error:
+        raise _refusal(error.code, error.read()) from None
+    except (OSError, ValueError) as error:  # refused, reset, timed out; or not a URL
+        raise Failure(
+            f"Atoll is not running at {endpoint()} ({getattr(error, 'reason', error)})",
+            "start it with `atoll up`",
+            NOT_RUNNING,
+        ) from None
+    return json.loads(answer) if answer else None
+
+
+def _refusal(status: int, answer: bytes) -> Failure:
+    try:
+        told = json.loads(answer)
+        message = told["error"]
+    except (ValueError, KeyError, TypeError):
+        text = answer.decode(errors="replace").strip()[:200]
+        return Failure(
+            f"{endpoint()} answered HTTP {status}: {text}", "is it Atoll that listens there? `atoll doctor`"
+        )
+    if candidates := told.get("candidates"):
+        return Failure(message, "name one of: " + ", ".join(map(str, candidates)))
+    next_step = (
+        "`atoll status` lists what there is" if status == 404 else told.get("next", "`atoll status` shows why")
+    )
+    return Failure(message, next_step)

@@ -1,0 +1,49 @@
+"""`atoll status`: what there is and whether it is well."""
+
+from typing import Any
+
+from atoll.cli import private, show
+
+
+def status(*, as_json: bool) -> None:
+    """Print what runs: tables for people, the daemon's own answer for programs."""
+    seen: dict[str, Any] = private.get("/_atoll/status", **private.whose())
+    if as_json:
+        show.as_json(seen)
+        return
+    where = f"Atoll at {private.endpoint()}, mode {seen['mode']}, process {seen['pid']}, state in {seen['state_dir']}"
+    show.line(where)
+    if seen["mode"] == "paper":
+        show.line("Nothing runs on the paper host: every call works, and the tracer gives the verdicts.", "yellow")
+    show.line()
+    show.table("VPCs", ("id", "name", "cidr", "default"), [_vpc(v) for v in seen["vpcs"]])
+    columns = ("id", "name", "state", "private", "public", "subnet", "trouble")
+    show.table("Instances", columns, [_instance(i) for i in seen["instances"]])
+    node_columns = ("name", "engine", "version", "node", "status", "address", "role", "trouble")
+    show.table("Caches", node_columns, [_node(c, n) for c in seen["caches"] for n in c["nodes"]])
+    show.table("Internet clients", ("address",), [(address,) for address in seen["outside"]])
+    _loop(seen["loop"])
+
+
+def _vpc(vpc: dict[str, Any]) -> tuple[object, ...]:
+    return vpc["id"], vpc.get("name"), vpc["cidr"], "yes" if vpc.get("default") else ""
+
+
+def _instance(i: dict[str, Any]) -> tuple[object, ...]:
+    return i["id"], i["name"], i["state"], i["private_ip"], i["public_ip"], i["subnet"], i["host_error"]
+
+
+def _node(cache: dict[str, Any], node: dict[str, Any]) -> tuple[object, ...]:
+    status = node["status"] if cache["status"] == "available" else f"{node['status']} (cache: {cache['status']})"
+    engine, version = cache["engine"], cache["version"]
+    return cache["name"], engine, version, node["id"], status, node["address"], node["role"], node.get("host_error")
+
+
+def _loop(loop: dict[str, Any]) -> None:
+    show.line()
+    rounds = f"{loop['rounds']} rounds for the network, {loop['machine_rounds']} for the machines"
+    show.line(f"Loops: {rounds}; {len(loop['failures']) or 'no'} failures")
+    for failure in loop["failures"]:
+        show.line(f"  {failure}", "red")
+    for repair in loop["repairs"]:
+        show.line(f"  repaired: {repair}", "yellow")

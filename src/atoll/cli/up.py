@@ -1,0 +1,209 @@
+"""`atoll up`, `atoll down` and `atoll wait`: the life of the daemon."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from atoll.cli import private, show
+from atoll.cli.failure import NO_KERNEL, NOT_RUNNING, Failure
+
+HostChoice = Literal["auto", "root", "rootless", "paper"]
+KeysChoice = Literal["local", "required"]
+HOSTS, KEYS = get_args(HostChoice), get_args(KeysChoice)
+START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a quarter of a second
+STOP_SECONDS_MAX = 60.0  # with --purge every instance and node ends first
+LOOK_EVERY_SECONDS = 0.02
+LOG_LINES_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How to start the daemon."""
+
+    state: Path
+    port: int
+    bind: str
+    host: HostChoice
+    keys: KeysChoice
+
+    def arguments(self) -> list[str]:
+        """Return the same as arguments of `atoll up`."""
+        given = ["--port", str(self.port), "--bind", self.bind, "--state", str(self.state), "--host", self.host]
+        return [*given, "--keys", self.keys]
+
+
+def default_state() -> Path:
+    """Return where the state is kept: ATOLL_STATE, else the system's place for it, else the user's."""
+    if chosen := os.environ.get("ATOLL_STATE"):
+        return Path(chosen)
+    if os.geteuid() == 0:
+        return Path("/var/lib/atoll")
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return Path(base) / "atoll"
+
+
+def up_as_asked(*, detach: bool, port: int, bind: str, state: Path | None, host: str, keys: str) -> None:
+    """Check what was asked for, and start."""
+    if host not in HOSTS:
+        raise Failure(f"{host!r} is not a host", "use --host with one of: " + ", ".join(HOSTS), 2)
+    if keys not in KEYS:
+        raise Failure(f"{keys!r} is not a way to treat keys", "use --keys with one of: " + ", ".join(KEYS), 2)
+    if detach and port == 0:
+        raise Failure("nobody would know the port", "give --port N with -d", 2)
+    start = Start(
+        state=(state or default_state()).absolute(),
+        port=port,
+        bind=bind,
+        host=cast(HostChoice, host),
+        keys=cast(KeysChoice, keys),
+    )
+    if detach:
+        os.environ["ATOLL_ENDPOINT"] = f"http://{bind}:{port}"
+        up_detached(start)
+    else:
+        up(start)
+
+
+def up(start: Start) -> None:
+    """Run the daemon in the foreground until it is told to stop."""
+    from atoll.daemon import CannotStart, Options, run
+    from atoll.host.contract import HostError
+
+    options = Options(state_dir=start.state, port=start.port, bind=start.bind, host=start.host, keys=start.keys)
+    try:
+        run(options, lambda url, mode: _ready(start, url, mode))
+    except CannotStart as refusal:
+        if isinstance(refusal.__cause__, HostError):
+            raise _no_kernel(refusal.__cause__) from None
+        raise Failure(str(refusal), "`atoll status` shows what runs, `atoll doctor` what is in the way") from None
+
+
+def up_detached(start: Start) -> None:
+    """Start the daemon in the background, with its log in the state directory; returns when it serves."""
+    if private.is_running():
+        show.line(f"Atoll already runs at {private.endpoint()}.")
+        return
+    _make(start.state)
+    log = start.state / "atoll.log"
+    command = [sys.executable, "-m", "atoll.cli", "up", *start.arguments()]
+    with log.open("ab") as out:
+        told = out.tell()
+        daemon = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True
+        )
+    with show.progress("Starting Atoll"):
+        _wait_for_start(daemon, log, told)
+    show.line(f"Ready. {private.endpoint()} (process {daemon.pid}, log {log})")
+
+
+def down(*, purge: bool, state: Path) -> None:
+    """End the daemon; instances and nodes go on running.  With `purge`, end them too and forget everything."""
+    if not private.is_running():
+        if not purge:
+            raise Failure(f"Atoll is not running at {private.endpoint()}", "nothing is left to do", NOT_RUNNING)
+        if not _is_state(state):
+            show.line(f"Nothing to remove: there is no state in {state}.")
+            return
+        # What outlived its daemon is best removed by one: it adopts all that is there, and then ends it.
+        up_detached(Start(state=state, port=_free_port(), bind="127.0.0.1", host="auto", keys="local"))
+    seen = private.get("/_atoll/status", **private.whose())
+    with show.progress("Ending everything" if purge else "Stopping Atoll"):
+        private.post("/_atoll/stop", {"purge": purge})
+        _wait_for_end(seen["pid"])
+    if not purge:
+        show.line("Stopped. Instances and nodes go on running; `atoll up` takes them over again.")
+        return
+    kept = Path(seen["state_dir"])
+    if _is_state(kept):
+        shutil.rmtree(kept)
+    show.line(f"Stopped. Nothing is left: no process, no namespace, no state in {kept}.")
+
+
+def wait(seconds: float) -> None:
+    """Wait until the daemon answers."""
+    deadline = time.monotonic() + seconds
+    while not private.is_running():
+        if time.monotonic() > deadline:
+            raise Failure(
+                f"Atoll did not answer at {private.endpoint()} within {seconds:g} s", "start it with `atoll up`", 2
+            )
+        time.sleep(LOOK_EVERY_SECONDS)
+    show.line("Ready.")
+
+
+def _ready(start: Start, url: str, mode: str) -> None:
+    print(f"Ready. {url} (mode {mode}, state in {start.state})", flush=True)
+    if mode == "paper":
+        print("Nothing runs on the paper host: every call works, and the tracer gives the verdicts.", flush=True)
+
+
+def _no_kernel(refusal: BaseException) -> Failure:
+    from atoll.cli.doctor import missing_from_kernel
+
+    lacks = missing_from_kernel()
+    reason = "; ".join(lacks) if lacks else str(refusal)
+    return Failure(
+        f"this machine does not let Atoll build networks: {reason}",
+        "mend that (`atoll doctor` says how), or `atoll up --host paper`: every call works, nothing runs",
+        NO_KERNEL,
+    )
+
+
+def _make(state: Path) -> None:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(
+            f"the state directory {state} cannot be made: {error.strerror}", "choose one with --state"
+        ) from None
+
+
+def _wait_for_start(daemon: "subprocess.Popen[bytes]", log: Path, told: int) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while not private.is_running():
+        if daemon.poll() is not None:
+            lines = log.read_bytes()[told:].decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            print("\n".join(lines), file=sys.stderr)
+            raise Failure(
+                "Atoll did not start; its last words are above", f"the whole log is {log}", daemon.returncode
+            )
+        if time.monotonic() > deadline:
+            os.killpg(daemon.pid, signal.SIGTERM)
+            raise Failure(f"Atoll did not answer within {START_SECONDS_MAX:g} s", f"its log is {log}")
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + STOP_SECONDS_MAX
+    while os.path.exists(f"/proc/{pid}") and not _is_zombie(pid):
+        if time.monotonic() > deadline:
+            raise Failure(f"process {pid} did not end within {STOP_SECONDS_MAX:g} s", "look at its log, or kill it")
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
+
+
+def _is_state(directory: Path) -> bool:
+    """Tell whether a directory is one of Atoll's: nothing else is ever deleted."""
+    return (directory / "atoll.db").exists()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    os.environ["ATOLL_ENDPOINT"] = f"http://127.0.0.1:{port}"
+    return port
