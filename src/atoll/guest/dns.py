@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from dnslib import PTR, QTYPE, RCODE, RR, A, DNSRecord
 from dnslib.dns import DNSError
@@ -102,8 +103,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._answer = answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport), "made by create_datagram_endpoint"
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # the selector loop's is none by type
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if len(data) <= _QUERY_BYTES_MAX and (reply := self._answer(data)):

@@ -1,0 +1,112 @@
+"""The resolver: what each name means, seen from a VPC and from the internet, and what garbage gets."""
+
+import random
+import socket
+
+import pytest
+from dnslib import QTYPE, RCODE, DNSRecord
+
+from atoll.cache.endpoint import node_name
+from atoll.guest.dns import Resolver, answer
+from atoll.model.cache import CacheCluster
+from atoll.model.names import public_dns
+from atoll.model.vpc import Vpc
+from tests.network.worlds import ACCOUNT, REGION, prod_lab
+
+
+@pytest.fixture(scope="module")
+def prod():
+    world = prod_lab().world.seen_by(None)
+    vpc = next(iter(world.all(Vpc)))
+    return world, vpc.id
+
+
+def ask(world, vpc_id, name, kind="A"):
+    reply = answer(world, vpc_id, DNSRecord.question(name, kind).pack())
+    assert reply is not None
+    record = DNSRecord.parse(reply)
+    return RCODE[record.header.rcode], [str(r.rdata) for r in record.rr]
+
+
+def test_a_cache_node_has_its_private_address_everywhere(prod):
+    world, vpc = prod
+    cluster = next(c for c in world.all(CacheCluster) if c.name == "sessions-001")
+    name = node_name(cluster, "0001")
+    assert ask(world, vpc, name) == ("NOERROR", ["10.0.1.230"])
+    assert ask(world, None, name) == ("NOERROR", ["10.0.1.230"])
+    assert ask(world, vpc, name.upper()) == ("NOERROR", ["10.0.1.230"])
+    assert ask(world, vpc, name, "AAAA") == ("NOERROR", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("ip-10-0-0-55.ec2.internal", ("NOERROR", ["10.0.0.55"]), ("NXDOMAIN", [])),
+        ("ip-10-9-0-55.ec2.internal", ("NXDOMAIN", []), ("NXDOMAIN", [])),
+        ("ip-10-0-0-55.eu-west-1.compute.internal", ("NXDOMAIN", []), ("NXDOMAIN", [])),
+        ("ip-10-0-0-555.ec2.internal", ("NXDOMAIN", []), ("NXDOMAIN", [])),
+        ("example.com", ("NXDOMAIN", []), ("NXDOMAIN", [])),
+    ],
+    ids=["private name", "not of this VPC", "not of this region", "no address", "nothing else exists"],
+)
+def test_names_of_instances(prod, name, inside, outside):
+    world, vpc = prod
+    assert (ask(world, vpc, name), ask(world, None, name)) == (inside, outside)
+
+
+def test_a_public_name_means_the_private_address_inside_and_the_public_one_outside(prod):
+    world, vpc_id = prod
+    vpc = world[Vpc, vpc_id]
+    named = world.after({(Vpc, vpc_id): vpc.but(dns_hostnames=True)})
+    assert ask(named, vpc_id, "ec2-203-0-113-73.compute-1.amazonaws.com") == ("NOERROR", ["10.0.0.55"])
+    assert ask(named, None, "ec2-203-0-113-73.compute-1.amazonaws.com") == ("NOERROR", ["203.0.113.73"])
+    assert ask(named, None, "ec2-203-0-113-99.compute-1.amazonaws.com") == ("NXDOMAIN", [])
+
+
+def test_addresses_have_names(prod):
+    world, vpc_id = prod
+    named = world.after({(Vpc, vpc_id): world[Vpc, vpc_id].but(dns_hostnames=True)})
+    assert ask(world, vpc_id, "55.0.0.10.in-addr.arpa", "PTR") == ("NOERROR", ["ip-10-0-0-55.ec2.internal."])
+    assert ask(world, vpc_id, "55.0.9.10.in-addr.arpa", "PTR") == ("NXDOMAIN", [])
+    outside = ask(named, None, "73.113.0.203.in-addr.arpa", "PTR")
+    assert outside == ("NOERROR", ["ec2-203-0-113-73.compute-1.amazonaws.com."])
+    assert public_dns(next(iter(named.all(Vpc))).cidr.network_address, REGION).startswith("ec2-10-0-0-0.")
+    assert ACCOUNT.isdigit()
+
+
+def test_garbage_gets_no_answer_and_does_no_harm(prod):
+    world, vpc = prod
+    rnd = random.Random(53)
+    question = DNSRecord.question("example.com").pack()
+    for _ in range(2_000):
+        junk = bytearray(question)
+        for _ in range(rnd.randrange(1, 6)):
+            junk[rnd.randrange(len(junk))] = rnd.randrange(256)
+        answer(world, vpc, bytes(junk[: rnd.randrange(len(junk) + 1)]))
+        answer(world, vpc, rnd.randbytes(rnd.randrange(64)))
+    assert answer(world, vpc, b"") is None
+
+
+def test_the_server_answers_by_datagram_and_by_stream(prod):
+    import asyncio
+
+    world, vpc = prod
+
+    async def scenario():
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        for sock in (udp, tcp):
+            sock.bind(("127.0.0.1", 0))
+        tcp.listen()
+        places = udp.getsockname(), tcp.getsockname()
+        resolver = Resolver(vpc, lambda: world)
+        await resolver.serve([udp, tcp])
+        question = DNSRecord.question("ip-10-0-0-55.ec2.internal", QTYPE[QTYPE.A])
+        replies = [
+            await asyncio.to_thread(question.send, place[0], place[1], tcp=is_tcp, timeout=5)
+            for place, is_tcp in zip(places, (False, True), strict=True)
+        ]
+        resolver.close()
+        return [str(DNSRecord.parse(r).rr[0].rdata) for r in replies]
+
+    assert asyncio.run(scenario()) == ["10.0.0.55", "10.0.0.55"]
