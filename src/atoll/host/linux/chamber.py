@@ -73,6 +73,8 @@ _HIDDEN_DIRECTORIES = (
     # The host's settings of its kernel: `sysctl --system` would try, and fail, to apply them.
     *("usr/lib/sysctl.d", "usr/local/lib/sysctl.d"),
 )
+# What belongs to /usr but lies beside it, and changes with it: the index of libraries, the choice of programs.
+_FROM_HOST = ("etc/ld.so.cache", "etc/alternatives")
 _READONLY = ("proc/bus", "proc/fs", "proc/irq", "proc/sys")
 _QUIET = MS_NOSUID | MS_NODEV | MS_NOEXEC
 
@@ -88,6 +90,9 @@ def build(guest: dict[str, Any]) -> None:
     root = f"{guest['directory']}/root"
     _mount_disk(guest, root)
     bind("/usr", f"{root}/usr", readonly=True, recursive=True)
+    for name in _FROM_HOST:
+        if os.path.exists(f"/{name}"):
+            bind(f"/{name}", f"{root}/{name}", readonly=True)
     bind(f"{guest['directory']}/seed", f"{root}/opt/atoll/seed", readonly=True)
     _mount_kernel_views(root)
     _make_devices(root, rootless=guest["rootless"])

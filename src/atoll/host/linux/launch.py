@@ -39,8 +39,9 @@ def become(request: Request, given: list[int], report: int, network_dir: str) ->
         if request.get("guest") is not None:
             chamber.build(request["guest"])
         os.chdir(request.get("cwd") or "/")
+        program = _open_program(request)
         _drop_privileges(request)
-        os.execve(request["argv"][0], request["argv"], request.get("env", {}))
+        os.execve(program, request["argv"], request.get("env", {}))
     except BaseException as error:  # a child must never return into the keeper's loop, whatever happened
         os.write(report, f"{type(error).__name__}: {error}".encode(errors="replace")[:4000])
     finally:
@@ -79,6 +80,22 @@ def _connect_streams(request: Request, given: list[int]) -> None:
         if fd < 0:
             fd = empty if stream == 0 else log
         os.dup2(fd, stream, inheritable=True)
+
+
+def _open_program(request: Request) -> str | int:
+    """Return what to execute: the path, or for another user the open file.
+
+    The path may lead through directories closed to that user (a virtual environment in somebody's home), the file
+    must still be executable for him.  A script is opened by its interpreter, so it needs the path.
+    """
+    path: str = request["argv"][0]
+    if request.get("uid") is None:
+        return path
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if os.read(fd, 4) != b"\x7fELF":
+        os.close(fd)
+        return path
+    return fd
 
 
 def _drop_privileges(request: Request) -> None:

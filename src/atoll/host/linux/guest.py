@@ -1,0 +1,166 @@
+"""Instances as light machines: a process tree with its own disk, users, hostname and network, in some milliseconds.
+
+    guests = Guests(keeper, state_dir)                           # builds the image once
+    process = guests.start(plan)                                 # returns when its init runs
+    stop(process)                                                # TERM, then KILL; the disk stays
+    guests.discard(plan.instance_id)                             # the disk too
+
+The disk is `upper` in the instance's directory over the image, its console `console.log` there.  The network namespace must have
+its eth0, with address and routes; it belongs to the instance, whose init flushes its firewall at every boot but the
+first.  `Keeper.find(name).status` afterwards: 0 powered off from inside or by `stop`, 3 asked for a reboot.
+"""
+
+import os
+import shutil
+import signal
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from atoll.host.contract import GuestPlan, HostError
+from atoll.host.linux import cgroups, image
+from atoll.host.linux.chamber import CAPABILITIES
+from atoll.host.linux.client import Keeper, Process, Spawn
+from atoll.host.linux.console import KEPT_BYTES
+
+REBOOT_STATUS = 3  # the init's exit status when `reboot` was called inside
+_INIT = "/opt/atoll/init"
+_PROCESSES_MAX = 4096  # in one instance, where cgroups can limit it: a fork bomb must not stop the host
+_KILL_SECONDS = 10.0  # between KILL and the end of all its processes
+_DIRECTORIES = ("upper", "work", "root", "seed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """An instance to start."""
+
+    name: str  # of the process; another boot is another name
+    network: str  # the network namespace
+    directory: Path  # of its disk; made if it is not there
+    image: Path
+    hostname: str
+    resolvers: tuple[IPv4Address, ...] = ()
+    search: str = ""  # empty: no search domain
+    authorized_keys: tuple[str, ...] = ()  # for ec2-user, at the first boot
+    user_data: bytes | None = None  # run at the first boot if it starts with #!
+    nat_cidr: str | None = None  # of the NAT image: forward, and masquerade what comes from here
+    memory_bytes: int | None = None  # None: no limit
+
+
+def single_id(keeper: Keeper) -> bool:
+    """Tell whether instances shall have no other uid than 0: rootless, and where the host has no sudo."""
+    return keeper.rootless or not os.path.exists("/usr/bin/sudo")
+
+
+class Guests:
+    """The instances of one installation: their disks are below `state_dir`/instances."""
+
+    def __init__(self, keeper: Keeper, state_dir: Path) -> None:
+        """Build the image if it is not there."""
+        self._keeper = keeper
+        self._directory = state_dir.resolve() / "instances"
+        self._image = image.build(state_dir, single_id=single_id(keeper))
+
+    def start(self, plan: GuestPlan) -> Process:
+        """Boot an instance; see `start`."""
+        return start(
+            self._keeper,
+            Guest(
+                name=plan.process,
+                network=plan.interface_id,
+                directory=self._directory / plan.instance_id,
+                image=self._image,
+                hostname=plan.hostname,
+                resolvers=plan.resolvers,
+                search=plan.search,
+                authorized_keys=plan.authorized_keys,
+                user_data=plan.user_data,
+                nat_cidr=plan.vpc_cidr if plan.is_nat else None,
+                memory_bytes=plan.memory_bytes,
+            ),
+        )
+
+    def console(self, instance_id: str) -> bytes:
+        """Return the newest output of an instance's console; empty if it never started."""
+        try:
+            return (self._directory / instance_id / "console.log").read_bytes()[-KEPT_BYTES:]
+        except FileNotFoundError:
+            return b""
+
+    def discard(self, instance_id: str) -> None:
+        """Delete the disk of an instance that has ended."""
+        remove(self._directory / instance_id)
+        cgroups.remove(self._keeper.run_dir, instance_id)
+
+
+def start(keeper: Keeper, guest: Guest) -> Process:
+    """Boot an instance; returns when its init runs, before the boot is finished (see its console)."""
+    _prepare(guest)
+    limits = cgroups.create(
+        keeper.run_dir, guest.directory.name, memory_bytes=guest.memory_bytes, processes=_PROCESSES_MAX
+    )
+    return keeper.spawn(
+        Spawn(
+            guest.name,
+            (_INIT,),
+            network=guest.network,
+            capabilities=CAPABILITIES,
+            no_new_privs=False,  # sudo is a set-uid program
+            cgroups=limits,
+            console=guest.directory / "console.log",
+            guest={
+                "image": str(_image_of(guest)),
+                "directory": str(guest.directory),
+                "hostname": guest.hostname,
+                "rootless": keeper.rootless,
+            },
+        )
+    )
+
+
+def stop(process: Process, *, grace_seconds: float = 30.0) -> None:
+    """Ask the init to shut down, and kill the instance if it has not within the grace.  The disk stays.
+
+    Source: EC2 User Guide, "How instance stop works": a graceful shutdown within a few minutes, then a hard one.
+    """
+    process.send(signal.SIGTERM)
+    if process.exited(timeout_seconds=grace_seconds):
+        return
+    process.send(signal.SIGKILL)
+    if not process.exited(timeout_seconds=_KILL_SECONDS):
+        raise HostError(f"it did not end within {_KILL_SECONDS:.0f} s of a KILL", f"stop {process.name}")
+
+
+def remove(directory: Path) -> None:
+    """Delete an instance's disk and console."""
+    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        raise HostError("some files could not be deleted", f"remove {directory}")
+
+
+def _prepare(guest: Guest) -> None:
+    """Write what this boot is told.  Nothing is written into the disk: its owner may have put links there."""
+    lines = [f"nameserver {address}" for address in guest.resolvers]
+    if guest.search:
+        lines.append(f"search {guest.search}")
+    try:
+        for name in _DIRECTORIES:
+            (guest.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        seed = guest.directory / "seed"
+        (seed / "hostname").write_text(guest.hostname + "\n")
+        (seed / "resolv.conf").write_text("".join(f"{line}\n" for line in lines))
+        (seed / "authorized_keys").write_text("".join(f"{key.strip()}\n" for key in guest.authorized_keys))
+        (seed / "user-data").write_bytes(guest.user_data or b"")
+        (seed / "nat").write_text(f"{guest.nat_cidr}\n" if guest.nat_cidr else "")
+    except OSError as error:
+        raise HostError(str(error), f"prepare {guest.name}") from error
+
+
+def _image_of(guest: Guest) -> Path:
+    """Return the image that the disk was begun with: an overlay's lower layer must not be exchanged."""
+    noted = guest.directory / "image"
+    if noted.is_symlink() and noted.is_dir():
+        return noted.resolve()
+    noted.unlink(missing_ok=True)
+    noted.symlink_to(guest.image)
+    return guest.image
