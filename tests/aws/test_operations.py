@@ -13,33 +13,35 @@ from tests.aws.shapes import SERVICES, SESSION
 DELIBERATE: dict[tuple[str, str], set[str]] = {}
 
 
-def declared():
+@pytest.fixture(scope="module")
+def operations():
+    """Every operation that a module of the verbs declares."""
     for service in SERVICES:
         package = importlib.import_module(f"atoll.{service}")
         for module in pkgutil.iter_modules(package.__path__, f"atoll.{service}."):
             importlib.import_module(module.name)
-    return sorted(OPERATIONS)
+    return list(OPERATIONS.values())
 
 
-@pytest.fixture(params=declared(), ids=":".join)
-def operation(request):
-    return OPERATIONS[request.param]
+def members(operation):
+    shape = SESSION.get_service_model(operation.service).operation_model(operation.name).input_shape
+    return {xform_name(member) for member in shape.members}, {xform_name(member) for member in shape.required_members}
 
 
-def model(operation):
-    return SESSION.get_service_model(operation.service).operation_model(operation.name)
+def test_each_operation_is_one_that_aws_has(operations):
+    known = {name: set(SESSION.get_service_model(name).operation_names) for name in SERVICES}
+    assert [f"{op.service}:{op.name}" for op in operations if op.name not in known[op.service]] == []
 
 
-def test_its_parameters_are_members_of_the_model(operation):
-    known = {xform_name(member) for member in model(operation).input_shape.members}
-    assert operation.parameters <= known
+def test_the_parameters_of_each_operation_are_those_of_aws(operations):
+    strangers = {op.name: op.parameters - members(op)[0] for op in operations}
+    assert {name: odd for name, odd in strangers.items() if odd} == {}
 
 
-def test_what_the_model_requires_is_required(operation):
-    required = {xform_name(member) for member in model(operation).input_shape.required_members}
-    supported = required - DELIBERATE.get((operation.service, operation.name), set())
-    assert supported <= operation.required
+def test_what_aws_requires_is_required(operations):
+    lax = {op.name: members(op)[1] - op.required - DELIBERATE.get((op.service, op.name), set()) for op in operations}
+    assert {name: missing for name, missing in lax.items() if missing} == {}
 
 
-def test_dry_runs_are_not_its_business(operation):
-    assert "dry_run" not in operation.parameters
+def test_a_dry_run_is_the_business_of_no_operation(operations):
+    assert [op.name for op in operations if "dry_run" in op.parameters] == []
