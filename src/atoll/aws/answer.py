@@ -161,6 +161,7 @@ def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller) -> str:
             return perform(tx)
         return once.once(tx, operation.name, call.client_token, once.digest(parameters(form)), perform)
 
+    perform_once.__name__ = operation.name  # what the journal calls the transaction
     return backend.write(perform_once, caller) if operation.writes else perform(backend.world(caller))
 
 

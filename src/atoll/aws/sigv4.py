@@ -30,7 +30,7 @@ SKEW = timedelta(minutes=15)
 PRESIGNED_SECONDS_MAX = 604_800  # a week
 
 _ACCOUNT = re.compile("[0-9]{12}")
-_REGION = re.compile("[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}")
+_REGION = re.compile("[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
 _STAMP = re.compile("[0-9]{8}T[0-9]{6}Z")
 
 
