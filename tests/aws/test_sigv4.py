@@ -160,6 +160,13 @@ def test_any_query_string_verifies(pairs):
     assert identify(signed("GET", b"", params=pairs))
 
 
+def test_a_request_with_two_scopes_is_refused(backend):
+    both = GOOD.replace("Signed", "Credential=k/20261120/us-east-1/sts/aws4_request, Signed")
+    headers = {"authorization": both, "x-amz-date": "20261120T000000Z"}
+    out = ask(backend, Request("POST", "/", "", headers, b"Action=DescribeVpcs"))
+    assert (out.status, b"AuthFailure" in out.body) == (401, True)
+
+
 # Presigned
 
 

@@ -127,6 +127,8 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
     # 2. Who calls?
     words = DIALECTS[asked.service]
     claim = sigv4.read_claim(request)
+    if claim and claim.service != SIGNING_NAMES[asked.service]:
+        raise words.bad_signature()  # two credentials in one request: not the one by which the service was chosen
     asked.caller = caller = sigv4.identify(
         request, claim, words, secret_of=backend.secret_of, mode=backend.mode, now=backend.now()
     )
