@@ -56,7 +56,7 @@ def test_waiting_ends_after_the_time_that_was_given():
 
 
 @pytest.mark.parametrize(
-    "command, complaint",
+    ("command", "complaint"),
     [
         (["run", "--", "true"], "either in an instance's network or as an internet client"),
         (["run", "--in", "a", "--as", "198.51.100.27", "true"], "either in an instance's network"),
@@ -91,7 +91,9 @@ def test_nothing_of_weight_is_imported_for_help():
 def test_env_is_read_by_the_shell_that_it_is_for(shell):
     script = f'eval "$({sys.executable} -m atoll.cli env --shell {shell})"; env'
 
-    told = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    told = subprocess.run(
+        [shell, "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
+    )
 
     assert {
         "AWS_ENDPOINT_URL=http://127.0.0.1:4566",
@@ -108,7 +110,7 @@ def test_env_for_fish_sets_global_variables():
 
 
 @pytest.mark.parametrize(
-    "environment, expected",
+    ("environment", "expected"),
     [
         ({}, "http://127.0.0.1:4566"),
         ({"AWS_ENDPOINT_URL": "http://localhost:4599/"}, "http://localhost:4599"),
@@ -124,7 +126,7 @@ def test_the_endpoint_comes_from_the_environment(environment, expected):
 
 
 @pytest.mark.parametrize(
-    "version, honours",
+    ("version", "honours"),
     [
         ("aws-cli/2.9.19", False),
         ("aws-cli/2.12.7", False),

