@@ -63,7 +63,7 @@ def attach_network_interface(
         delete_on_termination=False,
     )
     tx.put(interface.but(attachment=attachment))
-    _tell_addresses(tx, interface, instance.id)
+    tell_addresses(tx, interface, instance.id)
     return {"AttachmentId": attachment.id, "NetworkCardIndex": 0}
 
 
@@ -79,7 +79,7 @@ def detach_network_interface(tx: Tx, *, attachment_id: str, force: bool = False)
     if attachment.device_index == 0:
         raise PRIMARY()
     tx.put(interface.but(attachment=None, public_ip=None))
-    _tell_addresses(tx, interface, None)
+    tell_addresses(tx, interface, None)
 
 
 def _find(world: World, attachment_id: str) -> Interface:
@@ -90,7 +90,7 @@ def _find(world: World, attachment_id: str) -> Interface:
     raise NOT_FOUND(id=attachment_id)
 
 
-def _tell_addresses(tx: Tx, interface: Interface, instance_id: str | None) -> None:
+def tell_addresses(tx: Tx, interface: Interface, instance_id: str | None) -> None:
     """Let the interface's Elastic IPs name the instance that they lead to now."""
     for eip in tx.world.bucket(ElasticIp, "interface_id", interface.id).values():
         tx.put(cast(ElasticIp, eip).but(instance_id=instance_id))
