@@ -10,11 +10,12 @@ from ipaddress import IPv4Address
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape
-from atoll.ec2 import quotas
-from atoll.ec2.cidr import parse_address
+from atoll.ec2 import attachment, quotas
 from atoll.ec2.defaults import default_vpc
 from atoll.ec2.errors import BAD_COMBINATION, BAD_VALUE, BOTH, UNSUPPORTED
+from atoll.ec2.group import groups_for, named
 from atoll.ec2.instance import refuse_members
+from atoll.ec2.interface import ADDRESS_IN_USE, asked_addresses, check_address
 from atoll.ec2.kinds import find
 from atoll.model.group import SecurityGroup
 from atoll.model.instance_type import InstanceType
@@ -22,7 +23,7 @@ from atoll.model.interface import Attachment, Interface
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 from atoll.model.zones import zone
-from atoll.network.ipam import free_address, free_addresses, is_reserved, new_interface, taken
+from atoll.network.ipam import free_address, free_addresses, new_interface
 
 ALONE = Err(
     "InvalidParameterCombination",
@@ -39,9 +40,6 @@ GROUP_ELSEWHERE = Err("InvalidParameter", "Security group {group} and subnet {su
 GROUP_NOT_IN_DEFAULT = Err(
     "InvalidGroup.NotFound", "The security group '{name}' does not exist in default VPC '{vpc}'"
 )
-ADDRESS_IN_USE = Err("InvalidIPAddress.InUse", "Address {ip} is in use.")
-INTERFACE_IN_USE = Err("InvalidNetworkInterface.InUse", "Interface: [{id}] in use.")
-TOO_MANY_INTERFACES = Err("AttachmentLimitExceeded", "Interface count {count} exceeds the limit for {type}")
 SUBNET_FULL = Err(
     "InsufficientFreeAddressesInSubnet",
     "There are not enough free addresses in subnet '{id}' to satisfy the requested number of instances.",
@@ -64,9 +62,20 @@ class Wish:
     delete_on_termination: bool
     existing: Interface | None = None  # else a new one, made of the rest
     group_ids: tuple[str, ...] = ()
-    addresses: tuple[IPv4Address, ...] = ()  # asked for; the first is primary
-    more_addresses: int = 0  # besides, of our choice
+    primary: IPv4Address | None = None  # None: of our choice
+    secondaries: tuple[IPv4Address, ...] = ()  # asked for
+    more: int = 0  # further secondary ones, of our choice
     description: str = ""
+
+    @property
+    def addresses(self) -> tuple[IPv4Address, ...]:
+        """The addresses asked for."""
+        return (self.primary, *self.secondaries) if self.primary else self.secondaries
+
+    @property
+    def address_count(self) -> int:
+        """How many addresses it has."""
+        return 1 + len(self.secondaries) + self.more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +121,7 @@ def plan(
     if not specs:
         return _of_instance(world, subnet_id, group_ids, group_names, private_ip, zone_name, tags)
     if len(specs) > type.interfaces_max:
-        raise TOO_MANY_INTERFACES(count=len(specs), type=type.name)
+        raise attachment.LIMIT(count=len(specs), type=type.name)
     wishes = sorted((_wish(world, spec, zone_name) for spec in specs), key=lambda w: w.device_index)
     _check_together(wishes, type)
     asked = next((s["AssociatePublicIpAddress"] for s in specs if "AssociatePublicIpAddress" in s), None)
@@ -132,17 +141,25 @@ def room(world: World, network: Network) -> int:
     subnets = {w.subnet.id: w.subnet for w in network.wishes if w.existing is None}
     for w in network.wishes:
         if w.existing is None:
-            need[w.subnet.id] = need.get(w.subnet.id, 0) + max(1, len(w.addresses)) + w.more_addresses
+            need[w.subnet.id] = need.get(w.subnet.id, 0) + w.address_count
     return min((free_addresses(world, subnets[id]) // n for id, n in need.items()), default=1)
 
 
 def make(tx: Tx, network: Network, instance_id: str) -> list[Interface]:
-    """Put an instance's interfaces; the plan has been checked and the subnets have room."""
-    return [_make(tx, network, wish, instance_id) for wish in network.wishes]
+    """Put an instance's interfaces; the plan has been checked and the subnets have room.
+
+    Those that ask for an address come first, so that no other is given it.
+    """
+    made = {w.device_index: _make(tx, network, w, instance_id) for w in sorted(network.wishes, key=_is_undemanding)}
+    return [made[w.device_index] for w in network.wishes]
+
+
+def _is_undemanding(wish: Wish) -> bool:
+    return not wish.addresses
 
 
 def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
-    attachment = Attachment(
+    plug = Attachment(
         id=tx.new_id("eni-attach"),
         instance_owner=tx.account,
         instance_id=instance_id,
@@ -151,19 +168,21 @@ def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
         delete_on_termination=wish.delete_on_termination,
     )
     if wish.existing:
-        return tx.put(wish.existing.but(attachment=attachment))
+        interface = tx.put(wish.existing.but(attachment=plug))
+        attachment.tell_addresses(tx, interface, instance_id)
+        return interface
+    addresses = [wish.primary or free_address(tx.world, wish.subnet, wish.secondaries), *wish.secondaries]
+    for _ in range(wish.more):
+        addresses.append(free_address(tx.world, wish.subnet, addresses))
     interface = new_interface(
         tx,
         wish.subnet,
         wish.group_ids,
-        address=wish.addresses[0] if wish.addresses else None,
+        address=addresses[0],
         description=wish.description,
-        attachment=attachment,
+        attachment=plug,
         tags=network.tags,
     )
-    addresses = [*interface.private_ips, *wish.addresses[1:]]
-    for _ in range(wish.more_addresses):
-        addresses.append(free_address(tx.world, wish.subnet, also_taken=addresses))
     return tx.put(interface.but(private_ips=tuple(addresses)))
 
 
@@ -180,35 +199,28 @@ def _of_instance(
     if group_names and subnet_id:
         raise BOTH(one="groupName", other="subnet")
     subnet = _subnet(world, subnet_id, zone_name)
-    addresses = (_free(world, subnet, private_ip),) if private_ip else ()
     ids = [*group_ids, *(_group_named(world, subnet, name).id for name in group_names)]
     wish = Wish(
         device_index=0,
         subnet=subnet,
         delete_on_termination=True,
         group_ids=groups(world, subnet, ids),
-        addresses=addresses,
+        primary=check_address(world, subnet, private_ip) if private_ip else None,
     )
     return Network(wishes=(wish,), public_ip=subnet.map_public_ip, tags=tags)
 
 
 def groups(world: World, subnet: Subnet, ids: Sequence[str]) -> tuple[str, ...]:
     """Return the groups of an interface in a subnet: those given, each once, else the VPC's default one."""
-    found = [find(world, SecurityGroup, id) for id in dict.fromkeys(ids)]
-    for group in found:
-        if group.vpc_id != subnet.vpc_id:
-            raise GROUP_ELSEWHERE(group=group.id, subnet=subnet.id)
-    if len(found) > quotas.GROUPS_PER_INTERFACE_MAX:
-        raise quotas.GROUPS_PER_INTERFACE()
-    if not found:
-        found = [g for g in world.all(SecurityGroup, vpc_id=subnet.vpc_id) if g.name == "default"]
-    return tuple(g.id for g in found)
+    for id in ids:
+        if find(world, SecurityGroup, id).vpc_id != subnet.vpc_id:
+            raise GROUP_ELSEWHERE(group=id, subnet=subnet.id)
+    return groups_for(world, subnet.vpc_id, ids)
 
 
 def _group_named(world: World, subnet: Subnet, name: str) -> SecurityGroup:
-    for group in world.all(SecurityGroup, vpc_id=subnet.vpc_id):
-        if group.name == name:
-            return group
+    if group := named(world, subnet.vpc_id, name):
+        return group
     raise GROUP_NOT_IN_DEFAULT(name=name, vpc=subnet.vpc_id)
 
 
@@ -240,18 +252,17 @@ def _wish(world: World, spec: Shape, zone_name: str | None) -> Wish:
     if spec.get("NetworkInterfaceId"):
         return _wish_for_existing(world, spec, zone_name)
     subnet = _subnet(world, spec.get("SubnetId"), zone_name)
-    addresses = tuple(_free(world, subnet, text) for text in _addresses(spec))
-    if len(set(addresses)) != len(addresses):
-        raise BAD_VALUE(value=addresses[0], name="privateIpAddress", why="An address was given twice.")
-    if len(addresses) > 1 and spec.get("SecondaryPrivateIpAddressCount"):
+    primary, secondaries = asked_addresses(spec.get("PrivateIpAddress"), spec.get("PrivateIpAddresses", ()))
+    if secondaries and spec.get("SecondaryPrivateIpAddressCount"):
         raise BOTH(one="secondaryPrivateIpAddressCount", other="privateIpAddresses")
     return Wish(
         device_index=_device_index(spec),
         subnet=subnet,
         delete_on_termination=spec.get("DeleteOnTermination", True),
         group_ids=groups(world, subnet, spec.get("Groups", ())),
-        addresses=addresses,
-        more_addresses=_count(spec),
+        primary=check_address(world, subnet, primary) if primary else None,
+        secondaries=tuple(check_address(world, subnet, text) for text in secondaries),
+        more=_count(spec),
         description=spec.get("Description", ""),
     )
 
@@ -264,7 +275,7 @@ def _wish_for_existing(world: World, spec: Shape, zone_name: str | None) -> Wish
         raise BOTH(one="associatePublicIpAddress", other="networkInterfaceId")
     interface = find(world, Interface, spec["NetworkInterfaceId"])
     if interface.attachment:
-        raise INTERFACE_IN_USE(id=interface.id)
+        raise attachment.IN_USE(id=interface.id)
     return Wish(
         device_index=_device_index(spec),
         subnet=_subnet(world, interface.subnet_id, zone_name),
@@ -282,14 +293,14 @@ def _check_together(wishes: Sequence[Wish], type: InstanceType) -> None:
         )
     named = [w.existing.id for w in wishes if w.existing]
     if len(set(named)) != len(named):
-        raise INTERFACE_IN_USE(id=named[0])
+        raise attachment.IN_USE(id=named[0])
     given = [a for w in wishes for a in w.addresses if w.subnet.vpc_id == first.vpc_id]
     if len(set(given)) != len(given):
         raise ADDRESS_IN_USE(ip=given[0])
     for w in wishes:
         if (w.subnet.vpc_id, w.subnet.zone) != (first.vpc_id, first.zone):
             raise BAD_COMBINATION(why="All network interfaces of an instance must be in one VPC and one zone.")
-        if max(1, len(w.addresses)) + w.more_addresses > type.addresses_max:
+        if w.address_count > type.addresses_max:
             raise quotas.ADDRESSES_PER_INTERFACE()
 
 
@@ -304,33 +315,3 @@ def _count(spec: Shape) -> int:
     if count < 0:
         raise BAD_VALUE(value=count, name="secondaryPrivateIpAddressCount", why="It must not be negative.")
     return count
-
-
-def _addresses(spec: Shape) -> list[str]:
-    """Return the addresses asked for, the primary one first."""
-    listed = spec.get("PrivateIpAddresses", [])
-    primary = [a.get("PrivateIpAddress", "") for a in listed if a.get("Primary")]
-    others = [a.get("PrivateIpAddress", "") for a in listed if not a.get("Primary")]
-    if single := spec.get("PrivateIpAddress"):
-        if primary and primary != [single]:
-            raise BAD_COMBINATION(why="Only one primary private IP address can be specified.")
-        primary = [single]
-    if len(primary) > 1:
-        raise BAD_COMBINATION(why="Only one primary private IP address can be specified.")
-    if others and not primary:
-        raise BAD_COMBINATION(why="Secondary private IP addresses need a primary one beside them.")
-    return primary + others
-
-
-def _free(world: World, subnet: Subnet, text: str) -> IPv4Address:
-    """Return an address that a new interface of a subnet may have."""
-    address = parse_address(text, "privateIpAddress")
-    if address not in subnet.cidr:
-        raise BAD_VALUE(
-            value=text, name="privateIpAddress", why="Address does not fall within the subnet's address range"
-        )
-    if is_reserved(subnet.cidr, address):
-        raise BAD_VALUE(value=text, name="privateIpAddress", why="Address is in subnet's reserved address range")
-    if address in taken(world, subnet):
-        raise ADDRESS_IN_USE(ip=address)
-    return address

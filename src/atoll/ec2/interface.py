@@ -54,7 +54,7 @@ def create_network_interface(
     subnet = find(tx.world, Subnet, subnet_id)
     group_ids = groups_for(tx.world, subnet.vpc_id, groups)
     tags = tags_for("network-interface", tag_specifications)
-    primary, secondaries = _asked(private_ip_address, private_ip_addresses)
+    primary, secondaries = asked_addresses(private_ip_address, private_ip_addresses)
     if secondary_private_ip_address_count < 0:
         raise BAD_COUNT(count=secondary_private_ip_address_count)
     if secondaries and secondary_private_ip_address_count:
@@ -78,7 +78,7 @@ def create_network_interface(
     return {"NetworkInterface": render(tx.world, interface)}
 
 
-def _asked(single: str | None, several: Sequence[Shape]) -> tuple[str | None, list[str]]:
+def asked_addresses(single: str | None, several: Sequence[Shape]) -> tuple[str | None, list[str]]:
     """Return the primary address asked for, if one is, and the secondary ones."""
     for address in several:
         if not address.get("PrivateIpAddress"):
