@@ -5,9 +5,9 @@
     stop(process)                                                # TERM, then KILL; the disk stays
     guests.discard(plan.instance_id)                             # the disk too
 
-The disk is `upper` in the instance's directory over the image, its console `console.log` there.  The network namespace must have
-its eth0, with address and routes; it belongs to the instance, whose init flushes its firewall at every boot but the
-first.  `Keeper.find(name).status` afterwards: 0 powered off from inside or by `stop`, 3 asked for a reboot.
+The disk is `upper` in the instance's directory over the image, its console is `console.log` there.  The network
+namespace must have its eth0, with address and routes; it belongs to the instance, whose init flushes its firewall at
+every boot but the first.  `Keeper.find(name).status` afterwards: 0 powered off, 3 asked for a reboot from inside.
 """
 
 import os

@@ -14,48 +14,16 @@ from atoll.host.contract import HostError
 
 _ROOTFS = Path(__file__).with_name("rootfs")
 _MADE_HERE = "2"  # goes up when this file makes something else of the same rootfs
-_DIRECTORIES = [
-    "dev",
-    "etc/alternatives",
-    "etc/dropbear",
-    "etc/sysconfig",
-    "etc/sysctl.d",
-    "home",
-    "media",
-    "mnt",
-    "opt/atoll/seed",
-    "proc",
-    "root",
-    "run",
-    "srv",
-    "sys",
-    "tmp",
-    "usr",
-    "var/cache",
-    "var/empty",
-    "var/lib/cloud/instance",
-    "var/lib/php/sessions",
-    "var/log",
-    "var/spool/mail",
-    "var/tmp",
-]
+_DIRECTORIES = (
+    "dev", "etc/alternatives", "etc/dropbear", "etc/sysconfig", "etc/sysctl.d", "home", "media", "mnt",
+    "opt/atoll/seed", "proc", "root", "run", "srv", "sys", "tmp", "usr", "var/cache", "var/empty",
+    "var/lib/cloud/instance", "var/lib/php/sessions", "var/log", "var/spool/mail", "var/tmp",
+)  # fmt: skip
 # Below the host's /etc; those that a distribution does not have are left out.
-_FROM_HOST = [
-    "protocols",
-    "services",
-    "ethertypes",
-    "inputrc",
-    "terminfo",
-    "php",
-    "php.d",
-    "php.ini",
-    "python3",
-    "ssl",
-    "pki/tls",
-    "pki/ca-trust",
-    "ca-certificates",
-    "crypto-policies",
-]
+_FROM_HOST = (
+    "protocols", "services", "ethertypes", "inputrc", "terminfo", "php", "php.d", "php.ini", "python3",
+    "ssl", "pki/tls", "pki/ca-trust", "ca-certificates", "crypto-policies",
+)  # fmt: skip
 _NEVER = ("private", "*.key")  # keys of the host, whatever their mode
 _ROOT_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 

@@ -61,7 +61,7 @@ def _become_guest(
     pid: int, argv: Sequence[str], rootless: bool, user: str, environment: Mapping[str, str]
 ) -> NoReturn:
     try:
-        _enter(pid, rootless)
+        _enter(pid)
         inner = os.fork()  # a PID namespace is entered by children only
         if inner:
             os._exit(_status_of(inner))
@@ -85,10 +85,12 @@ def _become_guest(
         os._exit(127)
 
 
-def _enter(pid: int, rootless: bool) -> None:
+def _enter(pid: int) -> None:
     opened = []
-    for name, flag in _NAMESPACES if rootless else _NAMESPACES[1:]:
-        opened.append((os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), flag))
+    for name, flag in _NAMESPACES:
+        path = f"/proc/{pid}/ns/{name}"
+        if os.stat(path).st_ino != os.stat(f"/proc/self/ns/{name}").st_ino:  # one's own cannot be entered
+            opened.append((os.open(path, os.O_RDONLY | os.O_CLOEXEC), flag))
     for fd, flag in opened:
         setns(fd, flag)
         os.close(fd)
