@@ -17,6 +17,7 @@ from atoll.model.address import ElasticIp
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
+from atoll.model.image import nat_images
 from atoll.model.instance import Instance
 from atoll.model.interface import Attachment, Interface
 from atoll.model.internet import OutsideHost
@@ -196,6 +197,7 @@ class Lab:
         state: str = "running",
         check: bool = True,
         public: str | None = None,
+        nat_image: bool = False,
     ) -> Interface:
         """Make an instance `i-NAME`, tagged with its name, and return its interface `eni-NAME`."""
         where = self.world[Subnet, f"subnet-{subnet}"]
@@ -203,7 +205,7 @@ class Lab:
             Instance,
             f"i-{name}",
             tags={"Name": name},
-            image_id="ami-1",
+            image_id=min(nat_images([REGION])) if nat_image else "ami-1",
             type="t3.micro",
             state=state,
             reservation_id="r-1",

@@ -153,6 +153,34 @@ def test_a_machine_is_assumed_to_forward_unchanged_and_the_trace_says_so(box):
     assert (trace.verdict, trace.refusals[0].because) == (Verdict.REFUSED, "10.0.1.20 has no public address")
 
 
+def test_a_nat_image_is_assumed_to_masquerade_and_to_give_answers_back(lab):
+    lab.instance("nat", "public", groups=["open"], ip="10.0.0.50", check=False, nat_image=True)
+    lab.elastic_ip("203.0.113.50", "nat")
+    lab.table("private", {"0.0.0.0/0": "i-nat"}, subnets=["private"])
+    for protocol, port in (("tcp", 443), ("udp", 53), ("icmp", 0)):
+        trace = lab.trace("db", "198.51.100.27", protocol, port)
+        assert (trace.verdict, trace.assumed) == (Verdict.DELIVERED, ("eni-nat",))
+        assert trace.received
+        assert str(trace.received.source) == "203.0.113.50"
+        assert any(s.because == "i-nat is assumed to forward it from 10.0.0.50" for s in trace.steps)
+        assert any(s.because == "i-nat gives it back to 10.0.1.20" for s in trace.back)
+
+
+def test_a_nat_image_admits_nothing_that_was_not_asked_for(lab):
+    lab.instance("nat", "public", groups=["open"], ip="10.0.0.50", check=False, nat_image=True)
+    lab.elastic_ip("203.0.113.50", "nat")
+    assert lab.trace("198.51.100.27", "203.0.113.50", "tcp", 80).receiver == "eni-nat"
+
+
+def test_a_nat_image_keeps_the_addresses_of_strangers(lab):
+    """It masquerades what comes from its VPC only."""
+    lab.instance("nat", "public", groups=["open"], ip="10.0.0.50", check=False, nat_image=True)
+    lab.table("private", {"0.0.0.0/0": "i-nat"}, subnets=["private"])
+    lab.put(lab.world[Interface, "eni-db"], source_dest_check=False)
+    trace = lab.trace("db", "198.51.100.27", "tcp", 443, source=lab.address("192.168.0.9"))
+    assert any(s.because == "i-nat is assumed to forward it unchanged" for s in trace.steps)
+
+
 def test_a_machine_in_between_needs_rules_of_its_own(box):
     box.group("narrow", ingress=["tcp 443 10.0.1.0/24"], egress=["tcp 443 0.0.0.0/0"])
     box.put(box.world[Interface, "eni-box"], group_ids=("sg-narrow",))

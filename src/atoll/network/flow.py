@@ -5,7 +5,8 @@ These are the words that both descriptions of the network share: `trace` (AWS's 
 Where AWS's documents leave room, both descriptions read them so:
 
 - *A machine that forwards* (source/destination check off) sends the packet on unchanged, by its own subnet's table.
-  What its own iptables would do is its guest's business; `Trace.assumed` names it.
+  What its own iptables would do is its guest's business; `Trace.assumed` names it.  Only for the NAT images, which
+  boot with a masquerade, the tracer assumes that (`layers.guest`); a plan knows nothing of images.
 - *A group as the source of a rule* matches when the interface that owns the source address sent the packet itself;
   *as the destination*, when the next interface on the way is the one that owns the destination address.  So neither
   matches across a middlebox (VPC User Guide, "Security group rules", on middleboxes).  Members are interfaces of the
@@ -162,7 +163,7 @@ class Trace:
     back: tuple[Step, ...] = ()  # of the answer
     receiver: At | None = None  # where the request arrived; `None`: it did not
     received: Packet | None = None  # the request as the receiver saw it
-    assumed: tuple[str, ...] = ()  # interfaces whose machines were assumed to forward the packet unchanged
+    assumed: tuple[str, ...] = ()  # interfaces of machines that were assumed to forward: see `layers.guest`
 
     @property
     def arrived(self) -> bool:

@@ -22,7 +22,7 @@ from atoll.network.layers import (
     source_check,
     vpc_services,
 )
-from atoll.network.layers.hop import Finding, Hop, Passed, leave
+from atoll.network.layers.hop import Asked, Finding, Hop, leave
 
 # The way of a packet from one interface to the next, or out to the internet and in again.  The order is AWS's.
 LAYERS = (
@@ -78,7 +78,8 @@ def trace(
         return _conclude(sender, packet, there, None)
     if there.end_is_service(world):
         return _conclude(sender, packet, there, _answered_by_service(world, sender, there, answer))
-    back = _walk(world, there.end, answer, passed=frozenset(there.passed), asker=sender, thorough=thorough)
+    asked = Asked(sender, frozenset(there.passed), there.translated)
+    back = _walk(world, there.end, answer, asked, thorough=thorough)
     _check_answer(back, sender, packet)
     return _conclude(sender, packet, there, back)
 
@@ -90,6 +91,7 @@ class _Walk:
     packet: Packet
     steps: list[Step] = field(default_factory=list)
     passed: set[tuple[str, bool]] = field(default_factory=set)
+    translated: dict[tuple[str, Packet], Packet] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     verdict: Verdict | None = None  # of the first refusal
     end: At | None = None
@@ -99,21 +101,13 @@ class _Walk:
         return isinstance(self.end, str) and world.get(Interface, self.end) is None
 
 
-def _walk(
-    world: World,
-    start: At,
-    packet: Packet,
-    *,
-    passed: Passed | None = None,
-    asker: At | None = None,
-    thorough: bool = False,
-) -> _Walk:
+def _walk(world: World, start: At, packet: Packet, asked: Asked | None = None, *, thorough: bool = False) -> _Walk:
     """Carry a packet from hop to hop until somebody has it or refuses it."""
     walk = _Walk(packet)
     if isinstance(start, str):
-        hop = leave(world, world[Interface, start], packet, passed=passed, asker=asker)
+        hop = leave(world, world[Interface, start], packet, asked)
     else:
-        hop = Hop(world, packet, abroad=True, passed=passed, asker=asker)
+        hop = Hop(world, packet, abroad=True, asked=asked)
     seen: set[tuple[str, Packet]] = set()
     while True:
         next_sender = _pass(walk, hop, thorough)
@@ -128,7 +122,7 @@ def _walk(
             return walk
         seen.add((next_sender.id, walk.packet))
         walk.assumed.append(next_sender.id)
-        hop = leave(world, next_sender, walk.packet, passed=passed, asker=asker)
+        hop = leave(world, next_sender, walk.packet, asked)
 
 
 def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
@@ -142,8 +136,10 @@ def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
             walk.verdict = walk.verdict or finding.verdict
             if not thorough or finding.verdict not in PASSABLE:
                 return None
-        if name in ("egress-groups", "ingress-groups") and hop.passed is None:
+        if name in ("egress-groups", "ingress-groups") and hop.asked is None:
             walk.passed.add((finding.at, name == "egress-groups"))
+        if finding.forwards is not None and finding.then is not None:
+            _remember(walk, finding.forwards.id, hop.packet, finding.then.packet)
         hop = finding.then or hop
         walk.packet = hop.packet
         if finding.receiver is not None:
@@ -152,6 +148,13 @@ def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
         if finding.forwards is not None:
             return finding.forwards
     raise AssertionError("every hop ends: somebody takes the packet, forwards it or refuses it")
+
+
+def _remember(walk: _Walk, id: str, before: Packet, after: Packet) -> None:
+    """Keep what a machine translated, so that it can translate the answer back."""
+    answer, original = after.reply(), before.reply()
+    if after != before and answer is not None and original is not None:
+        walk.translated[id, answer] = original
 
 
 def _step(layer: str, finding: Finding, hop: Hop) -> Step:

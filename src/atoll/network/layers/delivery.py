@@ -1,10 +1,12 @@
 """Delivery: the machine behind the interface takes the packet, or forwards it, or is not there.
 
-A machine that forwards is assumed to send the packet on unchanged: the trace reads the World, and a guest's own
-`iptables` are not in it.
+What a machine that forwards does to the packet is an assumption: see `guest`.
 """
 
+from dataclasses import replace
+
 from atoll.network.flow import Code, Verdict
+from atoll.network.layers.guest import forwarded
 from atoll.network.layers.hop import Finding, Hop, refuse
 from atoll.network.layers.sender import nobody_runs
 
@@ -14,7 +16,8 @@ def judge(hop: Hop) -> Finding | None:
     target = hop.target
     if target is None:
         return None
-    is_ours = hop.packet.destination in target.private_ips
+    back = hop.asked.translated.get((target.id, hop.packet)) if hop.asked else None
+    is_ours = hop.packet.destination in target.private_ips and back is None
     missing = nobody_runs(hop.world, target)
     if missing is not None:
         at, because, code = missing
@@ -25,5 +28,10 @@ def judge(hop: Hop) -> Finding | None:
     if target.instance_id is None:
         because = f"{target.id} belongs to no instance that could forward the packet"
         return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, target.id, because)
-    because = f"{target.instance_id} is assumed to forward it unchanged"
-    return Finding(target.instance_id, because, forwards=target)
+    if back is not None:
+        because = f"{target.instance_id} gives it back to {back.destination}"
+        return Finding(target.instance_id, because, then=replace(hop, packet=back), forwards=target)
+    after = forwarded(hop.world, target, hop.packet)
+    how = "unchanged" if after == hop.packet else f"from {after.source}"
+    because = f"{target.instance_id} is assumed to forward it {how}"
+    return Finding(target.instance_id, because, then=replace(hop, packet=after), forwards=target)

@@ -33,7 +33,7 @@ def ingress(hop: Hop) -> Finding | None:
 
 
 def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | None, *, egress: bool) -> Finding:
-    if hop.passed is not None and (interface.id, not egress) in hop.passed:
+    if hop.asked is not None and (interface.id, not egress) in hop.asked.passed:
         return Finding(interface.id, "it answers what was allowed the other way")
     direction = "outbound" if egress else "inbound"
     silent = True

@@ -3,7 +3,8 @@
 Look-ups follow references and indexes, never a pass over the World.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import cast
 
@@ -14,7 +15,15 @@ from atoll.model.subnet import Subnet
 from atoll.model.world import World
 from atoll.network.flow import At, Code, Packet, Verdict
 
-Passed = frozenset[tuple[str, bool]]  # (interface id, egress): whose groups let the request through
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request left behind, for its answer."""
+
+    asker: At
+    passed: frozenset[tuple[str, bool]] = frozenset()  # (interface id, egress): whose groups let it through
+    translated: Mapping[tuple[str, Packet], Packet] = field(default_factory=dict)
+    """(interface id, answer as it comes to a machine that translated) -> answer as the machine sends it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,7 @@ class Hop:
     state: str = "active"  # of the route
     target: Interface | None = None  # the next interface; `None`: a gateway, or nobody
     abroad: bool = False  # on the internet, between gateways
-    passed: Passed | None = None  # of the request that this packet answers; `None`: it is itself a request
-    asker: At | None = None  # who asked what this packet answers
+    asked: Asked | None = None  # the request that this packet answers; `None`: it is itself a request
 
     @property
     def is_local(self) -> bool:
@@ -98,14 +106,12 @@ def best_route(table: RouteTable, destination: IPv4Address) -> Route | None:
     return max(fitting, key=lambda r: r.destination.prefixlen, default=None)
 
 
-def leave(
-    world: World, sender: Interface, packet: Packet, *, passed: Passed | None = None, asker: At | None = None
-) -> Hop:
+def leave(world: World, sender: Interface, packet: Packet, asked: Asked | None = None) -> Hop:
     """Return the hop of a packet that an interface puts on the wire."""
     subnet = world[Subnet, sender.subnet_id]
     if packet.destination in subnet.cidr:
         target = owner(world, sender.vpc_id, packet.destination)
-        return Hop(world, packet, sender, subnet, target=target, passed=passed, asker=asker)
+        return Hop(world, packet, sender, subnet, target=target, asked=asked)
     table = route_table_of(world, subnet)
     route = best_route(table, packet.destination)
     state, target = "active", None
@@ -115,4 +121,4 @@ def leave(
             target = owner(world, sender.vpc_id, packet.destination)
         elif route.target.startswith("eni-") and state == "active":
             target = world[Interface, route.target]
-    return Hop(world, packet, sender, subnet, table, route, state, target, passed=passed, asker=asker)
+    return Hop(world, packet, sender, subnet, table, route, state, target, asked=asked)

@@ -16,7 +16,8 @@ def judge(hop: Hop) -> Finding | None:
     found = behind(hop.world, destination)
     if found is not None:
         return Finding(str(destination), f"{destination} is {found[0].id}", then=replace(hop, target=found[0]))
-    if destination == hop.asker or hop.world.get(OutsideHost, str(destination)):
+    asker = hop.asked.asker if hop.asked else None
+    if destination == asker or hop.world.get(OutsideHost, str(destination)):
         return Finding(str(destination), f"arrived at {destination}", receiver=destination)
     if is_private(destination):
         because = f"{destination} is a private address: nobody reaches it from the internet"

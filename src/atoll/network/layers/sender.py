@@ -28,7 +28,7 @@ def judge(hop: Hop) -> Finding | None:
     if sender is None:
         return None
     # Who answers was looked for when the request came: see `delivery`.
-    missing = nobody_runs(hop.world, sender) if hop.passed is None else None
+    missing = nobody_runs(hop.world, sender) if hop.asked is None else None
     if missing is not None:
         at, because, code = missing
         return refuse(Verdict.DOWN, code, at, because)
