@@ -28,7 +28,7 @@ from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
 from atoll.model.world import Caller, Tx, World
-from atoll.network.flow import ALL, At, Trace, protocol_number
+from atoll.network.flow import ALL, At, Code, Trace, Verdict, protocol_number
 from atoll.network.ipam import free_address, free_number
 from atoll.network.trace import trace
 
@@ -327,3 +327,21 @@ def _match(text: str) -> tuple[str, int, int, str]:
         return protocol, int(kind), int(code or -1), peer
     low, _, high = ports[0].partition("-")
     return protocol, int(low), int(high or low), peer
+
+
+def refusal(trace: Trace) -> tuple[Verdict, str, str, Code | None, str]:
+    """Say what became of a flow, and who said why."""
+    step = trace.refusals[0]
+    return trace.verdict, step.layer, step.at, step.code, step.because
+
+
+def lab_of_two(**app: object) -> Lab:
+    """A client in one subnet, a server in another, everything open."""
+    lab = Lab()
+    lab.vpc("v", "10.0.0.0/16")
+    lab.group("open", ingress=["all 0.0.0.0/0"])
+    lab.subnet("a", "10.0.0.0/24")
+    lab.subnet("b", "10.0.1.0/24")
+    lab.instance("client", "a", groups=["open"], ip="10.0.0.10", **app)  # type: ignore[arg-type]
+    lab.instance("server", "b", groups=["open"], ip="10.0.1.20")
+    return lab
