@@ -112,7 +112,7 @@ class Model:
 @functools.cache
 def service(name: str) -> Model:
     """Return the newest model of a service, by botocore's name.  Costs 15 ms for EC2, the first time."""
-    versions = sorted(path for path in (_data() / name).iterdir() if path.is_dir())
+    versions = sorted(path for path in (_models() / name).iterdir() if path.is_dir())
     return Model(name, _read(versions[-1]))
 
 
@@ -121,7 +121,7 @@ def protocol(name: str) -> str:
     return "ec2" if name == "ec2" else "query"
 
 
-def _data() -> Path:
+def _models() -> Path:
     """Find botocore's data without importing botocore."""
     spec = importlib.util.find_spec("botocore")
     assert spec is not None, "botocore is a dependency of this package"
