@@ -97,6 +97,7 @@ def memcached_settings(
     ]
     arguments += [flag for name, flag in _MEMCACHED_FLAGS if values.get(name) == "1"]
     options = [f"{name}={values[name]}" for name in _MEMCACHED_OPTIONS if name in values]
+    options += [name for name in _MEMCACHED_SWITCHES if values.get(name) == "1"]
     if values.get("modern") == "0":
         options.insert(0, "no_modern")
     return (*arguments, *(("-o", ",".join(options)) if options else ()))
@@ -106,6 +107,7 @@ _MEMCACHED_FLAGS = (("cas_disabled", "-C"), ("disable_flush_all", "-F"), ("error
 _MEMCACHED_OPTIONS = (
     "hash_algorithm", "idle_timeout", "slab_automove", "slab_chunk_max", "watcher_logbuf_size", "worker_logbuf_size",
 )  # fmt: skip
+_MEMCACHED_SWITCHES = ("lru_crawler", "lru_maintainer", "maxconns_fast", "slab_reassign", "track_sizes")
 MEMCACHED_CONNECTIONS = 65000  # AWS's max_simultaneous_connections
 _MEMCACHED_OWN_FILES = 64  # descriptors that Memcached needs besides its clients
 

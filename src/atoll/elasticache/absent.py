@@ -1,0 +1,156 @@
+"""Listings of what does not exist here, so that tools which list everything work: true answers, all empty.
+
+The calls that would create such things are not operations of Atoll and are refused by name.
+"""
+
+from collections.abc import Sequence
+
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape, operation
+from atoll.aws.page import page_query
+from atoll.elasticache import errors
+from atoll.model.world import World
+
+# ruff: noqa: ARG001 - a filter over nothing changes nothing
+
+SNAPSHOTS_MAX = 50
+
+
+@operation("elasticache", "DescribeSnapshots")
+def describe_snapshots(
+    world: World,
+    *,
+    replication_group_id: str | None = None,
+    cache_cluster_id: str | None = None,
+    snapshot_name: str | None = None,
+    snapshot_source: str | None = None,
+    marker: str | None = None,
+    max_records: int | None = None,
+    show_node_group_config: bool = False,
+) -> Shape:
+    """List snapshots: there are none."""
+    _absent(snapshot_name, errors.SNAPSHOT_NOT_FOUND)
+    return {"Snapshots": [], "Marker": _no_marker(max_records, marker, high=SNAPSHOTS_MAX)}
+
+
+@operation("elasticache", "DescribeGlobalReplicationGroups")
+def describe_global_replication_groups(
+    world: World,
+    *,
+    global_replication_group_id: str | None = None,
+    max_records: int | None = None,
+    marker: str | None = None,
+    show_member_info: bool = False,
+) -> Shape:
+    """List global datastores: there are none."""
+    _absent(global_replication_group_id, errors.GLOBAL_GROUP_NOT_FOUND)
+    return {"GlobalReplicationGroups": [], "Marker": _no_marker(max_records, marker)}
+
+
+@operation("elasticache", "DescribeServerlessCaches")
+def describe_serverless_caches(
+    world: World,
+    *,
+    serverless_cache_name: str | None = None,
+    max_results: int | None = None,
+    next_token: str | None = None,
+) -> Shape:
+    """List serverless caches: there are none."""
+    _absent(serverless_cache_name, errors.SERVERLESS_NOT_FOUND)
+    return {"ServerlessCaches": []}
+
+
+@operation("elasticache", "DescribeServerlessCacheSnapshots")
+def describe_serverless_cache_snapshots(
+    world: World,
+    *,
+    serverless_cache_name: str | None = None,
+    serverless_cache_snapshot_name: str | None = None,
+    snapshot_type: str | None = None,
+    next_token: str | None = None,
+    max_results: int | None = None,
+) -> Shape:
+    """List snapshots of serverless caches: there are none."""
+    _absent(serverless_cache_name, errors.SERVERLESS_NOT_FOUND)
+    _absent(serverless_cache_snapshot_name, errors.SERVERLESS_SNAPSHOT_NOT_FOUND)
+    return {"ServerlessCacheSnapshots": []}
+
+
+@operation("elasticache", "DescribeServiceUpdates")
+def describe_service_updates(
+    world: World,
+    *,
+    service_update_name: str | None = None,
+    service_update_status: Sequence[str] = (),
+    max_records: int | None = None,
+    marker: str | None = None,
+) -> Shape:
+    """List service updates: there are none; the engines are updated with the machine's packages."""
+    _absent(service_update_name, errors.SERVICE_UPDATE_NOT_FOUND)
+    return {"ServiceUpdates": [], "Marker": _no_marker(max_records, marker)}
+
+
+@operation("elasticache", "DescribeUpdateActions")
+def describe_update_actions(
+    world: World,
+    *,
+    service_update_name: str | None = None,
+    replication_group_ids: Sequence[str] = (),
+    cache_cluster_ids: Sequence[str] = (),
+    engine: str | None = None,
+    service_update_status: Sequence[str] = (),
+    service_update_time_range: Shape | None = None,
+    update_action_status: Sequence[str] = (),
+    show_node_level_update_status: bool = False,
+    max_records: int | None = None,
+    marker: str | None = None,
+) -> Shape:
+    """List update actions: there are none."""
+    return {"UpdateActions": [], "Marker": _no_marker(max_records, marker)}
+
+
+@operation("elasticache", "DescribeReservedCacheNodes")
+def describe_reserved_cache_nodes(
+    world: World,
+    *,
+    reserved_cache_node_id: str | None = None,
+    reserved_cache_nodes_offering_id: str | None = None,
+    cache_node_type: str | None = None,
+    duration: str | None = None,
+    product_description: str | None = None,
+    offering_type: str | None = None,
+    max_records: int | None = None,
+    marker: str | None = None,
+) -> Shape:
+    """List reserved nodes: there are none."""
+    _absent(reserved_cache_node_id, errors.RESERVED_NODE_NOT_FOUND)
+    return {"ReservedCacheNodes": [], "Marker": _no_marker(max_records, marker)}
+
+
+@operation("elasticache", "DescribeReservedCacheNodesOfferings")
+def describe_reserved_cache_nodes_offerings(
+    world: World,
+    *,
+    reserved_cache_nodes_offering_id: str | None = None,
+    cache_node_type: str | None = None,
+    duration: str | None = None,
+    product_description: str | None = None,
+    offering_type: str | None = None,
+    max_records: int | None = None,
+    marker: str | None = None,
+) -> Shape:
+    """List offers of reserved nodes: there are none, nothing costs money here."""
+    _absent(reserved_cache_nodes_offering_id, errors.OFFERING_NOT_FOUND)
+    return {"ReservedCacheNodesOfferings": [], "Marker": _no_marker(max_records, marker)}
+
+
+def _absent(name: str | None, error: Err) -> None:
+    """Answer a request for a certain thing: it is not there."""
+    if name:
+        raise error(name=name)
+
+
+def _no_marker(max_records: int | None, marker: str | None, *, high: int = 100) -> str | None:
+    """Check the paging parameters as if there were something to page through."""
+    nothing: list[str] = []
+    return page_query(nothing, str, max_records, marker, high=high, default=high)[1]

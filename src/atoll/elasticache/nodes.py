@@ -1,0 +1,96 @@
+"""Put nodes into zones, subnets and addresses: each node is a network interface of its own.
+
+As on AWS, nodes that are spread go round the zones, each into the emptiest subnet of its zone, at the lowest free
+address.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from atoll.aws.errors import Err
+from atoll.elasticache import errors
+from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
+from atoll.model.interface import Attachment
+from atoll.model.lifecycle import CACHE_NODE
+from atoll.model.subnet import Subnet
+from atoll.model.world import Tx, World
+from atoll.network.ipam import NoFreeAddress, free_addresses, new_interface
+
+OWNER = "amazon-elasticache"
+REGION_NODES_MAX = 300
+
+BAD_ZONE = Err(
+    "InvalidParameterValue", "The cache subnet group {group} has no subnet in the availability zone {zone}."
+)
+
+
+def check_zones(world: World, group: CacheSubnetGroup, zones: Sequence[str]) -> None:
+    """Check that a subnet group reaches the zones that a caller asks for."""
+    reached = {subnet.zone for subnet in _subnets(world, group)}
+    for zone in zones:
+        if zone not in reached:
+            raise BAD_ZONE(group=group.name, zone=zone)
+
+
+def one_zone(world: World, group: CacheSubnetGroup) -> str:
+    """Return the zone for nodes that stay together: the one with the most free addresses."""
+    room: Counter[str] = Counter()
+    for subnet in _subnets(world, group):
+        room[subnet.zone] += free_addresses(world, subnet)
+    return max(room, key=lambda zone: room[zone])
+
+
+def spread(world: World, group: CacheSubnetGroup, count: int, *, held: Sequence[str] = ()) -> list[str]:
+    """Return zones for `count` nodes, the least used first; `held` are the zones of the nodes that exist."""
+    zones = list(dict.fromkeys(subnet.zone for subnet in _subnets(world, group)))
+    used = Counter(held)
+    out = []
+    for _ in range(count):
+        zone = min(zones, key=lambda z: (used[z], zones.index(z)))
+        used[zone] += 1
+        out.append(zone)
+    return out
+
+
+def make_node(
+    tx: Tx,
+    cluster_name: str,
+    group: CacheSubnetGroup,
+    zone: str,
+    security_group_ids: Sequence[str],
+    *,
+    id: str = "0001",
+) -> CacheNode:
+    """Put a node into a zone, with its interface.  Raises NO_ADDRESSES."""
+    subnets = [subnet for subnet in _subnets(tx.world, group) if subnet.zone == zone]
+    emptiest = max(subnets, key=lambda subnet: free_addresses(tx.world, subnet))
+    attachment = Attachment(
+        id=f"ela-attach-0{tx.new_hex(16)}",
+        instance_owner=OWNER,
+        time=tx.now,
+        device_index=1,
+        delete_on_termination=False,
+    )
+    try:
+        interface = new_interface(
+            tx,
+            emptiest,
+            security_group_ids,
+            description=f"ElastiCache {cluster_name}",
+            requester_id=OWNER,
+            requester_managed=True,
+            attachment=attachment,
+        )
+    except NoFreeAddress:
+        raise errors.NO_ADDRESSES(name=group.name) from None
+    return CacheNode(id=id, interface_id=interface.id, zone=zone, status=CACHE_NODE.initial, created=tx.now)
+
+
+def check_quota(world: World, more: int) -> None:
+    """Check that the caller may have so many more nodes in the region."""
+    if sum(len(cluster.nodes) for cluster in world.all(CacheCluster)) + more > REGION_NODES_MAX:
+        raise errors.REGION_NODES(limit=REGION_NODES_MAX)
+
+
+def _subnets(world: World, group: CacheSubnetGroup) -> list[Subnet]:
+    return [world[Subnet, id] for id in group.subnet_ids]

@@ -1,0 +1,149 @@
+"""What is to be made: a request's parameters, checked and completed, out of which clusters are made alike.
+
+CreateCacheCluster makes one cluster of it, CreateReplicationGroup one for each member.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from atoll.aws.errors import Err
+from atoll.cache.families import Build
+from atoll.elasticache import checks, errors, node_type, nodes, parameter_group, subnet_group
+from atoll.elasticache.engine_version import choose_build
+from atoll.elasticache.find import owner_key
+from atoll.elasticache.naming import cluster_name
+from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
+from atoll.model.lifecycle import CACHE_CLUSTER
+from atoll.model.world import Tx
+
+OTHER_FAMILY = Err(
+    "InvalidParameterCombination", "Expected a parameter group of family {wanted} but found one of family {found}"
+)
+CLUSTER_ON = Err(
+    "InvalidParameterCombination", "Cluster mode should be disabled in parameter group, but found it is enabled."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Everything that the clusters of one request have in common."""
+
+    build: Build
+    requested_version: str | None
+    node_type: str
+    parameter_group: parameter_group.Group
+    subnet_group: CacheSubnetGroup
+    security_group_ids: tuple[str, ...]
+    port: int
+    maintenance_window: str
+    snapshot_window: str
+    auto_minor_upgrade: bool
+    notification_topic: str | None
+    tags: Mapping[str, str]
+    at_rest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The parameters that CreateCacheCluster and CreateReplicationGroup share, as the caller gave them."""
+
+    engine: str
+    engine_version: str | None
+    node_type: str
+    parameter_group: str | None
+    subnet_group: str | None
+    security_group_ids: Sequence[str] | None
+    cache_security_groups: Sequence[str] | None
+    port: int | None
+    maintenance_window: str | None
+    snapshot_window: str | None
+    auto_minor_upgrade: bool
+    notification_topic: str | None
+    tags: Mapping[str, str]
+    at_rest: bool = False
+
+
+def order(tx: Tx, asked: Asked) -> Order:
+    """Check a request and complete it with AWS's defaults.  Raises the error of the first thing that is wrong."""
+    build = choose_build(tx.world, asked.engine, asked.engine_version or None)
+    type_ = node_type.check(asked.node_type)
+    parameters = parameters_for(tx, build, asked.parameter_group)
+    subnets = subnet_group.find(tx.world, asked.subnet_group or subnet_group.DEFAULT)
+    groups = checks.security_groups(tx.world, asked.security_group_ids, subnets, asked.cache_security_groups)
+    port = checks.port(asked.port, build.engine)
+    weekly, daily = checks.new_windows(tx, asked.maintenance_window, asked.snapshot_window)
+    return Order(
+        build=build,
+        requested_version=asked.engine_version or None,
+        node_type=type_,
+        parameter_group=parameters,
+        subnet_group=subnets,
+        security_group_ids=groups,
+        port=port,
+        maintenance_window=weekly,
+        snapshot_window=daily,
+        auto_minor_upgrade=asked.auto_minor_upgrade,
+        notification_topic=checks.topic(asked.notification_topic),
+        tags=asked.tags,
+        at_rest=asked.at_rest,
+    )
+
+
+def parameters_for(tx: Tx, build: Build, name: str | None) -> parameter_group.Group:
+    """Return the parameter group of a build: the one named, if it is of the build's family, else the default."""
+    group = parameter_group.find_group(tx.world, name or f"default.{build.family}")
+    if group.family != build.family:
+        raise OTHER_FAMILY(wanted=build.family, found=group.family)
+    if group.cluster_on:
+        raise CLUSTER_ON()
+    return group
+
+
+def check_name_is_free(tx: Tx, name: str) -> str:
+    """Return the id of a new cluster, in lower case."""
+    checked = cluster_name(name)
+    if tx.get(CacheCluster, owner_key(tx.world, checked)):
+        raise errors.CLUSTER_EXISTS(name=checked)
+    return checked
+
+
+def make_cluster(
+    tx: Tx, order: Order, name: str, zones: Sequence[str], *, az_mode: str = "single-az", group_id: str | None = None
+) -> CacheCluster:
+    """Make a cluster with a node in each of the zones (which repeat); it is `creating` until the nodes answered."""
+    values = order.parameter_group.values
+    return tx.make(
+        CacheCluster,
+        owner_key(tx.world, name),
+        name=name,
+        engine=order.build.engine,
+        engine_version=order.build.version,
+        node_type=order.node_type,
+        status=CACHE_CLUSTER.initial,
+        nodes=tuple(
+            started(
+                nodes.make_node(tx, name, order.subnet_group, zone, order.security_group_ids, id=f"{n:04d}"), values
+            )
+            for n, zone in enumerate(zones, 1)
+        ),
+        port=order.port,
+        vpc_id=order.subnet_group.vpc_id,
+        subnet_group=order.subnet_group.name,
+        parameter_group=order.parameter_group.name,
+        created=tx.now,
+        maintenance_window=order.maintenance_window,
+        security_group_ids=order.security_group_ids,
+        group_id=group_id,
+        requested_version=order.requested_version,
+        snapshot_window=None if order.build.engine == "memcached" else order.snapshot_window,
+        auto_minor_upgrade=order.auto_minor_upgrade,
+        az_mode=az_mode,
+        notification_topic=order.notification_topic,
+        at_rest=order.at_rest,
+        tags=order.tags,
+    )
+
+
+def started(node: CacheNode, values: tuple[tuple[str, str], ...]) -> CacheNode:
+    """Return a node that starts with a parameter group's values."""
+    return replace(node, parameters=values)

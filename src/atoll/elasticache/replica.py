@@ -1,0 +1,64 @@
+"""Replicas: clusters that follow the primary of a replication group."""
+
+from collections.abc import Mapping, Sequence
+
+from atoll.aws.errors import Err
+from atoll.cache.families import Build
+from atoll.elasticache import errors, nodes, subnet_group
+from atoll.elasticache.find import find_group
+from atoll.elasticache.order import Order, make_cluster
+from atoll.elasticache.parameter_group import find_group as find_parameters
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.lifecycle import REPLICATION_GROUP
+from atoll.model.world import Tx
+
+MEMBERS_MAX = 6  # a primary and five replicas
+
+FULL = Err(
+    "InvalidParameterValue", "Replication group {name} already has {limit} cache clusters, the most that it can have."
+)
+
+
+def add_replica(tx: Tx, group_name: str, name: str, zone: str | None, tags: Mapping[str, str]) -> CacheCluster:
+    """Add a replica to an available group: it is like the group's primary, and the group is `modifying` meanwhile."""
+    group = find_group(tx.world, group_name)
+    if group.status != "available":
+        raise errors.GROUP_NOT_AVAILABLE(name=group.name)
+    if len(group.member_ids) >= MEMBERS_MAX:
+        raise FULL(name=group.name, limit=MEMBERS_MAX)
+    nodes.check_quota(tx.world, 1)
+    made = make_replicas(tx, group, tx.world[CacheCluster, group.primary_id], [name], [zone] if zone else [], tags)
+    status = REPLICATION_GROUP.after(group.status, "modify")
+    members = sorted((*group.member_ids, made[0].id), key=lambda id: tx.world[CacheCluster, id].name)
+    tx.put(group.but(status=status, member_ids=tuple(members)))
+    return made[0]
+
+
+def make_replicas(
+    tx: Tx,
+    group: ReplicationGroup,
+    primary: CacheCluster,
+    names: Sequence[str],
+    zones: Sequence[str],
+    tags: Mapping[str, str],
+) -> list[CacheCluster]:
+    """Make clusters like a primary, in the zones given, else spread away from the group's own."""
+    like = Order(
+        build=Build(primary.engine, primary.engine_version),
+        requested_version=primary.requested_version,
+        node_type=primary.node_type,
+        parameter_group=find_parameters(tx.world, primary.parameter_group),
+        subnet_group=subnet_group.find(tx.world, primary.subnet_group),
+        security_group_ids=primary.security_group_ids,
+        port=primary.port,
+        maintenance_window=primary.maintenance_window,
+        snapshot_window=primary.snapshot_window or "",
+        auto_minor_upgrade=primary.auto_minor_upgrade,
+        notification_topic=primary.notification_topic,
+        tags={**group.tags, **tags},
+        at_rest=primary.at_rest,
+    )
+    nodes.check_zones(tx.world, like.subnet_group, zones)
+    held = [node.zone for id in group.member_ids for node in tx.world[CacheCluster, id].nodes]
+    places = list(zones) or nodes.spread(tx.world, like.subnet_group, len(names), held=held)
+    return [make_cluster(tx, like, n, [z], group_id=group.id) for n, z in zip(names, places, strict=True)]

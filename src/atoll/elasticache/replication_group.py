@@ -1,0 +1,85 @@
+"""Replication groups as DescribeReplicationGroups shows them: a primary and its replicas, in one shard."""
+
+from atoll.aws.operation import Shape, operation
+from atoll.aws.page import page_query
+from atoll.cache import endpoint
+from atoll.elasticache.find import arn_of, find_group
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.world import World
+
+SHARD = "0001"  # the only one, while cluster mode is disabled
+# While a group comes up AWS shows the ids that its members will have, and no shard.
+WITHOUT_SHARD = ("creating", "create-failed")
+
+
+@operation("elasticache", "DescribeReplicationGroups")
+def describe_replication_groups(
+    world: World,
+    *,
+    replication_group_id: str | None = None,
+    max_records: int | None = None,
+    marker: str | None = None,
+) -> Shape:
+    """List replication groups, or show one."""
+    found = [find_group(world, replication_group_id)] if replication_group_id else list(world.all(ReplicationGroup))
+    page, marker = page_query(found, lambda group: group.name, max_records, marker)
+    return {"ReplicationGroups": [render(world, group) for group in page], "Marker": marker}
+
+
+def render(world: World, group: ReplicationGroup) -> Shape:
+    """Return a group as AWS's ReplicationGroup."""
+    members = endpoint.members(world, group)
+    shape: Shape = {
+        "ReplicationGroupId": group.name,
+        "Description": group.description,
+        "GlobalReplicationGroupInfo": {},
+        "Status": group.status,
+        "PendingModifiedValues": {},
+        "MemberClusters": [cluster.name for cluster in members],
+        "AutomaticFailover": group.automatic_failover,
+        "MultiAZ": group.multi_az,
+        "SnapshotRetentionLimit": group.snapshot_retention,
+        "SnapshotWindow": group.snapshot_window,
+        "ClusterEnabled": False,
+        "CacheNodeType": group.node_type,
+        "AuthTokenEnabled": False,
+        "TransitEncryptionEnabled": group.tls,
+        "AtRestEncryptionEnabled": group.at_rest,
+        "KmsKeyId": group.kms_key_id,
+        "ARN": arn_of(group, "replicationgroup", group.name),
+        "UserGroupIds": [],
+        "LogDeliveryConfigurations": [],
+        "ReplicationGroupCreateTime": group.created,
+        "DataTiering": "disabled",
+        "AutoMinorVersionUpgrade": group.auto_minor_upgrade,
+        "NetworkType": group.network_type,
+        "IpDiscovery": "ipv4",
+        "ClusterMode": "disabled",
+        "Engine": group.engine,
+    }
+    if group.status not in WITHOUT_SHARD:
+        shape["NodeGroups"] = [_render_shard(group, members)]
+    return shape
+
+
+def _render_shard(group: ReplicationGroup, members: list[CacheCluster]) -> Shape:
+    return {
+        "NodeGroupId": SHARD,
+        "Status": group.status,
+        "PrimaryEndpoint": {"Address": endpoint.primary_name(group), "Port": group.port},
+        "ReaderEndpoint": {"Address": endpoint.reader_name(group), "Port": group.port},
+        "NodeGroupMembers": [_render_member(group, cluster) for cluster in members if cluster.nodes],
+    }
+
+
+def _render_member(group: ReplicationGroup, cluster: CacheCluster) -> Shape:
+    node = cluster.nodes[0]
+    shape: Shape = {
+        "CacheClusterId": cluster.name,
+        "CacheNodeId": node.id,
+        "PreferredAvailabilityZone": node.zone,
+        "CurrentRole": "primary" if cluster.id == group.primary_id else "replica",
+    }
+    if node.status in endpoint.NAMED:
+        shape["ReadEndpoint"] = {"Address": endpoint.node_name(cluster, node.id), "Port": cluster.port}
+    return shape

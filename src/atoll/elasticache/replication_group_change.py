@@ -1,0 +1,112 @@
+"""ModifyReplicationGroup and DeleteReplicationGroup."""
+
+from collections.abc import Sequence
+
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape, operation
+from atoll.cache.history import GROUP, record
+from atoll.elasticache import checks, errors, node_type
+from atoll.elasticache import engine_version as versions
+from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
+from atoll.elasticache.find import find_group
+from atoll.elasticache.replication_group import SHARD, render
+from atoll.elasticache.replication_group_create import NO_FAILOVER, NO_SHARDS
+from atoll.model.cache import CacheCluster
+from atoll.model.lifecycle import REPLICATION_GROUP
+from atoll.model.world import Tx
+
+MEMBER_BUSY = Err("InvalidReplicationGroupState", "Cache cluster {name} is not in a valid state to be deleted.")
+BEING_DELETED = Err("InvalidReplicationGroupState", "Replication group {name} is being deleted.")
+NO_SHARD = Err("NodeGroupNotFoundFault", "Node group {id} not found.", 404)
+
+
+@operation("elasticache", "ModifyReplicationGroup", network=True)
+def modify_replication_group(
+    tx: Tx,
+    *,
+    replication_group_id: str,
+    replication_group_description: str | None = None,
+    automatic_failover_enabled: bool | None = None,
+    multi_az_enabled: bool | None = None,
+    node_group_id: str | None = None,
+    cache_security_group_names: Sequence[str] = (),
+    security_group_ids: Sequence[str] = (),
+    preferred_maintenance_window: str | None = None,
+    notification_topic_arn: str | None = None,
+    cache_parameter_group_name: str | None = None,
+    notification_topic_status: str | None = None,
+    apply_immediately: bool = False,  # noqa: ARG001 - all that can be changed takes effect at once, as on AWS
+    engine: str | None = None,
+    engine_version: str | None = None,
+    auto_minor_version_upgrade: bool | None = None,
+    snapshot_retention_limit: int | None = None,
+    snapshot_window: str | None = None,
+    cache_node_type: str | None = None,
+    ip_discovery: str | None = None,
+    transit_encryption_enabled: bool | None = None,
+    cluster_mode: str | None = None,
+) -> Shape:
+    """Change a group, and with it all its members."""
+    group = find_group(tx.world, replication_group_id)
+    if group.status != "available":
+        raise errors.GROUP_NOT_AVAILABLE(name=group.name)
+    primary = tx.world[CacheCluster, group.primary_id]
+    if node_group_id not in (None, SHARD):
+        raise NO_SHARD(id=node_group_id)
+    checks.refuse_unless(automatic_failover_enabled, False, "AutomaticFailoverEnabled", NO_FAILOVER)
+    checks.refuse_unless(multi_az_enabled, False, "MultiAZEnabled", NO_FAILOVER)
+    checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
+    checks.refuse_unless(engine, group.engine, "Engine", "a group keeps its engine.")
+    checks.no_tls(transit_encryption_enabled)
+    checks.no_backups(snapshot_retention_limit)
+    checks.only_ipv4(None, ip_discovery)
+    versions.refuse_other_version(tx.world, primary.engine, primary.engine_version, engine_version)
+    node_type.refuse_other(group.node_type, cache_node_type)
+    changed = [
+        change_terms(
+            tx,
+            tx.world[CacheCluster, id],
+            maintenance=preferred_maintenance_window,
+            snapshot=snapshot_window,
+            topic=notification_topic_arn,
+            topic_status=notification_topic_status,
+            auto_minor_upgrade=auto_minor_version_upgrade,
+            parameter_group=cache_parameter_group_name,
+            security_group_ids=security_group_ids,
+            cache_security_groups=cache_security_group_names,
+        )
+        for id in group.member_ids
+    ]
+    group = tx.put(
+        group.but(
+            description=group.description if replication_group_description is None else replication_group_description,
+            auto_minor_upgrade=changed[0].auto_minor_upgrade,
+            snapshot_window=changed[0].snapshot_window,
+        )
+    )
+    return {"ReplicationGroup": render(tx.world, group)}
+
+
+@operation("elasticache", "DeleteReplicationGroup")
+def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primary_cluster: bool = False) -> Shape:
+    """Delete a group and its members; `RetainPrimaryCluster`: the primary stays, as a cluster that stands alone."""
+    group = find_group(tx.world, replication_group_id)
+    if not REPLICATION_GROUP.allows(group.status, "delete"):
+        raise BEING_DELETED(name=group.name)
+    members = [tx.world[CacheCluster, id] for id in group.member_ids]
+    leaving = [c for c in members if not (retain_primary_cluster and c.id == group.primary_id)]
+    for cluster in leaving:
+        if cluster.status != "deleting" and not is_deletable(tx, cluster):
+            raise MEMBER_BUSY(name=cluster.name)
+    group = tx.put(group.but(status=REPLICATION_GROUP.after(group.status, "delete")))
+    answer = render(tx.world, group)
+    for cluster in leaving:
+        if cluster.status != "deleting":
+            start_deleting(tx, cluster)
+    if retain_primary_cluster:
+        tx.put(tx.world[CacheCluster, group.primary_id].but(group_id=None))
+        group = tx.put(group.but(member_ids=tuple(cluster.id for cluster in leaving)))
+    if not leaving:
+        tx.delete(group)
+        record(tx, group, GROUP, group.name, f"Replication group {group.name} deleted")
+    return {"ReplicationGroup": answer}

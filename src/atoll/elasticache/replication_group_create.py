@@ -1,0 +1,204 @@
+"""CreateReplicationGroup: one shard of Redis OSS or Valkey, a primary with up to five replicas."""
+
+from collections.abc import Mapping, Sequence
+
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape, operation
+from atoll.elasticache import checks, errors, nodes
+from atoll.elasticache.find import find_cluster, owner_key
+from atoll.elasticache.naming import group_name
+from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
+from atoll.elasticache.replica import MEMBERS_MAX, make_replicas
+from atoll.elasticache.replication_group import render
+from atoll.elasticache.tags import tags_of
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.lifecycle import REPLICATION_GROUP
+from atoll.model.world import Tx
+
+DEFAULT_ENGINE = "redis"  # as AWS: CreateReplicationGroup without Engine
+
+NOT_MEMCACHED = Err("InvalidParameterValue", "Invalid value {engine} for Engine. Must be one of redis, valkey.")
+FAILOVER_MEMBERS = Err(
+    "InvalidParameterCombination",
+    "When using automatic failover, there must be at least 2 cache clusters in the replication group.",
+)
+TWO_COUNTS = Err(
+    "InvalidParameterCombination", "NumCacheClusters cannot be used with NumNodeGroups or ReplicasPerNodeGroup."
+)
+BAD_COUNT = Err("InvalidParameterValue", "A replication group can have from 1 to {limit} cache clusters.")
+ZONES_PER_MEMBER = Err(
+    "InvalidParameterCombination",
+    "PreferredCacheClusterAZs must list {count} availability zones, one for each cache cluster.",
+)
+PRIMARY_PARAMETERS = Err(
+    "InvalidParameterCombination",
+    "Cannot specify additional cache cluster parameters together with PrimaryClusterId.",
+)
+PRIMARY_ENGINE = Err("InvalidParameterValue", "Cache cluster {name} cannot become a primary: its engine is {engine}.")
+PRIMARY_TAKEN = Err("InvalidParameterValue", "Cache cluster {name} already belongs to replication group {group}.")
+
+NO_FAILOVER = "the nodes of a group are not promoted by themselves; create it with false."
+NO_SHARDS = "a group has one shard (cluster mode disabled)."
+
+
+@operation("elasticache", "CreateReplicationGroup")
+def create_replication_group(
+    tx: Tx,
+    *,
+    replication_group_id: str,
+    replication_group_description: str,
+    primary_cluster_id: str | None = None,
+    automatic_failover_enabled: bool | None = None,
+    multi_az_enabled: bool | None = None,
+    num_cache_clusters: int | None = None,
+    preferred_cache_cluster_azs: Sequence[str] = (),
+    num_node_groups: int | None = None,
+    replicas_per_node_group: int | None = None,
+    cache_node_type: str | None = None,
+    engine: str | None = None,
+    engine_version: str | None = None,
+    cache_parameter_group_name: str | None = None,
+    cache_subnet_group_name: str | None = None,
+    cache_security_group_names: Sequence[str] = (),
+    security_group_ids: Sequence[str] = (),
+    tags: Sequence[Shape] = (),
+    preferred_maintenance_window: str | None = None,
+    port: int | None = None,
+    notification_topic_arn: str | None = None,
+    auto_minor_version_upgrade: bool | None = None,
+    snapshot_retention_limit: int | None = None,
+    snapshot_window: str | None = None,
+    transit_encryption_enabled: bool | None = None,
+    at_rest_encryption_enabled: bool | None = None,
+    data_tiering_enabled: bool | None = None,
+    network_type: str | None = None,
+    ip_discovery: str | None = None,
+    cluster_mode: str | None = None,
+) -> Shape:
+    """Make a group and its member clusters; it is `creating` until all of them replicate.
+
+    `AtRestEncryptionEnabled` promises that nothing lies on a disk in the clear; here nothing lies on a disk at all.
+    """
+    checks.no_tls(transit_encryption_enabled)
+    checks.only_ipv4(network_type, ip_discovery)
+    checks.no_backups(snapshot_retention_limit)
+    checks.refuse_unless(data_tiering_enabled, False, "DataTieringEnabled", "no node here keeps data on a disk.")
+    checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
+    name = _free_group_name(tx, replication_group_id)
+    count = _count(num_cache_clusters, num_node_groups, replicas_per_node_group)
+    _check_failover(count, automatic_failover_enabled, multi_az_enabled)
+    asked = Asked(
+        engine=(engine or DEFAULT_ENGINE).lower(),
+        engine_version=engine_version,
+        node_type=cache_node_type or "",
+        parameter_group=cache_parameter_group_name,
+        subnet_group=cache_subnet_group_name,
+        security_group_ids=security_group_ids,
+        cache_security_groups=cache_security_group_names,
+        port=port,
+        maintenance_window=preferred_maintenance_window,
+        snapshot_window=snapshot_window,
+        auto_minor_upgrade=auto_minor_version_upgrade is not False,
+        notification_topic=notification_topic_arn,
+        tags=tags_of(tags),
+        at_rest=at_rest_encryption_enabled is True or (at_rest_encryption_enabled is None and engine == "valkey"),
+    )
+    zones = list(preferred_cache_cluster_azs)
+    if zones and len(zones) != count:
+        raise ZONES_PER_MEMBER(count=count)
+    if primary_cluster_id:
+        primary = _existing_primary(tx, primary_cluster_id, asked, zones)
+        nodes.check_quota(tx.world, count - 1)
+    else:
+        nodes.check_quota(tx.world, count)
+        primary = _new_primary(tx, name, asked, zones)
+    group = _make_group(tx, name, replication_group_description, primary, asked.tags, count - 1, zones[1:])
+    return {"ReplicationGroup": render(tx.world, group)}
+
+
+def _free_group_name(tx: Tx, text: str) -> str:
+    name = group_name(text)
+    if tx.get(ReplicationGroup, owner_key(tx.world, name)):
+        raise errors.GROUP_EXISTS()
+    return name
+
+
+def _count(clusters: int | None, shards: int | None, replicas: int | None) -> int:
+    """Return how many clusters a group is to have, in either of the two ways of saying it."""
+    if clusters is not None and (shards is not None or replicas is not None):
+        raise TWO_COUNTS()
+    checks.refuse_unless(shards, 1, "NumNodeGroups", NO_SHARDS)
+    count = clusters if clusters is not None else 1 + (replicas or 0)
+    if not 1 <= count <= MEMBERS_MAX:
+        raise BAD_COUNT(limit=MEMBERS_MAX)
+    return count
+
+
+def _check_failover(count: int, failover: bool | None, multi_az: bool | None) -> None:
+    if failover and count < 2:
+        raise FAILOVER_MEMBERS()
+    checks.refuse_unless(failover, False, "AutomaticFailoverEnabled", NO_FAILOVER)
+    checks.refuse_unless(multi_az, False, "MultiAZEnabled", NO_FAILOVER)
+
+
+def _new_primary(tx: Tx, group: str, asked: Asked, zones: Sequence[str]) -> CacheCluster:
+    """Make the first member of a group."""
+    if asked.engine not in ("redis", "valkey"):
+        raise NOT_MEMCACHED(engine=asked.engine)
+    if not asked.node_type:
+        raise errors.MISSING(name="CacheNodeType")
+    checked = order(tx, asked)
+    nodes.check_zones(tx.world, checked.subnet_group, zones)
+    first = zones[0] if zones else nodes.spread(tx.world, checked.subnet_group, 1)[0]
+    return make_cluster(tx, checked, check_name_is_free(tx, f"{group}-001"), [first])
+
+
+def _existing_primary(tx: Tx, name: str, asked: Asked, zones: Sequence[str]) -> CacheCluster:
+    """Return a cluster that stands alone and is to become a group's primary."""
+    others = (asked.node_type, asked.engine_version, asked.parameter_group, asked.subnet_group, asked.port, zones)
+    if any((*others, asked.security_group_ids, asked.maintenance_window, asked.snapshot_window)):
+        raise PRIMARY_PARAMETERS()
+    cluster = find_cluster(tx.world, name)
+    if cluster.is_memcached:
+        raise PRIMARY_ENGINE(name=cluster.name, engine=cluster.engine)
+    if cluster.group_id:
+        raise PRIMARY_TAKEN(name=cluster.name, group=tx.world[ReplicationGroup, cluster.group_id].name)
+    if cluster.status != "available":
+        raise errors.CLUSTER_NOT_AVAILABLE(name=cluster.name)
+    return cluster
+
+
+def _make_group(
+    tx: Tx,
+    name: str,
+    description: str,
+    primary: CacheCluster,
+    tags: Mapping[str, str],
+    replicas: int,
+    zones: Sequence[str],
+) -> ReplicationGroup:
+    """Make the group of a primary, and its replicas; without replicas an available primary makes it available."""
+    group = tx.make(
+        ReplicationGroup,
+        owner_key(tx.world, name),
+        name=name,
+        description=description,
+        status=REPLICATION_GROUP.initial,
+        engine=primary.engine,
+        node_type=primary.node_type,
+        member_ids=(primary.id,),
+        primary_id=primary.id,
+        created=tx.now,
+        port=primary.port,
+        snapshot_window=primary.snapshot_window,
+        at_rest=primary.at_rest,
+        auto_minor_upgrade=primary.auto_minor_upgrade,
+        tags=tags,
+    )
+    tx.put(primary.but(group_id=group.id))
+    names = [f"{name}-{n:03d}" for n in range(1, MEMBERS_MAX + 2) if f"{name}-{n:03d}" != primary.name]
+    made = make_replicas(tx, group, primary, [check_name_is_free(tx, n) for n in names[:replicas]], zones, {})
+    members = sorted((primary, *made), key=lambda cluster: cluster.name)
+    ready = primary.status == "available" and not made
+    status = REPLICATION_GROUP.after(group.status, "nodes-ready") if ready else group.status
+    return tx.put(group.but(status=status, member_ids=tuple(cluster.id for cluster in members)))
