@@ -173,7 +173,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
-        private = Starlette(routes=routes(self))  # type: ignore[arg-type]
+        private = Starlette(routes=routes(self))
         server = _Server(Gate(self.backend, private), sock)
         tasks = [asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget())]
         await server.start()

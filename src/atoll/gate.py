@@ -14,8 +14,7 @@ from starlette.types import Receive, Scope, Send
 from atoll.aws.answer import Call, answer
 from atoll.aws.http import BODY_BYTES_MAX, Request
 from atoll.aws.sigv4 import Mode
-from atoll.ec2.defaults import open_territory as open_ec2
-from atoll.elasticache.defaults import open_territory as open_elasticache
+from atoll.ec2.defaults import open_territory
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Tx, World
 from atoll.store.sqlite import Store, utc_now
@@ -48,8 +47,7 @@ class Backend:
         """Make what a caller's account has in its region before its first call."""
         place = caller.account, caller.region
         if place not in self._open:
-            self._store.write(open_ec2, caller=caller, what="open")
-            self._store.write(open_elasticache, caller=caller, what="open")
+            self._store.write(open_territory, caller=caller, what="open")
             self._open.add(place)
 
     def forget(self) -> None:

@@ -14,8 +14,8 @@ from atoll.model.lookup import cache_node_of
 from atoll.model.names import internal_domain
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
+from atoll.network.compile.internet import RESOLVER, outside_namespace
 
-INTERNET_RESOLVER = "192.0.2.53"
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 
 
@@ -45,9 +45,9 @@ def outside(host: OutsideHost) -> Machine:
     return Machine(
         kind="outside",
         id=str(host.address),
-        namespace=f"out-{host.address}",
+        namespace=outside_namespace(host.address),
         address=str(host.address),
-        resolvers=(INTERNET_RESOLVER,),
+        resolvers=(str(RESOLVER),),
         search="",
     )
 

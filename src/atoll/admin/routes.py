@@ -175,7 +175,7 @@ class _Api:
             )
 
     def _machine(self, found: Machine) -> Response:
-        return JSONResponse(found.to_json() | self._service.where())
+        return JSONResponse(self._service.where() | found.to_json())
 
     def _place(self, world: World, text: str) -> Place:
         try:

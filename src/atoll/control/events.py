@@ -12,6 +12,11 @@ def log(event: str, **fields: object) -> None:
     _log.info(event, extra={"fields": fields})
 
 
+def log_mistake(where: str) -> None:
+    """Log the exception that is being handled: a mistake of ours, after which the loop goes on all the same."""
+    _log.exception(where)
+
+
 class Lines(logging.Formatter):
     """A line per event: time, event, fields as JSON."""
 

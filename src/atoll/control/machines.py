@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from atoll.cache.node import NodePlan
-from atoll.control.events import log
+from atoll.control.events import log, log_mistake
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Stop, decide
 from atoll.host.contract import GuestPlan, Host, HostError, Machine
@@ -70,7 +70,10 @@ class Machines:
                     await self._wake.wait()
             self._wake.clear()
             await self._ready()
-            await self._round()
+            try:
+                await self._round()
+            except Exception:  # a mistake of ours about one machine must not stop all others
+                log_mistake("machine round")
             self.rounds += 1
 
     async def close(self) -> None:

@@ -10,21 +10,21 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
-from atoll.control.events import log
+from atoll.control.events import log, log_mistake
 from atoll.guest.dns import Resolver
 from atoll.host.contract import Failure, Host
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
+from atoll.network.compile.internet import RESOLVER
 from atoll.network.plan import Plan, compile
 
 IN_FORCE_SECONDS = 5.0
 VERIFY_SECONDS = 5.0  # how soon damage done behind our back is repaired
 RETRY_SECONDS = 1.0
 LINK_LOCAL_RESOLVER = IPv4Address("169.254.169.253")
-INTERNET_RESOLVER = IPv4Address("192.0.2.53")  # TEST-NET-1, for outside clients
 
 
 @dataclass(slots=True)
@@ -80,10 +80,15 @@ class Wires:
                 async with asyncio.timeout(max(pause, 0)):
                     await self._wake.wait()
             self._wake.clear()
-            await self._round()
-            if time.monotonic() >= verify_at:
-                await self._verify()
-                verify_at = time.monotonic() + VERIFY_SECONDS
+            try:
+                await self._round()
+                if time.monotonic() >= verify_at:
+                    await self._verify()
+                    verify_at = time.monotonic() + VERIFY_SECONDS
+            except Exception as mistake:  # of ours: everybody else's network must go on, and be repaired
+                log_mistake("network round")
+                failures = (Failure("network", f"{type(mistake).__name__}: {mistake}"),)
+                self.report = replace(self.report, failures=failures)
 
     def close(self) -> None:
         """Close the resolvers and the thread."""
@@ -123,7 +128,7 @@ class Wires:
     async def _resolve(self, world: World) -> None:
         """Open a resolver in each VPC that is in the kernel, and close those of VPCs that are not."""
         assert self._plan, "the plan was just applied"
-        want: dict[str | None, tuple[IPv4Address, ...]] = {None: (INTERNET_RESOLVER,)}
+        want: dict[str | None, tuple[IPv4Address, ...]] = {None: (RESOLVER,)}
         for vpc_id in self._plan.vpc_ids:
             vpc = world[Vpc, vpc_id]
             if vpc.dns_support:

@@ -23,6 +23,7 @@ from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.plan import Plan
 
 DNS_PORT = 53
+_IP_FREEBIND = 15  # linux/in.h; Python names it since 3.12
 _CONSOLE_BYTES_MAX = 64 << 10
 
 
@@ -73,7 +74,7 @@ class LinuxHost:
                 sock = self._keeper.namespaces.socket(vpc_id or INTERNET, socket.AF_INET, kind)
                 sockets.append(sock)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.setsockopt(socket.SOL_IP, socket.IP_FREEBIND, 1)  # the address may come a moment later
+                sock.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)  # the address may come a moment later
                 sock.bind((str(address), DNS_PORT))
                 if kind == socket.SOCK_STREAM:
                     sock.listen(64)
