@@ -124,6 +124,7 @@ def run(become: Become, command: Sequence[str], *, seconds_max: float) -> Ended:
     After `seconds_max` the child and what it started are killed.
     """
     reading, writing = os.pipe2(os.O_CLOEXEC)
+    sys.stdout.flush()  # else the child would print it again
     child = os.fork()
     if child == 0:
         _child(become, command, writing)
@@ -144,11 +145,10 @@ def _child(become: Become, command: Sequence[str], writing: int) -> NoReturn:
         os.dup2(writing, 2)
         become(command)
     except Failure as failure:
-        failure.show()
+        os.write(2, f"{failure.told()}\n".encode())
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+        os.write(2, f"error: {error}\n".encode())
     finally:
-        sys.stderr.flush()
         os._exit(1)
 
 
@@ -174,10 +174,10 @@ def _execute(command: Sequence[str]) -> NoReturn:
     try:
         os.execvp(command[0], list(command))
     except FileNotFoundError:
-        print(f"error: {command[0]}: command not found", file=sys.stderr, flush=True)
+        os.write(2, f"error: {command[0]}: command not found\n".encode())
         os._exit(NOT_FOUND)
     except OSError as error:
-        print(f"error: {command[0]}: {error.strerror}", file=sys.stderr, flush=True)
+        os.write(2, f"error: {command[0]}: {error.strerror}\n".encode())
         os._exit(NOT_EXECUTABLE)
 
 

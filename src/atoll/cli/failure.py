@@ -17,6 +17,10 @@ class Failure(Exception):
         self.next_step = next_step
         self.code = code
 
+    def told(self) -> str:
+        """Return what a person is told."""
+        return f"error: {self.message}\nnext:  {self.next_step}"
+
     def show(self) -> None:
         """Print it to standard error."""
-        print(f"error: {self.message}\nnext:  {self.next_step}", file=sys.stderr)
+        print(self.told(), file=sys.stderr)
