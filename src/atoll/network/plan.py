@@ -103,7 +103,7 @@ def difference(old: Plan, new: Plan) -> Delta:
     Costs what changed, and some 40 ns for each fragment of a part that changed.
     """
     delta: dict[str, Change] = {}
-    for key in old.parts.keys() | new.parts.keys():
+    for key in dict.fromkeys((*new.parts, *old.parts)):
         before, after = old.parts.get(key), new.parts.get(key)
         if before is not after:
             _compare(before.fragments if before else {}, after.fragments if after else {}, delta)

@@ -9,7 +9,7 @@
 One `apply` is one transaction: all deletions of all sets happen first, then all additions, or nothing at all.
 
 Covered: plain keys, concatenated keys, intervals (`end`, for sets with `flags interval`), concatenated intervals
-(`last`), maps to values, maps to verdicts (`Verdict`).  Not covered: timeouts, counters and comments of elements;
+(`last`), maps to values, maps to verdicts (`Verdict`), comments.  Not covered: timeouts and counters of elements;
 the merging of adjacent or overlapping intervals, which is the caller's (the kernel refuses overlaps: EEXIST).
 A key is bytes in the kernel's form: `address`, `port`, `protocol`, `link_name`, `mark`, `ether` make a field,
 `concat` joins fields.
@@ -60,6 +60,7 @@ class Element:
     last: bytes | None = None  # of a concatenated interval set: the last keys, field by field; None: not one
     value: bytes | Verdict | None = None  # None: of a set
     interval: bool = False  # `end` counts
+    comment: str = ""  # at most 127 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,9 @@ def _pack(element: Element) -> Iterator[bytes]:
         members.append(nested(2, nested(2, *_pack_verdict(element.value))))
     elif element.value is not None:
         members.append(nested(2, attribute(1, element.value)))
+    if element.comment:
+        said = element.comment.encode() + b"\0"
+        members.append(attribute(6, bytes((0, len(said))) + said))  # user data: a comment, as the nft tool writes it
     yield nested(1, *members)
     if element.interval and element.end is not None:
         yield nested(1, nested(1, attribute(1, element.end)), network_number(3, _INTERVAL_END))

@@ -1,0 +1,243 @@
+"""One round of the fabric: a change, and the mending of what is suspect, in an order that never opens what is shut.
+
+    namespaces        made, forwarding on
+    rules             each namespace's in one transaction: whatever comes later is judged by them
+    ARP, going        before its links go
+    links             the old, then the new; guests get their addresses
+    routes            addresses, neighbours, routes, policy rules
+    ARP, coming       now neighbours hear of each other
+    settings          of connection tracking, which exists only once there are rules
+    namespaces        that nobody wants go
+
+A step that fails is repeated fragment by fragment, so that a bad one does not stop the others; its namespace is then
+suspect, and is mended by the next round.  Mending reads links and routes back and changes what differs, and replaces
+all rules in one instant.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TypeAlias
+
+from atoll.host.contract import HostError
+from atoll.host.linux import fabric_wires as wires
+from atoll.host.linux.fabric_rules import change_rules, load_rules
+from atoll.host.linux.fabric_space import Spaces
+from atoll.host.linux.fabric_wanted import Facts, Wanted
+from atoll.host.linux.namespaces import set_sysctl
+from atoll.host.linux.netlink import LOOPBACK
+from atoll.network.facts import INET, INTERNET, NETDEV, Chain, Container, Element, Namespace, Sysctl, Table, Veth
+from atoll.network.nft import NFT
+from atoll.network.plan import Change, Key
+
+Act: TypeAlias = Callable[[Facts, Facts], None]  # removed, added
+NOTHING: Facts = {}
+
+
+class Round:
+    """One round; `failures` and `suspect` are what is left to do."""
+
+    def __init__(self, spaces: Spaces, wanted: Wanted, delta: Mapping[str, Change], suspect: Iterable[str]) -> None:
+        """Prepare; `wanted` is what must be after the round."""
+        self._spaces, self._wanted, self._delta = spaces, wanted, delta
+        self._namespaces = spaces.namespaces
+        self._doubted = set(suspect)
+        self._mending = self._doubted - wanted.guests  # routers and the internet
+        self._naked = set[str]()  # guests that must get their addresses
+        self.failures: dict[Key, HostError] = {}
+        self.suspect: set[str] = set()
+
+    def run(self) -> None:
+        """Do it all."""
+        self._make_namespaces()
+        changing = {n for n in self._delta if n in self._wanted.names} - self._wanted.guests - self._mending
+        tampered = {name for name in changing if self._is_tampered(name)}
+        self._mending |= tampered
+        changing -= tampered
+        self._change_rules(changing, INET)
+        self._change_rules(changing, NETDEV, coming=False)
+        self._links(changing)
+        self._dress_guests()
+        self._place(changing)
+        self._change_rules(changing, NETDEV, going=False)
+        self._settings(changing)
+        for name in (changing | self._mending) - self.suspect:
+            self._spaces.generations[name] = self._spaces[name].rules_generation()
+        for name in self._delta:
+            if name not in self._wanted.names and name != INTERNET:
+                self._spaces.forget(name)
+                self._namespaces.delete(name)
+
+    def _is_tampered(self, name: str) -> bool:
+        known = self._spaces.generations.get(name)
+        return known is not None and known != self._spaces[name].rules_generation()
+
+    # Namespaces
+
+    def _make_namespaces(self) -> None:
+        made = set()
+        for name in (*self._delta, *(self._doubted - self._delta.keys())):
+            want: Facts = self._wanted.of(name, Namespace)
+            if name not in self._doubted:
+                want = {f: key for f, key in self._delta[name].added.items() if isinstance(f, Namespace)}
+            if want and self._make(name, want):
+                made.add(name)
+        for name in made:
+            for veth in self._wanted.far_links(name).values():
+                change = self._delta.get(veth.namespace)
+                if change is None or veth not in change.added:  # the link went with its guest's former namespace
+                    self._mending.add(veth.namespace)
+        self._naked |= made & self._wanted.guests
+        self._made = made
+
+    def _make(self, name: str, want: Facts) -> bool:
+        """Make a namespace, or set up the one that is there; tell whether it is new."""
+        is_new = name != INTERNET and not self._namespaces.exists(name)
+        if is_new:
+            self._abandon(name)
+
+        def act(_: Facts, added: Facts) -> None:
+            for fact in added:
+                assert isinstance(fact, Namespace), "this step makes namespaces"
+                if name == INTERNET:
+                    for key, value in fact.sysctls:
+                        set_sysctl(key, value)
+                elif is_new or not fact.is_guest:  # an old guest's settings are its own by now
+                    self._namespaces.create(name, dict(fact.sysctls))
+                if not fact.is_guest:
+                    self._spaces[name].net.set_up(LOOPBACK)
+                    self._spaces[name].net.commit()
+
+        self._attempt(name, NOTHING, want, act)
+        return is_new
+
+    def _abandon(self, name: str) -> None:
+        """Give up a namespace that lost its name: its links go now, not when the kernel finds the time."""
+        if space := self._spaces.known(name):
+            wires.remove_links(space, [link for link in space.links if link != "lo"])
+        self._spaces.forget(name)
+        self._spaces.generations.pop(name, None)
+
+    # Rules
+
+    def _change_rules(self, changing: Iterable[str], family: str, *, going: bool = True, coming: bool = True) -> None:
+        """Change the rules of one family; `going` and `coming` choose a half of the change."""
+        for name in changing:
+            change, space = self._delta[name], self._spaces[name]
+            out, come = (change.removed if going else NOTHING), (change.added if coming else NOTHING)
+            self._attempt(name, out, come, partial(change_rules, space, family))
+        if coming:
+            for name in self._mending:
+                self._load_rules(name, family)
+
+    def _load_rules(self, name: str, family: str) -> None:
+        space = self._spaces[name]
+        want = self._wanted.of(name, Table, Container, Chain, Element)
+        mine: Facts = {f: key for f, key in want.items() if isinstance(f, NFT) and f.family == family}
+        try:
+            load_rules(space, family, NOTHING, mine)
+        except HostError:
+            first = next(iter(mine.values()))  # the router's own fragment, on which the others rest
+            base: Facts = {f: key for f, key in mine.items() if key == first}
+            rest: Facts = {f: key for f, key in mine.items() if key != first}
+            self._attempt(name, NOTHING, base, partial(load_rules, space, family))
+            self._one_by_one(name, NOTHING, rest, partial(change_rules, space, family))
+
+    # Links
+
+    def _links(self, changing: Iterable[str]) -> None:
+        come: dict[str, dict[str, Veth]] = {}
+        for name, change in self._delta.items():
+            gone = [f for f in change.removed if isinstance(f, Veth)]
+            if name not in self._wanted.names:  # the others go with their guests' namespaces
+                gone = [f for f in gone if f.peer_namespace in self._wanted.names]
+            if gone and name not in self._mending and self._spaces.known(name):
+                wires.remove_links(self._spaces[name], [f.name for f in gone])
+        for name in changing:
+            come[name] = {f.name: f for f in self._delta[name].added if isinstance(f, Veth)}
+        for name in self._mending:
+            space = self._spaces[name]
+            wrong, missing = wires.broken_links(space, self._wanted)
+            wrong |= {v.name for v in self._wanted.links(name).values() if v.peer_namespace in self._made}
+            wires.remove_links(space, wrong)
+            come[name] = {v.name: v for v in self._wanted.links(name).values() if v.name in wrong | missing}
+        for name, new in come.items():
+            if new:
+                self._add_links(name, new)
+
+    def _add_links(self, name: str, new: Mapping[str, Veth]) -> None:
+        space, keys = self._spaces[name], self._wanted.facts[name]
+        try:
+            wires.add_links(self._spaces, space, NOTHING, new.values())
+        except HostError:
+            space.read_links()
+            left: Facts = {v: keys[v] for v in new.values() if v.name not in space.links}
+            self._one_by_one(name, NOTHING, left, partial(wires.add_links, self._spaces, space))
+        for veth in new.values():
+            if veth.peer_namespace in self._wanted.guests:
+                self._naked.add(veth.peer_namespace)
+            elif far := self._spaces[veth.peer_namespace]:
+                far.read_links()
+                far.net.set_up(veth.peer)
+                far.net.commit()
+                if veth.peer_namespace in self._wanted.names and name in self._mending:
+                    self._mending.add(veth.peer_namespace)  # what it knew of the former link is lost
+
+    def _dress_guests(self) -> None:
+        for name in self._doubted & self._wanted.guests - self._naked:
+            if not wires.is_dressed(self._spaces, name, self._wanted.far_links(name)):
+                self._naked.add(name)
+        for name in self._naked & self._wanted.facts.keys():
+            self._attempt(name, NOTHING, self._wanted.facts[name], partial(wires.dress_guest, self._spaces, name))
+
+    # Addresses, routes, settings
+
+    def _place(self, changing: Iterable[str]) -> None:
+        for name, change in self._delta.items():
+            if name in changing:
+                self._attempt(name, change.removed, change.added, partial(wires.change_space, self._spaces[name]))
+            elif name in self._wanted.guests - self._naked:
+                self._attempt(name, change.removed, change.added, partial(wires.change_guest, self._spaces, name))
+        for name in self._mending:
+            space, want = self._spaces[name], self._wanted.facts[name]
+            extra, missing = wires.differences(space, want)
+            strangers: Facts = dict.fromkeys(extra, Key("", "stranger", name))
+            come: Facts = {f: want[f] for f in missing}
+            self._attempt(name, strangers, come, partial(wires.change_space, space))
+
+    def _settings(self, changing: set[str]) -> None:
+        for name in changing | self._mending:
+            source = self._wanted.facts[name] if name in self._mending else self._delta[name].added
+            want: Facts = {f: key for f, key in source.items() if isinstance(f, Sysctl)}
+            if want:
+                self._attempt(name, NOTHING, want, partial(self._set, name))
+
+    def _set(self, name: str, _: Facts, added: Facts) -> None:
+        with self._namespaces.inside(name):
+            for fact in added:
+                assert isinstance(fact, Sysctl), "this step sets settings"
+                set_sysctl(fact.key, fact.value)
+
+    # Trying
+
+    def _attempt(self, name: str, removed: Facts, added: Facts, act: Act) -> None:
+        """Do a step; if it fails, fragment by fragment, remembering those that do."""
+        try:
+            act(removed, added)
+        except HostError:
+            self._one_by_one(name, removed, added, act)
+
+    def _one_by_one(self, name: str, removed: Facts, added: Facts, act: Act) -> None:
+        """Do a step fragment by fragment; those that fail once more, because some rest on others."""
+        self.suspect.add(name)
+        left = dict.fromkeys((*removed.values(), *added.values()))
+        for _ in range(2):
+            failed: dict[Key, HostError] = {}
+            for key in left:
+                out = {f: k for f, k in removed.items() if k == key}
+                come = {f: k for f, k in added.items() if k == key}
+                try:
+                    act(out, come)
+                except HostError as error:
+                    failed[key] = error
+            left = dict.fromkeys(failed)
+        self.failures |= failed

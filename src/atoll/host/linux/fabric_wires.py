@@ -1,0 +1,202 @@
+"""Links, addresses, neighbours, routes and policy rules: facts to rtnetlink messages, and back from the kernel."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import islice
+from typing import TypeAlias
+
+from atoll.host.linux.fabric_space import Space, Spaces
+from atoll.host.linux.fabric_wanted import Wanted
+from atoll.host.linux.netlink import LOOPBACK, Netlink
+from atoll.host.linux.netlink import Neighbour as KernelNeighbour
+from atoll.host.linux.netlink import Route as KernelRoute
+from atoll.host.linux.netlink import Rule as KernelRule
+from atoll.network.facts import INTERNET, Address, Fact, Neighbour, PolicyRule, Route, Veth
+
+Placed: TypeAlias = Address | Neighbour | Route | PolicyRule
+PLACED = (Address, Neighbour, Route, PolicyRule)
+OUR_LINK = re.compile("[io][0-9a-f]{12}")  # on the internet the keeper may have links of its own
+LINKS_PER_BATCH = 100  # descriptors that are open at once
+
+
+def packed_mac(mac: str) -> bytes:
+    """Return a MAC address in bytes."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def add_links(spaces: Spaces, near: Space, _removed: Iterable[Fact], added: Iterable[Fact]) -> None:
+    """Make pairs of links whose near ends are in one space; a far end in a guest is not up yet."""
+    rest = (f for f in added if isinstance(f, Veth))
+    while batch := tuple(islice(rest, LINKS_PER_BATCH)):
+        with ExitStack() as opened:
+            indexes = {}
+            for index, veth in enumerate(batch, near.free_index()):
+                far = spaces.descriptor(veth.peer_namespace, opened)
+                near.net.add_veth(
+                    veth.name,
+                    peer=veth.peer,
+                    peer_namespace=far,
+                    mac=packed_mac(veth.mac),
+                    peer_mac=packed_mac(veth.peer_mac),
+                    mtu=veth.mtu,
+                    index=index,
+                )
+                indexes[veth.name] = index
+            near.net.commit()
+            near.links.update(indexes)
+
+
+def remove_links(near: Space, names: Iterable[str]) -> None:
+    """Delete links and, with them, their far ends and routes."""
+    for name in names:
+        near.net.delete_link(name)
+        near.links.pop(name, None)
+    near.net.commit()
+
+
+def dress_guest(spaces: Spaces, name: str, _removed: Iterable[Fact], facts: Iterable[Fact]) -> None:
+    """Give a guest's namespace its addresses and routes, and bring its links up: in one message, so whole or not.
+
+    A route needs its link up, and a link that is up says that the rest was done.
+    """
+    with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
+        links = {link.name: link.index for link in net.links()}
+        facts = tuple(facts)
+        net.set_up(LOOPBACK)
+        for fact in (f for kind in (Address, Neighbour) for f in facts if isinstance(f, kind)):
+            _queue_add(net, links, fact)
+        for link in {f.link for f in facts if isinstance(f, Address)}:
+            net.set_up(links[link])
+        near = [f.address.network for f in facts if isinstance(f, Address)]
+        for route in (f for f in facts if isinstance(f, Route)):
+            net.add_route(kernel_route(route, links, near))
+        net.commit()
+
+
+def change_guest(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iterable[Fact]) -> None:
+    """Change a guest's addresses; what the guest did itself stays."""
+    with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
+        links = {link.name: link.index for link in net.links()}
+        for fact in _in_order(removed, reverse=True):
+            _queue_remove(net, links, fact)
+        for fact in _in_order(added):
+            _queue_add(net, links, fact)
+        net.commit()
+
+
+def is_dressed(spaces: Spaces, name: str, links: Iterable[str]) -> bool:
+    """Tell whether a guest's links are up."""
+    with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
+        up = {link.name for link in net.links() if link.up}
+    return up.issuperset(links)
+
+
+def change_space(space: Space, removed: Iterable[Fact], added: Iterable[Fact]) -> None:
+    """Change addresses, neighbours, routes and policy rules of a router or the internet."""
+    come = _in_order(added)
+    replaced = {_place(f) for f in come if isinstance(f, Route)}
+    for fact in _in_order(removed, reverse=True):
+        if _link_of(fact) in space.links and not (isinstance(fact, Route) and _place(fact) in replaced):
+            _queue_remove(space.net, space.links, fact)
+    for fact in come:
+        space.index(_link_of(fact))
+        _queue_add(space.net, space.links, fact)
+    space.net.commit()
+
+
+def read_space(space: Space) -> Iterator[Placed]:
+    """Yield what is in the kernel, as facts."""
+    space.read_links()
+    names = {index: name for name, index in space.links.items()}
+    for index, address in space.net.addresses():
+        if isinstance(address, IPv4Interface) and not address.is_loopback:
+            yield Address(space.name, names.get(index, ""), address)
+    for neighbour in space.net.neighbours():
+        if isinstance(neighbour.address, IPv4Address):
+            yield Neighbour(space.name, names.get(neighbour.link, ""), neighbour.address, neighbour.mac.hex(":"))
+    for route in space.net.routes():
+        if isinstance(route.network, IPv4Network):
+            link = names.get(route.link, "") if route.link else None
+            via = route.via if isinstance(route.via, IPv4Address) else None
+            yield Route(space.name, route.network, route.table, route.kind, link, via, route.metric)
+    for rule in space.net.rules():
+        if rule.mark is not None and rule.version == 4:
+            yield PolicyRule(space.name, rule.priority, rule.mark, rule.mask, rule.table)
+
+
+def broken_links(space: Space, wanted: Wanted) -> tuple[set[str], set[str]]:
+    """Return the links of a space that are not as they must be, or nobody's; and those that are missing."""
+    mine, far = wanted.links(space.name), wanted.far_links(space.name)
+    wrong, right = set[str](), set[str]()
+    for link in space.net.links():
+        if veth := mine.get(link.name):
+            (right if link.up and link.mac == packed_mac(veth.mac) else wrong).add(link.name)
+        elif veth := far.get(link.name):
+            if not link.up or link.mac != packed_mac(veth.peer_mac):
+                wrong.add(link.name)
+        elif link.kind == "veth" and (space.name != INTERNET or OUR_LINK.fullmatch(link.name)):
+            wrong.add(link.name)
+    return wrong, mine.keys() - right - wrong
+
+
+def differences(space: Space, wanted: Iterable[Fact]) -> tuple[set[Placed], set[Placed]]:
+    """Return what a space has too much and what it lacks, of addresses, neighbours, routes and policy rules."""
+    want = {f for f in wanted if isinstance(f, PLACED)}
+    have = set(read_space(space))
+    extra = have - want
+    if space.name == INTERNET:  # only what is on our links: the keeper may have more
+        extra = {f for f in extra if not isinstance(f, PolicyRule) and f.link and OUR_LINK.fullmatch(f.link)}
+    return extra, want - have
+
+
+def kernel_route(it: Route, links: dict[str, int], near: Iterable[IPv4Network] = ()) -> KernelRoute:
+    """Return a route as netlink knows it; a gateway outside the networks `near` is reached on its link anyway."""
+    return KernelRoute(
+        it.network,
+        link=links[it.link] if it.link else 0,
+        via=it.via,
+        table=it.table,
+        kind=it.kind,
+        onlink=it.via is not None and not any(it.via in network for network in near),
+        metric=it.metric,
+    )
+
+
+def _queue_add(net: Netlink, links: dict[str, int], fact: Placed) -> None:
+    match fact:
+        case Address(_, link, address):
+            net.add_address(links[link], address)
+        case Neighbour(_, link, address, mac):
+            net.add_neighbour(KernelNeighbour(links[link], address, packed_mac(mac)))
+        case Route():
+            net.add_route(kernel_route(fact, links))
+        case PolicyRule(_, priority, mark, mask, table):
+            net.add_rule(KernelRule(priority, table, mark=mark, mask=mask))
+
+
+def _queue_remove(net: Netlink, links: dict[str, int], fact: Placed) -> None:
+    match fact:
+        case Address(_, link, address):
+            net.delete_address(links[link], address)
+        case Neighbour(_, link, address, mac):
+            net.delete_neighbour(KernelNeighbour(links[link], address, packed_mac(mac)))
+        case Route():
+            net.delete_route(kernel_route(fact, links))
+        case PolicyRule(_, priority, mark, mask, table):
+            net.delete_rule(KernelRule(priority, table, mark=mark, mask=mask))
+
+
+def _in_order(facts: Iterable[Fact], *, reverse: bool = False) -> list[Placed]:
+    """Return what is placed on links: what others rest on first (or, reversed, last)."""
+    placed = [f for f in facts if isinstance(f, PLACED)]
+    return sorted(placed, key=lambda f: PLACED.index(type(f)), reverse=reverse)
+
+
+def _link_of(fact: Placed) -> str:
+    return "lo" if isinstance(fact, PolicyRule) or fact.link is None else fact.link
+
+
+def _place(route: Route) -> tuple[IPv4Network, int, int]:
+    return route.network, route.table, route.metric
