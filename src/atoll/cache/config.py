@@ -61,7 +61,7 @@ def data_bytes(node_type: NodeType, parameters: Mapping[str, str]) -> int:
 def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -> str:
     """Return the configuration file of a Redis or Valkey node.
 
-    `directory` and `socket` are absolute paths without blanks; the directory is the node's own and closed to others.
+    `directory` and `socket` are paths without blanks, as the engine sees them; the directory is closed to others.
     `password` is the administrator's (user `ADMINISTRATOR`); all nodes of a replication group must share it.
     """
     lines = [
