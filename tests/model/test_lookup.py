@@ -87,6 +87,7 @@ def test_a_vpcs_gateway_is_the_one_attached_to_it(lab):
         ("igw-gone", "blackhole"),
         ("eni-nat", "active"),
         ("eni-booting", "active"),
+        ("eni-halting", "active"),
         ("eni-off", "blackhole"),
         ("eni-loose", "blackhole"),
         ("eni-gone", "blackhole"),
@@ -97,6 +98,7 @@ def test_a_vpcs_gateway_is_the_one_attached_to_it(lab):
 def test_a_route_is_a_blackhole_when_its_target_is_not_there(lab, target, state):
     lab.tx.make(InternetGateway, "igw-other", vpc_id="vpc-other")
     lab.instance("off", "public", state="stopped")
+    lab.instance("halting", "public", state="stopping")
     lab.instance("booting", "public", state="pending")
     lab.interface("loose", "public")
     assert route_state(lab.world, "vpc-prod", target) == state

@@ -253,16 +253,7 @@ def test_the_check_is_turned_off(prod):
 
 
 @pytest.mark.parametrize(
-    ("state", "command"),
-    [
-        ("stopped", "aws ec2 start-instances --instance-ids i-app"),
-        ("pending", "aws ec2 wait instance-running --instance-ids i-app"),
-        (
-            "stopping",
-            "aws ec2 wait instance-stopped --instance-ids i-app && aws ec2 start-instances --instance-ids i-app",
-        ),
-        ("shutting-down", None),
-    ],
+    ("state", "command"), [("stopped", "aws ec2 start-instances --instance-ids i-app"), ("terminated", None)]
 )
 def test_a_machine_that_does_not_run_is_started_if_it_can_be(prod, state, command):
     prod.set_state("app", state)

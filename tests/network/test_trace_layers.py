@@ -27,11 +27,19 @@ def test_a_packet_between_subnets_meets_every_layer_on_its_way_and_back():
 # ---- who sends
 
 
-@pytest.mark.parametrize("state", ["pending", "stopping", "stopped", "shutting-down"])
+@pytest.mark.parametrize("state", ["stopped", "terminated"])
 def test_an_instance_that_does_not_run_sends_nothing(state):
     lab = lab_of_two(state=state)
     said = Verdict.DOWN, "sender", "i-client", Code.BAD_STATE, f"i-client is {state}"
     assert refusal(lab.trace("client", "server", "tcp", 80)) == said
+
+
+@pytest.mark.parametrize("state", ["pending", "stopping", "shutting-down"])
+def test_a_machine_that_boots_or_shuts_down_uses_its_network(state):
+    lab = lab_of_two(state=state)
+    assert lab.trace("client", "server", "tcp", 80).verdict is Verdict.DELIVERED
+    said = lab.trace("server", "client", "tcp", 80).steps[-1].because
+    assert said == f"arrived at eni-client; i-client is {state}"
 
 
 def test_what_comes_to_a_stopped_instance_is_lost():

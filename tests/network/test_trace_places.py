@@ -2,6 +2,7 @@
 
 import pytest
 
+from atoll.model.cache import CacheCluster
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.names import endpoint_hash, region_code
@@ -124,6 +125,15 @@ def test_a_terminated_instance_is_no_place_any_more(lab):
     lab.tx.delete(lab.world[Interface, "eni-app"])
     with pytest.raises(UnknownPlace, match="i-app is terminated"):
         endpoint(lab.world, CALLER, "i-app")
+
+
+def test_a_group_that_lost_its_primary_is_no_place_any_more(lab):
+    lab.tx.delete(next(c for c in lab.world.all(CacheCluster) if c.name == "orders-001"))
+    lab.tx.delete(lab.world[Interface, "eni-orders-002-0001"])
+    for text in ("orders", "orders-001", "orders-002", f"orders.{H}.ng.0001.{DOMAIN}"):
+        with pytest.raises(UnknownPlace):
+            endpoint(lab.world, CALLER, text)
+    assert endpoint(lab.world, CALLER, f"orders-ro.{H}.ng.0001.{DOMAIN}").at == "eni-orders-003-0001"
 
 
 def test_nobody_finds_what_belongs_to_another_account(lab):

@@ -32,8 +32,10 @@ from typing import cast
 from hypothesis import strategies as st
 
 from atoll.model.address import ElasticIp
+from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
+from atoll.model.lookup import HALTED
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, At, Trace
 from atoll.network.trace import trace
@@ -157,7 +159,7 @@ class _Vpc:
             self.lab.interface(name, f"{self.name}{i}", groups=groups, ip=ip)
             return
         more = [str(IPv4Address(ip) + 60)] if rnd.random() < 0.15 else []
-        state = rnd.choices(["running", "stopped", "pending"], [93, 5, 2])[0]
+        state = rnd.choices(["running", "stopped", "pending", "stopping"], [92, 4, 2, 2])[0]
         automatic = self._public() if self.has_gateway and state == "running" and rnd.random() < 0.25 else None
         self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, more_ips=more, state=state, public=automatic)
         if self.has_gateway and rnd.random() < 0.35:
@@ -168,7 +170,7 @@ class _Vpc:
         boxes = []
         for k, i in enumerate(self.rnd.sample(range(3), self.rnd.choice([0, 1, 1, 2]))):
             name, ip = f"{self.name}mb{k}", str(IPv4Address(self.cidrs[i][:-3]) + 50)
-            state = "stopped" if self.rnd.random() < 0.1 else "running"
+            state = self.rnd.choices(["running", "stopped", "stopping"], [85, 10, 5])[0]
             groups = self._some_groups()
             self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, state=state, check=False)
             if self.has_gateway and self.rnd.random() < 0.5:
@@ -257,6 +259,14 @@ class _Vpc:
         return entries + ([OPEN_ACL[0].replace("100", "500")] if self.rnd.random() < 0.85 else [])
 
 
+def runs(world: World, interface_id: str) -> bool:
+    """Tell whether somebody is behind an interface: a service, or an instance that is not halted."""
+    interface = world[Interface, interface_id]
+    if interface.instance_id is None:
+        return interface.attachment is not None
+    return world[Instance, interface.instance_id].state not in HALTED
+
+
 def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     """Return random questions about a world: mostly between what is there, some to nobody or to services."""
     interfaces = sorted(world.all(Interface), key=lambda i: i.id)
@@ -268,8 +278,8 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     private_of = {
         v: [ip for i in interfaces if i.vpc_id == v for ip in i.private_ips] for v in {i.vpc_id for i in interfaces}
     }
-    probes = []
-    for _ in range(n):
+    probes: list[Probe] = []
+    while len(probes) < n:
         options: dict[str, int | IPv4Address] = {}
         if rnd.random() < 0.2:
             sender: At = rnd.choice(outside)
@@ -283,6 +293,12 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
             if rnd.random() < 0.06:  # a secondary address, or a forged one
                 options["source"] = rnd.choice([*interface.private_ips, *near])
         destination = rnd.choice(rnd.choices(pools, weights)[0])
+        if (
+            isinstance(sender, str)
+            and destination in world[Interface, sender].private_ips
+            and not runs(world, sender)
+        ):
+            continue  # what nobody says to itself is not the network's affair
         protocol = rnd.choice([TCP, TCP, TCP, UDP, ICMP])
         options["source_port"] = 8 if protocol == ICMP else rnd.choice([40000, 40000, 1023])
         probes.append(Probe(sender, destination, protocol, 0 if protocol == ICMP else rnd.choice(PORTS), options))

@@ -15,6 +15,8 @@ from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
+HALTED = ("stopped", "terminated")  # states of an instance behind whose interfaces nothing runs
+
 
 def interfaces_of(world: World, instance_id: str) -> list[Interface]:
     """Return an instance's interfaces by device index."""
@@ -87,7 +89,7 @@ def route_state(world: World, vpc_id: str, target: str) -> str:
             return "blackhole"
         id = interface.instance_id
         instance = world.seen_by(None).get(Instance, id) if id else None
-        return "active" if instance is None or instance.state in ("pending", "running") else "blackhole"
+        return "active" if instance is None or instance.state not in HALTED else "blackhole"
     return "blackhole"
 
 

@@ -16,8 +16,9 @@ Where AWS's documents leave room, both descriptions read them so:
 - *The VPC's own services* (`169.254.169.254`, `.253`, `.123`, the resolver at the primary range + 2, each subnet's
   router at + 1) are reached from every interface, past every group, ACL and route; only the source check comes first.
 - *A machine's own address*: what an interface sends to one of its own private addresses never leaves the machine.
-- *Nobody behind an interface* (attached to nothing, or to an instance that is not `running`): it sends nothing, and
-  what reaches it is lost.
+- *Nobody behind an interface* (attached to nothing, or to an instance that is `stopped` or `terminated`): it sends
+  nothing, what reaches it is lost, and a route to it is a blackhole.  A machine that boots or shuts down uses its
+  network.
 - *The internet gateway* wants a public address for the source, whichever interface of the VPC owns it, and refuses
   private sources and destinations (RFC 1918, RFC 6598).  The public address of an interface is only in force while
   its VPC has a gateway.  Between two public addresses traffic turns round outside the gateway (AWS's analyzer stops

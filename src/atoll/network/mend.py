@@ -224,11 +224,6 @@ def _run_instance(world: World, id: str) -> list[Mend]:
     instance = world[Instance, id]
     if instance.state == "stopped":
         return [Mend(f"start {id}", f"aws ec2 start-instances --instance-ids {id}")]
-    if instance.state == "pending":
-        return [Mend(f"wait until {id} runs", f"aws ec2 wait instance-running --instance-ids {id}")]
-    if instance.state == "stopping":
-        command = f"aws ec2 wait instance-stopped --instance-ids {id} && aws ec2 start-instances --instance-ids {id}"
-        return [Mend(f"wait until {id} has stopped, and start it", command)]
     return [Mend(f"{id} is {instance.state}: it does not come back")]
 
 

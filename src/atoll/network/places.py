@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv4Address
 
-from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -165,11 +165,11 @@ def _names(world: World) -> Iterator[tuple[str, Place]]:
         if interface is not None and (name := instance.tags.get("Name")):
             yield name, _interface(interface, _titled(instance))
     for cluster in world.all(CacheCluster):
-        for node in cluster.nodes:
-            yield cluster.name, _node(world, cluster, node)
+        for place in _nodes(world, cluster):
+            yield cluster.name, place
     for group in world.all(ReplicationGroup):
-        primary = world[CacheCluster, group.primary_id]
-        yield group.name, _node(world, primary, primary.nodes[0])
+        for place in _member(world, group.primary_id):
+            yield group.name, place
     for host in world.seen_by(None).all(OutsideHost):
         yield str(host.address), Place(host.address, host.address, str(host.address))
 
@@ -177,8 +177,7 @@ def _names(world: World) -> Iterator[tuple[str, Place]]:
 def _clusters(world: World, name: str, hash: str | None = None) -> Iterator[Place]:
     for cluster in world.all(CacheCluster, name=name):
         if hash in (None, endpoint_hash(cluster.account, cluster.region)):
-            for node in cluster.nodes:
-                yield _node(world, cluster, node)
+            yield from _nodes(world, cluster)
 
 
 def _group(world: World, name: str, hash: str) -> ReplicationGroup | None:
@@ -192,14 +191,23 @@ def _members(world: World, name: str, hash: str, role: str) -> list[Place]:
         return []
     others = [m for m in group.member_ids if m != group.primary_id]
     ids = others or [group.primary_id] if role == "reader" else [group.primary_id]
-    clusters = [world[CacheCluster, id] for id in ids]
-    return [_node(world, c, c.nodes[0]) for c in clusters]
+    return [place for id in ids for place in _member(world, id)]
 
 
-def _node(world: World, cluster: CacheCluster, node: CacheNode) -> Place:
-    interface = world[Interface, node.interface_id]
-    name = f"{cluster.name}:{node.id}" if cluster.is_memcached else cluster.name
-    return Place(interface.id, interface.address, name)
+def _member(world: World, cluster_id: str) -> Iterator[Place]:
+    """Yield a member's node; a group that is being deleted may have lost it already."""
+    cluster = world.get(CacheCluster, cluster_id)
+    if cluster is not None:
+        yield from _nodes(world, cluster)
+
+
+def _nodes(world: World, cluster: CacheCluster) -> Iterator[Place]:
+    """Yield a cluster's nodes that have an interface (any more)."""
+    for node in cluster.nodes:
+        interface = world.get(Interface, node.interface_id)
+        if interface is not None:
+            name = f"{cluster.name}:{node.id}" if cluster.is_memcached else cluster.name
+            yield Place(interface.id, interface.address, name)
 
 
 def _interface(interface: Interface, name: str | None = None) -> Place:

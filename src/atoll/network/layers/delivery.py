@@ -5,6 +5,9 @@ What a machine that forwards does to the packet is an assumption: see `guest`.
 
 from dataclasses import replace
 
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.world import World
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.guest import forwarded
 from atoll.network.layers.hop import Finding, Hop, refuse
@@ -24,7 +27,7 @@ def judge(hop: Hop) -> Finding | None:
         receiver, forwards = (target.id, None) if is_ours else (None, target)
         return Finding(at, because, False, code, Verdict.DOWN, receiver=receiver, forwards=forwards)
     if is_ours:
-        return Finding(target.id, f"arrived at {target.id}", receiver=target.id)
+        return Finding(target.id, f"arrived at {target.id}{_unready(hop.world, target)}", receiver=target.id)
     if target.instance_id is None:
         because = f"{target.id} belongs to no instance that could forward the packet"
         return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, target.id, because)
@@ -35,3 +38,9 @@ def judge(hop: Hop) -> Finding | None:
     how = "unchanged" if after == hop.packet else f"from {after.source}"
     because = f"{target.instance_id} is assumed to forward it {how}"
     return Finding(target.instance_id, because, then=replace(hop, packet=after), forwards=target)
+
+
+def _unready(world: World, target: Interface) -> str:
+    """Say that a machine may not answer yet, or not any more."""
+    instance = world[Instance, target.instance_id] if target.instance_id else None
+    return f"; {instance.id} is {instance.state}" if instance and instance.state != "running" else ""

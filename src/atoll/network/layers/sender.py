@@ -2,6 +2,7 @@
 
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.lookup import HALTED
 from atoll.model.world import World
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.hop import Finding, Hop, refuse
@@ -10,14 +11,15 @@ from atoll.network.layers.hop import Finding, Hop, refuse
 def nobody_runs(world: World, interface: Interface) -> tuple[str, str, Code] | None:
     """Return who is missing behind an interface, why, and the code; `None` if somebody is there.
 
-    A service's interface (a cache node) always counts as there: whether the node answers is not the network's affair.
+    A service's interface (a cache node) always counts as there, and so does a machine that boots or shuts down: it
+    uses its network then.  Whether it answers is not the network's affair.
     """
     if interface.attachment is None:
         return interface.id, f"{interface.id} is attached to nothing", Code.BAD_STATE_ATTACHMENT
     if interface.instance_id is None:
         return None
     instance = world[Instance, interface.instance_id]
-    if instance.state == "running":
+    if instance.state not in HALTED:
         return None
     return instance.id, f"{instance.id} is {instance.state}", Code.BAD_STATE
 
