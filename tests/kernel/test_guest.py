@@ -60,7 +60,7 @@ class Site:
             **self.wanted,
         )
         self.process = start(self.keeper, guest)
-        until(lambda: self.console().count("atoll: up after") == self.boots, SECONDS)
+        until(lambda: self.console().count("atoll: up\n") == self.boots, SECONDS)
         return self
 
     def stop(self):

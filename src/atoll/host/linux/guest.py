@@ -1,9 +1,10 @@
 """Instances as light machines: a process tree with its own disk, users, hostname and network, in some milliseconds.
 
-    guests = Guests(keeper, state_dir)                           # builds the image once
-    process = guests.start(plan)                                 # returns when its init runs
-    stop(process)                                                # TERM, then KILL; the disk stays
-    guests.discard(plan.instance_id)                             # the disk too
+    image = build(state_dir, single_id=single_id(keeper))        # image.py, once
+    process = start(keeper, Guest(name="i-1#1", ...))            # returns when its init runs
+    stop(process)                                                # TERM, then KILL
+    forget(keeper, process.name)                                 # its disk stays, and may boot again
+    remove(directory)                                            # the disk too
 
 The disk is `upper` in the instance's directory over the image, its console is `console.log` there.  The network
 namespace must have its eth0, with address and routes; it belongs to the instance, whose init flushes its firewall at
@@ -17,11 +18,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from atoll.host.contract import GuestPlan, HostError
-from atoll.host.linux import cgroups, image
+from atoll.host.contract import HostError
+from atoll.host.linux import cgroups
 from atoll.host.linux.chamber import CAPABILITIES
 from atoll.host.linux.client import Keeper, Process, Spawn
-from atoll.host.linux.console import KEPT_BYTES
 
 REBOOT_STATUS = 3  # the init's exit status when `reboot` was called inside
 _INIT = "/opt/atoll/init"
@@ -52,52 +52,12 @@ def single_id(keeper: Keeper) -> bool:
     return keeper.rootless or not os.path.exists("/usr/bin/sudo")
 
 
-class Guests:
-    """The instances of one installation: their disks are below `state_dir`/instances."""
-
-    def __init__(self, keeper: Keeper, state_dir: Path) -> None:
-        """Build the image if it is not there."""
-        self._keeper = keeper
-        self._directory = state_dir.resolve() / "instances"
-        self._image = image.build(state_dir, single_id=single_id(keeper))
-
-    def start(self, plan: GuestPlan) -> Process:
-        """Boot an instance; see `start`."""
-        return start(
-            self._keeper,
-            Guest(
-                name=plan.process,
-                network=plan.interface_id,
-                directory=self._directory / plan.instance_id,
-                image=self._image,
-                hostname=plan.hostname,
-                resolvers=plan.resolvers,
-                search=plan.search,
-                authorized_keys=plan.authorized_keys,
-                user_data=plan.user_data,
-                nat_cidr=plan.vpc_cidr if plan.is_nat else None,
-                memory_bytes=plan.memory_bytes,
-            ),
-        )
-
-    def console(self, instance_id: str) -> bytes:
-        """Return the newest output of an instance's console; empty if it never started."""
-        try:
-            return (self._directory / instance_id / "console.log").read_bytes()[-KEPT_BYTES:]
-        except FileNotFoundError:
-            return b""
-
-    def discard(self, instance_id: str) -> None:
-        """Delete the disk of an instance that has ended."""
-        remove(self._directory / instance_id)
-        cgroups.remove(self._keeper.run_dir, instance_id)
-
-
 def start(keeper: Keeper, guest: Guest) -> Process:
     """Boot an instance; returns when its init runs, before the boot is finished (see its console)."""
     _prepare(guest)
+    directory = guest.directory.resolve()
     limits = cgroups.create(
-        keeper.run_dir, guest.directory.name, memory_bytes=guest.memory_bytes, processes=_PROCESSES_MAX
+        keeper.run_dir, _group(guest.name), memory_bytes=guest.memory_bytes, processes=_PROCESSES_MAX
     )
     return keeper.spawn(
         Spawn(
@@ -107,10 +67,10 @@ def start(keeper: Keeper, guest: Guest) -> Process:
             capabilities=CAPABILITIES,
             no_new_privs=False,  # sudo is a set-uid program
             cgroups=limits,
-            console=guest.directory / "console.log",
+            console=directory / "console.log",
             guest={
                 "image": str(_image_of(guest)),
-                "directory": str(guest.directory),
+                "directory": str(directory),
                 "hostname": guest.hostname,
                 "rootless": keeper.rootless,
             },
@@ -129,6 +89,12 @@ def stop(process: Process, *, grace_seconds: float = 30.0) -> None:
     process.send(signal.SIGKILL)
     if not process.exited(timeout_seconds=_KILL_SECONDS):
         raise HostError(f"it did not end within {_KILL_SECONDS:.0f} s of a KILL", f"stop {process.name}")
+
+
+def forget(keeper: Keeper, name: str) -> None:
+    """Drop what is left of a boot that has ended: its exit status and its limits."""
+    keeper.forget(name)
+    cgroups.remove(keeper.run_dir, _group(name))
 
 
 def remove(directory: Path) -> None:
@@ -162,5 +128,9 @@ def _image_of(guest: Guest) -> Path:
     if noted.is_symlink() and noted.is_dir():
         return noted.resolve()
     noted.unlink(missing_ok=True)
-    noted.symlink_to(guest.image)
-    return guest.image
+    noted.symlink_to(guest.image.resolve())
+    return guest.image.resolve()
+
+
+def _group(name: str) -> str:
+    return name.replace("/", "_")

@@ -1,0 +1,60 @@
+"""Memory and process limits hold where cgroups can be written to, and are removed with what they limited."""
+
+import pytest
+
+from atoll.host.linux import cgroups
+from atoll.host.linux.client import Spawn
+
+from .conftest import in_child, start
+
+pytestmark = pytest.mark.kernel
+MB = 1 << 20
+
+
+@pytest.mark.parametrize("mode", ["root"], indirect=True)
+def test_a_process_that_takes_more_memory_than_its_limit_is_killed_alone(place):
+    if because := cgroups.support().because:
+        pytest.skip(because)
+
+    def steps():
+        keeper = start(place, "root")
+        limits = cgroups.create(keeper.run_dir, "small", memory_bytes=32 * MB, processes=10)
+        assert limits
+        eat = ("/bin/sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}")
+        witness = keeper.spawn(Spawn("witness", ("/bin/sleep", "100")))
+        eater = keeper.spawn(Spawn("eater", eat, env={"PATH": "/usr/bin:/bin"}, cgroups=limits))
+        assert eater.exited(timeout_seconds=30)
+        assert keeper.find("eater").status != 0
+        assert not witness.exited()
+        cgroups.remove(keeper.run_dir, "small")
+        assert not any(path.exists() for path in limits)
+        keeper.destroy()
+
+    in_child(steps)
+
+
+@pytest.mark.parametrize("mode", ["root"], indirect=True)
+def test_destroying_an_installation_removes_its_groups(place):
+    if because := cgroups.support().because:
+        pytest.skip(because)
+
+    def steps():
+        keeper = start(place, "root")
+        limits = cgroups.create(keeper.run_dir, "a", memory_bytes=64 * MB, processes=10)
+        keeper.spawn(Spawn("a", ("/bin/sleep", "100"), cgroups=limits))
+        assert all((path / "cgroup.procs").read_text().strip() for path in limits)
+        keeper.destroy()
+        assert not any(path.exists() or path.parent.exists() for path in limits)
+
+    in_child(steps)
+
+
+def test_without_writable_cgroups_there_are_no_limits_and_a_reason(place, mode):
+    def steps():
+        found = cgroups.support()
+        if found.available:
+            return
+        assert found.because
+        assert cgroups.create(place, "a", memory_bytes=1, processes=1) == ()
+
+    in_child(steps, rootless=mode == "rootless")
