@@ -1,17 +1,20 @@
 """Cache nodes as processes: how an engine is started in its interface's namespace, and asked whether it serves.
 
-An engine runs in a directory of its own as a user without privileges.  It sees the directory as "." only, so that
-neither Atoll's directories nor their parents need to be open to that user.
+An engine runs in a directory of its own as a user without privileges.  It sees the directory as "." only, and reads
+its configuration from standard input, so that Atoll's directories stay closed to that user.
 """
 
 import asyncio
 import hashlib
 import os
+import resource
 import secrets
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
@@ -45,6 +48,7 @@ class Nodes:
         self._directory = keeper.run_dir / "nodes"
         self._password = _password(state_dir / "engines.password")
         self._uid = None if keeper.rootless else ENGINE_UID
+        self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def start(self, node: NodePlan) -> Process:
         """Start a node; returns when its program was executed.  Raises HostError."""
@@ -56,20 +60,22 @@ class Nodes:
             memory_bytes=node.memory_bytes + MEMORY_SLACK,
             processes=PROCESSES_MAX,
         )
-        return self._keeper.spawn(
-            Spawn(
-                node.process,
-                (str(program.path), *self._arguments(node)),
-                cwd=directory,
-                network=node.interface_id,
-                uid=self._uid,
-                gid=self._uid,
-                capabilities=0,
-                rlimits={"nofile": (FILES_MAX, FILES_MAX), "core": (0, 0)},
-                cgroups=limits,
-                console=directory / "log",
+        with self._configuration(node, directory) as configuration:
+            return self._keeper.spawn(
+                Spawn(
+                    node.process,
+                    (str(program.path), *self._arguments(node)),
+                    cwd=directory,
+                    network=node.interface_id,
+                    uid=self._uid,
+                    gid=self._uid,
+                    capabilities=0,
+                    rlimits={"nofile": (self._files_max, self._files_max), "core": (0, 0)},
+                    cgroups=limits,
+                    stdin=configuration.fileno(),
+                    console=directory / "log",
+                )
             )
-        )
 
     def discard(self, name: str) -> None:
         """Throw away what a node left, by the name of its plan."""
@@ -112,21 +118,26 @@ class Nodes:
         shutil.rmtree(directory, ignore_errors=True)
         try:
             directory.mkdir(mode=0o700, parents=True)
-            if not node.is_memcached:
-                config = directory / "node.conf"
-                config.write_text(server_text(node, directory=".", socket=_SOCKET, password=self._password))
-                config.chmod(0o600)
             if self._uid is not None:
-                for path in (directory, *directory.iterdir()):
-                    os.chown(path, self._uid, self._uid)
+                os.chown(directory, self._uid, self._uid)
         except OSError as error:
             raise HostError(str(error), f"prepare {node.name}") from error
         return directory
 
+    def _configuration(self, node: NodePlan, directory: Path) -> IO[bytes]:
+        """Return what the engine reads from standard input: a file that has no name, and so no readers."""
+        file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  (the caller closes it)
+        if not node.is_memcached:
+            text = server_text(node, directory=".", socket=_SOCKET, password=self._password)
+            file.write(text.encode())
+            file.flush()
+            file.seek(0)
+        return file
+
     def _arguments(self, node: NodePlan) -> tuple[str, ...]:
         if node.is_memcached:
-            return memcached_arguments(node, user="root", files_max=FILES_MAX)
-        return ("node.conf",)
+            return memcached_arguments(node, user="root", files_max=self._files_max)
+        return ("-",)
 
     def _socket(self, node: NodePlan) -> Path:
         return self._directory / _short(node.name) / _SOCKET
