@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from atoll.cli import private, show
 from atoll.cli.demo import authorize, forward, nat, world
 from atoll.cli.demo.facts import CLIENT, ELASTIC_IP, ENGINES, Engine
@@ -43,26 +45,29 @@ def play(names: Sequence[str], *, keep: bool, here: bool, as_json: bool) -> int:
 
 
 def _play(stage: Stage, engine: Engine, *, leave: bool) -> None:
-    try:
-        scene = world.build(stage)
-        authorize.create(stage, scene, engine)
-        authorize.authorize(stage, scene, engine)
-        instance = nat.create(stage, scene, engine)
-        nat.verify(stage, scene, engine)
-        forward.forward(stage, scene, engine, instance)
-        forward.connect(stage, scene, engine, instance)
-        forward.save(stage, engine, instance)
-    finally:
-        if not leave:
-            stage.chapter(f"Taking the {engine.title} world away again")
-            stage.clean_up()
+    scene = world.build(stage)
+    authorize.create(stage, scene, engine)
+    authorize.authorize(stage, scene, engine)
+    instance = nat.create(stage, scene, engine)
+    nat.verify(stage, scene, engine)
+    forward.forward(stage, scene, engine, instance)
+    forward.connect(stage, scene, engine, instance)
+    forward.save(stage, engine, instance)
+    if not leave:
+        stage.chapter(f"Taking the {engine.title} world away again")
+        stage.clean_up()
 
 
 @contextmanager
 def _running_daemon() -> Iterator[None]:
     """Use the daemon at the endpoint.  Raises Failure if it is not running, or runs nothing."""
     _must_be_real(private.get("/_atoll/health")["mode"])
-    yield
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(
+            f"the demo stopped: {error}", "`atoll status` shows what it left; `atoll reset` removes it"
+        ) from None
 
 
 @contextmanager
@@ -79,6 +84,12 @@ def _own_daemon(*, keep: bool) -> Iterator[None]:
         with show.progress("Starting Atoll"):
             _wait_for(daemon, log)
         yield
+    except (BotoCoreError, ClientError) as error:
+        said = log.read_text(errors="replace")
+        _end(daemon, state)
+        raise Failure(
+            f"the demo stopped: {error}; the daemon said:\n{said}", "`atoll doctor` says what is missing"
+        ) from None
     except BaseException:
         _end(daemon, state)
         raise

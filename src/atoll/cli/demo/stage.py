@@ -88,7 +88,7 @@ class Stage:
     def wait(self, service: str, waiter: str, **parameters: Any) -> None:
         """Wait as the CLI does."""
         self._line(f"$ {spell(service, waiter, parameters, verb='wait')}", "cyan")
-        config = {"Delay": 0.1, "MaxAttempts": 600}
+        config = {"Delay": 0.1, "MaxAttempts": 300}
         self._client(service).get_waiter(waiter).wait(**parameters, WaiterConfig=config)
 
     def undo(self, service: str, operation: str, **parameters: Any) -> None:
