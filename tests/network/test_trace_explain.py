@@ -68,6 +68,30 @@ def test_the_same_as_data(prod):
     assert told["mend"][0]["command"].startswith("aws ec2 authorize-security-group-ingress")
 
 
+@pytest.mark.parametrize(
+    ("rules", "protocol", "untracked"),
+    [
+        (["tcp 6379 0.0.0.0/0"], "tcp", True),
+        (["tcp 6379 0.0.0.0/0", "tcp 6379 sg-app"], "tcp", True),
+        (["tcp 6379 sg-app"], "tcp", False),
+        (["tcp 6379 10.0.0.0/8"], "tcp", False),
+        (["icmp 0.0.0.0/0"], "icmp", False),
+    ],
+    ids=["open to all", "also open to all", "a group", "a range", "icmp"],
+)
+def test_an_untracked_flow_is_told_of(prod, rules, protocol, untracked):
+    prod.group("cache", ingress=rules)
+    lines = explain(prod.world, prod.trace("app", NODE, protocol, 6379 if protocol == "tcp" else 0))
+    note = f"note: the groups of eni-{NODE} do not track this flow: revoking its rule cuts it at once"
+    assert (note in lines) is untracked
+
+
+def test_a_flow_is_tracked_when_answers_need_a_rule_of_their_own(prod):
+    prod.group("cache", ingress=["tcp 6379 0.0.0.0/0"], egress=["tcp 1024-65535 0.0.0.0/0"])
+    told = as_dict(prod.world, prod.trace("app", NODE, "tcp", 6379))
+    assert (told["verdict"], told["notes"]) == ("delivered", [])
+
+
 # ---- groups
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from atoll.model.interface import Interface
 from atoll.model.world import World
 from atoll.network.flow import ICMP, Packet, Step, Trace, Verdict, protocol_name
+from atoll.network.layers.groups import is_untracked
 from atoll.network.mend import mend
 
 YES, NO = "✓", "✗"
@@ -31,14 +32,26 @@ def explain(world: World, trace: Trace) -> list[str]:
     back = trace.back if trace.arrived else tuple(s for s in trace.back if not s.allowed)
     if back:
         lines += ["the answer:", *map(_line, _telling(back))]
-    for id in trace.assumed:
-        instance = world.seen_by(None)[Interface, id].instance_id
-        lines.append(f"note: {instance} may translate addresses by its own iptables; a trace cannot see them")
+    lines += [f"note: {note}" for note in notes(world, trace)]
     for one in mend(world, trace):
         lines.append(f"mend: {one.says}")
         if one.command:
             lines.append(f"  {one.command}")
     return lines
+
+
+def notes(world: World, trace: Trace) -> Iterator[str]:
+    """Yield what a person should know beside the steps."""
+    world = world.seen_by(None)
+    for id in trace.assumed:
+        instance = world[Interface, id].instance_id
+        yield f"{instance} may translate addresses by its own iptables; a trace cannot see them"
+    receiver = world.get(Interface, trace.receiver) if isinstance(trace.receiver, str) else None
+    asked = any(s.layer == "ingress-groups" and s.at == trace.receiver for s in trace.steps)
+    if receiver is None or trace.received is None or not asked:
+        return
+    if is_untracked(world, receiver, trace.received, egress=False):
+        yield f"the groups of {receiver.id} do not track this flow: revoking its rule cuts it at once"
 
 
 def headline(trace: Trace) -> str:
@@ -71,6 +84,7 @@ def as_dict(world: World, trace: Trace) -> dict[str, Any]:
         "steps": [_step(s) for s in trace.steps],
         "back": [_step(s) for s in trace.back],
         "assumed": list(trace.assumed),
+        "notes": list(notes(world, trace)),
         "mend": [{"says": m.says, "command": m.command} for m in mend(world, trace)],
     }
 

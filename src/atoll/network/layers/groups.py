@@ -3,12 +3,15 @@
 Two layers, `egress` and `ingress`.  An answer passes where its request passed the other way.
 """
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
+from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
 from atoll.network.layers.hop import Finding, Hop, owner, refuse
+
+EVERYONE, PORT_MAX = IPv4Network("0.0.0.0/0"), 65535
 
 
 def egress(hop: Hop) -> Finding | None:
@@ -58,6 +61,26 @@ def matches(rule: Rule, packet: Packet, peer: IPv4Address, member: Interface | N
     if rule.cidr is not None:
         return peer in rule.cidr
     return rule.group_id is not None and member is not None and rule.group_id in member.group_ids
+
+
+def is_untracked(world: World, interface: Interface, packet: Packet, *, egress: bool) -> bool:
+    """Tell whether an interface's groups let a flow through without tracking it: then a revoked rule cuts it at once.
+
+    So it is with TCP and UDP when a rule admits everyone, and another admits everyone on all ports the other way.
+    A tracked flow outlives its rule.  Source: EC2 User Guide, "Untracked connections".
+    """
+    if packet.protocol not in (TCP, UDP):
+        return False
+    rules = [r for id in interface.group_ids for r in world[SecurityGroup, id].rules if r.cidr == EVERYONE]
+    admitted = any(
+        r.egress is egress and fits(protocol_number(r.protocol), r.from_port, r.to_port, packet) for r in rules
+    )
+    return admitted and any(
+        r.egress is not egress
+        and protocol_number(r.protocol) in (ALL, packet.protocol)
+        and (r.from_port, r.to_port) in ((-1, -1), (0, PORT_MAX))
+        for r in rules
+    )
 
 
 def fits(protocol: int, low: int, high: int, packet: Packet) -> bool:
