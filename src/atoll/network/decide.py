@@ -2,8 +2,8 @@
 
 This is the second opinion on `trace`: it knows nothing of AWS.  It walks links, neighbours, policy rules, route
 tables and chains as the kernel does, with connection tracking, and must come to the same end as the tracer; kernel
-tests hold it to real packets.  What a guest's own rules would do is not its subject: a machine whose interface may
-forward sends packets on unchanged.
+tests hold it to real packets.  What a guest's own rules would do is not its subject: every machine is taken to send
+on, unchanged, what is not for it.
 
     kernel = Kernel(plan.facts())
     kernel.ask("eni-1", packet)     # request and answer, with the flows they leave behind
@@ -81,7 +81,6 @@ class Stack:
         arp_chains, arp_elements = _in_family(facts, NETDEV)
         self.listening = {c.hook.device for c in arp_chains if c.hook}
         self.macs = fill(arp_elements).get("macs", Filled())
-        self.forwarders = {str(e.key[0]) for e in elements if e.container == "forwarders"}
 
     def route(self, destination: IPv4Address, mark: int) -> Route:
         """Return the route of a packet.  Raises Lost."""
@@ -114,12 +113,9 @@ class Kernel:
             if isinstance(fact, Veth):
                 veths.append(fact)
         self.stacks = {name: Stack(own) for name, own in by_namespace.items()}
-        self.forwarding: set[str] = set()  # guests that send on what is not for them
         for it in veths:
             self.stacks[it.namespace].links[it.name] = (it.peer_namespace, it.peer, it.mac)
             self.stacks[it.peer_namespace].links[it.peer] = (it.namespace, it.name, it.peer_mac)
-            if it.name in self.stacks[it.namespace].forwarders:
-                self.forwarding.add(it.peer_namespace)
 
     def ask(self, sender: At, packet: Packet) -> Decision:
         """Send a packet and, if it arrives, the answer to it."""
@@ -131,7 +127,8 @@ class Kernel:
         if answer is None:
             return Decision(at_of(receiver), received)
         if not self.stacks[receiver].is_guest:
-            return Decision(at_of(receiver), received, answered=True)  # a service: its router answers directly
+            back = self._answered_by_router(receiver, received)
+            return Decision(at_of(receiver), received, answered=back == namespace_of(sender))
         try:
             back, got = self.send(at_of(receiver), answer)
         except Lost as lost:
@@ -153,8 +150,6 @@ class Kernel:
                     raise Lost(f"frame for {mac} at {namespace}")
                 if packet.destination in stack.addresses:
                     return namespace, packet
-                if namespace not in self.forwarding:
-                    raise Lost(f"{namespace} does not forward")
                 frame = self._leave(namespace, packet)
             else:
                 through = self._route(stack, link, mac, packet)
@@ -162,6 +157,12 @@ class Kernel:
                     return namespace, through
                 frame = through
         raise Lost("time to live exceeded")
+
+    def _answered_by_router(self, namespace: str, packet: Packet) -> str:
+        """Return who gets the answer of a service: nothing filters what the router itself sends."""
+        router = self.stacks[namespace]
+        link = router.route(packet.source, 0).link
+        return router.links[link][0] if link else ""
 
     def _leave(self, guest: str, packet: Packet) -> tuple[str, str, str, Packet]:
         """Return the frame that a guest sends: where it arrives, and for which MAC."""

@@ -105,8 +105,9 @@ def difference(old: Plan, new: Plan) -> Delta:
     delta: dict[str, Change] = {}
     for key in dict.fromkeys((*new.parts, *old.parts)):
         before, after = old.parts.get(key), new.parts.get(key)
-        if before is not after:
-            _compare(before.fragments if before else {}, after.fragments if after else {}, delta)
+        was, now = (before.fragments if before else {}), (after.fragments if after else {})
+        if was is not now:
+            _compare(was, now, delta)
     for change in delta.values():
         for fact in change.removed.keys() & change.added.keys():  # it moved from one fragment to another
             del change.removed[fact], change.added[fact]

@@ -45,11 +45,13 @@ def part(
     """
     if old is not None and old.made_from == made_from:
         return old
-    known = old.fragments if old is not None else {}
+    known: Mapping[str, Fragment] = old.fragments if old is not None else {}
     fragments = {}
     for id, inputs, make in wanted():
         fragment = known.get(id)
         if fragment is None or fragment.made_from != inputs:
             fragment = Fragment(Key(vpc_id, kind, id), inputs, tuple(make()))
         fragments[id] = fragment
+    if len(known) == len(fragments) and all(known.get(id) is f for id, f in fragments.items()):
+        return Part(made_from, known)
     return Part(made_from, fragments)

@@ -22,9 +22,11 @@ from atoll.network.compile.marks import (
     HOP,
     INSIDE_MTU,
     VIA,
+    chain,
     element,
     far_mac,
     gateway_peer,
+    leg_bits,
 )
 from atoll.network.compile.marks import NEXT_HOP as FAR_END
 from atoll.network.facts import (
@@ -41,8 +43,8 @@ from atoll.network.facts import (
     Route,
     Veth,
 )
+from atoll.network.rules import ACCEPT, SetBits, bits, equal, goto, jump, rule
 from atoll.network.rules import chain_name as name_of
-from atoll.network.rules import goto, jump, rule
 
 ARP_PRIORITY = -500
 HOP_PRIORITY = 50  # before the subnets' rules: the mark of a next hop has their bits, too
@@ -122,8 +124,22 @@ def _forwarding(it: Interface, subnet: Subnet) -> Iterator[Fact]:
     for via in (0, VIA):
         yield element(vpc, "hops", number | via, it.mac, to=hop | via)
         yield element(vpc, "same_subnet", hop | via, link)
+    yield from _legs(it, link)
     yield PolicyRule(vpc, HOP_PRIORITY, hop, HOP_MASK, FIRST_TABLE + hop)
     yield Route(vpc, EVERYWHERE, FIRST_TABLE + hop, link=link, via=it.address)
+
+
+def _legs(it: Interface, link: str) -> Iterator[Fact]:
+    """Give it flow bits of its own: a flow that it forwards may be tracked by its groups, too, on both legs."""
+    coming_in, going_out = leg_bits(it.number)
+    request, answer = equal("ct direction", "original"), equal("ct direction", "reply")
+    for way, mine, opposite in (("out", going_out, coming_in), ("in", coming_in, going_out)):
+        known, track = name_of(it.id, f"leg_{way}"), name_of(it.id, f"track_{way}")
+        going = (equal("ct state", "established", "related"), request, bits("ct mark", mine))
+        yield chain(it.vpc_id, known, rule(*going, ACCEPT), rule(answer, bits("ct mark", opposite), ACCEPT))
+        yield chain(it.vpc_id, track, rule(request, SetBits("ct mark", mine)), rule(ACCEPT))
+        yield element(it.vpc_id, f"legs_{way}", link, to=jump(known))
+        yield element(it.vpc_id, f"track_{way}", link, to=goto(track))
 
 
 def _public(it: Interface, private: IPv4Address, public: IPv4Address) -> Iterator[Fact]:

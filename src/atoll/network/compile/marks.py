@@ -11,7 +11,8 @@ A packet's mark in its router, from the source check on:
 A flow's mark (conntrack), AWS's tracked and untracked flows:
 
     1  the groups of its sender tracked it      2  the groups of its receiver tracked it
-    4  those of a machine on the way, coming in 8  those of a machine on the way, going out
+    and a pair of bits for a machine that forwards it: those groups tracked it coming in, going out.  There are 14
+    pairs; two such machines on the way of one flow share theirs if their numbers differ by a multiple of 14.
 """
 
 from ipaddress import IPv4Address, IPv4Network
@@ -28,7 +29,8 @@ VIA, HOP, TO_VIA = 0x4000, 0x8000, 0x20000
 SUBNET_MASK = 0xFFFF & ~VIA  # a policy rule with this mask covers a subnet's packets with and without VIA
 FIRST_TABLE = 1000  # kernel route tables: this + the mark
 
-BY_SENDER, BY_RECEIVER, IN_BETWEEN, OUT_BETWEEN = 1, 2, 4, 8
+BY_SENDER, BY_RECEIVER = 1, 2
+FIRST_PAIR, PAIRS = 4, 14
 
 GATEWAY_MAC = "02:00:5e:00:00:01"
 NEXT_HOP = IPv4Address("169.254.0.1")  # at the far end of an unnumbered link
@@ -59,6 +61,12 @@ GUEST = (*QUIET, ("net.ipv4.ip_forward", 0))
 def gateway_peer(vpc_id: str) -> str:
     """Return the name of the internet's end of a VPC's gateway."""
     return "i" + digest(vpc_id, 12)
+
+
+def leg_bits(interface_number: int) -> tuple[int, int]:
+    """Return the flow bits of a machine that forwards: coming in, going out."""
+    coming_in = FIRST_PAIR << 2 * (interface_number % PAIRS)
+    return coming_in, coming_in << 1
 
 
 def far_mac(name: str) -> str:

@@ -20,8 +20,6 @@ from atoll.network.compile.marks import (
     BY_SENDER,
     GATEWAY_MAC,
     HOP,
-    IN_BETWEEN,
-    OUT_BETWEEN,
     ROUTER,
     TABLE,
     TO_VIA,
@@ -83,6 +81,10 @@ CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "acl_in": ("verdict", ("ifname",)),
     "groups_out": ("verdict", ("ifname",)),
     "groups_in": ("verdict", ("ifname",)),
+    "legs_out": ("verdict", ("ifname",)),  # forwarders: what passes because they tracked it
+    "legs_in": ("verdict", ("ifname",)),
+    "track_out": ("verdict", ("ifname",)),  # forwarders: how they track
+    "track_in": ("verdict", ("ifname",)),
 }
 
 
@@ -165,31 +167,24 @@ def _groups(id: str) -> Iterator[Chain]:
     """Judge by groups, once for the interface that sends and once for the one that receives.
 
     The two chains are mirror images.  A leg is the part of a flow's way that begins or ends at a machine which only
-    forwards it: its flow bits are kept apart from those of the flow's ends.
+    forwards it: such a machine brings chains of its own, with its own bits in the flow's mark.
     """
     going, open_flow = equal("ct state", "established", "related"), bits("ct mark", BY_SENDER | BY_RECEIVER)
     request, answer = equal("ct direction", "original"), equal("ct direction", "reply")
     sides = (
-        ("sending", 0, "iifname", "groups_out", VIA, BY_SENDER, BY_RECEIVER, OUT_BETWEEN, IN_BETWEEN),
-        ("receiving", 10, "oifname", "groups_in", TO_VIA, BY_RECEIVER, BY_SENDER, IN_BETWEEN, OUT_BETWEEN),
+        ("sending", 0, "iifname", "out", VIA, BY_SENDER, BY_RECEIVER),
+        ("receiving", 10, "oifname", "in", TO_VIA, BY_RECEIVER, BY_SENDER),
     )
-    for name, priority, link, groups, leg, mine, others, mine_between, others_between in sides:
+    for name, priority, link, way, leg, mine, others in sides:
+        groups = rule(Dispatch((link,), f"groups_{way}"))
         yield chain(
             id,
             f"track_{name}",
-            rule(bits("meta mark", leg), request, SetBits("ct mark", mine_between), ACCEPT),
-            rule(bits("meta mark", leg), ACCEPT),
+            rule(bits("meta mark", leg), Dispatch((link,), f"track_{way}")),
             rule(request, SetBits("ct mark", mine)),
             rule(ACCEPT),
         )
-        yield chain(
-            id,
-            f"{name}_leg",
-            rule(going, request, bits("ct mark", mine_between), ACCEPT),
-            rule(answer, bits("ct mark", others_between), ACCEPT),
-            rule(Dispatch((link,), groups)),
-            refuse("no groups"),
-        )
+        yield chain(id, f"{name}_leg", rule(Dispatch((link,), f"legs_{way}")), groups, refuse("no groups"))
         yield chain(
             id,
             name,
@@ -197,7 +192,7 @@ def _groups(id: str) -> Iterator[Chain]:
             rule(bits("meta mark", leg), goto(f"{name}_leg")),
             rule(going, request, bits("ct mark", mine), ACCEPT),
             rule(answer, bits("ct mark", others), ACCEPT),
-            rule(Dispatch((link,), groups)),
+            groups,
             hook=Hook("filter", "forward", priority),
         )
 

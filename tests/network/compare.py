@@ -1,0 +1,62 @@
+"""Hold the plan to the tracer: ask both about the same packets.
+
+Three things are no disagreement:
+
+- an instance that is `pending` may already send and receive in the kernel, because its machine is booting; the tracer
+  calls it down.  The comparison makes it running;
+- a stopped machine sends nothing: there is nobody whose packets the kernel could refuse;
+- a machine that forwards the answer to its own question: the tracer recognises the question by the machine, the
+  kernel (and AWS) by its addresses, which the gateway has translated in between.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.world import World
+from atoll.network.decide import Decision, Kernel
+from atoll.network.flow import Packet, Trace, Verdict
+from atoll.network.plan import Plan, compile
+from tests.network.worlds import Probe
+
+
+def booted(world: World) -> World:
+    """Return the world with every pending instance running."""
+    pending = [i for i in world.all(Instance) if i.state == "pending"]
+    return world.after({(Instance, i.id): i.but(state="running") for i in pending}) if pending else world
+
+
+def packet_of(world: World, probe: Probe) -> Packet:
+    """Return the packet that a probe sends."""
+    own = world[Interface, probe.sender].address if isinstance(probe.sender, str) else probe.sender
+    source = probe.options.get("source", own)
+    return Packet(source, probe.destination, probe.protocol, probe.options["source_port"], probe.port)
+
+
+def comparable(trace: Trace) -> bool:
+    """Tell whether kernel and tracer mean the same by this probe."""
+    if trace.verdict is Verdict.DOWN and not trace.steps[0].allowed:  # the sender itself
+        return False
+    return not {trace.sender, trace.receiver}.intersection(trace.assumed)
+
+
+def same(trace: Trace, decision: Decision) -> bool:
+    """Tell whether both say: this receiver, this packet, this answer."""
+    if (trace.receiver, trace.verdict is Verdict.DELIVERED) != (decision.receiver, decision.answered):
+        return False
+    return not trace.arrived or trace.received == decision.received
+
+
+def disagreements(world: World, probes: Iterable[Probe], plan: Plan | None = None) -> Iterator[str]:
+    """Yield each probe about which they do not agree, with both opinions."""
+    world = booted(world)
+    kernel = Kernel((plan or compile(world)).facts())
+    for probe in probes:
+        trace = probe.ask(world)
+        if not comparable(trace):
+            continue
+        kernel.flows.clear()
+        decision = kernel.ask(probe.sender, packet_of(world, probe))
+        if not same(trace, decision):
+            steps = "\n".join(f"    {s.layer} {s.at} {s.allowed} {s.because}" for s in (*trace.steps, *trace.back))
+            yield f"{probe}\n  plan: {decision}\n  trace: {trace.verdict} at {trace.receiver}\n{steps}"

@@ -1,0 +1,104 @@
+"""Bugs planted in the compiler: comparing the plan with the tracer notices each of them.
+
+Were one not noticed, the comparison would be weaker than it looks.
+"""
+
+import inspect
+import random
+from types import ModuleType
+
+import pytest
+
+from atoll.network import plan
+from atoll.network.compile import groups, interfaces, internet, matching, parts, router, subnets
+from tests.network.compare import disagreements
+from tests.network.worlds import random_probes, random_world
+
+WORLDS_MAX, PROBES = 250, 60
+SOURCE_CHECK = 'refuse("source check", equal("meta mark", 0)),'
+SENDERS = 'for ip in it.private_ips:\n        yield element(vpc, "senders"'
+PROFILE = "rules += [rule(jump(name_of(g, direction.suffix))) for g in sorted(group_ids)"
+BUGS = [
+    (
+        "an ACL is asked inside a subnet, too",
+        router,
+        {
+            'rule(known("same_subnet", "meta mark", "oifname"), RETURN),': "",
+            'rule(known("neighbours", "meta mark", "oifname", "ip daddr"), ACCEPT),': "",
+        },
+    ),
+    (
+        "an ACL lets answers pass",
+        router,
+        {'rule(Dispatch(("meta mark",), "acl_out")),': 'rule(equal("ct direction", "reply"), RETURN),'},
+    ),
+    ("ACL rules are sorted as text", subnets, {"key=lambda e: e.number": "key=lambda e: str(e.number)"}),
+    ("a port range misses its last port", matching, {"Range(first, last)": "Range(first, last - 1)"}),
+    ("the type of an ICMP message is ignored", matching, {"kind = (equal": "kind = () and (equal"}),
+    ("a group matches what its members forward", groups, {'known("owners", *direction.owner),': ""}),
+    ("only the first group of an interface counts", groups, {f"{PROFILE}]": f"{PROFILE}[:1]]"}),
+    ("outgoing groups are not asked", interfaces, {"to=goto(name))": 'to=goto("track_sending"))'}),
+    ("an answer needs a rule of its own", router, {'rule(answer, bits("ct mark", others), ACCEPT),': ""}),
+    (
+        "a machine that forwards shares the flow bits of the ends",
+        router,
+        {'rule(bits("meta mark", leg), goto(f"{name}_leg")),': ""},
+    ),
+    ("the source check is off", router, {SOURCE_CHECK: ""}),
+    # Without the source check, because what passes one of the two checks wrongly is caught by the other.
+    (
+        "the source/destination check is off",
+        router,
+        {SOURCE_CHECK: "", 'refuse("destination check")': 'rule(goto("to_owner"))'},
+    ),
+    ("a private address goes out to the internet", internet, {'refuse("no public address", ': "rule("}),
+    ("a blackhole leads into the VPC", parts, {'(route.destination, "blackhole")': '(route.destination, "throw")'}),
+    ("a route into another subnet is ignored", subnets, {"not w.network.subnet_of(it.cidr)": 'w.link == "igw"'}),
+    ("a stopped instance's interface is alive", parts, {'GONE = ("stopped", "terminated")': "GONE = ()"}),
+    ("an interface has one address", interfaces, {SENDERS: SENDERS.replace("private_ips", "private_ips[:1]")}),
+    (
+        "an Elastic IP is for the first address",
+        parts,
+        {"[eip.private_ip] = eip": '[getattr(it.interfaces[eip.interface_id], "address")] = eip'},
+    ),
+    (
+        "an automatic address wins over an Elastic IP",
+        parts,
+        {"publics |= elastic.get(one.id, {})": "publics = elastic.get(one.id, {}) | publics"},
+    ),
+]
+
+
+def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Run the module's changed source, and let everybody who imported its functions have the changed ones."""
+    source = inspect.getsource(module)
+    for old, new in changes.items():
+        assert old in source, f"{module.__name__} no longer says: {old}"
+        source = source.replace(old, new)
+    changed = {"__name__": module.__name__}
+    exec(compile(source, module.__file__ or "", "exec"), changed)
+    for user in (groups, interfaces, internet, matching, parts, router, subnets):
+        for name in [n for n, value in vars(user).items() if getattr(value, "__module__", None) == module.__name__]:
+            if inspect.isfunction(changed.get(name)):
+                patch.setattr(user, name, changed[name])
+
+
+def notice(worlds: int) -> int | None:
+    """Return the first random world about which plan and trace disagree."""
+    for seed in range(worlds):
+        dice = random.Random(seed)
+        world = random_world(dice)
+        try:
+            if any(disagreements(world, random_probes(world, dice, PROBES))):
+                return seed
+        except (KeyError, ValueError):  # the plan is not even consistent: noticed, too
+            return seed
+    return None
+
+
+@pytest.mark.parametrize(("module", "changes"), [bug[1:] for bug in BUGS], ids=[bug[0] for bug in BUGS])
+def test_a_planted_bug_is_noticed(module, changes, monkeypatch):
+    plant(module, changes, monkeypatch)
+    if module is parts:
+        monkeypatch.setattr(plan, "vpc_parts", parts.vpc_parts)
+    assert notice(WORLDS_MAX) is not None
