@@ -114,3 +114,11 @@ def cache_node_of(world: World, interface: Interface) -> NodeAt | None:
 def vpc_of(world: World, interface: Interface) -> Vpc:
     """Return the VPC of an interface."""
     return world[Vpc, interface.vpc_id]
+
+
+def same_cache(world: World, one: Interface, another: Interface) -> bool:
+    """Tell whether two interfaces belong to nodes of one replication group."""
+    if not (one.requester_managed and another.requester_managed) or one.vpc_id != another.vpc_id:
+        return False
+    at, there = cache_node_of(world, one), cache_node_of(world, another)
+    return bool(at and there and at.cluster.group_id and at.cluster.group_id == there.cluster.group_id)

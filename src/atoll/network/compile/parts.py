@@ -20,6 +20,7 @@ from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile import groups as security_groups
 from atoll.network.compile import internet
+from atoll.network.compile.circles import Circle, circle, circles_of
 from atoll.network.compile.fragment import Part, Wanted, part
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
@@ -28,7 +29,7 @@ from atoll.network.compile.subnets import Way, acl, routes, subnet
 
 Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
-KINDS = ("router", "acls", "groups", "profiles", "gateway", "subnets", "interfaces", "routes")
+KINDS = ("router", "acls", "groups", "profiles", "gateway", "subnets", "interfaces", "circles", "routes")
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
 
 
@@ -44,6 +45,7 @@ class Inputs(NamedTuple):
     instances: Bucket
     gateways: Bucket
     publics: tuple[ElasticIp, ...]
+    circles: tuple[Circle, ...]
 
 
 def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...]) -> Inputs:
@@ -62,6 +64,7 @@ def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...]) -> Inputs:
         instances=of(Instance),
         gateways=of(InternetGateway),
         publics=publics,
+        circles=circles_of(world, vpc.id),
     )
 
 
@@ -97,6 +100,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("gateway", (gateway, *networked), partial(_gateway, it)),
         ("subnets", (it.subnets,), partial(_subnets, it)),
         ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
+        ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
     )
     for kind, made_from, wanted in makers:
@@ -142,6 +146,11 @@ def _interfaces(it: Inputs) -> Wanted:
         publics |= elastic.get(one.id, {})
         standing = Standing(subnets[one.subnet_id], _is_live(it, one), tuple(publics.items()))
         yield one.id, (one, standing), partial(interface, one, standing)
+
+
+def _circles(it: Inputs) -> Wanted:
+    for one in it.circles:
+        yield one.id, (one,), partial(circle, it.vpc.id, one)
 
 
 def _routes(it: Inputs) -> Wanted:

@@ -81,6 +81,7 @@ CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "acl_in": ("verdict", ("ifname",)),
     "groups_out": ("verdict", ("ifname",)),
     "groups_in": ("verdict", ("ifname",)),
+    "companions": (None, ("ifname", "ifname")),  # links whose owners need no group's leave: nodes of one cache
     "legs_out": ("verdict", ("ifname",)),  # forwarders: what passes because they tracked it
     "legs_in": ("verdict", ("ifname",)),
     "track_out": ("verdict", ("ifname",)),  # forwarders: how they track
@@ -192,6 +193,7 @@ def _groups(id: str) -> Iterator[Chain]:
             rule(bits("meta mark", leg), goto(f"{name}_leg")),
             rule(going, request, bits("ct mark", mine), ACCEPT),
             rule(answer, bits("ct mark", others), ACCEPT),
+            rule(known("companions", "iifname", "oifname"), ACCEPT),
             groups,
             hook=Hook("filter", "forward", priority),
         )

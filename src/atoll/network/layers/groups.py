@@ -1,12 +1,14 @@
 """Security groups: an interface lets through what any rule of any of its groups allows.  Stateful.
 
-Two layers, `egress` and `ingress`.  An answer passes where its request passed the other way.
+Two layers, `egress` and `ingress`.  An answer passes where its request passed the other way.  What the nodes of one
+replication group send each other is AWS's own business, and is not asked about.
 """
 
 from ipaddress import IPv4Address, IPv4Network
 
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
+from atoll.model.lookup import same_cache
 from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
 from atoll.network.layers.hop import Finding, Hop, owner, refuse
@@ -38,6 +40,8 @@ def ingress(hop: Hop) -> Finding | None:
 def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | None, *, egress: bool) -> Finding:
     if hop.asked is not None and (interface.id, not egress) in hop.asked.passed:
         return Finding(interface.id, "it answers what was allowed the other way")
+    if hop.sender is not None and hop.target is not None and same_cache(hop.world, hop.sender, hop.target):
+        return Finding(interface.id, "nodes of one replication group need no rule")
     direction = "outbound" if egress else "inbound"
     silent = True
     for id in interface.group_ids:
