@@ -62,6 +62,8 @@ class Machines:
 
     async def run(self) -> None:
         """Run until cancelled."""
+        with contextlib.suppress(HostError):  # the first instance will meet the same error, and say so
+            await self._host_call(self._host.prepare)
         while True:
             soon = self._attempts.next_try()
             pause = ROUND_SECONDS if soon is None else min(ROUND_SECONDS, max(soon - time.monotonic(), 0.01))

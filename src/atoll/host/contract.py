@@ -76,6 +76,10 @@ class Host(Protocol):
         """Return the engines that can run; none: on paper."""
         ...
 
+    def prepare(self) -> None:
+        """Do beforehand what the first machine would otherwise wait for."""
+        ...
+
     def apply(self, plan: Plan) -> Sequence[Failure]:
         """Make the kernel's network look like the plan; returns when packets obey it.  Network thread only."""
         ...

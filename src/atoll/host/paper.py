@@ -28,6 +28,9 @@ class PaperHost:
         """Nothing is built: verbs list AWS's versions."""
         return ()
 
+    def prepare(self) -> None:
+        """Nothing to do."""
+
     def apply(self, plan: Plan) -> Sequence[Failure]:
         """Accept any plan."""
         return ()

@@ -58,6 +58,10 @@ class LinuxHost:
         """Return the engines that can run here."""
         return tuple(engine_build(e.name, e.version, tls=e.tls) for e in self._programs.values())
 
+    def prepare(self) -> None:
+        """Make the base image of instances, if it is not there.  Raises HostError."""
+        self._instances.prepare()
+
     def apply(self, plan: Plan) -> Sequence[Failure]:
         """Make the kernel's network look like the plan."""
         return [Failure(key.id, str(error)) for key, error in self._fabric.apply(plan)]
