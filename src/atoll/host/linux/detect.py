@@ -103,9 +103,12 @@ class Report:
         return all(probe.works for probe in self.probes[mode])
 
 
-def detect() -> Report:
-    """Try both modes and look for programs."""
-    probes = {mode: _try(mode) for mode in ("root", "rootless")}
+def detect(state_dir: Path | None = None) -> Report:
+    """Try both modes and look for programs.
+
+    Overlays are tried in `state_dir` (None: where temporary files are), because it depends on the file system there.
+    """
+    probes = {mode: _try(mode, state_dir) for mode in ("root", "rootless")}
     mode = next((mode for mode in ("root", "rootless") if all(probe.works for probe in probes[mode])), "none")
     return Report(
         mode,
@@ -114,7 +117,7 @@ def detect() -> Report:
     )
 
 
-def _try(mode: str) -> tuple[Probe, ...]:
+def _try(mode: str, state_dir: Path | None) -> tuple[Probe, ...]:
     """Run the probes in a child and return what it says.  The first that fails may end it."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -122,7 +125,9 @@ def _try(mode: str) -> tuple[Probe, ...]:
         try:
             signal.alarm(_PROBE_SECONDS)
             os.close(reading)
-            _run_probes(mode, lambda name, error: os.write(writing, json.dumps([name, error]).encode() + b"\n"))
+            _run_probes(
+                mode, state_dir, lambda name, error: os.write(writing, json.dumps([name, error]).encode() + b"\n")
+            )
         finally:
             os._exit(0)
     os.close(writing)
@@ -135,7 +140,7 @@ def _try(mode: str) -> tuple[Probe, ...]:
     return tuple(probes)
 
 
-def _run_probes(mode: str, say: Callable[[str, str], object]) -> None:
+def _run_probes(mode: str, state_dir: Path | None, say: Callable[[str, str], object]) -> None:
     def probe(name: str, run: Callable[[], object]) -> bool:
         try:
             run()
@@ -155,7 +160,7 @@ def _run_probes(mode: str, say: Callable[[str, str], object]) -> None:
     probe("policy routing", _route_by_mark)
     for name, rules in _RULES.items():
         probe(name, lambda rules=rules: _load(rules))  # type: ignore[misc]
-    _in_first_process(lambda: _try_guest(mode, probe))
+    _in_first_process(lambda: _try_guest(mode, state_dir, probe))
 
 
 def _link() -> None:
@@ -191,9 +196,9 @@ def _in_first_process(run: Callable[[], None]) -> None:
     os.waitpid(pid, 0)
 
 
-def _try_guest(mode: str, probe: Callable[[str, Callable[[], object]], bool]) -> None:
+def _try_guest(mode: str, state_dir: Path | None, probe: Callable[[str, Callable[[], object]], bool]) -> None:
     unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
-    with tempfile.TemporaryDirectory(prefix="atoll-probe-") as place:
+    with tempfile.TemporaryDirectory(prefix="atoll-probe-", dir=state_dir) as place:
         for name in ("lower", "upper", "work", "root", "proc"):
             Path(place, name).mkdir()
         layers = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"

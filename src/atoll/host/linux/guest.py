@@ -110,8 +110,10 @@ def _prepare(guest: Guest) -> None:
     if guest.search:
         lines.append(f"search {guest.search}")
     try:
+        # Closed to the host's other users: an instance may have set-uid programs on its disk.
+        guest.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in _DIRECTORIES:
-            (guest.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+            (guest.directory / name).mkdir(mode=0o755, exist_ok=True)
         seed = guest.directory / "seed"
         (seed / "hostname").write_text(guest.hostname + "\n")
         (seed / "resolv.conf").write_text("".join(f"{line}\n" for line in lines))

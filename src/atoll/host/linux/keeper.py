@@ -324,6 +324,8 @@ def _detach() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
     os.chdir("/")
+    with contextlib.suppress(OSError):  # an ordinary user may not; the machine's memory shall end others first
+        _write_whole("/proc/self/oom_score_adj", "-900")
     mount("none", "/", None, MS_REC | MS_SLAVE)  # the host's later mounts are seen here, ours never there
 
 

@@ -4,6 +4,7 @@ The request is a JSON object; `client.Spawn` says what its fields mean.  Whateve
 pipe `report`, which exec closes: an empty pipe means that the program runs.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -26,7 +27,7 @@ _USUAL_LIMITS = {"nofile": (1024, 1 << 20)}  # the keeper has raised its own
 def become(request: Request, given: list[int], report: int, network_dir: str) -> NoReturn:
     """Set everything up in this child and execute; never returns."""
     try:
-        _leave_the_keepers_signals()
+        _leave_the_keepers_ways()
         os.setsid()
         for directory in request.get("cgroups", ()):
             with open(f"{directory}/cgroup.procs", "w", encoding="utf-8") as file:
@@ -48,7 +49,10 @@ def become(request: Request, given: list[int], report: int, network_dir: str) ->
         os._exit(127)
 
 
-def _leave_the_keepers_signals() -> None:
+def _leave_the_keepers_ways() -> None:
+    os.umask(0o022)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
+        file.write("0")
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
