@@ -172,6 +172,29 @@ def test_a_nat_image_admits_nothing_that_was_not_asked_for(lab):
     assert lab.trace("198.51.100.27", "203.0.113.50", "tcp", 80).receiver == "eni-nat"
 
 
+def test_an_answer_by_way_of_a_nat_image_is_translated_only_with_udp(lab):
+    """Who has an Elastic IP, but routes through a NAT image, answers TCP from its own address and UDP from another."""
+    lab.instance("nat", "public", groups=["open"], ip="10.0.0.50", check=False, nat_image=True)
+    lab.elastic_ip("203.0.113.50", "nat")
+    lab.elastic_ip("203.0.113.51", "db")
+    lab.table("private", {"0.0.0.0/0": "i-nat"}, subnets=["private"])
+    assert lab.trace("198.51.100.27", "203.0.113.51", "tcp", 80).verdict is Verdict.DELIVERED
+    assert lab.trace("198.51.100.27", "203.0.113.51", "icmp").verdict is Verdict.DELIVERED
+    trace = lab.trace("198.51.100.27", "203.0.113.51", "udp", 80)
+    because = "the answer comes from 203.0.113.50, not from 203.0.113.51"
+    assert (trace.verdict, trace.back[-1].because) == (Verdict.NO_ANSWER, because)
+
+
+def test_a_machine_in_the_senders_subnet_is_reached_past_the_acl(box):
+    box.instance("near", "private", groups=["open"], ip="10.0.1.60", check=False)
+    box.table("private", {"0.0.0.0/0": "i-near"}, subnets=["private"])
+    box.acl("closed", ingress=[], egress=[])
+    box.use_acl("private", "closed")
+    trace = box.trace("db", "198.51.100.27", "tcp", 443)
+    way = ["egress-groups", "route-table", "destination-check", "ingress-groups", "delivery"]
+    assert [s.layer for s in trace.steps] == [*way, "source-check", "egress-groups", "acl-out"]
+
+
 def test_a_nat_image_keeps_the_addresses_of_strangers(lab):
     """It masquerades what comes from its VPC only."""
     lab.instance("nat", "public", groups=["open"], ip="10.0.0.50", check=False, nat_image=True)
@@ -200,7 +223,8 @@ def inspected(lab) -> Lab:
 def test_a_route_more_specific_than_local_leads_through_a_machine(inspected):
     # The machine's own subnet has the route too: it would send the packet back to itself.
     trace = inspected.trace("web", "db", "tcp", 6379)
-    assert (trace.verdict, trace.refusals[0].at) == (Verdict.LOOP, "eni-box")
+    because = "the route leads back to eni-box, which sent the packet"
+    assert (trace.verdict, trace.refusals[0].because) == (Verdict.LOOP, because)
 
 
 def through_a_third_subnet(*, groups: list[str]) -> Lab:

@@ -34,7 +34,7 @@ def judge(hop: Hop) -> Finding | None:
     if back is not None:
         because = f"{target.instance_id} gives it back to {back.destination}"
         return Finding(target.instance_id, because, then=replace(hop, packet=back), forwards=target)
-    after = forwarded(hop.world, target, hop.packet)
+    after = forwarded(hop.world, target, hop.packet, answers=hop.asked is not None)
     how = "unchanged" if after == hop.packet else f"from {after.source}"
     because = f"{target.instance_id} is assumed to forward it {how}"
     return Finding(target.instance_id, because, then=replace(hop, packet=after), forwards=target)

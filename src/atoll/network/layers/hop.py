@@ -49,10 +49,9 @@ class Hop:
     @property
     def stays_in_subnet(self) -> bool:
         """Tell whether the packet never crosses the edge of a subnet: then no ACL sees it."""
-        ends = self.sender, self.target
-        return self.is_local or (
-            ends[0] is not None and ends[1] is not None and ends[0].subnet_id == ends[1].subnet_id
-        )
+        if self.is_local or self.sender is None or self.target is None:
+            return self.is_local
+        return self.sender.subnet_id == self.target.subnet_id
 
 
 @dataclass(frozen=True, slots=True)
