@@ -171,8 +171,9 @@ def render(world: World, i: Interface) -> Shape:
 
 
 def render_groups(world: World, i: Interface) -> list[Shape]:
-    """Return the groups that an interface carries."""
-    return [{"GroupId": id, "GroupName": world[SecurityGroup, id].name} for id in i.group_ids]
+    """Return the groups that an interface carries, without those that belong to a service."""
+    groups = [world[SecurityGroup, id] for id in i.group_ids]
+    return [{"GroupId": g.id, "GroupName": g.name} for g in groups if g.owner == i.owner]
 
 
 def render_attachment(a: Attachment) -> Shape:
