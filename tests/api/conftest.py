@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.api import caches
 from tests.api.paper import OTHER_ACCOUNT, OTHER_REGION, Paper
 
 
@@ -38,3 +39,20 @@ def subnet(ec2, vpc):
     """The id of a subnet of that VPC, 10.0.1.0/24 in us-east-1a."""
     made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a")
     return made["Subnet"]["SubnetId"]
+
+
+@pytest.fixture
+def cache(paper):
+    """An ElastiCache client on a machine that has the engines of `caches.BUILDS`."""
+    caches.install(paper)
+    return caches.Caches(paper.client("elasticache"))
+
+
+@pytest.fixture
+def private(ec2, cache, vpc, subnet):
+    """The name of a cache subnet group of the VPC, with that subnet and another in us-east-1b."""
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.2.0/24", AvailabilityZone="us-east-1b")["Subnet"]["SubnetId"]
+    cache.create_cache_subnet_group(
+        CacheSubnetGroupName="private", CacheSubnetGroupDescription="nodes", SubnetIds=[subnet, other]
+    )
+    return "private"

@@ -12,7 +12,6 @@ from atoll.elasticache.tags import tags_of
 from atoll.model.world import Tx
 
 MEMCACHED_NODES_MAX = 40
-AZ_MODES = ("single-az", "cross-az")
 
 VALKEY = Err(
     "InvalidParameterValue",
@@ -125,8 +124,6 @@ def _count(engine: str | None, count: int | None, node_type: str | None) -> int:
 
 def _zones(tx: Tx, order: Order, count: int, mode: str | None, zone: str | None, listed: Sequence[str]) -> list[str]:
     """Return the zone of each node."""
-    if mode is not None and mode not in AZ_MODES:
-        raise errors.BAD_VALUE(got=mode, name="AZMode", why=f"Must be one of {', '.join(AZ_MODES)}.")
     if order.build.engine != "memcached" and (listed or mode == "cross-az"):
         raise MEMCACHED_ONLY(name="PreferredAvailabilityZones" if listed else "AZMode")
     if mode == "cross-az" and count == 1:

@@ -1,0 +1,235 @@
+"""Cache parameter groups and parameters through boto3."""
+
+import pytest
+
+from atoll.cache.plan import nodes
+from tests.api.caches import settle
+from tests.api.paper import ACCOUNT, code, refusal
+
+
+@pytest.fixture
+def custom(cache):
+    """A parameter group of the family redis7."""
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName="Custom", CacheParameterGroupFamily="redis7", Description="mine"
+    )
+    return "custom"
+
+
+def put(cache, group, **values):
+    pairs = [{"ParameterName": n.replace("_", "-"), "ParameterValue": v} for n, v in values.items()]
+    return cache.modify_cache_parameter_group(CacheParameterGroupName=group, ParameterNameValues=pairs)
+
+
+def values(cache, group, **asked):
+    pages = cache.get_paginator("describe_cache_parameters").paginate(CacheParameterGroupName=group, **asked)
+    return {p["ParameterName"]: p.get("ParameterValue") for page in pages for p in page["Parameters"]}
+
+
+def test_the_default_groups_of_aws_are_there(cache):
+    groups = cache.describe_cache_parameter_groups()["CacheParameterGroups"]
+
+    names = {g["CacheParameterGroupName"] for g in groups}
+    assert {
+        "default.memcached1.6", "default.redis6.x", "default.redis7", "default.redis7.cluster.on", "default.valkey7",
+        "default.valkey8", "default.valkey9", "default.valkey9.cluster.on",
+    } <= names  # fmt: skip
+    assert next(g for g in groups if g["CacheParameterGroupName"] == "default.redis7") == {
+        "CacheParameterGroupName": "default.redis7",
+        "CacheParameterGroupFamily": "redis7",
+        "Description": "Default parameter group for redis7",
+        "IsGlobal": False,
+        "ARN": f"arn:aws:elasticache:us-east-1:{ACCOUNT}:parametergroup:default.redis7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("default.redis7", {"maxmemory-policy": "volatile-lru", "timeout": "0", "cluster-enabled": "no",
+                            "reserved-memory-percent": "25", "hash-max-listpack-entries": "512",
+                            "tcp-keepalive": "300", "notify-keyspace-events": None}),
+        ("default.redis7.cluster.on", {"cluster-enabled": "yes"}),
+        ("default.redis6.x", {"hash-max-ziplist-entries": "512", "activerehashing": "yes"}),
+        ("default.valkey9", {"maxmemory-samples": "3", "acl-pubsub-default": "allchannels"}),
+        ("default.memcached1.6", {"chunk_size": "48", "memcached_connections_overhead": "100",
+                                  "max_simultaneous_connections": "65000"}),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)  # fmt: skip
+def test_a_default_group_has_awss_defaults(cache, group, expected):
+    found = values(cache, group)
+
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_a_family_shows_only_its_own_parameters(cache):
+    assert "hash-max-ziplist-entries" not in values(cache, "default.redis7")
+    assert "hash-max-listpack-entries" not in values(cache, "default.redis6.x")
+
+
+def test_the_defaults_of_a_family_come_with_what_the_node_type_decides(cache):
+    defaults = cache.describe_engine_default_parameters(CacheParameterGroupFamily="memcached1.6")["EngineDefaults"]
+
+    assert defaults["CacheParameterGroupFamily"] == "memcached1.6"
+    by_type = {p["ParameterName"]: p for p in defaults["CacheNodeTypeSpecificParameters"]}
+    micro = {"CacheNodeType": "cache.t3.micro", "Value": "512"}
+    assert micro in by_type["max_cache_memory"]["CacheNodeTypeSpecificValues"]
+    assert (
+        code(cache.describe_engine_default_parameters, CacheParameterGroupFamily="mysql8") == "InvalidParameterValue"
+    )
+
+
+def test_a_family_of_defaults_comes_in_pages(cache):
+    paginator = cache.get_paginator("describe_engine_default_parameters")
+    pages = list(paginator.paginate(CacheParameterGroupFamily="redis7", PaginationConfig={"PageSize": 20}))
+
+    assert len(pages) > 2
+    names = [p["ParameterName"] for page in pages for p in page["EngineDefaults"]["Parameters"]]
+    assert names == sorted(set(names))
+
+
+def test_a_group_keeps_what_a_user_sets(cache, custom):
+    put(cache, custom, maxmemory_policy="allkeys-lru", timeout="60")
+
+    shown = cache.describe_cache_parameters(CacheParameterGroupName=custom, Source="user")["Parameters"]
+    assert [(p["ParameterName"], p["ParameterValue"], p["Source"]) for p in shown] == [
+        ("maxmemory-policy", "allkeys-lru", "user"),
+        ("timeout", "60", "user"),
+    ]
+    assert "timeout" not in values(cache, custom, Source="system")
+    assert values(cache, custom)["timeout"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "maxmemory-policy",
+            "often",
+            "The parameter value often for maxmemory-policy is invalid. Allowed values: vol",
+        ),
+        ("timeout", "5", "The parameter value 5 for timeout is invalid. Allowed values: 0,20-."),
+        ("timeout", "soon", "The parameter value soon for timeout is invalid."),
+        ("no-such", "1", "The parameter no-such does not exist in family redis7."),
+        ("maxclients", "10", "The parameter maxclients cannot be modified."),
+        ("cluster-enabled", "yes", "The parameter cluster-enabled cannot be modified."),
+        ("close-on-replica-write", "no", "Atoll does not support close-on-replica-write=no: "),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(cache, custom, name, value, words):
+    got, message = refusal(
+        cache.modify_cache_parameter_group,
+        CacheParameterGroupName=custom,
+        ParameterNameValues=[{"ParameterName": name, "ParameterValue": value}],
+    )
+
+    assert got == "InvalidParameterValue"
+    assert message.startswith(words)
+    assert values(cache, custom, Source="user") == {}
+
+
+def test_a_request_changes_at_most_20_parameters(cache, custom):
+    pairs = [{"ParameterName": "timeout", "ParameterValue": str(n + 20)} for n in range(21)]
+
+    assert refusal(cache.modify_cache_parameter_group, CacheParameterGroupName=custom, ParameterNameValues=pairs) == (
+        "InvalidParameterCombination",
+        "Cannot modify more than 20 parameters in a single request",
+    )
+
+
+def test_parameters_get_their_defaults_back(cache, custom):
+    put(cache, custom, maxmemory_policy="allkeys-lru", timeout="60")
+
+    cache.reset_cache_parameter_group(
+        CacheParameterGroupName=custom, ParameterNameValues=[{"ParameterName": "timeout"}]
+    )
+    assert values(cache, custom, Source="user") == {"maxmemory-policy": "allkeys-lru"}
+    cache.reset_cache_parameter_group(CacheParameterGroupName=custom, ResetAllParameters=True)
+    assert values(cache, custom, Source="user") == {}
+    assert code(cache.reset_cache_parameter_group, CacheParameterGroupName=custom) == "InvalidParameterValue"
+
+
+def test_nodes_start_with_their_groups_values_and_a_later_change_waits_for_a_reboot(cache, paper, custom):
+    put(cache, custom, timeout="60")
+    cache.redis(CacheParameterGroupName=custom)
+    settle(paper)
+    assert ("timeout", "60") in nodes(paper.world)[0].settings
+    assert cache.cluster("one")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"
+
+    put(cache, custom, timeout="90")
+
+    assert ("timeout", "60") in nodes(paper.world)[0].settings
+    assert cache.cluster("one")["CacheParameterGroup"] == {
+        "CacheParameterGroupName": custom,
+        "ParameterApplyStatus": "pending-reboot",
+        "CacheNodeIdsToReboot": ["0001"],
+    }
+    cache.reboot_cache_cluster(CacheClusterId="one", CacheNodeIdsToReboot=["0001"])
+    settle(paper)
+    assert ("timeout", "90") in nodes(paper.world)[0].settings
+    assert cache.cluster("one")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"
+
+
+def test_another_group_also_waits_for_a_reboot(cache, paper, custom):
+    put(cache, custom, timeout="60")
+    cache.redis()
+    settle(paper)
+
+    changed = cache.modify_cache_cluster(CacheClusterId="one", CacheParameterGroupName=custom)["CacheCluster"]
+
+    assert changed["CacheParameterGroup"]["ParameterApplyStatus"] == "pending-reboot"
+
+
+def test_a_group_in_use_is_not_deleted(cache, custom):
+    cache.redis(CacheParameterGroupName=custom)
+
+    assert refusal(cache.delete_cache_parameter_group, CacheParameterGroupName=custom) == (
+        "InvalidCacheParameterGroupState",
+        "One or more cache clusters are still members of this parameter group custom, "
+        "so the group cannot be deleted.",
+    )
+
+
+def test_a_deleted_group_is_gone(cache, custom):
+    cache.delete_cache_parameter_group(CacheParameterGroupName=custom)
+
+    assert refusal(cache.describe_cache_parameters, CacheParameterGroupName=custom) == (
+        "CacheParameterGroupNotFound",
+        "CacheParameterGroup not found: custom",
+    )
+
+
+def test_the_default_groups_do_not_change(cache):
+    default = {"CacheParameterGroupName": "default.redis7"}
+    pair = [{"ParameterName": "timeout", "ParameterValue": "60"}]
+
+    assert code(cache.modify_cache_parameter_group, **default, ParameterNameValues=pair) == (
+        "InvalidCacheParameterGroupState"
+    )
+    assert code(cache.reset_cache_parameter_group, **default, ResetAllParameters=True) == (
+        "InvalidCacheParameterGroupState"
+    )
+    assert code(cache.delete_cache_parameter_group, **default) == "InvalidCacheParameterGroupState"
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "expected"),
+    [
+        ("custom", "redis7", "CacheParameterGroupAlreadyExists"),
+        ("default.redis7", "redis7", "InvalidParameterValue"),
+        ("9", "redis7", "InvalidParameterValue"),
+        ("other", "redis99", "InvalidParameterValue"),
+    ],
+)
+def test_a_group_that_cannot_be_is_refused(cache, custom, name, family, expected):
+    assert custom == "custom"
+    assert (
+        code(
+            cache.create_cache_parameter_group,
+            CacheParameterGroupName=name,
+            CacheParameterGroupFamily=family,
+            Description="",
+        )
+        == expected
+    )
