@@ -1,0 +1,173 @@
+"""Random VPCs with real packets: what the tracer says of a probe is what becomes of it."""
+
+import errno
+import os
+import random
+import select
+import socket
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from atoll.model.interface import Interface
+from atoll.model.internet import OutsideHost
+from atoll.model.world import World
+from atoll.network.flow import ICMP, TCP, UDP, Trace, Verdict
+from tests.kernel.ground import Ground, lay_ground
+from tests.network.compare import booted, comparable
+from tests.network.worlds import PORTS, Probe, random_probes, random_world
+
+pytestmark = pytest.mark.kernel
+WORLDS, PROBES = 20, 60
+WAIT_SECONDS = 0.3
+AGAIN_SECONDS = 2.5  # longer than the second TCP SYN takes, before we call it a difference
+IP_TRANSPARENT = 19
+
+
+@pytest.fixture
+def ground():
+    yield from lay_ground()
+
+
+@dataclass
+class Fate:
+    """What became of a probe's packets."""
+
+    answered: bool = False
+    arrived_at: str = ""  # datagrams: the address that got it
+
+
+class Kernel:
+    """Listens everywhere, and sends every probe for real; all sockets are in this process."""
+
+    def __init__(self, ground: Ground, world: World) -> None:
+        self.ground, self.poll = ground, select.epoll()
+        self.datagrams: dict[int, socket.socket] = {}
+        self.listeners: list[socket.socket] = []
+        for interface in world.all(Interface):
+            ground.set(interface.id, "net.ipv4.ping_group_range", "0 0")
+            if not interface.source_dest_check:
+                ground.set(interface.id, "net.ipv4.ip_forward", 1)
+                for which in ("all", "default", "eth0"):
+                    ground.set(interface.id, f"net.ipv4.conf.{which}.send_redirects", 0)
+            for ip in interface.private_ips:
+                self._serve(interface.id, str(ip))
+        for host in world.all(OutsideHost):
+            ground.set(str(host.address), "net.ipv4.ping_group_range", "0 0")
+            self._serve(str(host.address), str(host.address))
+
+    def _serve(self, place: str, ip: str) -> None:
+        for port in PORTS:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                sock = self.ground.fabric.socket_in(self.ground.place(place), socket.AF_INET, kind)
+                sock.setblocking(False)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((ip, port))
+                self.listeners.append(sock)
+                if kind == socket.SOCK_STREAM:
+                    sock.listen(1024)
+                else:
+                    self.datagrams[sock.fileno()] = sock
+                    self.poll.register(sock.fileno(), select.EPOLLIN)
+
+    def run(self, probes: dict[int, Probe], world: World, seconds: float) -> dict[int, Fate]:
+        """Send the probes, all at once; wait, and tell what became of each."""
+        fates = {n: Fate() for n in probes}
+        waiting: dict[int, tuple[int, socket.socket]] = {}
+        for n, probe in probes.items():
+            sock = self._send(n, probe, world)
+            if sock is not None:
+                waiting[sock.fileno()] = n, sock
+                event = select.EPOLLOUT if probe.protocol == TCP else select.EPOLLIN
+                self.poll.register(sock.fileno(), event)
+        end = time.monotonic() + seconds
+        while waiting and (left := end - time.monotonic()) > 0:
+            for fd, _ in self.poll.poll(left):
+                if fd in self.datagrams:
+                    self._echo(self.datagrams[fd], fates)
+                elif fd in waiting:
+                    n, sock = waiting.pop(fd)
+                    fates[n].answered = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                    self.poll.unregister(fd)
+                    sock.close()
+        for fd, (_, sock) in waiting.items():
+            self.poll.unregister(fd)
+            sock.close()
+        return fates
+
+    def _send(self, n: int, probe: Probe, world: World) -> socket.socket | None:
+        place = self.ground.place(str(probe.sender))
+        kind = socket.SOCK_STREAM if probe.protocol == TCP else socket.SOCK_DGRAM
+        protocol = socket.IPPROTO_ICMP if probe.protocol == ICMP else 0
+        sock = self.ground.fabric.socket_in(place, socket.AF_INET, kind, protocol)
+        sock.setblocking(False)
+        own = world[Interface, probe.sender].address if isinstance(probe.sender, str) else probe.sender
+        source = str(probe.options.get("source", own))
+        # One port for each probe, of the class that was asked for: below 1024, or one that Linux itself may choose.
+        port = (600 if probe.options["source_port"] == 1023 else 33000) + n
+        try:
+            if probe.protocol == ICMP:
+                sock.bind((source, 0))
+                sock.connect((str(probe.destination), 0))
+                sock.send(b"\x08\0\0\0\0\0" + n.to_bytes(2, "big") + b"abcd")
+                return sock
+            sock.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)  # also a forged source
+            sock.bind((source, port))
+            if sock.connect_ex((str(probe.destination), probe.port)) not in (0, errno.EINPROGRESS):
+                raise OSError
+            if probe.protocol == UDP:
+                sock.send(str(n).encode())
+        except OSError:
+            sock.close()
+            return None
+        return sock
+
+    def _echo(self, sock: socket.socket, fates: dict[int, Fate]) -> None:
+        try:
+            said, source = sock.recvfrom(100)
+            if int(said) in fates:
+                fates[int(said)].arrived_at = sock.getsockname()[0]
+            sock.sendto(said, source)
+        except OSError:
+            pass  # an answer that has no way
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for sock in self.listeners:
+            sock.close()
+        self.poll.close()
+
+
+def expected(trace: Trace) -> Fate:
+    """Return what the tracer says will become of a probe."""
+    arrives = trace.received.destination if trace.received and trace.packet.protocol == UDP else ""
+    return Fate(trace.verdict is Verdict.DELIVERED, str(arrives))
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ATOLL_WORLDS", WORLDS))))
+def test_real_packets_fare_as_the_tracer_says(ground, seed):
+    dice = random.Random(seed)
+    world = booted(random_world(dice))
+    probes = dict(enumerate(random_probes(world, dice, PROBES)))
+    traces = {n: probe.ask(world) for n, probe in probes.items()}
+    # A service answers by its own program; a forged source gets no answer that we could see by ICMP.
+    asked = {
+        n: probes[n]
+        for n, trace in traces.items()
+        if comparable(trace)
+        and not (isinstance(trace.receiver, str) and trace.receiver.startswith("vpc-"))
+        and not (probes[n].protocol == ICMP and "source" in probes[n].options)
+    }
+    ground.apply(world)
+    kernel = Kernel(ground, world)
+    try:
+        fates = kernel.run(asked, world, WAIT_SECONDS)
+        wrong = {n for n in asked if fates[n] != expected(traces[n])}
+        if wrong:
+            fates |= {n: kernel.run({n: asked[n]}, world, AGAIN_SECONDS)[n] for n in sorted(wrong)[:10]}
+        wrong = {n for n in wrong if fates[n] != expected(traces[n])}
+    finally:
+        kernel.close()
+    assert not wrong, "\n".join(f"{asked[n]}: {fates[n]}, but {traces[n]}" for n in sorted(wrong)[:3])
+    assert ground.fabric.verify() == []
