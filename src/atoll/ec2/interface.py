@@ -144,7 +144,7 @@ def render(world: World, i: Interface) -> Shape:
     has_names = vpc.dns_hostnames and vpc.dns_support
     addresses = [_address(world, i, ip, has_names) for ip in i.private_ips]
     where = zone(i.region, i.zone)
-    return {
+    shape: Shape = {
         "NetworkInterfaceId": i.id,
         "OwnerId": i.account,
         "VpcId": i.vpc_id,
@@ -168,6 +168,7 @@ def render(world: World, i: Interface) -> Shape:
         "Attachment": render_attachment(i.attachment) if i.attachment else None,
         "TagSet": render_tags(i),
     }
+    return {member: value for member, value in shape.items() if value is not None}
 
 
 def render_groups(world: World, i: Interface) -> list[Shape]:
