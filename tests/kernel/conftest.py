@@ -1,7 +1,6 @@
 """What the kernel tests share.  They make namespaces and processes of their own and touch nothing else."""
 
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import pytest
 from atoll.host.contract import HostError
 from atoll.host.linux.client import Keeper
 from atoll.host.linux.enter import enter
+from atoll.host.linux.guest import remove
 from atoll.host.linux.namespaces import THIS_NETWORK
 from atoll.host.linux.syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, prctl, setns, unshare
 
@@ -133,7 +133,7 @@ def place(mode) -> Iterator[Path]:
         os.chown(path, NOBODY, NOBODY)
     yield path
     in_child(lambda: end_keeper(path), rootless=mode == "rootless")
-    shutil.rmtree(path, ignore_errors=True)
+    remove(path)
 
 
 def end_keeper(place: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from atoll.host.contract import HostError
+from atoll.host.linux import cgroups
 from atoll.host.linux.client import Keeper, Spawn
 from atoll.host.linux.enter import enter
 from atoll.host.linux.keeper import INTERNET
@@ -338,3 +339,21 @@ def living_networks() -> set[int]:
         except OSError:
             continue
     return found
+
+
+@pytest.mark.parametrize("mode", ["root"], indirect=True)
+def test_limits_left_by_a_killed_keeper_are_removed_by_the_next(place):
+    if because := cgroups.support().because:
+        pytest.skip(because)
+
+    def steps():
+        keeper = start(place, "root")
+        limits = cgroups.create(keeper.run_dir, "a", memory_bytes=64 << 20, processes=10)
+        os.kill(keeper.pid, signal.SIGKILL)
+        until(lambda: not alive(keeper.pid))
+        assert all(path.exists() for path in limits)
+        keeper.close()
+        start(place, "root").destroy()
+        assert not any(path.exists() for path in limits)
+
+    in_child(steps)

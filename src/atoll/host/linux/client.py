@@ -135,6 +135,7 @@ class Keeper:
             try:
                 keeper = cls.connect(run_dir, lock=lock)
             except HostError:
+                cgroups.remove_all(run_dir)  # of a keeper that was killed: they alone outlive it
                 _start(run_dir, state_dir, "rootless" if rootless else "root")
                 keeper = cls.connect(run_dir, lock=lock)
         except BaseException:

@@ -14,6 +14,7 @@ every boot but the first.  `Keeper.find(name).status` afterwards: 0 powered off,
 import os
 import shutil
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -99,6 +100,11 @@ def forget(keeper: Keeper, name: str) -> None:
 
 def remove(directory: Path) -> None:
     """Delete an instance's disk and console."""
+    for parent, names, _ in os.walk(directory):
+        for name in names:
+            if not os.path.islink(path := f"{parent}/{name}"):
+                with suppress(OSError):  # overlayfs closes its work directory, and an ordinary user is kept out by it
+                    os.chmod(path, 0o700)
     shutil.rmtree(directory, ignore_errors=True)
     if directory.exists():
         raise HostError("some files could not be deleted", f"remove {directory}")
