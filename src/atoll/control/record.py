@@ -102,7 +102,8 @@ class Recorder:
         """Return how long a process that must end may take; nothing, if nobody knows it any more."""
         subject = subject_of(process)
         if instance := self.world.get(Instance, subject):
-            return END_GRACE_SECONDS if instance.state in ("shutting-down", "terminated") else STOP_GRACE_SECONDS
+            is_hurried = instance.forced or instance.state in ("shutting-down", "terminated")
+            return END_GRACE_SECONDS if is_hurried else STOP_GRACE_SECONDS
         return END_GRACE_SECONDS if self.world.get(CacheCluster, subject.rpartition(":")[0]) else 0.0
 
     def forget_old(self) -> None:
