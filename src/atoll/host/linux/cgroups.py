@@ -6,12 +6,15 @@ live below one named after the run directory, so that `remove_all` finds what a 
 
 import hashlib
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _CONTROLLERS = ("memory", "pids")
+_LEAVE_SECONDS = 0.5  # from a process's end until its group is empty; some milliseconds here
+_LEAVE_POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,12 @@ def create(run_dir: Path, name: str, *, memory_bytes: int | None, processes: int
 
 
 def remove(run_dir: Path, name: str) -> None:
-    """Remove a group whose processes have ended."""
+    """Remove a group whose processes have ended, waiting a moment for the last of them.
+
+    One that is still used stays until the installation ends.
+    """
     for parent in support().parents:
-        with suppress(OSError):
-            (parent / _ours(run_dir) / name).rmdir()
+        _remove_soon(parent / _ours(run_dir) / name)
 
 
 def remove_all(run_dir: Path) -> None:
@@ -75,10 +80,25 @@ def remove_all(run_dir: Path) -> None:
         ours = parent / _ours(run_dir)
         if ours.is_dir():
             for group in ours.iterdir():
-                with suppress(OSError):
-                    group.rmdir()
-            with suppress(OSError):
-                ours.rmdir()
+                if group.is_dir():
+                    _remove_soon(group)
+            _remove_soon(ours)
+
+
+def _remove_soon(group: Path) -> None:
+    """Remove a group: a process leaves it a little after it was seen to end, and its children after it."""
+    end = time.monotonic() + _LEAVE_SECONDS
+    while True:
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            if time.monotonic() > end:
+                return
+            time.sleep(_LEAVE_POLL_SECONDS)
+        else:
+            return
 
 
 def _ours(run_dir: Path) -> str:
