@@ -157,4 +157,23 @@ def test_the_doctor_talks_to_programs_too():
     findings = json.loads(atoll("doctor", "--json").stdout)
 
     assert {f["status"] for f in findings} <= {"ok", "warning", "missing"}
-    assert all(f["mend"] for f in findings if f["status"] == "missing")
+    assert {"root mode", "rootless mode", "AWS CLI", "endpoint"} <= {f["subject"] for f in findings}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("command", [["up"], ["up", "-d"], ["demo"]], ids=" ".join)
+def test_where_the_kernel_allows_nothing_it_says_what_and_offers_paper(command, tmp_path):
+    forbid = "echo 0 > /proc/sys/user/max_net_namespaces; echo 0 > /proc/sys/user/max_user_namespaces"
+    inside = f"{forbid}; exec {sys.executable} -m atoll.cli {' '.join(command)}"
+    env = os.environ | {"ATOLL_STATE": str(tmp_path / "state"), "TMPDIR": str(tmp_path)}
+
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", inside], capture_output=True, text=True, env=env, timeout=60, check=False
+    )
+
+    if "unshare failed" in done.stderr:
+        pytest.skip("NO USER NAMESPACES HERE: nothing to forbid")
+    assert done.returncode == 3
+    assert "user.max_user_namespaces: no user namespaces are allowed" in done.stderr
+    assert "sudo sysctl -w user.max_user_namespaces=" in done.stderr
+    assert "atoll up --host paper" in done.stderr

@@ -1,34 +1,33 @@
 """`atoll doctor`: what this machine can do, what it lacks, and how to mend that."""
 
+import os
 import re
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from atoll.cli import private, show
 from atoll.cli.failure import REFUSED
 
+if TYPE_CHECKING:
+    from atoll.host.linux.detect import Probe
+
+Status = Literal["ok", "warning", "missing"]
 VERSION_SECONDS_MAX = 10.0  # the AWS CLI takes up to two seconds to say its version on a slow machine
 MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "missing": ("missing", "red")}
-# Program, what it is for, the package that brings it.
+# What only the command line and the demo need; what instances need is known to host.linux.detect.
 PROGRAMS = (
-    ("nft", "looking at the rules of the network", "nftables"),
-    ("iptables", "port forwarding inside an instance", "iptables"),
-    ("conntrack", "the connection table inside an instance", "conntrack"),
-    ("ip", "addresses and routes inside an instance", "iproute2"),
-    ("sysctl", "switching forwarding on inside an instance", "procps"),
-    ("sudo", "sudo inside an instance", "sudo"),
-    ("dropbear", "the SSH server of an instance", "dropbear-bin"),
     ("ssh", "atoll ssh", "openssh-client"),
-    ("telnet", "telnet, in the documented scenario", "telnet"),
-    ("redis-cli", "redis-cli, in the documented scenario", "redis-tools"),
+    ("conntrack", "the connection table inside an instance", "conntrack"),
     ("php", "the PHP clients of the documented scenario", "php-cli php-memcache php-redis"),
 )
+SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 ENGINES = {
     "memcached": "bin/setup unpacks it, or: sudo apt-get install memcached",
     "redis": "sudo apt-get install redis-tools",
@@ -40,7 +39,7 @@ ENGINES = {
 class Finding:
     """One thing that was looked at."""
 
-    status: Literal["ok", "warning", "missing"]
+    status: Status
     subject: str
     found: str
     mend: str = ""
@@ -48,7 +47,7 @@ class Finding:
 
 def doctor(*, as_json: bool) -> int:
     """Print what was found; returns 0 if Atoll can run here for real."""
-    findings = [*_kernel(), *_programs(), *_engines(), *_clients(), _port()]
+    findings = [*_machine(), *_programs(), *_engines(), *_clients(), _port()]
     if as_json:
         show.as_json([asdict(f) for f in findings])
     else:
@@ -61,20 +60,37 @@ def doctor(*, as_json: bool) -> int:
 
 
 def missing_from_kernel() -> list[str]:
-    """Return what stands between this user and a real network; empty if nothing does."""
-    return [f"{f.subject}: {f.found}" for f in _kernel() if f.status == "missing"]
+    """Return what stands between this user and a real network, and how to mend each; empty if nothing does."""
+    return [
+        f"{f.subject}: {f.found}" + (f"; {f.mend}" if f.mend else "") for f in _machine() if f.status == "missing"
+    ]
 
 
-def _kernel() -> list[Finding]:
-    from atoll.host.linux import detect
+def _machine() -> list[Finding]:
+    """Try both modes for real, and look for what instances need."""
+    from atoll.host.linux.detect import detect
 
-    raise NotImplementedError(detect)
+    report = detect()
+    able = report.mode != "none"
+    findings = [_mode(mode, report.probes[mode], able=able) for mode in ("root", "rootless")]
+    for repair in report.repairs:
+        status: Status = "missing" if repair.needed else "warning"
+        findings.append(Finding(status, repair.missing, repair.purpose, repair.command))
+    return findings
+
+
+def _mode(mode: str, probes: "Sequence[Probe]", *, able: bool) -> Finding:
+    failed = [f"{probe.name}: {probe.error}" for probe in probes if not probe.works]
+    if not failed:
+        return Finding("ok", f"{mode} mode", f"works ({len(probes)} things were tried)")
+    needed = not able and (mode == "root") == (os.geteuid() == 0)
+    return Finding("missing" if needed else "warning", f"{mode} mode", "; ".join(failed))
 
 
 def _programs() -> list[Finding]:
     findings = []
     for program, purpose, package in PROGRAMS:
-        path = shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
+        path = shutil.which(program, path=SYSTEM_PATH)
         lack = Finding("warning", program, f"not here; it is for {purpose}", f"sudo apt-get install {package}")
         findings.append(Finding("ok", program, path) if path else lack)
     return findings

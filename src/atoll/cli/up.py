@@ -146,11 +146,10 @@ def _ready(start: Start, url: str, mode: str) -> None:
 def _no_kernel(refusal: BaseException) -> Failure:
     from atoll.cli.doctor import missing_from_kernel
 
-    lacks = missing_from_kernel()
-    reason = "; ".join(lacks) if lacks else str(refusal)
+    lacks = missing_from_kernel() or [str(refusal)]
     return Failure(
-        f"this machine does not let Atoll build networks: {reason}",
-        "mend that (`atoll doctor` says how), or `atoll up --host paper`: every call works, nothing runs",
+        "this machine does not let Atoll build networks:" + "".join(f"\n  {lack}" for lack in lacks),
+        "mend that, or `atoll up --host paper`: every call works, nothing runs",
         NO_KERNEL,
     )
 
