@@ -120,8 +120,9 @@ def _compare(old: Mapping[str, Fragment], new: Mapping[str, Fragment], delta: di
         if before is fragment:
             continue
         was, now = (frozenset(before.facts) if before else frozenset()), frozenset(fragment.facts)
-        for fact in now - was:
-            delta.setdefault(fact.namespace, Change()).added[fact] = fragment.key
+        for fact in fragment.facts:  # in their order: an interface's first address comes first
+            if fact not in was:
+                delta.setdefault(fact.namespace, Change()).added[fact] = fragment.key
         for fact in was - now:
             delta.setdefault(fact.namespace, Change()).removed[fact] = fragment.key
     for id in old.keys() - new.keys():

@@ -76,11 +76,11 @@ class Fabric:
     def _settle(self, delta: Mapping[str, Change]) -> list[tuple[Key, HostError]]:
         suspect, self._suspect = self._suspect & self._wanted.facts.keys(), set()
         work = Round(self._spaces, self._wanted, delta, suspect)
+        self._suspect = set(self._wanted.names)  # should it not come to its end
         try:
             work.run()
-        except BaseException:
-            self._suspect = set(self._wanted.names)  # who knows how far it came
-            raise
+        except HostError as error:
+            return [*work.failures.items(), (Key("", "network", "network"), error)]
         self._suspect = work.suspect
         return list(work.failures.items())
 

@@ -184,7 +184,8 @@ class Round:
 
     def _dress_guests(self) -> None:
         for name in self._doubted & self._wanted.guests - self._naked:
-            if not wires.is_dressed(self._spaces, name, self._wanted.far_links(name)):
+            facts = self._wanted.facts[name]
+            if not wires.complete_guest(self._spaces, name, self._wanted.far_links(name), facts):
                 self._naked.add(name)
         for name in self._naked & self._wanted.facts.keys():
             self._attempt(name, NOTHING, self._wanted.facts[name], partial(wires.dress_guest, self._spaces, name))
@@ -195,7 +196,7 @@ class Round:
         for name, change in self._delta.items():
             if name in changing:
                 self._attempt(name, change.removed, change.added, partial(wires.change_space, self._spaces[name]))
-            elif name in self._wanted.guests - self._naked:
+            elif name in self._wanted.guests - self._naked - self._doubted:
                 self._attempt(name, change.removed, change.added, partial(wires.change_guest, self._spaces, name))
         for name in self._mending:
             space, want = self._spaces[name], self._wanted.facts[name]

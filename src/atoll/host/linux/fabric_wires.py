@@ -79,18 +79,29 @@ def change_guest(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iter
     """Change a guest's addresses; what the guest did itself stays."""
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         links = {link.name: link.index for link in net.links()}
+        near = [address.network for _, address in net.addresses() if isinstance(address, IPv4Interface)]
         for fact in _in_order(removed, reverse=True):
             _queue_remove(net, links, fact)
         for fact in _in_order(added):
-            _queue_add(net, links, fact)
+            if isinstance(fact, Route):
+                net.add_route(kernel_route(fact, links, near))
+            else:
+                _queue_add(net, links, fact)
         net.commit()
 
 
-def is_dressed(spaces: Spaces, name: str, links: Iterable[str]) -> bool:
-    """Tell whether a guest's links are up."""
+def complete_guest(spaces: Spaces, name: str, links: Iterable[str], facts: Iterable[Fact]) -> bool:
+    """Add the addresses that a guest lacks; tell whether its links are up, else it was never completed."""
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
-        up = {link.name for link in net.links() if link.up}
-    return up.issuperset(links)
+        up = {link.name: link.index for link in net.links() if link.up}
+        if not up.keys() >= set(links):
+            return False
+        have = net.addresses()
+        for fact in facts:
+            if isinstance(fact, Address) and (up[fact.link], fact.address) not in have:
+                net.add_address(up[fact.link], fact.address)
+        net.commit()
+        return True
 
 
 def change_space(space: Space, removed: Iterable[Fact], added: Iterable[Fact]) -> None:

@@ -55,7 +55,11 @@ ROUTER = (
     ("net.ipv4.conf.all.send_redirects", 0),
     ("net.ipv4.conf.default.send_redirects", 0),
 )
-GUEST = (*QUIET, ("net.ipv4.ip_forward", 0))
+GUEST = (
+    *QUIET,
+    ("net.ipv4.ip_forward", 0),
+    ("net.ipv4.conf.all.promote_secondaries", 1),  # or the first address would take the others with it
+)
 
 
 def gateway_peer(vpc_id: str) -> str:
