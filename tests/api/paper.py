@@ -36,7 +36,7 @@ for service in (atoll.ec2, atoll.elasticache, atoll.sts):
     for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
         importlib.import_module(module.name)  # importing a verb registers it
 
-_session = boto3.Session()
+session = boto3.Session()
 
 
 class Paper:
@@ -49,7 +49,7 @@ class Paper:
 
     def client(self, service="ec2", *, account=ACCOUNT, region=REGION):
         """Return a boto3 client of an account in a region."""
-        made = _session.client(
+        made = session.client(
             service,
             region_name=region,
             endpoint_url="http://localhost:4566",
