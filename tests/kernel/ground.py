@@ -128,8 +128,11 @@ def soon(holds: Callable[[], bool]) -> bool:
 
 
 @contextmanager
-def internet_of_our_own() -> Iterator[Path]:
-    """Move the thread to a new network and mounts of its own, and home again; gives a directory for `Namespaces`."""
+def internet_of_our_own(*, for_good: bool = False) -> Iterator[Path]:
+    """Move the thread to a new network and mounts of its own, and home again; gives a directory for `Namespaces`.
+
+    For good, when the thread could not go home: it has become root in a user namespace.
+    """
     homes = [(os.open(THIS_NETWORK, os.O_RDONLY), CLONE_NEWNET), (os.open(THIS_MOUNTS, os.O_RDONLY), CLONE_NEWNS)]
     directory = Path(tempfile.mkdtemp(prefix="atoll-ground-"))
     unshare(CLONE_NEWNS | CLONE_NEWNET)
@@ -142,7 +145,8 @@ def internet_of_our_own() -> Iterator[Path]:
         with suppress(OSError):
             unmount(str(directory / "net"))
         for fd, kind in homes:
-            setns(fd, kind)
+            if not for_good:
+                setns(fd, kind)
             os.close(fd)
         (directory / "net").rmdir()
         directory.rmdir()
