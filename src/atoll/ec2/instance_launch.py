@@ -39,60 +39,33 @@ TAGGED = ("instance", "volume", "network-interface")
 
 @operation("ec2", "RunInstances")
 def run_instances(
-    tx: Tx,
-    *,
-    image_id: str,
-    min_count: int,
-    max_count: int,
-    instance_type: str = "m1.small",
-    key_name: str | None = None,
-    subnet_id: str | None = None,
-    security_group_ids: Sequence[str] = (),
-    security_groups: Sequence[str] = (),
-    private_ip_address: str | None = None,
-    network_interfaces: Sequence[Shape] = (),
-    placement: Shape | None = None,
-    private_dns_name_options: Shape | None = None,
-    user_data: str = "",
-    block_device_mappings: Sequence[Shape] = (),
-    ebs_optimized: bool | None = None,
-    monitoring: Shape | None = None,
-    iam_instance_profile: Shape | None = None,
-    metadata_options: Shape | None = None,
-    credit_specification: Shape | None = None,
-    maintenance_options: Shape | None = None,
-    instance_initiated_shutdown_behavior: str = "stop",
-    disable_api_termination: bool = False,
-    disable_api_stop: bool = False,
-    hibernation_options: Shape | None = None,
-    enclave_options: Shape | None = None,
-    tag_specifications: Sequence[Shape] = (),
-    client_token: str | None = None,
-) -> Shape:
+    tx: Tx, *, image_id: str, min_count: int, max_count: int, instance_type: str = "m1.small",
+    key_name: str | None = None, subnet_id: str | None = None, security_group_ids: Sequence[str] = (),
+    security_groups: Sequence[str] = (), private_ip_address: str | None = None,
+    network_interfaces: Sequence[Shape] = (), placement: Shape | None = None,
+    private_dns_name_options: Shape | None = None, user_data: str = "", block_device_mappings: Sequence[Shape] = (),
+    ebs_optimized: bool | None = None, monitoring: Shape | None = None, iam_instance_profile: Shape | None = None,
+    metadata_options: Shape | None = None, credit_specification: Shape | None = None,
+    maintenance_options: Shape | None = None, instance_initiated_shutdown_behavior: str = "stop",
+    disable_api_termination: bool = False, disable_api_stop: bool = False, hibernation_options: Shape | None = None,
+    enclave_options: Shape | None = None, tag_specifications: Sequence[Shape] = (), client_token: str | None = None,
+) -> Shape:  # fmt: skip
     """Launch instances: as many as there is room for, up to `max_count`, and none if that is under `min_count`."""
     _check_counts(min_count, max_count)
     image = images.find(tx.world, image_id)
     type = options.instance_type(instance_type, image)
-    key = find_named(tx.world, key_name) if key_name else None
     _refuse_enabled("HibernationOptions.Configured", (hibernation_options or {}).get("Configured"))
     _refuse_enabled("EnclaveOptions.Enabled", (enclave_options or {}).get("Enabled"))
+    of_instance, of_volume, of_interface = (tags_for(kind, tag_specifications, also=TAGGED) for kind in TAGGED)
     nets = network.plan(
-        tx.world,
-        subnet_id=subnet_id,
-        group_ids=security_group_ids,
-        group_names=security_groups,
-        private_ip=private_ip_address,
-        specs=network_interfaces,
-        zone_name=_zone(placement or {}),
-        type=type,
-        tags=tags_for("network-interface", tag_specifications, also=TAGGED),
-    )
-    root = volumes.plan(block_device_mappings, image, tags_for("volume", tag_specifications, also=TAGGED))
-    common: dict[str, Any] = {
+        tx.world, subnet_id=subnet_id, group_ids=security_group_ids, group_names=security_groups,
+        private_ip=private_ip_address, specs=network_interfaces, zone_name=_zone(placement or {}), type=type,
+        tags=of_interface,
+    )  # fmt: skip
+    root = volumes.plan(block_device_mappings, image, of_volume)
+    facts = {
         "image_id": image.id,
         "type": type.name,
-        "key_name": key.name if key else None,
-        "public_key": key.public_key if key else None,
         "user_data": options.user_data(user_data),
         "root_device": image.root_device,
         "ebs_optimized": options.ebs_optimized(ebs_optimized, type),
@@ -104,19 +77,18 @@ def run_instances(
         "shutdown_behavior": instance_initiated_shutdown_behavior,
         "api_termination_disabled": disable_api_termination,
         "api_stop_disabled": disable_api_stop,
-        "public_ip_wanted": nets.public_ip,
         "client_token": client_token,
-        "tags": tags_for("instance", tag_specifications, also=TAGGED),
+        "tags": of_instance,
+        **_key(tx, key_name),
         **_dns_options(private_dns_name_options or {}, nets),
     }
-    count = _count(tx, nets, min_count, max_count)
-    reservation = tx.new_id("r")
-    made = [_make(tx, nets, root, reservation, index, common) for index in range(count)]
+    reservation, count = tx.new_id("r"), _count(tx, nets, min_count, max_count)
+    made = [_make(tx, nets, root, reservation, n, facts) for n in range(count)]
     return reservations(tx.world, made)[0]
 
 
 def _make(
-    tx: Tx, nets: network.Network, root: volumes.Root, reservation: str, index: int, common: dict[str, Any]
+    tx: Tx, nets: network.Network, root: volumes.Root, reservation: str, index: int, facts: dict[str, Any]
 ) -> Instance:
     """Put one instance with its interfaces and its volume."""
     id = tx.new_id("i")
@@ -136,7 +108,8 @@ def _make(
         private_ip=str(interfaces[0].address),
         group_ids=interfaces[0].group_ids,
         volume_id=volumes.make(tx, root, id, place).id,
-        **common,
+        public_ip_wanted=nets.public_ip,
+        **facts,
     )
     give_public_ip(tx, instance)
     return instance
@@ -160,6 +133,14 @@ def _count(tx: Tx, nets: network.Network, low: int, high: int) -> int:
     if (room := network.room(tx.world, nets)) < low:
         raise network.SUBNET_FULL(id=nets.subnet.id)
     return min(high, left, room)
+
+
+def _key(tx: Tx, name: str | None) -> dict[str, Any]:
+    """Return the key pair's facts: the instance keeps the public key, whatever becomes of the pair."""
+    if not name:
+        return {}
+    pair = find_named(tx.world, name)
+    return {"key_name": pair.name, "public_key": pair.public_key}
 
 
 def _zone(placement: Shape) -> str | None:

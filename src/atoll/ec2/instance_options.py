@@ -34,9 +34,7 @@ NOT_BURSTABLE = Err(
     "InvalidParameterCombination",
     "The parameter creditSpecification is not supported for the instance type '{type}': it is not burstable.",
 )
-NOT_EBS_OPTIMIZED = Err(
-    "Unsupported", "EBS-optimized instances are not supported for your requested configuration."
-)
+NOT_EBS_OPTIMIZED = Err("Unsupported", "EBS-optimized instances are not supported for your requested configuration.")
 
 
 def instance_type(name: str, image: Image) -> InstanceType:

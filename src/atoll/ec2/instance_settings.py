@@ -74,9 +74,7 @@ def modify_private_dns_name_options(
     if kind != i.hostname_type and i.state != "stopped":
         raise NOT_STOPPED(id=i.id)
     record = enable_resource_name_dns_a_record
-    tx.put(
-        i.but(hostname_type=kind, resource_name_a_record=i.resource_name_a_record if record is None else record)
-    )
+    tx.put(i.but(hostname_type=kind, resource_name_a_record=i.resource_name_a_record if record is None else record))
     return {"Return": True}
 
 
@@ -116,9 +114,7 @@ def modify_instance_credit_specification(tx: Tx, *, instance_credit_specificatio
         if i is None or i.ended_at is not None:
             failed.append(_failure(id, "InvalidInstanceID.NotFound", f"The instance ID '{id}' does not exist"))
         elif not INSTANCE_TYPES[i.type].burstable:
-            failed.append(
-                _failure(id, "InstanceCreditSpecification.NotSupported", NO_CREDITS(id=id).message)
-            )
+            failed.append(_failure(id, "InstanceCreditSpecification.NotSupported", NO_CREDITS(id=id).message))
         else:
             tx.put(i.but(cpu_credits=options.credits(value, INSTANCE_TYPES[i.type])))
             done.append({"InstanceId": id})

@@ -194,9 +194,7 @@ _PATHS = {
     "vcpu-info.default-vcpus": "VCpuInfo.DefaultVCpus",
 }
 
-FILTERS: Table = {"instance-type": lambda _, t: t.name} | {
-    name: shown(render, path) for name, path in _PATHS.items()
-}
+FILTERS: Table = {"instance-type": lambda _, t: t.name} | {name: shown(render, path) for name, path in _PATHS.items()}
 OFFER_FILTERS: Table = {
     "instance-type": lambda _, offer: offer["InstanceType"],
     "location": lambda _, offer: offer["Location"],

@@ -97,9 +97,7 @@ def _check_new_name(tx: Tx, name: str) -> None:
         raise KEY_EXISTS(name=name)
 
 
-def _keep(
-    tx: Tx, name: str, public: key_material.PublicKey, fingerprint: str, tags: dict[str, str]
-) -> KeyPair:
+def _keep(tx: Tx, name: str, public: key_material.PublicKey, fingerprint: str, tags: dict[str, str]) -> KeyPair:
     line = key_material.open_ssh(public)
     return tx.make(
         KeyPair,
