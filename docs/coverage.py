@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import atoll
-from atoll.aws.operation import OPERATIONS, Operation
 from botocore import xform_name
 from botocore.model import ServiceModel
 from botocore.session import Session
+
+import atoll
+from atoll.aws.operation import OPERATIONS, Operation
 
 PAGE = Path(__file__).with_name("coverage.md")
 VERBS = ("ec2", "elasticache", "elbv2", "sts")  # packages; also botocore's names of the services

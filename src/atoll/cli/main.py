@@ -103,10 +103,11 @@ def execute(
     """Run a command inside an instance."""
     from atoll.cli import machines
 
-    machines.execute(instance, command or [], user)
+    words = command or []
+    machines.execute(instance, words[1:] if words[:1] == ["--"] else words, user)
 
 
-@app.command(context_settings=TAKES_COMMAND)
+@app.command()
 def ssh(
     instance: Annotated[str, typer.Argument(help="An instance: id, name or address.")],
     command: Annotated[list[str] | None, typer.Argument(help="What to run there; without it, a shell.")] = None,

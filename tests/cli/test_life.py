@@ -1,0 +1,152 @@
+"""The life of a daemon on paper: up, status, trace, reset, down, purge."""
+
+import json
+import re
+
+import pytest
+
+from tests.cli.daemon import Atoll
+
+
+@pytest.fixture
+def atoll(tmp_path):
+    made = Atoll(tmp_path / "state", host="paper")
+    started = made.up()
+    assert started.returncode == 0, started.stderr
+    yield made
+    made("down", "--purge")
+
+
+def test_up_says_ready_and_where(tmp_path):
+    made = Atoll(tmp_path / "state", host="paper")
+
+    started = made.up()
+
+    assert re.fullmatch(rf"Ready\. {made.endpoint} \(process \d+, log \S+/atoll\.log\)\n", started.stdout)
+    assert made("down", "--purge").returncode == 0
+
+
+def test_up_twice_is_up_once(atoll):
+    again = atoll.up()
+
+    assert (again.returncode, again.stdout) == (0, f"Atoll already runs at {atoll.endpoint}.\n")
+
+
+@pytest.mark.usefixtures("atoll")
+def test_a_second_daemon_on_the_same_state_is_refused(tmp_path):
+    other = Atoll(tmp_path / "state", host="paper")
+
+    done = other("up", "--port", other.port, "--host", "paper")
+
+    assert done.returncode == 1
+    assert "another Atoll runs on" in done.stderr
+
+
+def test_another_address_needs_keys(atoll):
+    done = atoll("up", "--bind", "0.0.0.0", "--port", "0", "--host", "paper", "--state", atoll.state / "other")
+
+    assert done.returncode == 1
+    assert "--keys required" in done.stderr
+
+
+def test_status_tells_people_and_programs(atoll):
+    atoll.client("ec2").create_vpc(CidrBlock="10.77.0.0/16")
+
+    people, programs = atoll("status").stdout, json.loads(atoll("status", "--json").stdout)
+
+    assert "mode paper" in people
+    assert "10.77.0.0/16" in people
+    assert {"172.31.0.0/16", "10.77.0.0/16"} == {v["cidr"] for v in programs["vpcs"]}
+
+
+def test_status_is_of_the_account_that_the_environment_names(atoll):
+    atoll.client("ec2").create_vpc(CidrBlock="10.77.0.0/16")
+
+    other = json.loads(atoll("status", "--json", AWS_ACCESS_KEY_ID="123456789012").stdout)
+
+    assert other["vpcs"] == []
+
+
+def test_the_state_survives_the_daemon(atoll):
+    atoll.client("ec2").create_vpc(CidrBlock="10.77.0.0/16")
+
+    assert atoll("down").returncode == 0
+    assert atoll("status").returncode == 2
+    assert atoll.up().returncode == 0
+
+    assert "10.77.0.0/16" in atoll("status").stdout
+
+
+def test_reset_forgets_everything(atoll):
+    atoll.client("ec2").create_vpc(CidrBlock="10.77.0.0/16")
+
+    assert atoll("reset").returncode == 0
+
+    assert "10.77.0.0/16" not in atoll("status").stdout
+
+
+def test_purge_leaves_nothing(atoll):
+    assert atoll("down", "--purge").returncode == 0
+
+    assert not atoll.state.exists()
+
+
+def test_purge_of_what_does_not_run_leaves_nothing_either(atoll):
+    atoll("down")
+
+    done = atoll("down", "--purge")
+
+    assert done.returncode == 0, done.stderr
+    assert not atoll.state.exists()
+
+
+def test_purge_deletes_only_a_state_directory(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+
+    done = Atoll(tmp_path)("down", "--purge")
+
+    assert (done.returncode, (tmp_path / "precious").read_text()) == (0, "mine")
+    assert "Nothing to remove" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--as", "198.51.100.27", "--", "true"],
+        ["exec", "app", "--", "true"],
+        ["run", "--in", "app", "--", "true"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_on_paper_nothing_can_be_entered_and_it_says_so(atoll, command):
+    done = atoll(*command)
+
+    assert done.returncode == 1
+    assert "nothing runs on the paper host" in done.stderr
+
+
+def test_trace_answers_on_paper_with_the_rule_and_the_mend(atoll):
+    source, target = atoll.launch("one"), atoll.launch("two")
+    ec2 = atoll.client("ec2")
+    address = ec2.describe_instances(InstanceIds=[target])["Reservations"][0]["Instances"][0]["PrivateIpAddress"]
+    closed = ec2.create_security_group(GroupName="closed", Description="no rules")["GroupId"]
+
+    allowed = atoll("trace", "one", f"{address}:6379")
+    ec2.modify_instance_attribute(InstanceId=target, Groups=[closed])
+    refused = atoll("trace", source, f"{address}:6379")
+    programs = json.loads(atoll("trace", source, f"{address}:6379", "--json").stdout)
+
+    assert allowed.returncode == 0, allowed.stdout + allowed.stderr
+    assert refused.returncode == 1
+    assert "ingress-groups" in refused.stdout
+    assert f"aws ec2 authorize-security-group-ingress --group-id {closed}" in refused.stdout
+    assert programs["delivered"] is False
+
+
+def test_a_place_that_does_not_exist_is_named_with_what_does(atoll):
+    atoll.launch("app")
+
+    done = atoll("trace", "ap", "10.0.0.1:80")
+
+    assert done.returncode == 1
+    assert "app" in done.stderr

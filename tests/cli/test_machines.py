@@ -1,0 +1,215 @@
+"""exec, ssh, run and trace against real machines: a default VPC, one instance with a public address, one cache."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.daemon import Atoll
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+CLIENT = "198.51.100.27"
+
+
+@pytest.fixture(scope="module")
+def atoll():
+    directory = Path(tempfile.mkdtemp(prefix="atoll-cli-"))
+    made = Atoll(directory / "state")
+    started = made.up()
+    if started.returncode == 3:
+        pytest.skip(f"NO KERNEL FOR MACHINES: {started.stderr}")
+    assert started.returncode == 0, started.stderr
+    try:
+        yield made
+    finally:
+        ended = made("down", "--purge")
+        shutil.rmtree(directory)
+        assert ended.returncode == 0, ended.stderr
+
+
+@pytest.fixture(scope="module")
+def key(atoll):
+    made = atoll.client("ec2").create_key_pair(KeyName="mine")["KeyMaterial"]
+    path = atoll.state.parent / "mine.pem"
+    path.touch(mode=0o600)
+    path.write_text(made)
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(atoll, key):  # noqa: ARG001  # the key exists before the instance
+    return atoll.launch("app", KeyName="mine")
+
+
+@pytest.fixture(scope="module")
+def node(atoll):
+    cache = atoll.client("elasticache")
+    cache.create_cache_cluster(
+        CacheClusterId="sessions", Engine="memcached", CacheNodeType="cache.t3.micro", NumCacheNodes=1
+    )
+    waiter = cache.get_waiter("cache_cluster_available")
+    waiter.wait(CacheClusterId="sessions", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+    found = cache.describe_cache_clusters(CacheClusterId="sessions", ShowCacheNodeInfo=True)["CacheClusters"][0]
+    return found["CacheNodes"][0]["Endpoint"]["Address"]
+
+
+def test_exec_is_inside_the_instance(atoll, app):
+    named = atoll("exec", "app", "--", "sh", "-c", "hostname; ip -br -4 addr show eth0; ls /; id -un")
+
+    assert named.returncode == 0, named.stderr
+    host, link, *files = named.stdout.split("\n", 2)
+    assert host.startswith("ip-172-31-")
+    assert link.startswith("eth0")
+    assert "root" in files[0].splitlines()
+    assert atoll("exec", app, "hostname").stdout == f"{host}\n"
+
+
+def test_exec_passes_input_output_and_the_exit_code_through(atoll, app):
+    done = atoll("exec", app, "--", "sh", "-c", "cat; echo no >&2; exit 7", given="hello\n")
+
+    assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "no\n", 7)
+
+
+def test_exec_can_be_another_user(atoll, app):
+    done = atoll("exec", "--user", "ec2-user", app, "--", "sh", "-c", "echo $HOME; sudo id -u")
+
+    assert done.stdout == "/home/ec2-user\n0\n", done.stderr
+
+
+def test_exec_as_a_user_who_is_not_there_is_refused(atoll, app):
+    done = atoll("exec", "--user", "nemo", app, "--", "true")
+
+    assert done.returncode != 0
+    assert "no user nemo" in done.stderr
+
+
+def test_exec_without_a_command_is_a_shell(atoll, app):
+    done = atoll("exec", app, given="echo I am $(id -un)\nexit 3\n")
+
+    assert (done.stdout, done.returncode) == ("I am root\n", 3)
+
+
+def test_exec_keeps_the_terminal(atoll, app):
+    command = f"{os.sys.executable} -m atoll.cli exec {app} -- sh -c 'test -t 0 && test -t 1 && echo a terminal'"
+
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        capture_output=True,
+        text=True,
+        env=atoll.env,
+        timeout=30,
+        check=False,
+    )
+
+    assert "a terminal" in done.stdout
+
+
+def test_run_in_is_in_the_instances_network_with_the_users_files(atoll, app, tmp_path, node):
+    (tmp_path / "mine").write_text("my file")
+    address = atoll("exec", app, "hostname", "-I").stdout.split()[0]
+
+    done = atoll(
+        "run", "--in", "app", "--", "sh", "-c", f"ip -br addr show eth0; cat {tmp_path}/mine; getent hosts {node}"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert address in done.stdout
+    assert "my file" in done.stdout
+    assert node in done.stdout
+
+
+def test_run_as_is_an_internet_client(atoll):
+    done = atoll("run", "--as", CLIENT, "--", "ip", "-br", "-4", "addr")
+
+    assert CLIENT in done.stdout, done.stderr
+    assert CLIENT in json.loads(atoll("status", "--json").stdout)["outside"]
+
+
+def test_an_internet_client_resolves_a_cache_and_cannot_reach_it(atoll, node):
+    """As on AWS: the name is public, the address behind it is private."""
+    named = atoll("run", "--as", CLIENT, "--", "getent", "hosts", node)
+    tried = atoll("run", "--as", CLIENT, "--", "timeout", "1.5", "telnet", node, "11211")
+
+    assert named.stdout.startswith("172.31."), named.stderr
+    assert tried.returncode != 0
+    assert "Connected" not in tried.stdout
+
+
+def test_nobody_can_log_in_to_a_node(atoll, node):
+    del node
+    done = atoll("exec", "sessions", "--", "true")
+
+    assert done.returncode == 1
+    assert "as on AWS" in done.stderr
+
+
+def test_an_internet_client_is_not_an_instance(atoll):
+    atoll("run", "--as", CLIENT, "--", "true")
+
+    done = atoll("exec", CLIENT, "--", "true")
+
+    assert done.returncode == 1
+    assert f"atoll run --as {CLIENT}" in done.stderr
+
+
+def test_a_private_address_is_no_internet_client(atoll):
+    done = atoll("run", "--as", "10.0.0.1", "--", "true")
+
+    assert done.returncode == 1
+    assert "choose a public one" in done.stderr
+
+
+def test_ssh_comes_from_the_internet_and_obeys_the_groups(atoll, app, key):
+    ec2 = atoll.client("ec2")
+    group = ec2.describe_instances(InstanceIds=[app])["Reservations"][0]["Instances"][0]["SecurityGroups"][0][
+        "GroupId"
+    ]
+    rule = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": f"{CLIENT}/32"}
+    command = ("ssh", "app", "-i", key, "--", "echo", "in", ";", "id", "-un")
+
+    before = atoll("run", "--as", CLIENT, "--", "timeout", "1.5", "ssh", "-oBatchMode=yes", public(ec2, app), "true")
+    ec2.authorize_security_group_ingress(**rule)
+    after = atoll(*command)
+    stranger = atoll("run", "--as", "198.51.100.28", "--", "timeout", "1.5", "ssh", public(ec2, app), "true")
+
+    assert before.returncode == 124
+    assert after.stdout == "in\nec2-user\n", after.stderr
+    assert stranger.returncode == 124
+
+
+def test_ssh_with_a_key_that_cannot_be_read_says_so(atoll, app):
+    done = atoll("ssh", app, "-i", "/no/such/key")
+
+    assert done.returncode == 1
+    assert "create-key-pair" in done.stderr
+
+
+def test_trace_is_what_packets_do(atoll, app, node):
+    host, _, _ = node.partition(":")
+
+    allowed = atoll("trace", app, "sessions:11211")
+    refused = atoll("trace", CLIENT, "sessions:11211")
+    told = atoll("exec", app, "--", "sh", "-c", f"(echo version; sleep 0.4) | timeout 5 telnet {host} 11211")
+
+    assert allowed.returncode == 0, allowed.stdout + allowed.stderr
+    assert refused.returncode == 1
+    assert "VERSION" in told.stdout
+
+
+def test_what_runs_survives_the_daemon(atoll, app):
+    before = atoll("exec", app, "--", "sh", "-c", "echo kept > /run/kept; stat -c %Y /proc/1").stdout
+
+    assert atoll("down").returncode == 0
+    assert atoll.up().returncode == 0
+
+    after = atoll("exec", app, "--", "sh", "-c", "cat /run/kept; stat -c %Y /proc/1")
+    assert after.stdout == f"kept\n{before}", after.stderr
+    assert "running" in atoll("status").stdout
+
+
+def public(ec2, instance):
+    return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["PublicIpAddress"]
