@@ -119,12 +119,20 @@ def _compare(old: Mapping[str, Fragment], new: Mapping[str, Fragment], delta: di
         before = old.get(id)
         if before is fragment:
             continue
-        was, now = (frozenset(before.facts) if before else frozenset()), frozenset(fragment.facts)
-        for fact in fragment.facts:  # in their order: an interface's first address comes first
+        gone, come = _unlike(before.facts if before else (), fragment.facts)
+        was, now = frozenset(gone), frozenset(come)
+        for fact in come:  # in their order: an interface's first address comes first
             if fact not in was:
                 delta.setdefault(fact.namespace, Change()).added[fact] = fragment.key
-        for fact in was - now:
-            delta.setdefault(fact.namespace, Change()).removed[fact] = fragment.key
+        for fact in gone:
+            if fact not in now:
+                delta.setdefault(fact.namespace, Change()).removed[fact] = fragment.key
     for id in old.keys() - new.keys():
         for fact in old[id].facts:
             delta.setdefault(fact.namespace, Change()).removed[fact] = old[id].key
+
+
+def _unlike(old: tuple[Fact, ...], new: tuple[Fact, ...]) -> tuple[list[Fact], list[Fact]]:
+    """Return the facts of both that are not the very same objects: most are, and comparing those would cost more."""
+    known, kept = {id(fact) for fact in old}, {id(fact) for fact in new}
+    return [f for f in old if id(f) not in kept], [f for f in new if id(f) not in known]

@@ -62,6 +62,7 @@ class Round:
         self._settings(changing)
         for name in (changing | self._mending) - self.suspect:
             self._spaces.generations[name] = self._spaces[name].rules_generation()
+            self._spaces[name].is_quiet()  # that was us
         for name in self._delta:
             if name not in self._wanted.names and name != INTERNET:
                 self._spaces.forget(name)
@@ -76,8 +77,9 @@ class Round:
     def _make_namespaces(self) -> None:
         made = set()
         for name in (*self._delta, *(self._doubted - self._delta.keys())):
-            want: Facts = self._wanted.of(name, Namespace)
-            if name not in self._doubted:
+            if name in self._doubted:
+                want: Facts = self._wanted.of(name, Namespace)
+            else:
                 want = {f: key for f, key in self._delta[name].added.items() if isinstance(f, Namespace)}
             if want and self._make(name, want):
                 made.add(name)

@@ -3,6 +3,7 @@
 Routers and the internet are spaces; guests' namespaces are opened for a moment, because there may be thousands.
 """
 
+import errno
 import os
 import socket
 import struct
@@ -20,6 +21,7 @@ from atoll.network.facts import INTERNET
 
 FIRST_INDEX = 1000  # of links that we make; above those that a kernel makes by itself
 _NETFILTER, _GET_GENERATION, _REQUEST = 12, 10 << 8 | 16, 1
+_NEWS = 0x1 | 0x4 | 0x10 | 0x40 | 0x80  # multicast groups: links, neighbours, addresses, routes, policy rules
 _HEADER = struct.Struct("IHHII")
 
 
@@ -34,6 +36,9 @@ class Space:
         self.elements = Elements(fd)
         arguments = (socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
         self._ask = socket.socket(*arguments) if fd is None else socket_in(fd, *arguments)
+        arguments = (socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._news = socket.socket(*arguments) if fd is None else socket_in(fd, *arguments)
+        self._news.bind((0, _NEWS))
         self.links: dict[str, int] = {}
         self.read_links()
 
@@ -43,6 +48,7 @@ class Space:
         self.nft.close()
         self.elements.close()
         self._ask.close()
+        self._news.close()
 
     def __enter__(self) -> Self:
         """Use as a context: closed at its end."""
@@ -68,6 +74,19 @@ class Space:
             raise HostError("no such link", step=f"find link {link} in {self.name or 'the internet'}")
         return self.links[link]
 
+    def is_quiet(self) -> bool:
+        """Tell whether no link, address, neighbour, route or policy rule changed since the last call."""
+        quiet = True
+        while True:
+            try:
+                self._news.recv(1 << 16, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return quiet
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # more news than it could hold
+                    raise
+            quiet = False
+
     def rules_generation(self) -> int:
         """Return the kernel's count of rule changes in the namespace: another number means somebody changed them."""
         body = struct.pack(">BBH", 0, 0, 0)
@@ -78,7 +97,7 @@ class Space:
 
 
 class Spaces:
-    """The open spaces, by name; at most `OPEN_MAX`, because each costs five descriptors."""
+    """The open spaces, by name; at most `OPEN_MAX`, because each costs six descriptors."""
 
     OPEN_MAX = 100
 

@@ -12,6 +12,7 @@ such rules sit in chains of their own, which accept without leaving a bit in the
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network
 from typing import TypeAlias
 
@@ -20,7 +21,7 @@ from atoll.model.group import SecurityGroup
 from atoll.model.names import digest
 from atoll.network.compile.marks import chain, element, plain_set
 from atoll.network.compile.matching import is_every_port, layer_four
-from atoll.network.facts import Chain, Fact
+from atoll.network.facts import Chain, Element, Fact
 from atoll.network.flow import ALL, PROTOCOLS, TCP, UDP, protocol_name, protocol_number
 from atoll.network.rules import ACCEPT, Range, Rule, equal, goto, jump, known, refuse, rule
 from atoll.network.rules import chain_name as name_of
@@ -69,7 +70,7 @@ def group(it: SecurityGroup, siblings: frozenset[str]) -> Iterator[Fact]:
             name = name_of(it.id, f"{direction.suffix}_{'_'.join(map(str, key)).replace('-1', 'any')}")
             yield plain_set(it.vpc_id, name, "ipv4_addr", interval=True)
             for span in spans:
-                yield element(it.vpc_id, name, Range(span.first, span.last), comment=_listed(span.ids))
+                yield _range(it.vpc_id, name, span.first, span.last, _listed(span.ids))
             rules.append(rule(*layer_four(*key), known(name, direction.address), goto(direction.track), comment=what))
         rules += _references(permissions, siblings, direction)
         yield chain(it.vpc_id, name_of(it.id, direction.suffix), *rules)
@@ -81,14 +82,13 @@ Openness: TypeAlias = tuple[bool, bool, bool, bool]  # tcp in, udp in, tcp out, 
 
 def openness(it: SecurityGroup) -> Openness:
     """Tell in which directions a group lets every packet of TCP and of UDP through."""
+    anywhere = [r for r in it.rules if isinstance(r.cidr, IPv4Network) and r.cidr.prefixlen == 0]
     ways = {
         (protocol, r.egress)
-        for r in it.rules
+        for r in anywhere
         for protocol in (TCP, UDP)
-        if isinstance(r.cidr, IPv4Network)
-        and r.cidr.prefixlen == 0
-        and protocol_number(r.protocol) in (ALL, protocol)
-        and (protocol_number(r.protocol) == ALL or is_every_port(r.from_port, r.to_port))
+        if protocol_number(r.protocol) == ALL
+        or (protocol_number(r.protocol) == protocol and is_every_port(r.from_port, r.to_port))
     }
     return (TCP, False) in ways, (UDP, False) in ways, (TCP, True) in ways, (UDP, True) in ways
 
@@ -127,9 +127,10 @@ def merged(permissions: Iterable[Permission]) -> list[Span]:
     """Return the ranges of rules, overlapping and touching ones as one: the kernel refuses overlaps."""
     spans = []
     for permission in permissions:
-        assert isinstance(permission.cidr, IPv4Network), "only ranges of version 4 are in a class"
-        first = int(permission.cidr.network_address)
-        spans.append((first, first + permission.cidr.num_addresses - 1, permission.id))
+        cidr = permission.cidr
+        assert isinstance(cidr, IPv4Network), "only ranges of version 4 are in a class"
+        first = int(cidr.network_address)
+        spans.append((first, first + (1 << 32 - cidr.prefixlen) - 1, permission.id))
     spans.sort()
     out: list[Span] = []
     for first, last, id in spans:
@@ -141,11 +142,20 @@ def merged(permissions: Iterable[Permission]) -> list[Span]:
     return out
 
 
+@lru_cache(maxsize=1 << 16)  # so that one more range among thousands makes one new element, and finds the others
+def _range(vpc_id: str, container: str, first: int, last: int, comment: str) -> Element:
+    return element(vpc_id, container, Range(first, last), comment=comment)
+
+
 def _classes(permissions: Iterable[Permission]) -> dict[Class, list[Permission]]:
-    classes: dict[Class, list[Permission]] = {}
+    alike: dict[tuple[str, int, int], list[Permission]] = {}
     for permission in permissions:
         if isinstance(permission.cidr, IPv4Network):
-            classes.setdefault(_class(permission), []).append(permission)
+            same = alike.setdefault((permission.protocol, permission.from_port, permission.to_port), [])
+            same.append(permission)
+    classes: dict[Class, list[Permission]] = {}
+    for same in alike.values():
+        classes.setdefault(_class(same[0]), []).extend(same)
     return classes
 
 
@@ -184,6 +194,8 @@ def _spell(key: Class) -> str:
 
 def _listed(ids: Iterable[str]) -> str:
     """Join ids, as many as a comment holds."""
+    if isinstance(ids, list) and len(ids) == 1:
+        return str(ids[0])
     out = ""
     for id in ids:
         if len(out) + len(id) + 4 > COMMENT_MAX:

@@ -5,8 +5,8 @@ elements it neither sends nor receives, and nobody answers for its addresses.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import NamedTuple
 
 from atoll.model.interface import Interface
 from atoll.model.names import link_name
@@ -52,8 +52,7 @@ HOP_MASK = HOP | 0x3FFF
 LOCAL = 32  # prefix length of a host
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What else decides about an interface, beside itself: a fragment is a function of the two."""
 
     subnet: Subnet

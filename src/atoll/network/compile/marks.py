@@ -42,24 +42,17 @@ EVERYWHERE = IPv4Network("0.0.0.0/0")
 # Addresses that an internet gateway carries for nobody: RFC 1918 and RFC 6598.
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 
-# What every namespace of ours is born with.  A new one would inherit the host's values for some.
-QUIET = (
-    ("net.ipv6.conf.all.disable_ipv6", 1),
-    ("net.ipv6.conf.default.disable_ipv6", 1),
-    ("net.ipv4.conf.all.rp_filter", 0),
-    ("net.ipv4.conf.default.rp_filter", 0),
-)
+# What every namespace of ours is born with; a new one would inherit the host's values for some.  Each costs 0.1 ms.
+QUIET = (("net.ipv6.conf.all.disable_ipv6", 1), ("net.ipv6.conf.default.disable_ipv6", 1))
 ROUTER = (
     *QUIET,
     ("net.ipv4.ip_forward", 1),
+    ("net.ipv4.conf.all.rp_filter", 0),
+    ("net.ipv4.conf.default.rp_filter", 0),
     ("net.ipv4.conf.all.send_redirects", 0),
     ("net.ipv4.conf.default.send_redirects", 0),
 )
-GUEST = (
-    *QUIET,
-    ("net.ipv4.ip_forward", 0),
-    ("net.ipv4.conf.all.promote_secondaries", 1),  # or the first address would take the others with it
-)
+GUEST = (*QUIET, ("net.ipv4.ip_forward", 0))
 
 
 def gateway_peer(vpc_id: str) -> str:
