@@ -308,3 +308,13 @@ def test_describing_and_launching_say_the_same(ec2):
     made = launch(ec2, ImageId=image_id(LINUX))
 
     assert show(ec2, made["InstanceId"]) == made
+
+
+def test_an_instance_outlives_its_image_in_the_catalogue(paper, ec2):
+    id = launch(ec2)["InstanceId"]
+    paper.write(lambda tx: tx.put(tx.world[Instance, id].but(image_id="ami-0123456789abcdef0")))
+
+    shown = show(ec2, id)
+
+    assert (shown["ImageId"], shown["Architecture"]) == ("ami-0123456789abcdef0", "x86_64")
+    assert "BootMode" not in shown

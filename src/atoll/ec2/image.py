@@ -13,14 +13,11 @@ from atoll.ec2.tags import render_tags
 from atoll.model import image as catalogue
 from atoll.model.image import Image
 from atoll.model.world import World
-from atoll.model.zones import REGIONS
 
 IMAGE_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image id '[{id}]' does not exist")
 IMAGES_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image ids '[{ids}]' do not exist")
 IMAGE_MALFORMED = Err("InvalidAMIID.Malformed", MALFORMED_MESSAGE)
 NOT_YOUR_IMAGE = Err("AuthFailure", "Not authorized for image:{id}", 403)
-
-NAT_IMAGES = catalogue.nat_images(REGIONS)  # the images that boot as NAT instances, in every region
 
 
 @operation("ec2", "DescribeImages")

@@ -48,7 +48,7 @@ def reservations(world: World, instances: Sequence[Instance]) -> list[Shape]:
 def render(world: World, i: Instance) -> Shape:
     """Return AWS's Instance."""
     type, image = INSTANCE_TYPES[i.type], catalogue.image(i.region, i.image_id)
-    assert image, "an instance was launched from an image of the catalogue"
+    architecture = image.architecture if image else type.architectures[-1]  # a later catalogue may lack the image
     shape: Shape = {
         "InstanceId": i.id,
         "ImageId": i.image_id,
@@ -59,7 +59,7 @@ def render(world: World, i: Instance) -> Shape:
         "LaunchTime": i.launched,
         "Placement": _placement(i),
         "Monitoring": {"State": i.monitoring},
-        "Architecture": image.architecture,
+        "Architecture": architecture,
         "BlockDeviceMappings": block_devices(world, i),
         "ClientToken": i.client_token or "",
         "EbsOptimized": i.ebs_optimized,
@@ -78,11 +78,11 @@ def render(world: World, i: Instance) -> Shape:
         "UsageOperation": "RunInstances",
         "UsageOperationUpdateTime": i.launched,
         "MaintenanceOptions": {"AutoRecovery": i.auto_recovery, "RebootMigration": "default"},
-        "CurrentInstanceBootMode": "uefi" if image.architecture == "arm64" else "legacy-bios",
+        "CurrentInstanceBootMode": "uefi" if architecture == "arm64" else "legacy-bios",
         "Tags": render_tags(i),
         **_network(world, i),
     }
-    if image.boot_mode:
+    if image and image.boot_mode:
         shape["BootMode"] = image.boot_mode
     if i.key_name:
         shape["KeyName"] = i.key_name

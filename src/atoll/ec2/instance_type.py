@@ -15,8 +15,6 @@ from atoll.model.zones import zones
 
 NO_SUCH_TYPES = Err("InvalidInstanceType", "The following supplied instance types do not exist: [{names}]")
 
-MEMORY_BYTES: dict[str, int] = {t.name: t.memory_mib << 20 for t in INSTANCE_TYPES.values()}
-
 
 @operation("ec2", "DescribeInstanceTypes")
 def describe_instance_types(

@@ -1,7 +1,7 @@
 """The catalogue of instance types: what each has, as tables.
 
 vCPU, memory and network limits are those of the EC2 API (DescribeInstanceTypes); an instance here gets the memory, as
-a limit, and shares the machine's processors.
+a limit, and shares the machine's processors.  A type is never taken out again: stored instances name it.
 """
 
 from collections.abc import Iterator, Mapping
