@@ -7,28 +7,25 @@ One process, one event loop.  The network and the machines each have a thread fo
 
 import asyncio
 import contextlib
-import fcntl
 import importlib
 import logging
 import os
 import pkgutil
+import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
 import uvloop
-from starlette.applications import Starlette
 
 import atoll
 import atoll.ec2
 import atoll.elasticache
 import atoll.sts
-from atoll.admin.routes import routes
+from atoll.aws.http import Answer, Request
 from atoll.control.events import Lines, log
 from atoll.control.machines import Machines
 from atoll.control.record import Recorder
@@ -41,44 +38,36 @@ from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
 from atoll.model.kinds import KINDS
 from atoll.model.world import Tx, World
+from atoll.options import CannotStart, Lost, Options
+from atoll.server import Server
 from atoll.store.sqlite import Store, StoreError
 from atoll.store.upgrade import TooNew
 
+if TYPE_CHECKING:
+    from atoll.host.linux.ignition import Ignition
+
 FORGET_SECONDS = 60.0
-SHUTDOWN_SECONDS = 10.0
+FILES_MAX = 65_536  # descriptors: one for each machine and each connection
 SERVICES = (atoll.ec2, atoll.elasticache, atoll.sts)
 
 
-class CannotStart(Exception):
-    """What is in the way, and the next step."""
+def run(
+    options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]
+) -> None:
+    """Serve on a socket that listens, with the keeper that was begun (None: on paper), until told to stop.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to run."""
-
-    state_dir: Path
-    port: int = 4566  # 0: any free one
-    bind: str = "127.0.0.1"
-    host: Literal["auto", "root", "rootless", "paper"] = "auto"
-    keys: Literal["local", "required"] = "local"
-    log_to: Path | None = None  # None: standard error
-
-
-def run(options: Options, ready: Callable[[str, str], None]) -> None:
-    """Run until told to stop.  `ready(url, mode)` is called when the first request can be answered.
-
-    Raises CannotStart.
+    `ready(url, mode)` is called when the first request can be answered.  Raises CannotStart, Lost.
     """
-    _check(options)
     _log_to(options.log_to)
-    with _only_one(options.state_dir), _listen(options) as sock:
-        host = _host(options)  # enters namespaces: before any thread exists
-        try:
-            store = Store(options.state_dir / "atoll.db", KINDS)
-        except (StoreError, TooNew) as error:
-            raise CannotStart(f"{error}") from error
-        uvloop.run(_serve(options, host, store, sock, ready))
+    _raise_limit()
+    try:
+        store = Store(options.state_dir.absolute() / "atoll.db", KINDS)
+    except (StoreError, TooNew) as error:
+        if begun:
+            begun.undo()
+        raise CannotStart(f"{error}") from error
+    host = _host(options, begun)  # enters namespaces: before any thread exists
+    uvloop.run(_serve(options, host, store, sock, ready))
 
 
 async def _serve(
@@ -98,12 +87,14 @@ class Daemon:
         self._options, self._host, self._store = options, host, store
         self._stop = asyncio.Event()
         self._purge = False
+        self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
         self.wires = Wires(lambda: store.world, host, self._network_in_force)
         wanted = Wanted(lambda: store.world)
         self.machines = Machines(wanted.machines, host, Recorder(store), self.in_force)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)
-        self._note_engines()
+        with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
+            self._note_engines()
         store.watch(lambda _: self.wires.wake())
 
     @property
@@ -156,12 +147,16 @@ class Daemon:
         }
 
     async def reset(self) -> None:
-        """Forget every resource and end what ran; returns when the kernel is empty."""
+        """Forget every resource and end what ran; returns when the kernel is empty.
+
+        Raises StoreError, TimeoutError.
+        """
         self._store.clear()
         self.backend.forget()
         self._note_engines()
-        await self.in_force()
         await self.machines.idle()
+        if not await self.in_force():
+            raise TimeoutError
 
     def stop(self, *, purge: bool) -> None:
         """End the daemon, soon; with `purge`, everything that it runs too."""
@@ -173,15 +168,16 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
-        private = Starlette(routes=routes(self))
-        server = _Server(Gate(self.backend, private), sock)
-        tasks = [asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget())]
+        server = Server(Gate(self.backend, self._private).answer, sock)
+        lost = asyncio.create_task(self._host.lost())
+        tasks = [lost, *(asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget()))]
         await server.start()
         ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode)
         log("ready", mode=self._host.mode, resources=len(self._store.world))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        log("stopping", purge=self._purge)
+        because = lost.result() if lost.done() else "it was told to"
+        log("stopping", purge=self._purge, because=because)
         await server.stop()
         for task in tasks:
             task.cancel()
@@ -193,9 +189,18 @@ class Daemon:
             self._host.destroy()
         else:
             self._host.close()
+        if lost.done() and not lost.cancelled():
+            raise Lost(because)
         for result in results:
-            if isinstance(result, Exception):  # a loop ended by itself: our mistake, or the keeper was killed
+            if isinstance(result, Exception):  # a loop ended by itself: our mistake
                 raise result
+
+    async def _private(self, request: Request) -> Answer:
+        if self._private_api is None:
+            from atoll.admin.routes import private_api  # with the tracer: 15 ms that no start waits for
+
+            self._private_api = private_api(self)
+        return await self._private_api(request)
 
     def _note_engines(self) -> None:
         """Put into the World which engines this machine can run, if that has changed."""
@@ -219,85 +224,21 @@ class Daemon:
     async def _forget(self) -> None:
         recorder = Recorder(self._store)
         while True:
-            recorder.forget_old()
+            try:
+                recorder.forget_old()
+            except StoreError as error:
+                log("nothing forgotten", because=str(error))
             await asyncio.sleep(FORGET_SECONDS)
 
 
-class _Server:
-    """uvicorn on a socket that we opened, inside our own loop and with our own signal handlers."""
-
-    def __init__(self, app: Any, sock: socket.socket) -> None:
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=2,
-            timeout_keep_alive=75, limit_concurrency=1_000, backlog=1_024, ws="none",
-        )  # fmt: skip
-        config.load()
-        self._server = uvicorn.Server(config)
-        self._server.lifespan = config.lifespan_class(config)
-        self._sock = sock
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        await self._server.startup(sockets=[self._sock])
-        self._task = asyncio.create_task(self._server.main_loop())
-
-    async def stop(self) -> None:
-        self._server.should_exit = True
-        if self._task:
-            await self._task
-        await self._server.shutdown(sockets=[self._sock])
-
-
-def _check(options: Options) -> None:
-    if options.bind not in ("127.0.0.1", "::1", "localhost") and options.keys != "required":
-        raise CannotStart(
-            f"{options.bind} can be reached from other machines, and anyone could call: "
-            "add --keys required, or bind to 127.0.0.1"
-        )
-
-
-@contextlib.contextmanager
-def _only_one(state_dir: Path) -> Iterator[None]:
-    """Hold the state directory; two daemons never share one.  Raises CannotStart."""
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise CannotStart(f"cannot use {state_dir}: {error.strerror}; choose another with --state DIR") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.write(lock, f"{os.getpid()}\n".encode())
-        yield
-    except BlockingIOError:
-        raise CannotStart(f"another Atoll runs on {state_dir}; end it with: atoll down") from None
-    finally:
-        os.close(lock)
-
-
-def _listen(options: Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.bind else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((options.bind, options.port))
-    except OSError as error:
-        sock.close()
-        raise CannotStart(
-            f"cannot listen on {options.bind}:{options.port}: {error.strerror}; choose another with --port N"
-        ) from error
-    sock.listen(1_024)
-    return sock
-
-
-def _host(options: Options) -> Host:
-    if options.host == "paper":
+def _host(options: Options, begun: "Ignition | None") -> Host:
+    if begun is None:
         return PaperHost()
     from atoll.host.linux.machine import LinuxHost  # loads libnftables: not on paper
 
     rootless = os.geteuid() != 0 if options.host == "auto" else options.host == "rootless"
     try:
-        return LinuxHost.enter(options.state_dir, rootless=rootless)
+        return LinuxHost.enter(options.state_dir, rootless=rootless, begun=begun)
     except HostError as error:
         raise CannotStart(
             f"this machine does not let Atoll build networks: {error}; atoll doctor says what is missing, and "
@@ -305,8 +246,15 @@ def _host(options: Options) -> Host:
         ) from error
 
 
+def _raise_limit() -> None:
+    """Allow as many descriptors as we may; libnftables gets low numbers all the same (host/linux/nft.py)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _log_to(path: Path | None) -> None:
     handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)

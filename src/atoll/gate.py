@@ -1,18 +1,12 @@
-"""The gate: HTTP comes in, and is either an AWS call or the private API.  And what the wire asks of the World.
-
-AWS calls take the short way, past Starlette: they are most of the traffic, and each millisecond of them counts.
-"""
+"""The gate: a request is either an AWS call or one of the private API.  And what the wire asks of the World."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
-from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
-
 from atoll.aws.answer import Call, answer
-from atoll.aws.http import BODY_BYTES_MAX, Request
+from atoll.aws.http import Answer, Request
 from atoll.aws.sigv4 import Mode
 from atoll.ec2.defaults import open_territory
 from atoll.model.account import AccessKey
@@ -72,50 +66,14 @@ class Backend:
 
 
 class Gate:
-    """The ASGI application."""
+    """Sends each request where it belongs."""
 
-    def __init__(self, backend: Backend, private: Starlette) -> None:
+    def __init__(self, backend: Backend, private: Callable[[Request], Awaitable[Answer]]) -> None:
         """Send AWS calls to `backend`, everything else to `private`."""
         self._backend, self._private = backend, private
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, request: Request) -> Answer:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"].startswith(_PRIVATE):
-            await self._private(scope, receive, send)
-            return
-        request = Request(
-            method=scope["method"],
-            path=scope["raw_path"].decode("latin-1"),
-            query=scope["query_string"].decode("latin-1"),
-            headers=_headers(scope),
-            body=await _body(receive),
-        )
-        out = await answer(request, self._backend)
-        headers = [(k.lower().encode(), v.encode()) for k, v in out.headers.items()]
-        headers.append((b"content-length", str(len(out.body)).encode()))
-        if len(request.body) > BODY_BYTES_MAX:
-            headers.append((b"connection", b"close"))  # the rest of the body is not worth reading
-        await send({"type": "http.response.start", "status": out.status, "headers": headers})
-        body = b"" if request.method == "HEAD" else out.body
-        await send({"type": "http.response.body", "body": body})
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        found[key] = f"{found[key]},{text}" if key in found else text
-    return found
-
-
-async def _body(receive: Receive) -> bytes:
-    """Read a body, and no more than one byte beyond what is allowed."""
-    chunks, size, more = [], 0, True
-    while more and size <= BODY_BYTES_MAX:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        more = message.get("more_body", False)
-    return b"".join(chunks)[: BODY_BYTES_MAX + 1]
+        if request.path.startswith(_PRIVATE):
+            return await self._private(request)
+        return await answer(request, self._backend)

@@ -1,16 +1,15 @@
-"""The routes of the private API, as Starlette routes.  JSON in, JSON out; errors are {"error", "candidates"?}."""
+"""The private API: JSON in, JSON out; errors are {"error", "candidates"?}."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from urllib.parse import parse_qsl, unquote
 
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
+from atoll.aws.http import Answer, Request
 from atoll.host.contract import Seen
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -20,8 +19,14 @@ from atoll.network.explain import as_dict, explain
 from atoll.network.flow import Verdict
 from atoll.network.places import Place, PlaceError, UnknownPlace, endpoint
 from atoll.network.trace import trace
+from atoll.store.sqlite import StoreError
 
+_log = logging.getLogger(__name__)
 _BODY_BYTES_MAX = 64 << 10
+_HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
+_RESETS = ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
+_MACHINES = "/_atoll/machines/"
+Route = Callable[[Request], Awaitable[Answer]]
 DEFAULT_REGION = "us-east-1"
 
 
@@ -49,43 +54,39 @@ class Bad(Exception):
     candidates: tuple[str, ...] = ()
 
 
-def routes(service: Service) -> list[Route]:
-    """Return the private API of a daemon."""
+def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
+    """Return the private API of a daemon: a function that answers a request, and never raises."""
     api = _Api(service)
-    health = [
-        Route(path, api.health) for path in ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
-    ]
-    resets = [
-        Route(path, api.reset, methods=["POST"])
-        for path in ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
-    ]
-    return [
-        *health,
-        *resets,
-        Route("/_localstack/init", api.init),
-        Route("/_localstack/info", api.health),
-        Route("/_atoll/status", api.status),
-        Route("/_atoll/history", api.history),
-        Route("/_atoll/trace", api.trace, methods=["POST"]),
-        Route("/_atoll/machines/{place:path}", api.machine),
-        Route("/_atoll/outside", api.outside, methods=["POST"]),
-        Route("/_atoll/stop", api.stop, methods=["POST"]),
-    ]
+    table: dict[str, dict[str, Route]] = {
+        **{path: {"GET": api.health} for path in _HEALTH},
+        **{path: {"POST": api.reset} for path in _RESETS},
+        "/_localstack/init": {"GET": api.init},
+        "/_localstack/info": {"GET": api.health},
+        "/_atoll/status": {"GET": api.status},
+        "/_atoll/history": {"GET": api.history},
+        "/_atoll/trace": {"POST": api.trace},
+        "/_atoll/outside": {"POST": api.outside},
+        "/_atoll/stop": {"POST": api.stop},
+    }
 
-
-def _answering(
-    route: Callable[["_Api", Request], Awaitable[Response]],
-) -> Callable[["_Api", Request], Awaitable[Response]]:
-    """Turn the refusals of a route into JSON."""
-
-    async def answer(self: "_Api", request: Request) -> Response:
+    async def answer(request: Request) -> Answer:
+        path = unquote(request.path)
+        methods = {"GET": api.machine} if path.startswith(_MACHINES) else table.get(path)
         try:
-            return await route(self, request)
+            if methods is None:
+                raise Bad(404, f"there is nothing at {path}")
+            route = methods.get("GET" if request.method == "HEAD" else request.method)
+            if route is None:
+                raise Bad(405, f"{path} is for {' and '.join(methods)}")
+            return await route(request)
         except Bad as bad:
             body: dict[str, Any] = {"error": bad.error}
             if bad.candidates:
                 body["candidates"] = list(bad.candidates)
-            return JSONResponse(body, bad.status)
+            return _json(body, bad.status)
+        except Exception as mistake:  # of ours: the caller gets an answer, we get a trace
+            _log.exception("private request failed", extra={"fields": {"path": path}})
+            return _json({"error": f"{type(mistake).__name__}: {mistake}"}, 500)
 
     return answer
 
@@ -94,31 +95,32 @@ class _Api:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def health(self, request: Request) -> Response:
-        return JSONResponse(self._service.health())
+    async def health(self, request: Request) -> Answer:
+        return _json(self._service.health())
 
-    async def init(self, request: Request) -> Response:
+    async def init(self, request: Request) -> Answer:
         done = dict.fromkeys(("BOOT", "START", "READY"), True) | {"SHUTDOWN": False}
-        return JSONResponse({"completed": done, "scripts": []})
+        return _json({"completed": done, "scripts": []})
 
-    @_answering
-    async def reset(self, request: Request) -> Response:
-        await self._service.reset()
-        return Response(status_code=204)
+    async def reset(self, request: Request) -> Answer:
+        try:
+            await self._service.reset()
+        except StoreError as error:
+            raise Bad(503, f"{error}; nothing was removed") from None
+        except TimeoutError:
+            raise Bad(503, "something did not end in time; it is being ended still, see: atoll status") from None
+        return Answer(204, {}, b"")
 
-    @_answering
-    async def status(self, request: Request) -> Response:
-        world = self._service.world.seen_by(_caller(request.query_params))
+    async def status(self, request: Request) -> Answer:
+        world = self._service.world.seen_by(_caller(_query(request)))
         body = self._service.where() | status(world) | {"loop": self._service.loops()}
-        return JSONResponse(body)
+        return _json(body)
 
-    @_answering
-    async def history(self, request: Request) -> Response:
-        return JSONResponse(self._service.loops()["history"])
+    async def history(self, request: Request) -> Answer:
+        return _json(self._service.loops()["history"])
 
-    @_answering
-    async def trace(self, request: Request) -> Response:
-        body = await _body(request)
+    async def trace(self, request: Request) -> Answer:
+        body = _body(request)
         world = self._service.world.seen_by(_caller(body))
         source, target = self._place(world, _text(body, "from")), self._place(world, _text(body, "to"))
         port = body.get("port", 0)
@@ -130,13 +132,12 @@ class _Api:
             raise Bad(400, f"{body['protocol']!r} is not a protocol: give tcp, udp, icmp or a number") from None
         said = as_dict(world, found)
         delivered = found.verdict is Verdict.DELIVERED
-        return JSONResponse(said | {"delivered": delivered, "lines": explain(world, found)})
+        return _json(said | {"delivered": delivered, "lines": explain(world, found)})
 
-    @_answering
-    async def machine(self, request: Request) -> Response:
+    async def machine(self, request: Request) -> Answer:
         self._real()
-        world = self._service.world.seen_by(_caller(request.query_params))
-        place = self._place(world, request.path_params["place"])
+        world = self._service.world.seen_by(_caller(_query(request)))
+        place = self._place(world, unquote(request.path).removeprefix(_MACHINES))
         if host := self._service.world.get(OutsideHost, str(place.at)):
             return self._machine(outside(host))
         interface = world.get(Interface, str(place.at))
@@ -147,24 +148,26 @@ class _Api:
         except NotRunning as because:
             raise Bad(409, str(because)) from None
 
-    @_answering
-    async def outside(self, request: Request) -> Response:
+    async def outside(self, request: Request) -> Answer:
         self._real()
         try:
-            address = outside_address(_text(await _body(request), "address"))
+            address = outside_address(_text(_body(request), "address"))
         except ValueError as error:
             raise Bad(400, str(error)) from None
         host = OutsideHost(id=str(address), account="", region="", address=address)
-        if self._service.world.get(OutsideHost, host.id) is None:
-            self._service.write(lambda tx: tx.put(host), "outside")
+        try:
+            if self._service.world.get(OutsideHost, host.id) is None:
+                self._service.write(lambda tx: tx.put(host), "outside")
+        except StoreError as error:
+            raise Bad(503, str(error)) from None
         if not await self._service.in_force():
             raise Bad(503, f"the network of {address} could not be made in time; see: atoll status")
         return self._machine(outside(host))
 
-    async def stop(self, request: Request) -> Response:
-        body = await _body(request)
+    async def stop(self, request: Request) -> Answer:
+        body = _body(request)
         self._service.stop(purge=bool(body.get("purge")))
-        return Response(status_code=202)
+        return Answer(202, {}, b"")
 
     def _real(self) -> None:
         if self._service.where()["mode"] == "paper":
@@ -174,8 +177,8 @@ class _Api:
                 "(atoll doctor says what is missing), or ask the tracer: atoll trace FROM TO:PORT",
             )
 
-    def _machine(self, found: Machine) -> Response:
-        return JSONResponse(self._service.where() | found.to_json())
+    def _machine(self, found: Machine) -> Answer:
+        return _json(self._service.where() | found.to_json())
 
     def _place(self, world: World, text: str) -> Place:
         try:
@@ -185,14 +188,19 @@ class _Api:
             raise Bad(status, str(error), error.candidates) from None
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > _BODY_BYTES_MAX:
-            raise Bad(413, f"the request is larger than {_BODY_BYTES_MAX} bytes")
+def _json(body: Any, status: int = 200) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(body, ensure_ascii=False).encode())
+
+
+def _query(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.query, keep_blank_values=True))
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if len(request.body) > _BODY_BYTES_MAX:
+        raise Bad(413, f"the request is larger than {_BODY_BYTES_MAX} bytes")
     try:
-        body = json.loads(raw or b"{}")
+        body = json.loads(request.body or b"{}")
     except ValueError:
         raise Bad(400, "the request is not JSON") from None
     if not isinstance(body, dict):

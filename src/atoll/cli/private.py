@@ -5,8 +5,6 @@ Only the standard library: a command that asks one question must not pay for an 
 
 import json
 import os
-import urllib.error
-import urllib.request
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,9 +13,6 @@ from atoll.cli.failure import NOT_RUNNING, Failure
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 ANSWER_SECONDS_MAX = 60.0  # a reset or a stop of many machines; everything else answers within a second
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-# Requests to this machine never go through a proxy that the environment names.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def endpoint() -> str:
@@ -68,14 +63,19 @@ def is_running() -> bool:
 
 
 def _call(method: str, path: str, body: dict[str, Any] | None) -> Any:
+    import urllib.error  # here: `atoll up` asks nothing, and need not wait 20 ms for them
+    import urllib.request
+
     request = urllib.request.Request(
         endpoint() + path,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
+    # Requests to this machine never go through a proxy that the environment names.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with _opener.open(request, timeout=ANSWER_SECONDS_MAX) as response:
+        with opener.open(request, timeout=ANSWER_SECONDS_MAX) as response:
             answer = response.read()
     except urllib.error.HTTPError as error:
         raise _refusal(error.code, error.read()) from None

@@ -72,13 +72,17 @@ def up_as_asked(*, detach: bool, port: int, bind: str, state: Path | None, host:
 
 def up(start: Start) -> None:
     """Run the daemon in the foreground until it is told to stop."""
-    from atoll.daemon import CannotStart, Options, run
-    from atoll.host.contract import HostError
+    from atoll.options import CannotStart, Lost, Options
+    from atoll.start import run
 
     options = Options(state_dir=start.state, port=start.port, bind=start.bind, host=start.host, keys=start.keys)
     try:
         run(options, lambda url, mode: _ready(start, url, mode))
+    except Lost as lost:
+        raise Failure(str(lost), "start it again with `atoll up`") from None
     except CannotStart as refusal:
+        from atoll.host.contract import HostError
+
         if isinstance(refusal.__cause__, HostError):
             raise _no_kernel(refusal.__cause__) from None
         raise Failure(str(refusal), "`atoll status` shows what runs, `atoll doctor` what is in the way") from None

@@ -16,7 +16,6 @@ import select
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,20 +24,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import atoll
 from atoll.host.contract import HostError
 from atoll.host.linux import cgroups, packets
+from atoll.host.linux.ignition import Ignition, begin
 from atoll.host.linux.keeper import PROTOCOL
 from atoll.host.linux.namespaces import Namespaces
 from atoll.host.linux.syscalls import unmount
 
-_START_SECONDS = 20.0  # a loaded machine; it takes 0.1 s here
 _ANSWER_SECONDS = 30.0  # likewise; an answer takes some milliseconds
 _END_SECONDS = 20.0  # the kernel frees thousands of namespaces behind a kill
-# -I and -S: neither the environment nor site-packages decide what the keeper imports.
-_PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from atoll.host.linux.keeper import main; main(*sys.argv[2:])"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,29 +109,30 @@ class Keeper:
         self._requests = 0
         # Of a connected socket: the process that listened, as a pid of ours.
         self.pid = int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
-        self._pidfd = os.pidfd_open(self.pid)
+        self.pidfd = os.pidfd_open(self.pid)  # readable when it has ended
         hello, _ = self._ask("hello")
         self.rootless: bool = hello["mode"] == "rootless"
         self.protocol: int = hello["protocol"]
 
     @classmethod
-    def start(cls, run_dir: Path, state_dir: Path, *, rootless: bool) -> Self:
-        """Connect to the keeper that runs, or start one.  Its complaints go to `state_dir`/keeper.log.
+    def start(cls, run_dir: Path, state_dir: Path, *, rootless: bool, begun: Ignition | None = None) -> Self:
+        """Connect to the keeper that runs or comes up (`begun`), or start one.
 
-        `run_dir` should be short (a socket's path has at most 107 bytes) and on a tmpfs, for it must not survive
-        a reboot.  Raises HostError also when another daemon holds the lock.
+        See `ignition.begin` for the directories.  Raises HostError also when another daemon holds the lock.
         """
         run_dir, state_dir = run_dir.resolve(), state_dir.resolve()
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _lock(run_dir)
         try:
             try:
-                keeper = cls.connect(run_dir, lock=lock)
-            except HostError:
+                begun = begun or begin(run_dir, state_dir, rootless=rootless)
+            except OSError as error:
+                raise HostError(str(error), "start the keeper") from error
+            if complaint := begun.wait():
+                raise HostError(complaint, "start the keeper")
+            if begun.process:
                 cgroups.remove_all(run_dir)  # of a keeper that was killed: they alone outlive it
-                _start(run_dir, state_dir, "rootless" if rootless else "root")
-                keeper = cls.connect(run_dir, lock=lock)
+            keeper = cls.connect(run_dir, lock=lock)
         except BaseException:
             os.close(lock)
             raise
@@ -214,7 +209,7 @@ class Keeper:
     def close(self) -> None:
         """Leave the keeper alone: everything goes on without us."""
         self._connection.close()
-        os.close(self._pidfd)
+        os.close(self.pidfd)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -225,9 +220,9 @@ class Keeper:
         A process that entered the keeper's namespaces holds them until it ends.
         """
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
+        poll.register(self.pidfd, select.POLLIN)
         if not poll.poll(_END_SECONDS * 1000):
             raise HostError(f"pid {self.pid} did not end within {_END_SECONDS:.0f} s", "end the keeper")
         cgroups.remove_all(self.run_dir)
@@ -294,28 +289,6 @@ def _lock(run_dir: Path) -> int:
         os.close(fd)
         raise HostError(f"another daemon uses {run_dir}", "start the keeper") from error
     return fd
-
-
-def _start(run_dir: Path, state_dir: Path, mode: str) -> None:
-    package_root = str(Path(atoll.__file__).resolve().parent.parent)
-    log = state_dir / "keeper.log"
-    with log.open("ab") as complaints:
-        begun = complaints.tell()
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _PROGRAM, package_root, str(run_dir), mode],
-                stdin=subprocess.DEVNULL,
-                stdout=complaints,
-                stderr=complaints,
-                cwd="/",
-                timeout=_START_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise HostError(f"it was not ready within {_START_SECONDS:.0f} s", "start the keeper") from error
-    if ended.returncode:
-        said = log.read_bytes()[begun:].decode(errors="replace").strip().splitlines()
-        raise HostError(said[-1] if said else f"status {ended.returncode}", "start the keeper")
 
 
 def _pid_of(pidfd: int) -> int:

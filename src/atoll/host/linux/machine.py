@@ -1,11 +1,10 @@
 """Linux as a host: the fabric for the network, the keeper for processes, engines and guests on top."""
 
 import asyncio
-import hashlib
-import os
+import contextlib
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Self
@@ -16,6 +15,7 @@ from atoll.host.linux import engines
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
+from atoll.host.linux.ignition import Ignition, run_dir
 from atoll.host.linux.instances import Instances
 from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
@@ -25,6 +25,8 @@ from atoll.network.plan import Plan
 DNS_PORT = 53
 _IP_FREEBIND = 15  # linux/in.h; Python names it since 3.12
 _CONSOLE_BYTES_MAX = 64 << 10
+_WORDS_BYTES_MAX = 2_000
+_KILL_SECONDS = 10.0  # between KILL and the end of a process, with all its children
 
 
 class LinuxHost:
@@ -40,17 +42,17 @@ class LinuxHost:
         self._programs = {(e.name, e.version): e for e in engines.available(state_dir)}
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket)
         self._instances = Instances(keeper, state_dir)
-        self._processes: dict[str, Process] = {}
-        self._wake: Callable[[], None] = lambda: None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._processes: dict[str, _Watched] = {}
+        self._wake: Callable[[], None]
+        self._loop: asyncio.AbstractEventLoop
 
     @classmethod
-    def enter(cls, state_dir: Path, *, rootless: bool) -> Self:
-        """Start the keeper, or find the one that survived, and enter its namespaces.  Raises HostError.
+    def enter(cls, state_dir: Path, *, rootless: bool, begun: Ignition | None = None) -> Self:
+        """Start the keeper (unless it was begun) or find the one that survived, and enter its namespaces.
 
-        The process must be single-threaded, and its sockets on the host's network bound.
+        The process must be single-threaded, and its sockets on the host's network bound.  Raises HostError.
         """
-        keeper = Keeper.start(run_dir(state_dir), state_dir, rootless=rootless)
+        keeper = Keeper.start(run_dir(state_dir), state_dir, rootless=rootless, begun=begun)
         namespace_entry(keeper.pid, rootless=rootless)
         return cls(keeper, state_dir)
 
@@ -95,20 +97,23 @@ class LinuxHost:
 
     def start(self, machine: Machine) -> None:
         """Start an instance or a node."""
-        process = self._instances.start(machine) if isinstance(machine, GuestPlan) else self._nodes.start(machine)
+        try:
+            process = self._instances.start(machine) if isinstance(machine, GuestPlan) else self._nodes.start(machine)
+        except OSError as error:  # a full disk, a directory that somebody removed
+            raise HostError(str(error), f"start {machine.process}") from error
         self._watch(machine.process, process)
 
     async def stop(self, name: str, grace_seconds: float) -> None:
-        """End a process: politely, then by force."""
-        process = self._processes.get(name)
-        if process is None:
+        """End a process: politely, then by force.  Raises HostError."""
+        if name not in self._processes:
             return
         if grace_seconds > 0:
             await asyncio.to_thread(self._keeper.kill, name, signal.SIGTERM)
-            if await asyncio.to_thread(process.exited, timeout_seconds=grace_seconds):
+            if await self._ends(name, grace_seconds):
                 return
         await asyncio.to_thread(self._keeper.kill, name, signal.SIGKILL)
-        await asyncio.to_thread(process.exited, timeout_seconds=10.0)
+        if not await self._ends(name, _KILL_SECONDS):
+            raise HostError(f"it did not end within {_KILL_SECONDS:.0f} s of a KILL", f"stop {name}")
 
     def forget(self, name: str) -> None:
         """Forget a process that has ended."""
@@ -116,15 +121,20 @@ class LinuxHost:
             self._instances.forget(name)
         else:
             self._keeper.forget(name)
-        if process := self._processes.pop(name, None):
-            self._unwatch(process)
+        if watched := self._processes.pop(name, None):
+            self._loop.call_soon_threadsafe(self._unwatch, watched)
 
-    def discard(self, subject: str) -> None:
-        """Throw away the disk of a terminated instance or a deleted node."""
-        if subject.startswith("i-"):
-            self._instances.discard(subject)
-        else:
-            self._nodes.discard(subject)
+    def sweep(self, keep: Collection[str]) -> None:
+        """Throw away the disks of all other subjects."""
+        self._instances.sweep(keep)
+        self._nodes.sweep(keep)
+
+    def last_words(self, name: str) -> str:
+        """Return the last line that a process has said."""
+        subject = name.rpartition("#")[0]
+        said = self._instances.console(subject) if name.startswith("i-") else self._nodes.log(subject)
+        lines = said[-_WORDS_BYTES_MAX:].decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     async def ask(self, node: NodePlan) -> str | None:
         """Ask a node whether it serves."""
@@ -135,8 +145,21 @@ class LinuxHost:
         return self._instances.console(instance_id)[-_CONSOLE_BYTES_MAX:]
 
     def on_exit(self, wake: Callable[[], None]) -> None:
-        """Call `wake` when a process ends.  Called in the event loop."""
+        """Call `wake` when a process ends.  Called in the event loop, before anything is started or seen."""
         self._wake, self._loop = wake, asyncio.get_running_loop()
+
+    async def lost(self) -> str:
+        """Wait for the end of the keeper, which is the end of all that it kept."""
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(self._keeper.pidfd, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(self._keeper.pidfd)
+        return (
+            f"the keeper (process {self.keeper_pid}) was killed, and with it every instance, node and namespace; "
+            "what the store says is built again by the next `atoll up`"
+        )
 
     def close(self) -> None:
         """Leave everything running."""
@@ -147,6 +170,7 @@ class LinuxHost:
         """End everything and leave nothing behind."""
         self._fabric.close()
         self._keeper.destroy()
+        self.sweep(())  # rootless, only we may delete the files that instances own
 
     def _program(self, name: str, version: str) -> engines.Engine:
         if program := self._programs.get((name, version)):
@@ -163,32 +187,33 @@ class LinuxHost:
             process = process or self._keeper.adopt(name)
             if process is None:
                 return None
-            self._processes[name] = process
-            if self._loop:
-                self._loop.call_soon_threadsafe(self._loop.add_reader, process.pidfd, self._ended, process)
-        return self._processes[name]
+            watched = self._processes[name] = _Watched(process)
+            self._loop.call_soon_threadsafe(self._loop.add_reader, process.pidfd, self._ended, watched)
+        return self._processes[name].process
 
-    def _ended(self, process: Process) -> None:
-        if self._loop:
-            self._loop.remove_reader(process.pidfd)
+    def _ended(self, watched: "_Watched") -> None:
+        self._loop.remove_reader(watched.process.pidfd)
+        watched.ended.set()
         self._wake()
 
-    def _unwatch(self, process: Process) -> None:
-        def close() -> None:
-            if self._loop:
-                self._loop.remove_reader(process.pidfd)
-            process.close()
+    def _unwatch(self, watched: "_Watched") -> None:
+        self._loop.remove_reader(watched.process.pidfd)
+        watched.ended.set()
+        watched.process.close()
 
-        if self._loop:
-            self._loop.call_soon_threadsafe(close)
-        else:
-            process.close()
+    async def _ends(self, name: str, seconds: float) -> bool:
+        """Wait for the end of a process, and tell whether it came."""
+        watched = self._processes.get(name)
+        if watched is None:
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await watched.ended.wait()
+        return watched.ended.is_set()
 
 
-def run_dir(state_dir: Path) -> Path:
-    """Return where an installation keeps its sockets: short, and gone after a reboot."""
-    name = "atoll-" + hashlib.blake2s(str(state_dir.resolve()).encode(), digest_size=4).hexdigest()
-    if os.geteuid() == 0:
-        return Path("/run") / name
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(runtime) / name if runtime and os.access(runtime, os.W_OK) else Path(f"/tmp/{name}-{os.getuid()}")
+class _Watched:
+    """A process, and its end."""
+
+    def __init__(self, process: Process) -> None:
+        self.process, self.ended = process, asyncio.Event()

@@ -1,0 +1,238 @@
+"""An HTTP/1.1 server: reads requests from a socket that is open already, has them answered, writes the answers.
+
+llhttp (through httptools) reads the protocol; here is what surrounds it: keep-alive, pipelining, limits, and an end.
+It knows no framework and imports little: a general server costs 70 ms and 12 MB at the start, and half of the time
+of a small answer (docs/performance.md).
+"""
+
+import asyncio
+import socket
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import httptools
+
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
+
+Answering = Callable[[Request], Awaitable[Answer]]  # never raises
+
+CONNECTIONS_MAX = 1_000
+HEAD_BYTES_MAX = 64 << 10  # of the first line and the headers; those of a signed request have about 2 KB
+PIPELINED_MAX = 16  # requests that wait on one connection; further ones wait in the kernel
+IDLE_SECONDS = 75.0  # AWS's clients keep connections for 60 s
+LOOK_EVERY_SECONDS = 5.0  # for connections that are idle too long
+FINISH_SECONDS = 2.0  # at the end, for requests that are being answered
+
+_REASONS = {
+    200: "OK", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 400: "Bad Request", 403: "Forbidden",
+    404: "Not Found", 405: "Method Not Allowed", 409: "Conflict", 412: "Precondition Failed",
+    413: "Content Too Large", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
+    501: "Not Implemented", 503: "Service Unavailable",
+}  # fmt: skip
+
+
+class Server:
+    """The connections of one socket."""
+
+    def __init__(self, answering: Answering, sock: socket.socket) -> None:
+        """Have requests answered by `answering`; nothing is accepted yet."""
+        self.answering, self._sock = answering, sock
+        self.connections: set[_Connection] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Accept connections."""
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(lambda: _Connection(self), sock=self._sock)
+        self._tasks.append(loop.create_task(self._close_idle()))
+
+    async def stop(self) -> None:
+        """Accept no more, let those finish that are being answered (for FINISH_SECONDS), and close all."""
+        assert self._listening, "it was started"
+        self._listening.close()
+        for look in self._tasks:
+            look.cancel()
+        answering = [task for c in tuple(self.connections) if (task := c.close_when_answered())]
+        if answering:
+            await asyncio.wait(answering, timeout=FINISH_SECONDS)
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    async def _close_idle(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            before = time.monotonic() - IDLE_SECONDS
+            for connection in tuple(self.connections):
+                if connection.last_seen < before and not connection.is_answering:
+                    connection.abort()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: its parser, the requests that wait, and the task that answers them one after another."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool]] = deque()  # with whether the connection stays open
+        self._task: asyncio.Task[None] | None = None
+        self._flushed: asyncio.Future[None] | None = None  # there while the client reads too slowly
+        self._closing = False  # what comes now is not read any more
+        self.is_answering = False
+        self.last_seen = time.monotonic()
+        self._begin()
+
+    # From the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if len(self._server.connections) >= CONNECTIONS_MAX:
+            self._refuse(503)
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._server.connections.discard(self)
+        self._closing = True
+        self._waiting.clear()
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        self.last_seen = time.monotonic()
+        if self._closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for another protocol
+            self._closing = True
+        except httptools.HttpParserError:
+            self._refuse(400)
+
+    def pause_writing(self) -> None:
+        self._flushed = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        if self._flushed and not self._flushed.done():
+            self._flushed.set_result(None)
+        self._flushed = None
+
+    # From the parser
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._measure_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._measure_head(len(name) + len(value))
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue" and not self._closing:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        if self._closing:
+            return
+        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > BODY_BYTES_MAX:  # whoever answers will refuse it; the rest is not worth reading
+            self._ask(stays_open=False)
+
+    def on_message_complete(self) -> None:
+        if not self._closing:
+            self._ask(stays_open=self._parser.should_keep_alive())
+
+    # Answers
+
+    def close_when_answered(self) -> "asyncio.Task[None] | None":
+        """Read no more; close now, or when what was asked is answered: then return the task that answers."""
+        self._closing = True
+        if self._task is None:
+            self._transport.close()
+        return self._task
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._task:
+            self._task.cancel()
+        self._transport.abort()
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = self._head_bytes = 0
+
+    def _measure_head(self, more: int) -> None:
+        self._head_bytes += more
+        if self._head_bytes > HEAD_BYTES_MAX and not self._closing:
+            self._refuse(431)
+
+    def _ask(self, *, stays_open: bool) -> None:
+        path, _, query = self._url.partition(b"?")
+        if not path.startswith(b"/"):  # a client that takes us for a proxy
+            path = httptools.parse_url(self._url).path or b"/"
+        request = Request(
+            method=self._parser.get_method().decode("latin-1"),
+            path=path.decode("latin-1"),
+            query=query.partition(b"#")[0].decode("latin-1"),
+            headers=self._headers,
+            body=b"".join(self._body)[: BODY_BYTES_MAX + 1],
+        )
+        self._begin()
+        self._closing = not stays_open
+        self._waiting.append((request, stays_open))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._answer())
+        if len(self._waiting) >= PIPELINED_MAX or self._closing:
+            self._transport.pause_reading()
+
+    async def _answer(self) -> None:
+        try:
+            while self._waiting:
+                request, stays_open = self._waiting.popleft()
+                self.is_answering = True
+                answer = await self._server.answering(request)
+                self.is_answering = False
+                self.last_seen = time.monotonic()
+                stays_open = stays_open and not self._closing
+                self._transport.write(_written(answer, with_body=request.method != "HEAD", stays_open=stays_open))
+                if self._flushed:
+                    await self._flushed
+                if not stays_open:
+                    self._transport.close()
+                    return
+            self._transport.resume_reading()
+        finally:
+            self._task, self.is_answering = None, False
+
+    def _refuse(self, status: int) -> None:
+        """Answer what is not a request that anybody could answer, and close."""
+        self._closing = True
+        self._transport.write(_written(Answer(status, {}, b""), with_body=True, stays_open=False))
+        self._transport.close()
+
+
+def _written(answer: Answer, *, with_body: bool, stays_open: bool) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}", f"date: {_date()}"]
+    lines += [f"{name.lower()}: {value}" for name, value in answer.headers.items()]
+    if answer.status != 204:  # RFC 9110, section 8.6
+        lines.append(f"content-length: {len(answer.body)}")
+    if not stays_open:
+        lines.append("connection: close")
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    return head + answer.body if with_body else head
+
+
+_dated = (0, "")
+
+
+def _date() -> str:
+    """Return the time as HTTP writes it; made once a second."""
+    global _dated
+    now = int(time.time())
+    if _dated[0] != now:
+        _dated = now, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now))
+    return _dated[1]

@@ -1,0 +1,83 @@
+"""From nothing to a daemon: the state directory is ours, the socket is open, the keeper comes up, the daemon runs.
+
+What takes longest is begun first.  The daemon's own modules are imported while the keeper, another process, starts:
+this is why they are not imported at the top of this file.
+"""
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from atoll.host.linux import ignition
+from atoll.options import CannotStart, Options
+
+
+def run(options: Options, ready: Callable[[str, str], None]) -> None:
+    """Run until told to stop.  `ready(url, mode)` is called when the first request can be answered.
+
+    Raises CannotStart, Lost.
+    """
+    _check(options)
+    with _only_one(options.state_dir), _listen(options) as sock:
+        begun = _begin_keeper(options)
+        from atoll import daemon
+
+        daemon.run(options, sock, begun, ready)
+
+
+def _begin_keeper(options: Options) -> ignition.Ignition | None:
+    if options.host == "paper":
+        return None
+    rootless = os.geteuid() != 0 if options.host == "auto" else options.host == "rootless"
+    try:
+        return ignition.begin(ignition.run_dir(options.state_dir), options.state_dir, rootless=rootless)
+    except OSError as error:
+        raise CannotStart(f"the keeper cannot be started: {error}; atoll doctor says what is missing") from error
+
+
+def _check(options: Options) -> None:
+    if options.bind not in ("127.0.0.1", "::1", "localhost") and options.keys != "required":
+        raise CannotStart(
+            f"{options.bind} can be reached from other machines, and anyone could call: "
+            "add --keys required, or bind to 127.0.0.1"
+        )
+
+
+@contextlib.contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """Hold the state directory; two daemons never share one.  Raises CannotStart."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotStart(f"cannot use {state_dir}: {error.strerror}; choose another with --state DIR") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise CannotStart(f"another Atoll runs on {state_dir}; end it with: atoll down") from None
+    try:
+        with contextlib.suppress(OSError):  # for people only: a full disk is no reason not to start
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(lock)
+
+
+def _listen(options: Options) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.bind else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((options.bind, options.port))
+    except OSError as error:
+        sock.close()
+        raise CannotStart(
+            f"cannot listen on {options.bind}:{options.port}: {error.strerror}; choose another with --port N"
+        ) from error
+    sock.listen(1_024)
+    return sock
