@@ -16,7 +16,7 @@ from atoll.aws.answer import answer
 from atoll.aws.http import Request
 from tests.api.paper import now
 
-CONFIGURATION = Path(__file__).parent / "terraform" / "network.tf"
+CONFIGURATIONS = Path(__file__).parent / "terraform"
 MIRRORS = (
     "/opt/*/*/hashicorp/aws",
     "/usr/*/terraform/plugins/*/hashicorp/aws",
@@ -50,6 +50,7 @@ def url(paper):
             path, _, query = self.path.partition("?")
             with lock:
                 out = now(answer(Request("POST", path, query, headers, body), paper.backend))
+                paper.settle()
             self.send_response(out.status)
             for name, value in {**out.headers, "Content-Length": str(len(out.body))}.items():
                 self.send_header(name, value)
@@ -70,12 +71,12 @@ def url(paper):
 
 
 @pytest.fixture
-def terraform(url, tmp_path):
+def terraform(url, tmp_path, request):
     """Return a function that runs Terraform and returns its exit code and output."""
     program, plugins = shutil.which("terraform"), mirror()
     if not program or not plugins:
         pytest.skip("no terraform, or no mirror of its AWS provider: set ATOLL_TERRAFORM_MIRROR")
-    shutil.copy(CONFIGURATION, tmp_path)
+    shutil.copy(CONFIGURATIONS / request.param, tmp_path)
     config = tmp_path / "terraform.rc"
     config.write_text(CONFIG.format(mirror=plugins))
     environment = {
@@ -107,6 +108,7 @@ def terraform(url, tmp_path):
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("terraform", ["network.tf", "instances.tf"], indirect=True, ids=["network", "instances"])
 def test_a_second_plan_changes_nothing_and_destroy_leaves_nothing(paper, terraform):
     code, said = terraform("apply", "-auto-approve")
     assert code == 0, said
