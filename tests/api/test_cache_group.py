@@ -6,6 +6,7 @@ from atoll.cache import transitions
 from atoll.cache.endpoint import resolve
 from atoll.cache.plan import nodes
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.group import SecurityGroup
 from atoll.model.interface import Interface
 from tests.api.caches import NODE, settle
 from tests.api.paper import ACCOUNT, code, refusal
@@ -370,6 +371,9 @@ def test_the_primary_can_be_kept(cache, paper, rg):
     assert shown["CacheClusterStatus"] == "available"
     assert "ReplicationGroupId" not in shown
     assert [c.name for c in paper.world.all(CacheCluster)] == ["rg-001"]
+    chosen = tuple(group["SecurityGroupId"] for group in shown["SecurityGroups"])
+    assert [i.group_ids for i in paper.world.all(Interface)] == [chosen]
+    assert not [g for g in paper.world.all(SecurityGroup) if g.account == "amazon-elasticache"]
     assert code(cache.describe_replication_groups, ReplicationGroupId=rg) == "ReplicationGroupNotFoundFault"
 
 
@@ -380,6 +384,7 @@ def test_a_group_of_one_that_keeps_its_primary_is_gone_at_once(cache, paper):
     cache.delete_replication_group(ReplicationGroupId="rg", RetainPrimaryCluster=True)
 
     assert cache.describe_replication_groups()["ReplicationGroups"] == []
+    assert not [g for g in paper.world.all(SecurityGroup) if g.account == "amazon-elasticache"]
 
 
 def test_a_final_snapshot_is_refused_by_name(cache, rg):

@@ -23,6 +23,19 @@ def join(tx: Tx, group: ReplicationGroup, *members: CacheCluster) -> None:
             tx.put(interface.but(group_ids=carried(cluster.but(group_id=group.id), interface.group_ids)))
 
 
+def leave(tx: Tx, cluster: CacheCluster) -> None:
+    """Have the nodes of a former member carry only the groups that the user chose."""
+    for node in cluster.nodes:
+        tx.put(tx.world[Interface, node.interface_id].but(group_ids=cluster.security_group_ids))
+
+
+def dissolve(tx: Tx, group: ReplicationGroup) -> None:
+    """Remove the bond of a group that has no members."""
+    made = tx.world.seen_by(None).get(SecurityGroup, bond_id(group.id))
+    if made:
+        tx.delete(made)
+
+
 def carried(cluster: CacheCluster, security_group_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the interfaces of a cluster carry: the groups that the user chose, and the bond if there is one."""
     if cluster.group_id is None:
