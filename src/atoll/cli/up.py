@@ -125,7 +125,7 @@ def down(*, purge: bool, state: Path) -> None:
         return
     kept = Path(seen["state_dir"])
     if _is_state(kept):
-        shutil.rmtree(kept)
+        remove(kept)
     show.line(f"Stopped. Nothing is left: no process, no namespace, no state in {kept}.")
 
 
@@ -139,6 +139,15 @@ def wait(seconds: float) -> None:
             )
         time.sleep(LOOK_EVERY_SECONDS)
     show.line("Ready.")
+
+
+def remove(state: Path) -> None:
+    """Remove a state directory; an overlay that was in use leaves directories that not even their owner may read."""
+    for parent, names, _ in os.walk(state):
+        for name in names:
+            if not os.path.islink(f"{parent}/{name}"):
+                os.chmod(f"{parent}/{name}", 0o700)
+    shutil.rmtree(state)
 
 
 def _ready(start: Start, url: str, mode: str) -> None:

@@ -1,7 +1,6 @@
 """Play the scenario from the first call to the last check, on a daemon of its own unless told otherwise."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from atoll.cli.demo import authorize, forward, nat, world
 from atoll.cli.demo.facts import CLIENT, ELASTIC_IP, ENGINES, Engine
 from atoll.cli.demo.stage import Stage
 from atoll.cli.failure import NO_KERNEL, REFUSED, Failure
+from atoll.cli.up import remove
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0
@@ -126,7 +126,7 @@ def _end(daemon: "subprocess.Popen[bytes]", state: Path) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(daemon.pid, signal.SIGKILL)
             raise Failure("Atoll did not end", f"its log is {state}/atoll.log") from None
-    shutil.rmtree(state)
+    remove(state)
 
 
 def _report(stage: Stage, seconds: float, *, as_json: bool) -> None:
