@@ -16,6 +16,7 @@ all rules in one instant.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from atoll.host.contract import HostError
@@ -31,6 +32,7 @@ from atoll.network.plan import Change, Key
 
 Act: TypeAlias = Callable[[Facts, Facts], None]  # removed, added
 NOTHING: Facts = {}
+HAS_IPV6 = Path("/proc/sys/net/ipv6").exists()  # a kernel may be started without
 
 
 class Round:
@@ -100,11 +102,12 @@ class Round:
         def act(_: Facts, added: Facts) -> None:
             for fact in added:
                 assert isinstance(fact, Namespace), "this step makes namespaces"
+                settings = {k: v for k, v in fact.sysctls if HAS_IPV6 or not k.startswith("net.ipv6.")}
                 if name == INTERNET:
-                    for key, value in fact.sysctls:
+                    for key, value in settings.items():
                         set_sysctl(key, value)
                 elif is_new or not fact.is_guest:  # an old guest's settings are its own by now
-                    self._namespaces.create(name, dict(fact.sysctls))
+                    self._namespaces.create(name, settings)
                 if not fact.is_guest:
                     self._spaces[name].net.set_up(LOOPBACK)
                     self._spaces[name].net.commit()
