@@ -168,7 +168,8 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
-        server = Server(Gate(self.backend, self._private).answer, sock)
+        gate = Gate(self.backend, self._private, bind=self._options.bind)
+        server = Server(gate.answer, sock)
         lost = asyncio.create_task(self._host.lost())
         tasks = [lost, *(asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget()))]
         await server.start()

@@ -1,21 +1,29 @@
 """The gate: a request is either an AWS call or one of the private API.  And what the wire asks of the World."""
 
+import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from ipaddress import ip_address
 from typing import TypeVar
 
 from atoll.aws.answer import Call, answer
+from atoll.aws.errors import Err
 from atoll.aws.http import Answer, Request
 from atoll.aws.sigv4 import Mode
+from atoll.control.events import log
 from atoll.ec2.defaults import open_territory
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Tx, World
-from atoll.store.sqlite import Store, utc_now
+from atoll.store.sqlite import Store, StoreError, utc_now
 
 T = TypeVar("T")
 
 _PRIVATE = ("/_", "/health", "/moto-api")
+HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
+UNWRITABLE = Err("ServiceUnavailable", "Nothing was changed, because Atoll {why}. Free space, then try again.", 503)
+_LOOPBACK_NAMES = (".localhost", ".localhost.localstack.cloud")  # the latter is 127.0.0.1, by LocalStack's word
 CALLS_MAX = 1_000  # the newest calls, for the status page
 
 
@@ -41,7 +49,7 @@ class Backend:
         """Make what a caller's account has in its region before its first call."""
         place = caller.account, caller.region
         if place not in self._open:
-            self._store.write(open_territory, caller=caller, what="open")
+            self._write(open_territory, caller, "open")
             self._open.add(place)
 
     def forget(self) -> None:
@@ -50,7 +58,14 @@ class Backend:
 
     def write(self, op: Callable[[Tx], T], caller: Caller) -> T:
         """Run `op` in a transaction and commit it."""
-        return self._store.write(op, caller=caller, what=getattr(op, "__name__", ""))
+        return self._write(op, caller, getattr(op, "__name__", ""))
+
+    def _write(self, op: Callable[[Tx], T], caller: Caller, what: str) -> T:
+        try:
+            return self._store.write(op, caller=caller, what=what)
+        except StoreError as error:
+            log("not written", operation=what, because=str(error))
+            raise UNWRITABLE(why=error) from error
 
     def world(self, caller: Caller) -> World:
         """Return the World as the caller sees it."""
@@ -68,12 +83,54 @@ class Backend:
 class Gate:
     """Sends each request where it belongs."""
 
-    def __init__(self, backend: Backend, private: Callable[[Request], Awaitable[Answer]]) -> None:
-        """Send AWS calls to `backend`, everything else to `private`."""
-        self._backend, self._private = backend, private
+    def __init__(
+        self, backend: Backend, private: Callable[[Request], Awaitable[Answer]], *, bind: str = "127.0.0.1"
+    ) -> None:
+        """Send AWS calls to `backend`, everything else to `private`; `bind` is the address that we listen on."""
+        self._backend, self._private, self._bind = backend, private, bind
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request."""
-        if request.path.startswith(_PRIVATE):
+        is_private = request.path.startswith(_PRIVATE)
+        if because := self._refusal(request, is_private=is_private):
+            log("request refused", because=because, peer=request.peer, path=request.path[:100])
+            body = json.dumps({"error": because}).encode()
+            return Answer(403, {"content-type": "application/json"}, body)
+        if is_private:
             return await self._private(request)
         return await answer(request, self._backend)
+
+    def _refusal(self, request: Request, *, is_private: bool) -> str | None:
+        """Say why a request is refused: a web page must not rule what its visitor runs.
+
+        The page may send requests to us (it names itself in Origin), or have its own name lead to us ("DNS
+        rebinding": it names itself in Host).  Calls with a key that we issued prove themselves.
+        """
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        if origin is not None and origin != f"http://{host}":
+            return f"a web page of {origin[:100]} may not call this"
+        needs_proof = is_private or self._backend.mode == "local"
+        if needs_proof and not is_ours(host, self._bind):
+            return f"{host[:100]} is not a name of this machine's loopback: use http://127.0.0.1 and the port"
+        if is_private and request.path not in HEALTH and not _is_loopback(request.peer):
+            return "this is answered to this machine only"
+        return None
+
+
+def is_ours(host: str, bind: str) -> bool:
+    """Tell whether a Host header names us as only a client that means us does: no DNS server can say otherwise."""
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    name = name.strip("[]").rstrip(".").lower()
+    if name in ("", bind) or f".{name}".endswith(_LOOPBACK_NAMES):  # without a name it is no browser
+        return True
+    try:
+        return ip_address(name).is_loopback or ip_address(bind).is_unspecified
+    except ValueError:
+        return False
+
+
+def _is_loopback(peer: str) -> bool:
+    try:
+        return ip_address(peer).is_loopback
+    except ValueError:
+        return False

@@ -22,7 +22,8 @@ CONNECTIONS_MAX = 1_000
 HEAD_BYTES_MAX = 64 << 10  # of the first line and the headers; those of a signed request have about 2 KB
 PIPELINED_MAX = 16  # requests that wait on one connection; further ones wait in the kernel
 IDLE_SECONDS = 75.0  # AWS's clients keep connections for 60 s
-LOOK_EVERY_SECONDS = 5.0  # for connections that are idle too long
+REQUEST_SECONDS = 30.0  # between the first and the last byte of a request: a client that drips is no client
+LOOK_EVERY_SECONDS = 5.0  # for connections that take too long
 FINISH_SECONDS = 2.0  # at the end, for requests that are being answered
 
 _REASONS = {
@@ -64,9 +65,9 @@ class Server:
     async def _close_idle(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-            before = time.monotonic() - IDLE_SECONDS
+            now = time.monotonic()
             for connection in tuple(self.connections):
-                if connection.last_seen < before and not connection.is_answering:
+                if connection.is_overdue(now) and not connection.is_answering:
                     connection.abort()
 
 
@@ -82,6 +83,7 @@ class _Connection(asyncio.Protocol):
         self._closing = False  # what comes now is not read any more
         self.is_answering = False
         self.last_seen = time.monotonic()
+        self._begun: float | None = None  # when the first byte came of a request that is not complete yet
         self._begin()
 
     # From the event loop
@@ -100,6 +102,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.last_seen = time.monotonic()
+        if self._begun is None:
+            self._begun = self.last_seen
         if self._closing:
             return
         try:
@@ -146,6 +150,10 @@ class _Connection(asyncio.Protocol):
 
     # Answers
 
+    def is_overdue(self, now: float) -> bool:
+        """Tell whether it has been silent for too long, or has been at one request for too long."""
+        return self.last_seen < now - IDLE_SECONDS or (self._begun or now) < now - REQUEST_SECONDS
+
     def close_when_answered(self) -> "asyncio.Task[None] | None":
         """Read no more; close now, or when what was asked is answered: then return the task that answers."""
         self._closing = True
@@ -160,7 +168,7 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _begin(self) -> None:
-        self._url = b""
+        self._url, self._begun = b"", None
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._body_bytes = self._head_bytes = 0
@@ -180,6 +188,7 @@ class _Connection(asyncio.Protocol):
             query=query.partition(b"#")[0].decode("latin-1"),
             headers=self._headers,
             body=b"".join(self._body)[: BODY_BYTES_MAX + 1],
+            peer=(self._transport.get_extra_info("peername") or ("",))[0],
         )
         self._begin()
         self._closing = not stays_open

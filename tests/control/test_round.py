@@ -64,7 +64,7 @@ def test_a_failed_start_cools_longer_each_time_and_then_steadily():
     waits = []
     for _ in range(len(COOLING_SECONDS) + 2):
         attempts.fail(ONE.process, now)
-        next_try = attempts.next_try()
+        next_try = attempts.next_try(now)
         assert next_try is not None
         waits.append(round(next_try - now, 3))
         assert decide({ONE.process: ONE}, {}, attempts, now) == []
@@ -77,8 +77,21 @@ def test_success_forgets_the_failures():
     attempts = Attempts()
     attempts.fail(ONE.process, 0.0)
     attempts.succeed(ONE.process)
-    assert attempts.next_try() is None
+    assert attempts.next_try(0.0) is None
     assert decide({ONE.process: ONE}, {}, attempts, 0.0) == [Start(ONE)]
+
+
+def test_a_machine_that_nobody_wants_any_more_wakes_nobody():
+    attempts = Attempts()
+    attempts.fail(ONE.process, 0.0)
+    attempts.keep({"i-2#1"})
+    assert attempts.next_try(0.0) is None
+
+
+def test_a_try_whose_time_has_come_does_not_wake_the_loop_again_and_again():
+    attempts = Attempts()
+    attempts.fail(ONE.process, 0.0)
+    assert attempts.next_try(COOLING_SECONDS[0] + 1) is None
 
 
 def _settle(want, seen):

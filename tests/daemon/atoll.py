@@ -239,7 +239,9 @@ class Atoll:
     def leftovers(self) -> list[str]:
         """Return everything of this installation that is still there: processes, namespaces, mounts, groups, files."""
         found = [f"process {pid}: {why}" for pid, why in self._processes()]
-        found += [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if self._is_ours(line)]
+        found += [
+            f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if self._is_ours(line)
+        ]
         groups = Path("/sys/fs/cgroup").glob("**/atoll-*") if self.mode == "root" else ()
         ours = {self._group(path) for path in self._run_dirs()}
         found += [f"cgroup {group}" for group in groups if group.name in ours]

@@ -32,6 +32,7 @@ class Request:
     query: str
     headers: Mapping[str, str]
     body: bytes
+    peer: str = "127.0.0.1"  # the address that it came from
 
 
 @dataclass(frozen=True, slots=True)

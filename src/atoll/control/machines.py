@@ -3,11 +3,13 @@
 Woken by a revision in force, by a process that ended, and by the clock.  It takes no input: each round looks at the
 World and at the host, decides (`round.decide`), acts, and records transitions.  One path serves creation, reboot,
 repair and the first round after a crash.
+
+What is seen is written down before it is forgotten, so that a crash, or a store that cannot be written, only means
+that it is seen again.  All times are the event loop's, so that a simulation can have its own.
 """
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,15 +18,16 @@ from typing import TypeVar
 from atoll.cache.node import NodePlan
 from atoll.control.events import log, log_mistake
 from atoll.control.record import Recorder
-from atoll.control.round import Attempts, Ended, Forget, Start, Stop, decide
-from atoll.host.contract import GuestPlan, Host, HostError, Machine
+from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
+from atoll.host.contract import GuestPlan, Host, HostError, Machine, Seen
+from atoll.store.sqlite import StoreError
 
 T = TypeVar("T")
 
 ROUND_SECONDS = 2.0  # a look even when nothing woke us
-ASK_EVERY_SECONDS = 0.003
+ASK_FIRST_SECONDS, ASK_LAST_SECONDS = 0.003, 0.2  # between two questions: engines answer after 5 ms, or much later
 ASK_SECONDS_MAX = 60.0
-STARTS_MAX = 3  # failed starts before an instance is given up; a node is tried for ever
+STARTS_MAX = 3  # failed starts before a new instance is given up; what ran before is tried for ever
 QUICK_DEATH_SECONDS = 1.0
 IDLE_SECONDS = 10.0
 
@@ -46,6 +49,7 @@ class Machines:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="machines")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, float] = {}
+        self._untidy = True  # an earlier daemon may have been killed before it threw a disk away
         self.rounds = 0
         host.on_exit(self._wake.set)
 
@@ -54,27 +58,28 @@ class Machines:
         self._wake.set()
 
     async def idle(self) -> None:
-        """Wait until nothing runs that should not, for a bounded time."""
+        """Wait until nothing runs, and nothing is on a disk, that should not be.  Raises TimeoutError."""
         async with asyncio.timeout(IDLE_SECONDS):
             while set(await self._host_call(self._host.seen)) - set(self._want()):
                 self._wake.set()
-                await asyncio.sleep(ASK_EVERY_SECONDS)
+                await asyncio.sleep(ASK_FIRST_SECONDS)
+            self._untidy = True
+            while self._untidy:
+                self._wake.set()
+                await asyncio.sleep(ASK_FIRST_SECONDS)
 
     async def run(self) -> None:
         """Run until cancelled."""
         with contextlib.suppress(HostError):  # the first instance will meet the same error, and say so
             await self._host_call(self._host.prepare)
         while True:
-            soon = self._attempts.next_try()
-            pause = ROUND_SECONDS if soon is None else min(ROUND_SECONDS, max(soon - time.monotonic(), 0.01))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            self._wake.clear()
+            await self._pause()
             await self._ready()
             try:
                 await self._round()
-            except Exception:  # a mistake of ours about one machine must not stop all others
+            except HostError as error:
+                log("machines not seen", because=str(error))
+            except Exception:  # a mistake of ours: the next round may not meet it, and everything else goes on
                 log_mistake("machine round")
             self.rounds += 1
 
@@ -85,70 +90,113 @@ class Machines:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._thread.shutdown(wait=True)
 
+    async def _pause(self) -> None:
+        now = self._now()
+        soon = self._attempts.next_try(now)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ROUND_SECONDS if soon is None else min(ROUND_SECONDS, soon - now)):
+                await self._wake.wait()
+        if not self._wake.is_set():
+            self._untidy = True  # nothing else to do: a stopped instance may have been forgotten by a reset
+        self._wake.clear()
+
     async def _round(self) -> None:
         want = self._want()
+        self._attempts.keep(want)
+        self._started = {name: at for name, at in self._started.items() if name in want}
         seen = await self._host_call(self._host.seen)
-        for step in decide(want, seen, self._attempts, time.monotonic()):
-            match step:
-                case Stop(name):
-                    self._task(f"stop {name}", self._stop(name))
-                case Forget(name):
-                    await self._host_call(partial(self._host.forget, name))
-                case Start(machine):
-                    await self._start(machine)
-                case Ended(machine, status):
-                    await self._ended(machine, status)
-        alive = {name for name, process in seen.items() if process.alive and name in want}
-        for name in alive:
+        steps = decide(want, seen, self._attempts, self._now())
+        for step in steps:
+            await self._attempt(self._take(step))
+        await self._attempt(self._observe(want, seen, {s.machine.process for s in steps if isinstance(s, Start)}))
+
+    async def _attempt(self, work: Awaitable[None]) -> None:
+        """Do one thing; whatever is wrong with it, the others are done all the same, and it in the next round."""
+        try:
+            await work
+        except StoreError as error:
+            log("not written down", because=str(error))
+        except HostError as error:
+            log("the machine refused", because=str(error))
+        except Exception:  # a mistake of ours about one machine must not stop all others
+            log_mistake("machine round")
+
+    async def _take(self, step: Step) -> None:
+        match step:
+            case Stop(name):
+                self._task(f"stop {name}", self._stop(name))
+            case Forget(name):
+                await self._host_call(partial(self._host.forget, name))
+                self._untidy = True
+            case Start(machine):
+                await self._start(machine)
+            case Ended(machine, status):
+                await self._ended(machine, status)
+
+    async def _observe(self, want: Mapping[str, Machine], seen: Mapping[str, Seen], started: set[str]) -> None:
+        alive = {name for name, process in seen.items() if process.alive}
+        for name in alive & want.keys():
             self._look(want[name])
-        for subject in self._record.absent({n for n, p in seen.items() if p.alive}):
-            await self._host_call(partial(self._host.discard, subject))
+        self._record.absent(alive | started)
+        if self._untidy:
+            keep = self._record.subjects() | {name.rpartition("#")[0] for name in (*seen, *started)}
+            await self._host_call(partial(self._host.sweep, keep))
+            self._untidy = False
 
     async def _start(self, machine: Machine) -> None:
+        if self._want().get(machine.process) != machine:
+            return  # it was changed, or is not wanted any more, since this round began
+        self._record.starting(machine)
         try:
             await self._host_call(partial(self._host.start, machine))
         except HostError as error:
-            count = self._attempts.fail(machine.process, time.monotonic())
+            count = self._attempts.fail(machine.process, self._now())
             log("start failed", machine=machine.process, because=str(error), attempt=count)
             self._record.start_failed(machine, str(error), final=count >= STARTS_MAX)
             return
-        self._started[machine.process] = time.monotonic()
+        self._started[machine.process] = self._now()
         self._look(machine)
 
     async def _ended(self, machine: Machine, status: int) -> None:
         """A process that should run has ended: a guest may have halted; everything else is started again."""
-        log("process ended", machine=machine.process, status=status)
-        lived = time.monotonic() - self._started.get(machine.process, 0.0)
-        if lived < QUICK_DEATH_SECONDS:
-            self._attempts.fail(machine.process, time.monotonic())
+        words = await self._host_call(partial(self._host.last_words, machine.process))
+        log("process ended", machine=machine.process, status=status, last_words=words)
+        if self._lived(machine) < QUICK_DEATH_SECONDS:
+            self._attempts.fail(machine.process, self._now())
+        else:
+            self._attempts.succeed(machine.process)
+        self._record.ended(machine, status, words)
         await self._host_call(partial(self._host.forget, machine.process))
-        self._record.ended(machine, status)
         self._wake.set()
 
     def _look(self, machine: Machine) -> None:
         """See whether a machine that runs also serves, if the World does not know it yet."""
         if isinstance(machine, GuestPlan):
-            self._record.booted(machine)
-            self._attempts.succeed(machine.process)
+            self._record.booted(machine, lasting=self._lived(machine) >= QUICK_DEATH_SECONDS)
         elif self._record.awaits(machine):
             self._task(f"ask {machine.process}", self._ask(machine))
 
     async def _ask(self, node: NodePlan) -> None:
         """Ask a node until it serves.  The next round asks again if it does not within ASK_SECONDS_MAX."""
-        until, waiting = time.monotonic() + ASK_SECONDS_MAX, "an answer"
-        while time.monotonic() < until:
+        until, waiting, pause = self._now() + ASK_SECONDS_MAX, "an answer", ASK_FIRST_SECONDS
+        while self._now() < until and self._record.awaits(node):
             answer = await self._host.ask(node)
             if answer is None:
-                self._attempts.succeed(node.process)
                 self._record.answered(node)
                 return
             waiting = answer
-            await asyncio.sleep(ASK_EVERY_SECONDS)
-        log("node is silent", node=node.process, because=f"it waits for {waiting}")
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, ASK_LAST_SECONDS)
+        if self._record.awaits(node):
+            log("node is silent", node=node.process, because=f"it waits for {waiting}")
 
     async def _stop(self, name: str) -> None:
         await self._host.stop(name, self._record.grace_seconds(name))
         self._wake.set()
+
+    def _lived(self, machine: Machine) -> float:
+        """Return for how many seconds it runs already; one that an earlier daemon started has lived long."""
+        return self._now() - self._started.get(machine.process, float("-inf"))
 
     def _task(self, name: str, work: Awaitable[None]) -> None:
         """Run `work` beside the loop, once at a time for each name."""
@@ -163,6 +211,9 @@ class Machines:
         self._tasks.pop(name, None)
         if not task.cancelled() and (error := task.exception()):
             log("task failed", task=name, because=repr(error))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _host_call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -3,7 +3,7 @@
 Each method asks first whether the World already says so, so that a round which sees nothing new writes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
@@ -32,70 +32,86 @@ class Recorder:
         """The newest World."""
         return self._store.world
 
-    def booted(self, guest: GuestPlan) -> None:
-        """An instance's first process runs."""
+    def booted(self, guest: GuestPlan, *, lasting: bool) -> None:
+        """An instance's first process runs; `lasting`: for so long that what was wrong with it is over."""
         instance = self.world.get(Instance, guest.instance_id)
         if instance and instance.state == "pending":
             self._note("booted", instances.booted, guest.instance_id)
+        elif instance and instance.host_error and lasting:
+            self._note("well again", _trouble, guest.instance_id, None)
 
-    def ended(self, machine: Machine, status: int) -> None:
+    def starting(self, machine: Machine) -> None:
+        """A machine that should run does not, and nobody saw it end: a node that was available is not."""
+        if isinstance(machine, NodePlan) and self._status(machine) == "available":
+            self._note("node missing", caches.node_silent, machine.cluster_id, machine.node_id)
+
+    def ended(self, machine: Machine, status: int, last_words: str) -> None:
         """A process that should run has ended.
 
         A guest that halted by itself stops (or terminates, as the instance asks).  One that was killed is started
-        again, like a node; a node is unavailable until it answers.
+        again, like a node; a node is unavailable until it answers.  One that never answered says why, if it can.
         """
         if isinstance(machine, NodePlan):
-            self._note("node died", caches.node_silent, machine.cluster_id, machine.node_id)
+            if self.awaits(machine):
+                because = f"its process ended with status {status}" + (f": {last_words}" if last_words else "")
+                self._note("node failed", caches.node_failed, machine.cluster_id, machine.node_id, because)
+            elif self._status(machine) == "available":
+                self._note("node died", caches.node_silent, machine.cluster_id, machine.node_id)
         elif status == HALTED:
             self._note("halted", instances.halted, machine.instance_id)
 
     def start_failed(self, machine: Machine, because: str, *, final: bool) -> None:
-        """A machine could not be started; `final`: not tried again."""
+        """A machine could not be started; `final`: a new one is not tried again."""
         if isinstance(machine, NodePlan):
             self._note("node not started", caches.node_failed, machine.cluster_id, machine.node_id, because)
         elif final:
-            self._note("not booted", instances.failed, machine.instance_id, because)
+            self._note("not booted", _give_up, machine.instance_id, because)
 
     def awaits(self, node: NodePlan) -> bool:
-        """Tell whether the World still waits for a node's first answer."""
-        cluster = self.world.get(CacheCluster, node.cluster_id)
-        return cluster is not None and any(
-            n.id == node.node_id and n.status in ("creating", "rebooting") for n in cluster.nodes
-        )
+        """Tell whether the World still waits for the first answer of this boot of a node."""
+        return self._status(node) in ("creating", "rebooting")
+
+    def _status(self, plan: NodePlan) -> str | None:
+        """Return a node's status; None if it, or this boot of it, is not in the World any more."""
+        cluster = self.world.get(CacheCluster, plan.cluster_id)
+        nodes = cluster.nodes if cluster else ()
+        return next((n.status for n in nodes if (n.id, n.boot) == (plan.node_id, plan.boot)), None)
 
     def answered(self, node: NodePlan) -> None:
         """A node serves; with it, its cluster and its group may be ready."""
         if self.awaits(node):
             self._note("node answered", _answered, node.cluster_id, node.node_id)
 
-    def absent(self, alive: set[str]) -> Iterator[str]:
-        """Finish what was to end and has ended; yield the subjects whose disks may be thrown away."""
+    def absent(self, alive: set[str]) -> None:
+        """Finish what was to end and has ended."""
         subjects = {subject_of(process) for process in alive}
         for id in self._ending("stopping") - subjects:
             self._note("stopped", instances.stopped, id)
         for id in self._ending("shutting-down") - subjects:
             self._note("terminated", instances.terminated, id)
-            yield id
-        for cluster in list(self.world.seen_by(None).all(CacheCluster)):
-            yield from self._nodes_gone(cluster, subjects)
+        for cluster in list(self.world.all(CacheCluster)):
+            self._nodes_gone(cluster, subjects)
+
+    def subjects(self) -> set[str]:
+        """Return what may have a disk: instances that are not terminated, and nodes."""
+        found = {instance.id for instance in self.world.all(Instance) if instance.state != "terminated"}
+        return found | {f"{c.id}:{node.id}" for c in self.world.all(CacheCluster) for node in c.nodes}
 
     def _ending(self, state: str) -> set[str]:
         return {instance.id for instance in self.world.bucket(Instance, "state", state).values()}
 
-    def _nodes_gone(self, cluster: CacheCluster, subjects: set[str]) -> Iterator[str]:
+    def _nodes_gone(self, cluster: CacheCluster, subjects: set[str]) -> None:
         """A deleted cluster goes when its last process has ended, a removed node with its own."""
         names = {node.id: f"{cluster.id}:{node.id}" for node in cluster.nodes}
         if cluster.status == "deleting":
             if not subjects & set(names.values()):
                 self._note("cluster gone", caches.cluster_gone, cluster.id)
-                yield from names.values()
             return
         for node in cluster.nodes:
             if node.status == "deleting" and names[node.id] not in subjects:
                 self._note("node gone", _gone, cluster.id, node.id)
-                yield names[node.id]
 
-    def _note(self, what: str, transition: Callable[..., object], *subject: str) -> None:
+    def _note(self, what: str, transition: Callable[..., object], *subject: str | None) -> None:
         self._store.write(lambda tx: transition(tx, *subject), what=f"observed: {what}")
 
     def grace_seconds(self, process: str) -> float:
@@ -120,3 +136,15 @@ def _answered(tx: Tx, cluster_id: str, node_id: str) -> None:
 def _gone(tx: Tx, cluster_id: str, node_id: str) -> None:
     caches.node_gone(tx, cluster_id, node_id)
     caches.settle(tx, cluster_id)
+
+
+def _give_up(tx: Tx, instance_id: str, because: str) -> None:
+    if not instances.failed(tx, instance_id, because):  # it runs, as far as anybody knows: it is tried on and on
+        _trouble(tx, instance_id, because)
+
+
+def _trouble(tx: Tx, instance_id: str, because: str | None) -> None:
+    """Say what keeps an instance from running that should run; None: nothing does."""
+    instance = tx.get(Instance, instance_id)
+    if instance and instance.state == "running" and instance.host_error != because:
+        tx.put(instance.but(host_error=because))

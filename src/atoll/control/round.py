@@ -8,7 +8,7 @@ yes               alive                -
 yes               ended                Ended: the recorder says what that means; then Forget and Start
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from atoll.host.contract import Machine, Seen
@@ -68,9 +68,14 @@ class Attempts:
         """Tell whether it is too early to try again."""
         return name in self.failed and now < self.failed[name][1]
 
-    def next_try(self) -> float | None:
-        """Return when the first of them may be tried again."""
-        return min((when for _, when in self.failed.values()), default=None)
+    def keep(self, names: Container[str]) -> None:
+        """Forget what nobody wants any more."""
+        for name in [name for name in self.failed if name not in names]:
+            del self.failed[name]
+
+    def next_try(self, now: float) -> float | None:
+        """Return when the first of those that are cooling may be tried again."""
+        return min((when for _, when in self.failed.values() if when > now), default=None)
 
 
 def decide(want: Mapping[str, Machine], seen: Mapping[str, Seen], attempts: Attempts, now: float) -> list[Step]:

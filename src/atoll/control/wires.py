@@ -49,6 +49,7 @@ class Wires:
         self._wake = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._resolvers: dict[str | None, Resolver] = {}
+        self._mistake = ""
         self.report = Report(revision=-1)
 
     def wake(self) -> None:
@@ -83,18 +84,25 @@ class Wires:
             try:
                 await self._round()
                 if time.monotonic() >= verify_at:
-                    await self._verify()
                     verify_at = time.monotonic() + VERIFY_SECONDS
+                    await self._verify()
+                self._mistake = ""
             except Exception as mistake:  # of ours: everybody else's network must go on, and be repaired
-                log_mistake("network round")
-                failures = (Failure("network", f"{type(mistake).__name__}: {mistake}"),)
-                self.report = replace(self.report, failures=failures)
+                self._note(mistake)
 
     def close(self) -> None:
         """Close the resolvers and the thread."""
         for resolver in self._resolvers.values():
             resolver.close()
         self._thread.shutdown(wait=True)
+
+    def _note(self, mistake: Exception) -> None:
+        """Log a mistake, once for as long as it repeats itself, and try again soon."""
+        because = f"{type(mistake).__name__}: {mistake}"
+        if because != self._mistake:
+            log_mistake("network round")
+        self._mistake = because
+        self.report = replace(self.report, failures=(Failure("network", because),))
 
     async def _round(self) -> None:
         world, started = self._world(), time.perf_counter()
@@ -124,14 +132,18 @@ class Wires:
         for repair in repairs:
             log("network repaired", what=repair, because="it was not as planned")
         self.report.repairs = [*self.report.repairs, *repairs][-100:]
+        if repairs and self._plan:  # a namespace may be a new one: the sockets would be in the former
+            for place in list(self._resolvers):
+                self._resolvers.pop(place).close()
+            await self._resolve(self._world())
 
     async def _resolve(self, world: World) -> None:
         """Open a resolver in each VPC that is in the kernel, and close those of VPCs that are not."""
         assert self._plan, "the plan was just applied"
         want: dict[str | None, tuple[IPv4Address, ...]] = {None: (RESOLVER,)}
         for vpc_id in self._plan.vpc_ids:
-            vpc = world[Vpc, vpc_id]
-            if vpc.dns_support:
+            vpc = world.seen_by(None).get(Vpc, vpc_id)
+            if vpc and vpc.dns_support:
                 want[vpc_id] = (vpc.cidr.network_address + 2, LINK_LOCAL_RESOLVER)
         for place in [p for p in self._resolvers if p not in want]:
             self._resolvers.pop(place).close()

@@ -5,7 +5,7 @@ answers).  The loop knows no third thing about either.
 """
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
@@ -108,8 +108,12 @@ class Host(Protocol):
         """Forget a process that has ended."""
         ...
 
-    def discard(self, subject: str) -> None:
-        """Throw away the disk of a terminated instance or a deleted node."""
+    def sweep(self, keep: Collection[str]) -> None:
+        """Throw away every disk but those of these subjects (instance ids, names of nodes)."""
+        ...
+
+    def last_words(self, name: str) -> str:
+        """Return the last line that a process has said; empty if there is none."""
         ...
 
     async def ask(self, node: NodePlan) -> str | None:
@@ -122,6 +126,10 @@ class Host(Protocol):
 
     def on_exit(self, wake: Callable[[], None]) -> None:
         """Call `wake`, in the event loop, when a process ends."""
+        ...
+
+    async def lost(self) -> str:
+        """Wait until the machine is lost to us, with all that ran on it, and say why; usually for ever."""
         ...
 
     def close(self) -> None:

@@ -3,8 +3,9 @@
 For machines that allow no namespaces, and for tests of everything that is not the kernel.
 """
 
+import asyncio
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -60,8 +61,12 @@ class PaperHost:
         """Forget it."""
         self._seen.pop(name, None)
 
-    def discard(self, subject: str) -> None:
-        """There is no disk."""
+    def sweep(self, keep: Collection[str]) -> None:
+        """There are no disks."""
+
+    def last_words(self, name: str) -> str:
+        """Nobody says anything."""
+        return ""
 
     async def ask(self, node: NodePlan) -> str | None:
         """Every node on paper serves."""
@@ -74,6 +79,11 @@ class PaperHost:
     def on_exit(self, wake: Callable[[], None]) -> None:
         """Remember whom to wake."""
         self._wake = wake
+
+    async def lost(self) -> str:
+        """Paper is patient."""
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("nobody completes it")
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -23,7 +23,7 @@ _TRIM_EVERY = 1_000  # revisions
 
 
 class StoreError(Exception):
-    """The disk refused: nothing changed."""
+    """The disk refused, or the file is not a store: nothing changed."""
 
 
 def utc_now() -> datetime:
@@ -58,8 +58,8 @@ class Store:
             self._db.execute("pragma synchronous=normal")
             upgrade(self._db)
             self.world = self._load()
-        except sqlite3.Error as error:
-            raise StoreError(f"cannot open the store {path}: {error}") from error
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:  # no database; or a row that is not ours
+            raise StoreError(f"cannot open the store {path}: {type(error).__name__}: {error}") from error
 
     def write(self, fn: Callable[[Tx], T], *, caller: Caller | None = None, what: str = "") -> T:
         """Run `fn` in a transaction.  If it raises, nothing happened.  If it returns, the change is committed.
@@ -126,10 +126,12 @@ class Store:
                 newest = "(select max(rowid) from journal)"
                 self._db.execute(f"delete from journal where rowid <= {newest} - ?", (JOURNAL_ROWS_MAX,))
             self._db.execute("commit")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
+        except BaseException as error:
+            if self._db.in_transaction:  # else SQLite has rolled back already: a full disk
                 self._db.execute("rollback")
-            raise StoreError(f"cannot write the store: {error}") from error
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"cannot write the store: {error}") from error
+            raise
 
     def _load(self) -> World:
         tables: dict[type[Resource], dict[str, Resource]] = {}

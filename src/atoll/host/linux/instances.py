@@ -1,5 +1,6 @@
 """Instances of one installation: from the loop's plan to a guest on its own disk."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from atoll.host.contract import GuestPlan
@@ -44,9 +45,11 @@ class Instances:
         """Drop what is left of a boot that has ended."""
         guest.forget(self._keeper, process)
 
-    def discard(self, instance_id: str) -> None:
-        """Delete the disk of a terminated instance."""
-        guest.remove(self._directory(instance_id))
+    def sweep(self, keep: Collection[str]) -> None:
+        """Delete the disks of all other instances.  Raises HostError."""
+        for directory in self._state_dir.glob("instances/*"):
+            if directory.name not in keep:
+                guest.remove(directory)
 
     def console(self, instance_id: str) -> bytes:
         """Return what the instance's console has kept."""

@@ -7,12 +7,13 @@ its configuration from standard input, so that Atoll's directories stay closed t
 import asyncio
 import hashlib
 import os
+import re
 import resource
 import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +32,7 @@ PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis 
 MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
 _SOCKET = "admin.sock"
 _MEMCACHED_SECONDS = 1.0
+_STAMP = re.compile(rb"^\d+:[A-Z] .{20,26} [-.*#] ", re.M)  # of Redis and Valkey: "7:M 20 Nov 2026 13:00:00.000 # "
 
 
 class Nodes:
@@ -77,10 +79,21 @@ class Nodes:
                 )
             )
 
-    def discard(self, name: str) -> None:
-        """Throw away what a node left, by the name of its plan."""
-        shutil.rmtree(self._directory / _short(name), ignore_errors=True)
-        cgroups.remove(self._keeper.run_dir, _short(name))
+    def sweep(self, keep: Collection[str]) -> None:
+        """Throw away what all other nodes left; `keep` has names of plans."""
+        kept = {_short(name) for name in keep}
+        for directory in self._directory.glob("*"):
+            if directory.name not in kept:
+                shutil.rmtree(directory, ignore_errors=True)
+                cgroups.remove(self._keeper.run_dir, directory.name)
+
+    def log(self, name: str) -> bytes:
+        """Return the newest that an engine has said, without its times and process numbers."""
+        try:
+            said = (self._directory / _short(name) / "log").read_bytes()
+        except OSError:
+            return b""
+        return _STAMP.sub(b"", said)
 
     async def ask(self, node: NodePlan) -> str | None:
         """Ask a node whether it serves: `None` if it does, else what it waits for."""
@@ -88,7 +101,7 @@ class Nodes:
             if node.is_memcached:
                 return await self._ask_memcached(node)
             return await self._ask_server(node)
-        except (OSError, EOFError, TimeoutError, EngineError) as error:
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             return f"{type(error).__name__}: {error}"
 
     async def _ask_server(self, node: NodePlan) -> str | None:
@@ -149,12 +162,18 @@ def _short(name: str) -> str:
 
 
 def _password(path: Path) -> str:
-    """Return the administrator's password of this installation's engines; made once, readable by the owner only."""
+    """Return the administrator's password of this installation's engines; made once, readable by the owner only.
+
+    Raises HostError.
+    """
     try:
-        return path.read_text()
-    except FileNotFoundError:
-        password = secrets.token_hex(24)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w") as file:
+        if path.exists() and (password := path.read_text()):
+            return password
+        password, unfinished = secrets.token_hex(24), path.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(password)
-        return password
+        unfinished.replace(path)  # whole or not at all: engines that run know the former one
+    except OSError as error:
+        raise HostError(str(error), f"keep the password of engines in {path}") from error
+    return password

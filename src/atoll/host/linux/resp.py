@@ -28,7 +28,8 @@ class Connection:
 
     async def __aenter__(self) -> Self:
         """Connect and authenticate."""
-        self._reader, self._writer = await asyncio.open_unix_connection(str(self._path), limit=_REPLY_BYTES_MAX)
+        async with asyncio.timeout(_ANSWER_SECONDS):  # an engine that hangs accepts nobody, sooner or later
+            self._reader, self._writer = await asyncio.open_unix_connection(str(self._path), limit=_REPLY_BYTES_MAX)
         try:
             await self.ask("AUTH", self._user, self._password)
         except BaseException:
