@@ -7,6 +7,7 @@ One process, one event loop.  The network and the machines each have a thread fo
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from atoll.host.linux.ignition import Ignition
 
 FORGET_SECONDS = 60.0
+GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
 SERVICES = (atoll.ec2, atoll.elasticache, atoll.sts)
 
@@ -173,6 +175,9 @@ class Daemon:
         lost = asyncio.create_task(self._host.lost())
         tasks = [lost, *(asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget()))]
         await server.start()
+        gc.freeze()  # the modules are never looked through again
+        gc.set_threshold(GC_ALLOCATIONS, 20, 50)
+        gc.enable()
         ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode)
         log("ready", mode=self._host.mode, resources=len(self._store.world))
         stopping = asyncio.create_task(self._stop.wait())

@@ -6,6 +6,7 @@ this is why they are not imported at the top of this file.
 
 import contextlib
 import fcntl
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ def run(options: Options, ready: Callable[[str, str], None]) -> None:
     Raises CannotStart, Lost.
     """
     _check(options)
+    gc.disable()  # what is imported stays: nothing to collect before the daemon is ready
     with _only_one(options.state_dir), _listen(options) as sock:
         begun = _begin_keeper(options)
         from atoll import daemon

@@ -1,16 +1,19 @@
 """Key pairs: made, imported, described, deleted."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import key_material
 from atoll.ec2.errors import BAD_VALUE, MISSING, UNSUPPORTED
 from atoll.ec2.filters import Table, select
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.keypair import KeyPair
 from atoll.model.world import Tx, World
+
+if TYPE_CHECKING:
+    from atoll.ec2.keys.material import PublicKey
 
 NAME_CHARS_MAX = 255  # EC2 API Reference, CreateKeyPair
 
@@ -29,11 +32,13 @@ def create_key_pair(
     tag_specifications: Sequence[Shape] = (),
 ) -> Shape:
     """Make a key pair; its private half is in the answer and nowhere else."""
+    from atoll.ec2.keys import material
+
     tags = tags_for("key-pair", tag_specifications)
     _check_new_name(tx, key_name)
     if key_format != "pem":
         raise UNSUPPORTED(what=f"The key format {key_format}")
-    made = key_material.new_ed25519() if key_type == "ed25519" else key_material.new_rsa()
+    made = material.new_ed25519() if key_type == "ed25519" else material.new_rsa()
     pair = _keep(tx, key_name, made.public, made.fingerprint, tags)
     return {**_render_new(pair), "KeyMaterial": made.material}
 
@@ -43,13 +48,15 @@ def import_key_pair(
     tx: Tx, *, key_name: str, public_key_material: bytes, tag_specifications: Sequence[Shape] = ()
 ) -> Shape:
     """Keep a public key that the caller made."""
+    from atoll.ec2.keys import material
+
     tags = tags_for("key-pair", tag_specifications)
     _check_new_name(tx, key_name)
     try:
-        public = key_material.read_public_key(public_key_material)
-    except key_material.NoKey:
+        public = material.read_public_key(public_key_material)
+    except material.NoKey:
         raise BAD_KEY() from None
-    return _render_new(_keep(tx, key_name, public, key_material.fingerprint(public), tags))
+    return _render_new(_keep(tx, key_name, public, material.fingerprint(public), tags))
 
 
 @operation("ec2", "DescribeKeyPairs")
@@ -97,8 +104,10 @@ def _check_new_name(tx: Tx, name: str) -> None:
         raise KEY_EXISTS(name=name)
 
 
-def _keep(tx: Tx, name: str, public: key_material.PublicKey, fingerprint: str, tags: dict[str, str]) -> KeyPair:
-    line = key_material.open_ssh(public)
+def _keep(tx: Tx, name: str, public: "PublicKey", fingerprint: str, tags: dict[str, str]) -> KeyPair:
+    from atoll.ec2.keys import material
+
+    line = material.open_ssh(public)
     return tx.make(
         KeyPair,
         tx.new_id("key"),
