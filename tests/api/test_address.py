@@ -261,6 +261,16 @@ def test_an_associated_address_is_not_released(ec2, eip, eni):
     )
 
 
+def test_in_the_default_vpc_releasing_an_address_ends_its_association(ec2, eip):
+    (subnet,) = ec2.describe_subnets(Filters=by(availability_zone="us-east-1a"))["Subnets"]
+    eni = ec2.create_network_interface(SubnetId=subnet["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.associate_address(AllocationId=eip, NetworkInterfaceId=eni)
+
+    ec2.release_address(AllocationId=eip)
+
+    assert "Association" not in ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
+
+
 @pytest.mark.parametrize(
     ("parameters", "refused"),
     [

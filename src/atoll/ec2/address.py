@@ -12,6 +12,7 @@ from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.address import ElasticIp
 from atoll.model.interface import Interface
+from atoll.model.lookup import vpc_of
 from atoll.model.world import Tx, World
 from atoll.network.ipam import PUBLIC_POOL, NoFreePublicAddress, free_public_ip
 
@@ -124,10 +125,10 @@ def release_address(
     public_ip: str | None = None,
     network_border_group: str | None = None,
 ) -> None:
-    """Give an address back that is not associated."""
+    """Give an address back; one that is associated only in the default VPC, where that ends the association."""
     eip = choose(tx.world, allocation_id, public_ip)
     check_border_group(network_border_group, eip.border_group)
-    if eip.association_id:
+    if eip.interface_id and not vpc_of(tx.world, tx.world[Interface, eip.interface_id]).is_default:
         raise IN_USE(ip=eip.public_ip)
     tx.delete(eip)
 
