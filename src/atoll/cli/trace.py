@@ -16,7 +16,8 @@ def trace(source: str, target: str, protocol: str, *, as_json: bool) -> int:
     if as_json:
         show.as_json(answer)
     else:
-        _show(answer)
+        for line in answer["lines"]:
+            show.line(line)
     return 0 if answer["delivered"] else REFUSED
 
 
@@ -31,12 +32,3 @@ def split_target(target: str, protocol: str) -> tuple[str, int]:
         raise Failure(f"{target!r} does not say where to go", "give a place and a port, such as sessions-001:6379", 2)
     return to, int(port)
 
-
-def _show(answer: dict[str, Any]) -> None:
-    for line in answer["lines"]:
-        show.line(line)
-    if answer["mend"]:
-        show.line()
-        show.line("To let it through:")
-        for command in answer["mend"]:
-            show.line(f"  {command}")

@@ -1,6 +1,7 @@
 """Play the scenario from the first call to the last check, on a daemon of its own unless told otherwise."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,19 +34,19 @@ def play(names: Sequence[str], *, keep: bool, here: bool, as_json: bool) -> int:
         raise Failure(f"{unknown[0]!r} is not an engine", "use --engine with one of: " + ", ".join(ENGINES), 2)
     engines = [ENGINES[name] for name in names]
     began = time.monotonic()
-    with _running_daemon() if here else _own_daemon(keep=keep):
+    with _running_daemon(keep=keep) if here else _own_daemon(keep=keep) as directory:
         stage = Stage(quiet=as_json)
         for engine in engines:
-            _play(stage, engine, leave=keep and engine is engines[-1])
+            _play(stage, engine, directory, leave=keep and engine is engines[-1])
         seconds = time.monotonic() - began
         _report(stage, seconds, as_json=as_json)
         if keep and not as_json:
-            _say_how_to_use(engines[-1])
+            _say_how_to_use(engines[-1], directory)
     return 0 if stage.checks and all(check.passed for check in stage.checks) else REFUSED
 
 
-def _play(stage: Stage, engine: Engine, *, leave: bool) -> None:
-    scene = world.build(stage)
+def _play(stage: Stage, engine: Engine, directory: Path, *, leave: bool) -> None:
+    scene = world.build(stage, directory)
     authorize.create(stage, scene, engine)
     authorize.authorize(stage, scene, engine)
     instance = nat.create(stage, scene, engine)
@@ -59,20 +60,27 @@ def _play(stage: Stage, engine: Engine, *, leave: bool) -> None:
 
 
 @contextmanager
-def _running_daemon() -> Iterator[None]:
-    """Use the daemon at the endpoint.  Raises Failure if it is not running, or runs nothing."""
+def _running_daemon(*, keep: bool) -> Iterator[Path]:
+    """Use the daemon at the endpoint; gives a directory for the key.  Raises Failure if it runs nothing."""
     _must_be_real(private.get("/_atoll/health")["mode"])
+    directory = Path(tempfile.mkdtemp(prefix="atoll-demo-"))
     try:
-        yield
+        yield directory
     except (BotoCoreError, ClientError) as error:
         raise Failure(
             f"the demo stopped: {error}", "`atoll status` shows what it left; `atoll reset` removes it"
         ) from None
+    finally:
+        if not keep:
+            shutil.rmtree(directory)
 
 
 @contextmanager
-def _own_daemon(*, keep: bool) -> Iterator[None]:
-    """Start a daemon on a free port with a state directory of its own; end and remove both, unless asked to keep."""
+def _own_daemon(*, keep: bool) -> Iterator[Path]:
+    """Start a daemon on a free port with a state directory of its own; end and remove both, unless asked to keep.
+
+    Gives the state directory.
+    """
     state = Path(tempfile.mkdtemp(prefix="atoll-demo-"))
     port = _free_port()
     os.environ["ATOLL_ENDPOINT"] = f"http://127.0.0.1:{port}"
@@ -83,7 +91,7 @@ def _own_daemon(*, keep: bool) -> Iterator[None]:
     try:
         with show.progress("Starting Atoll"):
             _wait_for(daemon, log)
-        yield
+        yield state
     except (BotoCoreError, ClientError) as error:
         said = log.read_text(errors="replace")
         _end(daemon, state)
@@ -145,13 +153,14 @@ def _report(stage: Stage, seconds: float, *, as_json: bool) -> None:
     show.line(f"{passed} of {len(rows)} checks passed in {seconds:.0f} s.", style)
 
 
-def _say_how_to_use(engine: Engine) -> None:
+def _say_how_to_use(engine: Engine, directory: Path) -> None:
     port = engine.forwarded[0]
     show.line()
     show.line("The world is left standing. To use it:")
     show.line(f'  export ATOLL_ENDPOINT={private.endpoint()}; eval "$(atoll env)"')
     show.line("  atoll status")
     show.line("  atoll exec nat -- iptables -t nat -S")
+    show.line(f"  atoll ssh nat -i {directory / world.KEY_FILE}")
     show.line(f"  atoll run --as {CLIENT} -- telnet {ELASTIC_IP} {port}")
     show.line(f"  atoll trace {CLIENT} {ELASTIC_IP}:{port}")
     show.line("  atoll down --purge        # ends it and leaves nothing behind")

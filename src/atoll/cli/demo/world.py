@@ -1,7 +1,5 @@
 """The VPC of the page: a public and a private subnet, the gateway, a key, the groups, an instance."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from atoll.cli.demo.stage import Stage
 # four), so two interfaces that hold .228 and .229 let the nodes have the page's .230, .231 and .232.
 PRIVATE_CIDR = "10.0.1.224/27"
 HELD = ("10.0.1.228", "10.0.1.229")
+KEY_FILE = "demo.pem"
 PLAIN_IMAGE = "amzn2-ami-hvm-*-x86_64-gp2"
 
 
@@ -32,8 +31,8 @@ class World:
     app: str  # an ordinary instance in the VPC
 
 
-def build(stage: Stage) -> World:
-    """Make it, call by call."""
+def build(stage: Stage, directory: Path) -> World:
+    """Make it, call by call; the private key goes into `directory`."""
     stage.chapter("The VPC: a public subnet for the NAT instance, a private one for the cluster")
     vpc = stage.aws("ec2", "CreateVpc", CidrBlock="10.0.0.0/16", TagSpecifications=named("vpc", "demo"))["Vpc"][
         "VpcId"
@@ -55,7 +54,7 @@ def build(stage: Stage) -> World:
         vpc=vpc,
         public=public,
         private=private,
-        key=_key(stage),
+        key=_key(stage, directory),
         image=image,
         default_group=groups[0]["GroupId"],
         nat_group=nat_group,
@@ -151,11 +150,10 @@ def _image(stage: Stage) -> str:
     return image
 
 
-def _key(stage: Stage) -> Path:
+def _key(stage: Stage, directory: Path) -> Path:
     made = stage.aws("ec2", "CreateKeyPair", KeyName="demo")
     stage.undo("ec2", "DeleteKeyPair", KeyName="demo")
-    descriptor, name = tempfile.mkstemp(prefix="atoll-demo-", suffix=".pem")  # readable by this user only
-    with os.fdopen(descriptor, "w") as file:
-        file.write(made["KeyMaterial"])
-    stage.undo_by(Path(name).unlink)
-    return Path(name)
+    path = directory / KEY_FILE
+    path.touch(mode=0o600)
+    path.write_text(made["KeyMaterial"])
+    return path

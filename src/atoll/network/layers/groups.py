@@ -45,12 +45,14 @@ def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | 
     direction = "outbound" if egress else "inbound"
     silent = True
     for id in interface.group_ids:
-        for rule in hop.world[SecurityGroup, id].rules:
+        group = hop.world[SecurityGroup, id]
+        for rule in group.rules:
             if rule.egress is egress:
-                silent = False
+                silent = silent and group.owner != interface.owner  # a service's own group is nobody's to see
                 if matches(rule, hop.packet, peer, member):
                     return Finding(interface.id, f"{rule.id} in {id}")
-    groups = " or ".join(interface.group_ids) or "any group"
+    own = (id for id in interface.group_ids if hop.world[SecurityGroup, id].owner == interface.owner)
+    groups = " or ".join(own) or "any group"
     if silent:
         because = f"{groups} has no {direction} rules"
         return refuse(Verdict.DENIED, Code.SG_HAS_NO_RULES, interface.id, because)
