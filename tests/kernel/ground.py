@@ -39,6 +39,7 @@ class Ground:
         """Make the kernel obey a world."""
         self.plan = compile(world, self.plan)
         assert self.fabric.apply(self.plan) == []
+        assert not self.fabric._suspect, "everything was done at the first attempt, not fragment by fragment"
 
     def open(self, place: str, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
         """Open a socket that times out in an interface's or an outside host's namespace."""

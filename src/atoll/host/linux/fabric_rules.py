@@ -20,6 +20,10 @@ def change_rules(space: Space, family: str, removed: Collection[Fact], added: Co
         return
     if nft.only_elements(out, come):
         _change_elements(space, out, come, family)
+    elif family == NETDEV:  # no element there refers to a chain: they need not go through the parser
+        _change_elements(space, _elements(out), (), family)
+        space.nft.run(nft.transaction(_others(out), _others(come)))
+        _change_elements(space, (), _elements(come), family)
     else:
         space.nft.run(nft.transaction(out, come))
 
@@ -37,6 +41,14 @@ def load_rules(space: Space, family: str, _removed: Collection[Fact], facts: Ite
     text = "".join(f"delete table {family} {table}\n" for table in gone) + nft.full(wanted)
     if text:
         space.nft.run(text)
+
+
+def _elements(facts: Iterable[NftFact]) -> list[NftFact]:
+    return [f for f in facts if isinstance(f, Element)]
+
+
+def _others(facts: Iterable[NftFact]) -> list[NftFact]:
+    return [f for f in facts if not isinstance(f, Element)]
 
 
 def _change_elements(space: Space, removed: Iterable[NftFact], added: Iterable[NftFact], family: str) -> None:
