@@ -39,9 +39,13 @@ def link_name(interface_id: str) -> str:
     return "e" + digest(interface_id, 12)
 
 
-def mac_address(interface_id: str) -> str:
-    """Return a network interface's MAC address: locally administered, `02:`, as on AWS."""
-    raw = digest(interface_id, 10)
+def mac_address(place: str) -> str:
+    """Return the MAC address of a network interface's place: locally administered, `02:`, as on AWS.
+
+    A place is a subnet and an address in it, not an interface: when an address is used again, its neighbours still
+    have the MAC address of whoever had it last, for up to a minute.
+    """
+    raw = digest(place, 10)
     return "02:" + ":".join(raw[i : i + 2] for i in range(0, 10, 2))
 
 

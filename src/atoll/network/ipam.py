@@ -82,16 +82,16 @@ def new_interface(
     The caller has checked the address and the groups.  `fields` are further fields of Interface.
     Raises NoFreeAddress.
     """
-    id = tx.new_id("eni")
+    its_address = address or free_address(tx.world, subnet)
     return tx.make(
         Interface,
-        id,
+        tx.new_id("eni"),
         vpc_id=subnet.vpc_id,
         subnet_id=subnet.id,
         zone=subnet.zone,
         number=free_number(tx.world, Interface, subnet.vpc_id),
-        mac=mac_address(id),
-        private_ips=(address or free_address(tx.world, subnet),),
+        mac=mac_address(f"{subnet.id}/{its_address}"),
+        private_ips=(its_address,),
         group_ids=tuple(group_ids),
         created=tx.now,
         **fields,
