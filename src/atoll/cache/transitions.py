@@ -9,10 +9,8 @@ from dataclasses import replace
 
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
-from atoll.model.group import SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
-from atoll.model.names import bond_id
 from atoll.model.world import Tx
 
 __all__ = [
@@ -113,8 +111,6 @@ def cluster_gone(tx: Tx, cluster_id: str) -> None:
         _settle_group(tx, group.id)
     else:
         tx.delete(group)
-        if bond := tx.world.seen_by(None).get(SecurityGroup, bond_id(group.id)):
-            tx.delete(bond)
         record(tx, group, GROUP, group.name, f"Replication group {group.name} deleted")
 
 

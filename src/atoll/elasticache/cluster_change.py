@@ -10,7 +10,6 @@ from atoll.cache.families import Build
 from atoll.cache.history import CLUSTER, record
 from atoll.elasticache import checks, errors, node_type, scaling
 from atoll.elasticache import engine_version as versions
-from atoll.elasticache.bond import carried
 from atoll.elasticache.cluster import render
 from atoll.elasticache.find import find_cluster
 from atoll.elasticache.order import parameters_for, started
@@ -181,6 +180,6 @@ def change_terms(
         groups = checks.security_groups(tx.world, security_group_ids, subnets, cache_security_groups)
         changes["security_group_ids"] = groups
         for node in cluster.nodes:
-            tx.put(tx.world[Interface, node.interface_id].but(group_ids=carried(cluster, groups)))
+            tx.put(tx.world[Interface, node.interface_id].but(group_ids=groups))
     changed = cluster.but(**changes)
     return cluster if changed == cluster else tx.put(changed)

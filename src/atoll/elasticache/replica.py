@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from atoll.aws.errors import Err
 from atoll.cache.families import Build
-from atoll.elasticache import bond, errors, nodes, subnet_group
+from atoll.elasticache import errors, nodes, subnet_group
 from atoll.elasticache.find import find_group
 from atoll.elasticache.order import Order, make_cluster
 from atoll.elasticache.parameter_group import find_group as find_parameters
@@ -61,6 +61,4 @@ def make_replicas(
     nodes.check_zones(tx.world, like.subnet_group, zones)
     held = [node.zone for id in group.member_ids for node in tx.world[CacheCluster, id].nodes]
     places = list(zones) or nodes.spread(tx.world, like.subnet_group, len(names), held=held)
-    made = [make_cluster(tx, like, n, [z], group_id=group.id) for n, z in zip(names, places, strict=True)]
-    bond.join(tx, group, primary, *made)
-    return made
+    return [make_cluster(tx, like, n, [z], group_id=group.id) for n, z in zip(names, places, strict=True)]

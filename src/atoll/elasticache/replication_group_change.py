@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import bond, checks, errors, node_type
+from atoll.elasticache import checks, errors, node_type
 from atoll.elasticache import engine_version as versions
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
@@ -104,11 +104,9 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
         if cluster.status != "deleting":
             start_deleting(tx, cluster)
     if retain_primary_cluster:
-        kept = tx.put(tx.world[CacheCluster, group.primary_id].but(group_id=None))
-        bond.leave(tx, kept)
+        tx.put(tx.world[CacheCluster, group.primary_id].but(group_id=None))
         group = tx.put(group.but(member_ids=tuple(cluster.id for cluster in leaving)))
     if not leaving:
         tx.delete(group)
-        bond.dissolve(tx, group)
         record(tx, group, GROUP, group.name, f"Replication group {group.name} deleted")
     return {"ReplicationGroup": answer}
