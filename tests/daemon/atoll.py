@@ -10,9 +10,9 @@
         with running() as atoll:
             yield atoll
 
-`running(mode)` starts it as "root", "rootless" (as root: as uid 65534, which owns its directory) or "paper"; without a
-mode, as whatever this user can.  It skips the test, and says why, where that mode is not possible.  At its end it
-purges, and then asserts that no process, namespace, mount, cgroup or directory of the daemon is left: see `leftovers`.
+`running(mode)` starts it as "root", "rootless" (as root: as uid 65534, which owns its directory) or "paper"; without
+a mode, as whatever this user can.  It skips the test, and says why, where that mode is not possible.  At its end it
+purges, and then asserts that no process, namespace, mount, cgroup or directory of the daemon is left (`leftovers`).
 Nothing here knows the daemon's insides but where it keeps things: `run_dir`, `state`.
 """
 
@@ -237,7 +237,7 @@ class Atoll:
     # What is left
 
     def leftovers(self) -> list[str]:
-        """Return everything of this installation that is still there: processes, namespaces, mounts, groups, files."""
+        """Return all of this installation that is still there: processes, namespaces, mounts, groups, files."""
         found = [f"process {pid}: {why}" for pid, why in self._processes()]
         found += [
             f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if self._is_ours(line)
