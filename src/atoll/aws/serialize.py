@@ -21,6 +21,7 @@ from atoll.aws.models import Model, Ref, Shape, service
 from atoll.aws.scalars import NOT_XML
 
 Writer = Callable[[list[str], Any], None]
+Text = Callable[[Any], str]
 
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 RETURN_TRUE = "<return>true</return>"  # EC2, for an operation without an output shape
@@ -36,7 +37,7 @@ def serialize(name: str, action: str, result: Mapping[str, Any] | None) -> str:
     Raises TypeError for a result that is not of the operation's output shape.
     """
     model, out = service(name), list[str]()
-    ref = model.action(action).output
+    ref = _output(model, action)
     if ref is None:
         if result:
             raise TypeError(f"{action} answers nothing, so not {sorted(result)}")
@@ -44,6 +45,11 @@ def serialize(name: str, action: str, result: Mapping[str, Any] | None) -> str:
     _writer(model, Ref(ref.shape))(out, result or {})
     body = "".join(out)
     return f"<{ref.result_wrapper}>{body}</{ref.result_wrapper}>" if ref.result_wrapper else body
+
+
+@functools.cache
+def _output(model: Model, action: str) -> Ref | None:
+    return model.action(action).output
 
 
 def envelope(name: str, action: str, body: str, request_id: str) -> str:
@@ -94,28 +100,42 @@ def _writer(model: Model, ref: Ref) -> Writer:
 
 
 def _structure(model: Model, shape: Shape, name: str) -> Writer:
-    members: dict[str, tuple[str, str, Writer]] = {}
+    members: dict[str, tuple[str, str, Writer, Text | None]] = {}
     for member, ref in shape.members.items():
         tag = model.name_of(ref) or member
-        members[member] = f"<{tag}>", f"</{tag}>", _writer(model, Ref(ref.shape))
+        text = _text_of(model.shape(ref))
+        members[member] = f"<{tag}>", f"</{tag}>", _writer(model, Ref(ref.shape)), text
 
     def write(out: list[str], value: Any) -> None:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             raise TypeError(f"{name}: {value!r} is not a structure")
         for member, content in value.items():
-            if member not in members:
+            known = members.get(member)
+            if known is None:
                 raise TypeError(f"{name} has no member {member}")
             if content is None:
                 continue
-            start, end, write_content = members[member]
-            out.append(start)
+            start, end, write_content, text = known
             try:
+                if text:  # most members are: without a call and two appends less, a listing takes half the time
+                    out.append(f"{start}{text(content)}{end}")
+                    continue
+                out.append(start)
                 write_content(out, content)
-            except TypeError as error:
-                raise TypeError(f"{name}.{member}: {error}") from None
+            except TypeError:
+                raise TypeError(f"{name}.{member}: {_complaint(write_content, content)}") from None
             out.append(end)
 
     return write
+
+
+def _complaint(write: Writer, value: Any) -> str:
+    """Return what a writer has against a value."""
+    try:
+        write([], value)
+    except TypeError as error:
+        return str(error)
+    raise AssertionError("it complained a moment ago")
 
 
 def _list(model: Model, shape: Shape, name: str) -> Writer:
@@ -124,7 +144,9 @@ def _list(model: Model, shape: Shape, name: str) -> Writer:
     start, end, write_element = f"<{tag}>", f"</{tag}>", _writer(model, Ref(shape.member.shape))
 
     def write(out: list[str], value: Any) -> None:
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        if type(value) not in (list, tuple) and (
+            isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
+        ):
             raise TypeError(f"{name}: {value!r} is not a list")
         for element in value:
             out.append(start)
@@ -154,7 +176,7 @@ def _map(model: Model, shape: Shape, name: str) -> Writer:
 
 
 def _scalar(shape: Shape, name: str) -> Writer:
-    text = _TEXTS.get(shape.type, _string)
+    text = _text_of(shape) or _string
 
     def write(out: list[str], value: Any) -> None:
         try:
@@ -165,9 +187,14 @@ def _scalar(shape: Shape, name: str) -> Writer:
     return write
 
 
+def _text_of(shape: Shape) -> Text | None:
+    """Return how a value of this shape is written; None for what is not a scalar."""
+    return None if shape.type in ("structure", "list", "map") else _TEXTS.get(shape.type, _string)
+
+
 def _string(value: Any) -> str:
     if type(value) is str:
-        return escape(value)
+        return escape(value) if _MARKUP.search(value) else value
     if isinstance(value, datetime):  # some dates of EC2, such as an image's, are strings in the model
         return _time(value)
     if isinstance(value, bool) or not isinstance(value, _PRINTED):
@@ -205,7 +232,7 @@ def _blob(value: Any) -> str:
     return base64.b64encode(value).decode()
 
 
-_TEXTS: Mapping[str, Callable[[Any], str]] = {
+_TEXTS: Mapping[str, Text] = {
     "boolean": _boolean,
     "integer": _integer,
     "long": _integer,
