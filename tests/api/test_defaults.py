@@ -1,6 +1,9 @@
 """The default VPC of an account that has never been in a region."""
 
-from tests.api.paper import by, code, ids, refusal
+from atoll.ec2.defaults import open_territory
+from atoll.model.vpc import Vpc
+from atoll.model.world import Caller
+from tests.api.paper import ACCOUNT, REGION, by, code, ids, refusal
 
 
 def default(ec2):
@@ -84,3 +87,12 @@ def test_what_is_default_is_everybodys_own(ec2, stranger):
     )
 
     assert not set(mine) & set(theirs)
+
+
+def test_a_territory_is_opened_once(paper, ec2):
+    ec2.describe_vpcs()
+    before = dict(paper.world.bucket(Vpc, "is_default", True))
+
+    paper.store.write(open_territory, caller=Caller(account=ACCOUNT, region=REGION, arn=""))
+
+    assert dict(paper.world.bucket(Vpc, "is_default", True)) == before
