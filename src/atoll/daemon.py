@@ -29,6 +29,7 @@ import atoll.sts
 from atoll.aws.http import Answer, Request
 from atoll.control.events import Lines, log
 from atoll.control.machines import Machines
+from atoll.control.maintenance import maintain
 from atoll.control.record import Recorder
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
@@ -41,7 +42,7 @@ from atoll.model.kinds import KINDS
 from atoll.model.world import Tx, World
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import Store, StoreError, utc_now
 from atoll.store.upgrade import TooNew
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ class Daemon:
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
         gate = Gate(self.backend, self._private, bind=self._options.bind)
         server = Server(gate.answer, sock)
+        await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         tasks = [lost, *(asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget()))]
         await server.start()
@@ -232,6 +234,7 @@ class Daemon:
         while True:
             try:
                 recorder.forget_old()
+                maintain(self._store, utc_now())
             except StoreError as error:
                 log("nothing forgotten", because=str(error))
             await asyncio.sleep(FORGET_SECONDS)

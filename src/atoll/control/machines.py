@@ -68,6 +68,14 @@ class Machines:
                 self._wake.set()
                 await asyncio.sleep(ASK_FIRST_SECONDS)
 
+    async def take_stock(self) -> None:
+        """Say of nodes that ended while no daemon was there that they are not available, before anybody asks."""
+        seen = await self._host_call(self._host.seen)
+        for name, machine in self._want().items():
+            if name not in seen or not seen[name].alive:
+                with contextlib.suppress(StoreError):  # the first round says so again
+                    self._record.starting(machine)
+
     async def run(self) -> None:
         """Run until cancelled."""
         with contextlib.suppress(HostError):  # the first instance will meet the same error, and say so
@@ -165,7 +173,7 @@ class Machines:
             self._attempts.fail(machine.process, self._now())
         else:
             self._attempts.succeed(machine.process)
-        self._record.ended(machine, status, words)
+        self._record.ended(machine, status, words if machine.process in self._started else None)
         await self._host_call(partial(self._host.forget, machine.process))
         self._wake.set()
 

@@ -45,14 +45,14 @@ class Recorder:
         if isinstance(machine, NodePlan) and self._status(machine) == "available":
             self._note("node missing", caches.node_silent, machine.cluster_id, machine.node_id)
 
-    def ended(self, machine: Machine, status: int, last_words: str) -> None:
-        """A process that should run has ended.
+    def ended(self, machine: Machine, status: int, last_words: str | None) -> None:
+        """A process that should run has ended; `last_words` is None if this daemon did not start it.
 
         A guest that halted by itself stops (or terminates, as the instance asks).  One that was killed is started
         again, like a node; a node is unavailable until it answers.  One that never answered says why, if it can.
         """
         if isinstance(machine, NodePlan):
-            if self.awaits(machine):
+            if last_words is not None and self.awaits(machine):
                 because = f"its process ended with status {status}" + (f": {last_words}" if last_words else "")
                 self._note("node failed", caches.node_failed, machine.cluster_id, machine.node_id, because)
             elif self._status(machine) == "available":

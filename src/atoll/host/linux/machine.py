@@ -173,8 +173,13 @@ class LinuxHost:
         self.sweep(())  # rootless, only we may delete the files that instances own
 
     def _program(self, name: str, version: str) -> engines.Engine:
+        """Return the build that a node asks for, or, after an upgrade of the package, its successor."""
         if program := self._programs.get((name, version)):
             return program
+        minor = version.rpartition(".")[0]
+        for (other, found), program in self._programs.items():
+            if other == name and found.rpartition(".")[0] == minor:
+                return program
         have = ", ".join(sorted(f"{n} {v}" for n, v in self._programs)) or "none"
         raise HostError(f"no {name} {version} on this machine (there is: {have})", "find the engine")
 

@@ -30,6 +30,7 @@ ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above
 FILES_MAX = 65_536
 PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis OSS a handful
 MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
+SERVING_HZ = "10"  # the engines' own default; while a group comes up it is higher (cache/config.py)
 _SOCKET = "admin.sock"
 _MEMCACHED_SECONDS = 1.0
 _STAMP = re.compile(rb"^\d+:[A-Z] .{20,26} [-.*#] ", re.M)  # of Redis and Valkey: "7:M 20 Nov 2026 13:00:00.000 # "
@@ -106,12 +107,10 @@ class Nodes:
 
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-            replication = await engine.info("replication")
-            if node.primary is None:
-                return None if replication.get("role") == "master" else "its promotion"
-            if replication.get("role") != "slave" or replication.get("master_host") != str(node.primary.address):
-                return "its primary"
-            return None if replication.get("master_link_status") == "up" else "its first synchronisation"
+            waiting = await _replication(engine, node)
+            if waiting is None:
+                await engine.ask("CONFIG", "SET", "hz", SERVING_HZ)
+            return waiting
 
     async def _ask_memcached(self, node: NodePlan) -> str | None:
         loop, sock = asyncio.get_running_loop(), await asyncio.to_thread(self._open_socket, node.interface_id)
@@ -154,6 +153,25 @@ class Nodes:
 
     def _socket(self, node: NodePlan) -> Path:
         return self._directory / _short(node.name) / _SOCKET
+
+
+async def _replication(engine: Connection, node: NodePlan) -> str | None:
+    """Return what a node's replication waits for; `None` if for nothing.
+
+    A replica that found its primary not yet listening rests for a second; told its primary again, it tries at once.
+    """
+    role = await engine.ask("ROLE")
+    if not isinstance(role, list):
+        raise EngineError(f"not an answer to ROLE: {role!r}")
+    if node.primary is None:
+        return None if role[0] == "master" else "its promotion"
+    host, port = str(node.primary.address), node.primary.port
+    if role[:3] != ["slave", host, port]:
+        return "its primary"
+    if role[3] == "connect":
+        await engine.ask("REPLICAOF", "NO", "ONE")
+        await engine.ask("REPLICAOF", host, str(port))
+    return None if role[3] == "connected" else "its first synchronisation"
 
 
 def _short(name: str) -> str:

@@ -7,12 +7,12 @@ with pools and retries would cost more than the answer.
 import asyncio
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 _ANSWER_SECONDS = 2.0
 _REPLY_BYTES_MAX = 1 << 20
 
-Reply = str | int | None
+Reply: TypeAlias = "str | int | list[Reply] | None"
 
 
 class EngineError(Exception):
@@ -53,11 +53,6 @@ class Connection:
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await self._reply()
 
-    async def info(self, section: str) -> dict[str, str]:
-        """Return a section of INFO."""
-        text = str(await self.ask("INFO", section))
-        return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
-
     async def _reply(self) -> Reply:
         line = (await self._reader.readuntil(b"\r\n"))[:-2].decode(errors="replace")
         kind, rest = line[:1], line[1:]
@@ -69,4 +64,6 @@ class Connection:
             return None
         if kind == "$":
             return (await self._reader.readexactly(int(rest) + 2))[:-2].decode(errors="replace")
+        if kind == "*":
+            return [await self._reply() for _ in range(int(rest))]
         raise EngineError(rest if kind == "-" else f"not RESP: {line!r}")
