@@ -5,8 +5,9 @@ Three things are no disagreement:
 - an instance that is `pending` may already send and receive in the kernel, because its machine is booting; the tracer
   calls it down.  The comparison makes it running;
 - a stopped machine sends nothing: there is nobody whose packets the kernel could refuse;
-- a machine that forwards the answer to its own question: the tracer recognises the question by the machine, the
-  kernel (and AWS) by its addresses, which the gateway has translated in between.
+- a machine that forwards both question and answer of a flow between two public addresses of its VPC: the tracer
+  recognises the answer by the machine, the kernel (and AWS) by its addresses, and those are others, because the
+  gateway translated both in between.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,7 +38,10 @@ def comparable(trace: Trace) -> bool:
     """Tell whether kernel and tracer mean the same by this probe."""
     if trace.verdict is Verdict.DOWN and not trace.steps[0].allowed:  # the sender itself
         return False
-    return not {trace.sender, trace.receiver}.intersection(trace.assumed)
+    turned = trace.received and (
+        trace.received.source != trace.packet.source and trace.received.destination != trace.packet.destination
+    )
+    return not (turned and trace.assumed)
 
 
 def same(trace: Trace, decision: Decision) -> bool:
