@@ -94,14 +94,19 @@ class Stage:
 
     def pids(self) -> dict[str, int]:
         """Return the pids of every instance and every node."""
-        status, found = self.atoll.status(), {}
-        for instance in status["instances"]:
-            if instance["state"] == "running":
-                found[instance["id"]] = self.atoll.machine(instance["id"])["pid"]
-        for cache in status["caches"]:
-            for node in cache["nodes"]:
-                found[f"{cache['name']}:{node['id']}"] = self.atoll.machine(node["address"])["pid"]
-        return found
+        status = self.atoll.status()
+        places = {i["id"]: i["id"] for i in status["instances"] if i["state"] == "running"}
+        places |= {f"{c['name']}:{n['id']}": n["address"] for c in status["caches"] for n in c["nodes"]}
+        found = {name: self.pid(place) for name, place in places.items()}
+        return {name: pid for name, pid in found.items() if pid}
+
+    def pid(self, place: str) -> int | None:
+        """Return the pid behind a place; None while it is being started."""
+        try:
+            pid: int | None = self.atoll.machine(place)["pid"]
+        except AssertionError:
+            return None
+        return pid
 
     def shell(self, instance: str | None = None) -> "Shell":
         return Shell(self.atoll, instance or self.instance)

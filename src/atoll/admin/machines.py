@@ -73,6 +73,9 @@ def _owner(world: World, interface: Interface, seen: Mapping[str, Seen]) -> tupl
         instance = world[Instance, interface.instance_id]
         process = seen.get(f"{instance.id}#{instance.boot}")
         if instance.state not in ("pending", "running") or process is None or not process.alive:
+            if instance.state == "running":
+                why = instance.host_error or "its first process ended"
+                raise NotRunning(f"instance {instance.id} is being started again: {why}")
             raise NotRunning(
                 f"instance {instance.id} is {instance.state}; start it with: aws ec2 start-instances "
                 f"--instance-ids {instance.id}"
