@@ -4,6 +4,7 @@ Rich is imported when something is shown; it honours NO_COLOR by itself.
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPE_COLUMNS = 240  # the width of a pipe: nothing is wrapped that another program may read
+COLUMNS_MAX = 240  # nothing is wrapped that another program may read, or that must not be cut
 
 
 @cache
@@ -21,11 +22,15 @@ def console() -> "Console":
     """Return the console on standard output."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False, soft_wrap=True)
+    return Console(width=COLUMNS_MAX, highlight=False, soft_wrap=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; an empty one is one line that says so."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, wrap: bool = False) -> None:
+    """Print a table; an empty one is one line that says so.
+
+    `wrap`: long cells take several lines.  Without it every row is one line, however narrow the terminal: an id
+    that was cut is of no use.
+    """
     from rich.table import Table
 
     if not rows:
@@ -33,10 +38,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         return
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", expand=False)
     for column in columns:
-        drawn.add_column(column, no_wrap=True)
+        drawn.add_column(column, no_wrap=not wrap)
     for row in rows:
         drawn.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(drawn)
+    narrow = wrap and sys.stdout.isatty()
+    console().print(drawn, width=shutil.get_terminal_size().columns if narrow else COLUMNS_MAX)
 
 
 def line(text: str = "", style: str | None = None) -> None:

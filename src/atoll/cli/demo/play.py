@@ -147,7 +147,7 @@ def _report(stage: Stage, seconds: float, *, as_json: bool) -> None:
         return
     show.line()
     rows = [("✓" if c.passed else "✗", c.rows, c.claim, c.proof) for c in stage.checks]
-    show.table("What was checked", ("", "row", "claim", "proof"), rows)
+    show.table("What was checked", ("", "row", "claim", "proof"), rows, wrap=True)
     show.line()
     style = "bold green" if passed == len(rows) else "bold red"
     show.line(f"{passed} of {len(rows)} checks passed in {seconds:.0f} s.", style)
