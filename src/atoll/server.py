@@ -80,7 +80,8 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Request, bool]] = deque()  # with whether the connection stays open
         self._task: asyncio.Task[None] | None = None
         self._flushed: asyncio.Future[None] | None = None  # there while the client reads too slowly
-        self._closing = False  # what comes now is not read any more
+        self._closing = False  # what comes now is not read any more; what was asked before is answered
+        self._is_ending = False  # the server ends
         self.is_answering = False
         self.last_seen = time.monotonic()
         self._begun: float | None = None  # when the first byte came of a request that is not complete yet
@@ -156,7 +157,7 @@ class _Connection(asyncio.Protocol):
 
     def close_when_answered(self) -> "asyncio.Task[None] | None":
         """Read no more; close now, or when what was asked is answered: then return the task that answers."""
-        self._closing = True
+        self._closing = self._is_ending = True
         if self._task is None:
             self._transport.close()
         return self._task
@@ -206,7 +207,7 @@ class _Connection(asyncio.Protocol):
                 answer = await self._server.answering(request)
                 self.is_answering = False
                 self.last_seen = time.monotonic()
-                stays_open = stays_open and not self._closing
+                stays_open = stays_open and not (self._is_ending and not self._waiting)
                 self._transport.write(_written(answer, with_body=request.method != "HEAD", stays_open=stays_open))
                 if self._flushed:
                     await self._flushed

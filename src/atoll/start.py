@@ -23,7 +23,7 @@ def run(options: Options, ready: Callable[[str, str], None]) -> None:
     """
     _check(options)
     gc.disable()  # what is imported stays: nothing to collect before the daemon is ready
-    with _only_one(options.state_dir), _listen(options) as sock:
+    with only_one(options.state_dir), _listen(options) as sock:
         begun = _begin_keeper(options)
         from atoll import daemon
 
@@ -49,7 +49,7 @@ def _check(options: Options) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(state_dir: Path) -> Iterator[None]:
+def only_one(state_dir: Path) -> Iterator[None]:
     """Hold the state directory; two daemons never share one.  Raises CannotStart."""
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

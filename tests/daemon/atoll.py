@@ -72,6 +72,7 @@ class Atoll:
             "HOME": str(self.place / "home"),
             "XDG_RUNTIME_DIR": str(self.place / "runtime"),
             "ATOLL_STATE": str(self.state),
+            "ATOLL_ENDPOINT": "http://127.0.0.1:9",  # nobody; never the default, where another Atoll may be
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -139,7 +140,7 @@ class Atoll:
         if self.daemon and self.daemon.poll() is None and not self._answers():
             self.daemon.kill()
             self.daemon.wait(END_SECONDS)
-        if self.mode != "paper" or self.daemon:
+        if self.state.exists():
             self.cli("down", "--purge", "--state", str(self.state), timeout=END_SECONDS)
         if self.daemon:
             self.daemon.wait(END_SECONDS)
@@ -343,4 +344,5 @@ def running(mode: str | None = None, *, started: bool = True, **options: Any) ->
         print(f"--- the daemon's log:\n{atoll.said() if atoll.log.exists() else ''}")
         atoll.close()
         raise
-    assert atoll.close() == [], "something of the daemon is left"
+    left = atoll.close()
+    assert not left, f"something of the daemon is left: {left}"

@@ -114,8 +114,12 @@ def down(*, purge: bool, state: Path) -> None:
         if not _is_state(state):
             show.line(f"Nothing to remove: there is no state in {state}.")
             return
-        # What outlived its daemon is best removed by one: it adopts all that is there, and then ends it.
-        up_detached(Start(state=state, port=_free_port(), bind="127.0.0.1", host="auto", keys="local"))
+        from atoll.cli.purge import purge as purge_installation
+
+        with show.progress("Ending everything"):
+            purge_installation(state)
+        show.line(f"Nothing is left: no process, no namespace, no state in {state}.")
+        return
     seen = private.get("/_atoll/status", **private.whose())
     with show.progress("Ending everything" if purge else "Stopping Atoll"):
         private.post("/_atoll/stop", {"purge": purge})
@@ -209,13 +213,3 @@ def _is_zombie(pid: int) -> bool:
 def _is_state(directory: Path) -> bool:
     """Tell whether a directory is one of Atoll's: nothing else is ever deleted."""
     return (directory / "atoll.db").exists()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    os.environ["ATOLL_ENDPOINT"] = f"http://127.0.0.1:{port}"
-    return port

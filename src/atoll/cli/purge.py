@@ -1,0 +1,28 @@
+"""Remove an installation whose daemon does not run, or cannot: what runs, its namespaces, its state."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from atoll.cli.failure import Failure
+from atoll.cli.up import remove
+
+
+def purge(state: Path) -> None:
+    """End what outlived the daemon, and delete the state directory.  A broken store is no obstacle."""
+    from atoll.host.contract import HostError
+    from atoll.host.linux import cgroups
+    from atoll.host.linux.client import Keeper
+    from atoll.host.linux.ignition import run_dir
+    from atoll.options import CannotStart
+    from atoll.start import only_one
+
+    try:
+        with only_one(state):
+            with suppress(HostError):  # none runs
+                Keeper.connect(run_dir(state)).destroy()
+            cgroups.remove_all(run_dir(state))
+            shutil.rmtree(run_dir(state), ignore_errors=True)
+            remove(state)
+    except CannotStart as refusal:
+        raise Failure(str(refusal), "name its endpoint, with --endpoint or ATOLL_ENDPOINT") from None
