@@ -31,6 +31,7 @@ from atoll.control.events import Lines, log
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
 from atoll.control.record import Recorder
+from atoll.control.services import Services
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
@@ -91,7 +92,8 @@ class Daemon:
         self._stop = asyncio.Event()
         self._purge = False
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
-        self.wires = Wires(lambda: store.world, host, self._network_in_force)
+        services = Services(store, utc_now)
+        self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = Wanted(lambda: store.world)
         self.machines = Machines(wanted.machines, host, Recorder(store), self.in_force)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")

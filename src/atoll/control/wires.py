@@ -7,24 +7,21 @@ kernel obeys their revision (design, decision 9); nobody waits longer than IN_FO
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
 
 from atoll.control.events import log, log_mistake
-from atoll.guest.dns import Resolver
-from atoll.host.contract import Failure, Host
-from atoll.model.vpc import Vpc
+from atoll.control.services import Services
+from atoll.host.contract import Door, Failure, Host
 from atoll.model.world import World
-from atoll.network.compile.internet import RESOLVER
 from atoll.network.plan import Plan, compile
 
 IN_FORCE_SECONDS = 5.0
 VERIFY_SECONDS = 5.0  # how soon damage done behind our back is repaired
 RETRY_SECONDS = 1.0
-LINK_LOCAL_RESOLVER = IPv4Address("169.254.169.253")
 
 
 @dataclass(slots=True)
@@ -41,14 +38,15 @@ class Report:
 class Wires:
     """Runs the network loop of one host."""
 
-    def __init__(self, world: Callable[[], World], host: Host, after: Callable[[], None]) -> None:
+    def __init__(
+        self, world: Callable[[], World], host: Host, services: Services, after: Callable[[], None]
+    ) -> None:
         """Prepare; `after` is called when a revision is in force."""
-        self._world, self._host, self._after = world, host, after
+        self._world, self._host, self._services, self._after = world, host, services, after
         self._plan: Plan | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._wake = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._resolvers: dict[str | None, Resolver] = {}
         self._mistake = ""
         self.report = Report(revision=-1)
 
@@ -91,9 +89,8 @@ class Wires:
                 self._note(mistake)
 
     def close(self) -> None:
-        """Close the resolvers and the thread."""
-        for resolver in self._resolvers.values():
-            resolver.close()
+        """Close the services and the thread."""
+        self._services.close()
         self._thread.shutdown(wait=True)
 
     def _note(self, mistake: Exception) -> None:
@@ -113,7 +110,7 @@ class Wires:
         for failure in failures:
             log("network refused", subject=failure.subject, because=failure.because)
         self._plan = plan
-        await self._resolve(world)
+        await self._serve(world)
         spent = (time.perf_counter() - started) * 1e3
         self.report = Report(self.report.rounds + 1, world.revision, spent, failures, self.report.repairs)
         for revision, future in self._waiting:
@@ -133,23 +130,14 @@ class Wires:
             log("network repaired", what=repair, because="it was not as planned")
         self.report.repairs = [*self.report.repairs, *repairs][-100:]
         if repairs and self._plan:  # a namespace may be a new one: the sockets would be in the former
-            for place in list(self._resolvers):
-                self._resolvers.pop(place).close()
-            await self._resolve(self._world())
+            self._services.close()
+            await self._serve(self._world())
 
-    async def _resolve(self, world: World) -> None:
-        """Open a resolver in each VPC that is in the kernel, and close those of VPCs that are not."""
+    async def _serve(self, world: World) -> None:
+        """Have the services of the VPCs that are in the kernel, and of no others."""
         assert self._plan, "the plan was just applied"
-        want: dict[str | None, tuple[IPv4Address, ...]] = {None: (RESOLVER,)}
-        for vpc_id in self._plan.vpc_ids:
-            vpc = world.seen_by(None).get(Vpc, vpc_id)
-            if vpc and vpc.dns_support:
-                want[vpc_id] = (vpc.cidr.network_address + 2, LINK_LOCAL_RESOLVER)
-        for place in [p for p in self._resolvers if p not in want]:
-            self._resolvers.pop(place).close()
+        await self._services.follow(world, self._plan.vpc_ids, self._sockets)
+
+    async def _sockets(self, vpc_id: str | None, doors: tuple[Door, ...]) -> list[socket.socket]:
         loop = asyncio.get_running_loop()
-        for place, addresses in want.items():
-            if place not in self._resolvers:
-                sockets = await loop.run_in_executor(self._thread, self._host.resolver_sockets, place, addresses)
-                self._resolvers[place] = Resolver(place, self._world)
-                await self._resolvers[place].serve(sockets)
+        return await loop.run_in_executor(self._thread, self._host.service_sockets, vpc_id, doors)

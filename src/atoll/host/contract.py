@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Protocol
+from typing import Literal, Protocol
 
 from atoll.cache.node import NodePlan
 from atoll.model.engine import EngineBuild
@@ -67,6 +67,15 @@ class Failure:
     because: str
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a service listens."""
+
+    address: IPv4Address
+    port: int
+    kind: Literal["datagram", "stream"]
+
+
 class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
 
@@ -88,8 +97,8 @@ class Host(Protocol):
         """Look for what somebody changed behind our back, repair it, and say what it was.  Network thread only."""
         ...
 
-    def resolver_sockets(self, vpc_id: str | None, addresses: Sequence[IPv4Address]) -> list[socket.socket]:
-        """Open DNS sockets inside a VPC's router, or (`None`) on the internet.  Network thread only."""
+    def service_sockets(self, vpc_id: str | None, doors: Sequence[Door]) -> list[socket.socket]:
+        """Open a service's sockets inside a VPC's router, or (`None`) on the internet.  Network thread only."""
         ...
 
     def seen(self) -> Mapping[str, Seen]:

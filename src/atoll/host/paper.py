@@ -7,10 +7,9 @@ import asyncio
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Failure, Machine, Seen
+from atoll.host.contract import Door, Failure, Machine, Seen
 from atoll.model.engine import EngineBuild
 from atoll.network.plan import Plan
 
@@ -40,7 +39,7 @@ class PaperHost:
         """Nothing can have changed."""
         return ()
 
-    def resolver_sockets(self, vpc_id: str | None, addresses: Sequence[IPv4Address]) -> list[socket.socket]:
+    def service_sockets(self, vpc_id: str | None, doors: Sequence[Door]) -> list[socket.socket]:
         """There is no network to listen in."""
         return []
 

@@ -20,4 +20,6 @@ class AccessKey(Resource):
     secret: str
     arn: str
     session_token: str | None = None
+    issued: datetime | None = None
     expires: datetime | None = None
+    instance_id: str | None = None  # whose metadata gave it out; an index field

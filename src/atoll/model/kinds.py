@@ -15,6 +15,7 @@ from atoll.model.keypair import KeyPair
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
+from atoll.model.signing import SigningKey
 from atoll.model.subnet import Subnet
 from atoll.model.token import ClientToken
 from atoll.model.volume import Volume
@@ -39,6 +40,7 @@ KINDS: tuple[type[Resource], ...] = (
     ReplicationGroup,
     RouteTable,
     SecurityGroup,
+    SigningKey,
     Subnet,
     Territory,
     Volume,

@@ -4,13 +4,13 @@ The keys are kept, and from then on the wire verifies what they sign.  There is 
 may assume it, and whoever holds its keys may do everything in its account.
 """
 
-import base64
 import re
 from datetime import timedelta
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.model.account import AccessKey
+from atoll.model.credentials import issue
 from atoll.model.world import Tx
 from atoll.sts.identity import role_id
 
@@ -77,18 +77,8 @@ def assume_role(
 
 
 def _issue(tx: Tx, account: str, arn: str, seconds: int) -> Shape:
-    """Keep an access key and return it as AWS's Credentials; keys are valid in every region."""
-    key = tx.put(
-        AccessKey(
-            id="ASIA" + base64.b32encode(bytes.fromhex(tx.new_hex(20))).decode(),
-            account=account,
-            region=tx.region,
-            secret=base64.b64encode(bytes.fromhex(tx.new_hex(60))).decode(),
-            arn=arn,
-            session_token=base64.b64encode(bytes.fromhex(tx.new_hex(192))).decode(),
-            expires=tx.now + timedelta(seconds=seconds),
-        )
-    )
+    """Keep an access key and return it as AWS's Credentials."""
+    key = issue(tx, account=account, region=tx.region, arn=arn, lifetime=timedelta(seconds=seconds))
     return {
         "AccessKeyId": key.id,
         "SecretAccessKey": key.secret,

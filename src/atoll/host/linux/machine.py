@@ -5,12 +5,11 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Self
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Failure, GuestPlan, HostError, Machine, Seen
+from atoll.host.contract import Door, Failure, GuestPlan, HostError, Machine, Seen
 from atoll.host.linux import engines
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
@@ -22,8 +21,8 @@ from atoll.host.linux.nodes import Nodes
 from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.plan import Plan
 
-DNS_PORT = 53
 _IP_FREEBIND = 15  # linux/in.h; Python names it since 3.12
+_BACKLOG = 64
 _CONSOLE_BYTES_MAX = 64 << 10
 _WORDS_BYTES_MAX = 2_000
 _KILL_SECONDS = 10.0  # between KILL and the end of a process, with all its children
@@ -72,18 +71,18 @@ class LinuxHost:
         """Repair what somebody changed behind our back, and say what it was."""
         return self._fabric.verify()
 
-    def resolver_sockets(self, vpc_id: str | None, addresses: Sequence[IPv4Address]) -> list[socket.socket]:
-        """Open DNS sockets, datagram and stream, on each address."""
+    def service_sockets(self, vpc_id: str | None, doors: Sequence[Door]) -> list[socket.socket]:
+        """Open a socket at each door; those of streams listen."""
         sockets = []
-        for address in addresses:
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                sock = self._keeper.namespaces.socket(vpc_id or INTERNET, socket.AF_INET, kind)
-                sockets.append(sock)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)  # the address may come a moment later
-                sock.bind((str(address), DNS_PORT))
-                if kind == socket.SOCK_STREAM:
-                    sock.listen(64)
+        for door in doors:
+            kind = socket.SOCK_STREAM if door.kind == "stream" else socket.SOCK_DGRAM
+            sock = self._keeper.namespaces.socket(vpc_id or INTERNET, socket.AF_INET, kind)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)  # the address may come a moment later
+            sock.bind((str(door.address), door.port))
+            if kind == socket.SOCK_STREAM:
+                sock.listen(_BACKLOG)
         return sockets
 
     def seen(self) -> Mapping[str, Seen]:
