@@ -7,6 +7,8 @@ import pytest
 
 from tests.daemon.atoll import Atoll, running
 from tests.scenario.page import Page, build
+from tests.scenario.shop import Shop
+from tests.scenario.shop import build as build_shop
 from tests.scenario.stage import Stage
 
 HERE = Path(__file__).parent
@@ -41,3 +43,9 @@ def memcached_page(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def valkey_page(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Return the documented world with a Valkey primary and two replicas, its procedure followed to the end."""
     return build(stage, "valkey", tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def shop(stage: Stage) -> Shop:
+    """Return a VPC with an instance and caches of each engine."""
+    return build_shop(stage)

@@ -28,7 +28,9 @@ FORWARDS = {
         "iptables -t nat -A PREROUTING -i eth0 -p tcp --dport 6381 -j DNAT --to 10.0.1.232:6379",
     ),
 }
-SSH_OPTIONS = "-oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null -oLogLevel=ERROR -oConnectTimeout=10 -F/dev/null"
+SSH_OPTIONS = (
+    "-oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null -oLogLevel=ERROR -oConnectTimeout=10 -F/dev/null"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

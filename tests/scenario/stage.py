@@ -7,16 +7,17 @@ machine cannot pass for a closed one.
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from atoll.cli import enter
 from tests.daemon.atoll import Atoll, until
+from tests.scenario.probe import TCP_PROBE, UDP_PROBE
 
 CLIENT, STRANGER = "198.51.100.27", "198.51.100.28"
 ELASTIC_IP, NAT_IP = "203.0.113.73", "10.0.0.55"
@@ -30,41 +31,6 @@ DROPPED_SECONDS = 0.6  # a negative: a round trip takes well under a millisecond
 TYPED_SECONDS = 20.0
 BOOT_SECONDS = 30.0
 QUICK = {"Delay": 0.05, "MaxAttempts": 1200}
-
-PROBE = """
-import socket, sys
-address, port, seconds, say = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-link = socket.socket()
-link.settimeout(seconds)
-try:
-    link.connect((address, port))
-except TimeoutError:
-    print("dropped", end="")
-except ConnectionRefusedError:
-    print("refused", end="")
-except OSError as error:
-    print("error", error, end="")
-else:
-    said = b""
-    if say:
-        link.sendall(say.encode() + b"\\r\\n")
-        said = link.recv(65536)
-    print("connected", said.decode(errors="replace"), end="")
-"""
-
-UDP_PROBE = """
-import socket, sys
-link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-link.settimeout(float(sys.argv[3]))
-link.connect((sys.argv[1], int(sys.argv[2])))
-link.send(b"hello")
-try:
-    print("answered", link.recv(100))
-except TimeoutError:
-    print("dropped", end="")
-except ConnectionRefusedError:
-    print("refused", end="")
-"""
 
 
 @dataclass(frozen=True)
@@ -189,9 +155,10 @@ class Stage:
         return instance
 
     def booted(self, instance: str, before: int | None = None) -> None:
-        """Wait until an instance runs, as another process than `before`."""
+        """Wait until an instance runs, as another process than `before`, and its sshd, which boots last."""
         self.ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig=QUICK)
-        until(lambda: self.pid(instance) not in (None, before), BOOT_SECONDS, f"boot of {instance}")
+        until(lambda: self.pid(instance) not in (None, before), BOOT_SECONDS, f"start of {instance}")
+        until(lambda: self.reach(instance, "127.0.0.1", 22) == "connected", BOOT_SECONDS, f"boot of {instance}")
 
     def reboot(self, instance: str) -> None:
         before = self.pid(instance)
@@ -288,16 +255,17 @@ class Stage:
 
     def node_addresses(self, *clusters: str) -> list[str]:
         """Return the private addresses of the nodes of some clusters, in their order."""
-        caches = {found["name"]: found for found in self.atoll.get(f"/_atoll/status?account={self.account}")["caches"]}
+        caches = {
+            found["name"]: found for found in self.atoll.get(f"/_atoll/status?account={self.account}")["caches"]
+        }
         return [node["address"] for name in clusters for node in caches[name]["nodes"]]
 
     # What is tried
 
     def reach(self, here: str, address: str, port: int, say: str = "", *, seconds: float = ARRIVES_SECONDS) -> str:
         """Connect from somewhere: "connected", with what was answered to `say`, "dropped" or "refused"."""
-        command = [sys.executable, "-I", "-S", "-c", PROBE, address, str(port), str(seconds), say]
-        ended = self.run(here, command, seconds + TYPED_SECONDS)
-        return ended.output.strip()
+        command = [sys.executable, "-I", "-S", "-c", TCP_PROBE, address, str(port), str(seconds), say]
+        return self.run(here, command, seconds + TYPED_SECONDS).output.strip()
 
     def is_dropped(self, here: str, address: str, port: int) -> bool:
         """Tell whether the SYN vanishes: neither accepted nor refused."""
@@ -376,20 +344,18 @@ class Stage:
 def rule(ports: int | str, source: str) -> list[dict[str, Any]]:
     """Return a TCP rule with one source, or one destination: a CIDR block, or a group."""
     low, _, high = str(ports).partition("-")
-    at = {"UserIdGroupPairs": [{"GroupId": source}]} if source.startswith("sg-") else {"IpRanges": [{"CidrIp": source}]}
+    at = (
+        {"UserIdGroupPairs": [{"GroupId": source}]}
+        if source.startswith("sg-")
+        else {"IpRanges": [{"CidrIp": source}]}
+    )
     return [{"IpProtocol": "tcp", "FromPort": int(low), "ToPort": int(high or low), **at}]
 
 
 def refused_with(code: str, call: Any, **parameters: Any) -> str:
     """Make a call that AWS refuses with this code; returns its message."""
-    try:
+    with pytest.raises(ClientError) as caught:
         call(**parameters)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, str(error)
-        return str(error.response["Error"]["Message"])
-    raise AssertionError(f"{call} was not refused with {code}")
-
-
-def settle(seconds: float) -> None:
-    """Let time pass where the claim is that nothing happens."""
-    time.sleep(seconds)
+    error = caught.value.response["Error"]
+    assert error["Code"] == code, error
+    return str(error["Message"])

@@ -105,7 +105,7 @@ def test_row_008_ingress_must_be_granted_first_and_the_node_is_not_touched(stage
     assert stage.machine(small.node)["pid"] == before
 
 
-def test_row_014_the_vpcs_only_group_is_called_default_and_a_cluster_carries_it_by_default(stage, small):
+def test_row_014_the_vpcs_only_group_is_called_default_and_a_cluster_carries_it_by_default(stage):
     vpc = stage.vpc("10.3.0.0/16")
     filters = [{"Name": "vpc-id", "Values": [vpc]}]
     groups = stage.ec2.describe_security_groups(Filters=filters)["SecurityGroups"]

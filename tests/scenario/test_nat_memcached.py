@@ -16,6 +16,8 @@ from tests.scenario.stage import (
     refused_with,
 )
 
+pytestmark = pytest.mark.usefixtures("page")
+
 
 @pytest.fixture(scope="module")
 def page(memcached_page: Page) -> Page:
@@ -26,7 +28,7 @@ def version(stage: Stage, port: int, *, here: str = CLIENT) -> str:
     return stage.reach(here, ELASTIC_IP, port, "version")
 
 
-def test_row_027_the_cluster_is_for_use_inside_aws_only(stage, page):
+def test_row_027_the_cluster_is_for_use_inside_aws_only(stage):
     assert not stage.trace(CLIENT, NODES[0], 11211)["delivered"]
     assert stage.reach(CLIENT, NODES[0], 11211, seconds=0.6) != "connected"
     assert version(stage, 11211).startswith("connected VERSION")  # but through the NAT instance
@@ -66,10 +68,10 @@ def test_row_050_the_trusted_client_has_exactly_that_address(stage, page):
 def test_row_051_the_elastic_ip_can_be_asked_for(stage, page):
     (found,) = stage.ec2.describe_addresses(PublicIps=[ELASTIC_IP])["Addresses"]
     assert (found["InstanceId"], found["PrivateIpAddress"]) == (page.nat, NAT_IP)
-    refused_with("InvalidAddress.Locked", stage.ec2.allocate_address, Domain="vpc", Address=ELASTIC_IP)
+    refused_with("InvalidIPAddress.InUse", stage.ec2.allocate_address, Domain="vpc", Address=ELASTIC_IP)
 
 
-def test_row_052_short_ids_are_ids_wherever_one_is_parsed(stage, page):
+def test_row_052_short_ids_are_ids_wherever_one_is_parsed(stage):
     for call, parameters in (
         (stage.ec2.describe_security_groups, {"GroupIds": ["sg-ce56b7a9"]}),
         (stage.ec2.delete_security_group, {"GroupId": "sg-bd56b7da"}),
@@ -177,7 +179,8 @@ def test_row_068_three_ports_lead_to_three_nodes(stage, page):
 
 def test_row_072_the_printed_php_lines_run(stage, page):
     lines = "".join(
-        f"$memcached = new Memcache; $memcached->connect( '{ELASTIC_IP}', {port} ); echo $memcached->getVersion(), ' ';"
+        f"$memcached = new Memcache; $memcached->connect( '{ELASTIC_IP}', {port} );\n"
+        "echo $memcached->getVersion(), ' ';\n"
         for port in page.ports
     )
     versions = stage.shell(CLIENT, f"php <<'END'\n<?php\n{lines}\nEND").output.split()
@@ -186,7 +189,7 @@ def test_row_072_the_printed_php_lines_run(stage, page):
 
 
 @pytest.mark.parametrize("port", [11211, 11212, 11213])
-def test_row_074_telnet_to_the_elastic_ip_answers_version(stage, page, port):
+def test_row_074_telnet_to_the_elastic_ip_answers_version(stage, port):
     said = stage.telnet(CLIENT, ELASTIC_IP, port, "version", "quit")
     assert f"Connected to {ELASTIC_IP}" in said
     assert "VERSION 1." in said
@@ -226,8 +229,7 @@ def test_row_032_the_elastic_ip_is_what_makes_it_reachable(stage, page):
     (found,) = stage.ec2.describe_addresses(PublicIps=[ELASTIC_IP])["Addresses"]
     stage.ec2.disassociate_address(AssociationId=found["AssociationId"])
     assert stage.reach(CLIENT, ELASTIC_IP, 11211, seconds=0.6) != "connected"
-    with pytest.raises(AssertionError, match=ELASTIC_IP):
-        stage.trace(CLIENT, ELASTIC_IP, 11211)  # nobody has it
+    assert stage.refusal(CLIENT, ELASTIC_IP, 11211).verdict == "nobody"
     stage.associate(page.allocation, page.nat)
     assert version(stage, 11211).startswith("connected VERSION")
 
@@ -235,11 +237,13 @@ def test_row_032_the_elastic_ip_is_what_makes_it_reachable(stage, page):
 def test_row_039_the_nat_instance_is_a_single_point_of_failure(stage, page):
     group = stage.group(page.vpc)
     inside = stage.instance(page.public, group)
-    with stage.allowed(page.cluster_group, 11211, group):
-        stage.stop(page.nat)
-        assert [stage.reach(CLIENT, ELASTIC_IP, port, seconds=0.6) != "connected" for port in page.ports] == [True] * 3
-        assert stage.refusal(CLIENT, ELASTIC_IP, 11211).verdict in ("down", "blackhole")
-        assert stage.reach(inside, NODES[0], 11211, "version").startswith("connected VERSION")
+    stage.stop(page.nat)
+    try:
+        assert all(stage.reach(CLIENT, ELASTIC_IP, port, seconds=0.6) != "connected" for port in page.ports)
+        assert stage.refusal(CLIENT, ELASTIC_IP, 11211).verdict == "down"
+        with stage.allowed(page.cluster_group, 11211, group):
+            assert stage.reach(inside, NODES[0], 11211, "version").startswith("connected VERSION")
+    finally:
         stage.start(page.nat)
     forward_again(stage, page)
     assert version(stage, 11211).startswith("connected VERSION")
@@ -310,7 +314,7 @@ def test_row_035_after_a_node_was_replaced_its_forward_must_be_updated(stage, pa
     stage.allow(page.nat_group, 11211, new_group, out=True)
     first = stage.cluster("memcached", page.subnet_group, new_group)
     (old,) = stage.node_addresses(first)
-    line = f"iptables -t nat -{{}} PREROUTING -i eth0 -p tcp --dport 11213 -j DNAT --to {{}}:11211"
+    line = "iptables -t nat -{} PREROUTING -i eth0 -p tcp --dport 11213 -j DNAT --to {}:11211"
     stage.typed(page.nat, page.forwards[2].replace(" -A ", " -D "))
     stage.typed(page.nat, line.format("A", old))
     assert version(stage, 11213).startswith("connected VERSION")

@@ -1,0 +1,105 @@
+"""The rows of the inventory that no test here covers yet: why, and which piece of work brings them.
+
+`LATER` are whole rows; `PARTLY` are rows that have a test, and what of them it leaves out.  A title is the row's own
+claim, so that this page can be read alone; test_rows.py holds both to inventory.tsv.
+"""
+
+from dataclasses import dataclass
+
+VPC = "2. The whole VPC: enforced on every packet, and explained"
+ELASTICACHE = "3. The whole of ElastiCache: replicas, failover, shards, discovery, users, TLS, backups"
+CONSOLE = "4. What people see and touch: the console, the tests they write, the lessons"
+PROOF = "5. Prove it: faster than every peer, and hard to break"
+BENCH = "bench/ measures it"
+
+
+@dataclass(frozen=True)
+class Later:
+    """A row that waits."""
+
+    title: str
+    reason: str
+    comes_with: str
+
+
+LATER = {
+    3: Later(
+        "With VPC peering, an EC2 instance of another VPC can reach it",
+        "there are no peering connections yet",
+        VPC,
+    ),
+    4: Later(
+        "EC2-Classic: access is given by authorising the instance's EC2 security group in a *cache security group*",
+        "there is no EC2-Classic mode yet; in a VPC these calls are refused as AWS refuses them today",
+        VPC,
+    ),
+    6: Later(
+        "Two platforms exist, EC2-VPC and EC2-Classic, and the procedure depends on the platform",
+        "there is no EC2-Classic mode yet",
+        VPC,
+    ),
+    9: Later("Local Zones must be enabled (opted in) before use", "there are no Local Zones yet", VPC),
+    10: Later(
+        "After that the VPC extends into the Local Zone and its subnet is treated as any other subnet",
+        "there are no Local Zones yet",
+        VPC,
+    ),
+    11: Later(
+        "Gateways, route tables and security-group considerations are adjusted automatically for the Local Zone",
+        "there are no Local Zones yet",
+        VPC,
+    ),
+    12: Later("Step 1: sign in and open the EC2 console", "there is no web console yet", CONSOLE),
+    13: Later("Step 2: navigation Network & Security > Security Groups", "there is no web console yet", CONSOLE),
+    29: Later(
+        "Requirement: cluster in a VPC and accessed through a NAT *instance*; no exception",
+        "its negative needs a NAT gateway",
+        VPC,
+    ),
+    37: Later(
+        "The NAT instance is a proxy; performance suffers, more with more clusters behind it",
+        "it is a measurement, not a test",
+        BENCH,
+    ),
+    40: Later(
+        "Pointer: high availability for NAT instances (article with example)",
+        "it comes with the pair of NAT instances that take over from each other",
+        VPC,
+    ),
+    153: Later(
+        "Suits read-centred services (social, games, recommendation) and fast analysis",
+        "that reads grow with replicas is a measurement, not a test",
+        PROOF,
+    ),
+    163: Later(
+        "On primary failure a read replica is promoted automatically (failover)",
+        "there is no failover yet",
+        ELASTICACHE,
+    ),
+    165: Later("Console: Redis tab, Create", "there is no web console yet", CONSOLE),
+    166: Later("Cluster Mode enabled gives sharding", "there is one shard in a group yet", ELASTICACHE),
+    167: Later("Sharding settings appear only with cluster mode", "there is one shard in a group yet", ELASTICACHE),
+    182: Later(
+        "Conclusion: use ElastiCache for large distributed caching",
+        "its check wants several shards in a group",
+        ELASTICACHE,
+    ),
+}
+
+PARTLY = {
+    15: Later("Step 4: Inbound tab, Edit, Add rule", "the rule editor of the web console", CONSOLE),
+    23: Later("So create a VPC SG used only by ElastiCache", "the web console's warning about `default`", CONSOLE),
+    38: Later(
+        "Client to NAT traffic is unencrypted; do not send sensitive data",
+        "the same capture with encryption in transit",
+        ELASTICACHE,
+    ),
+    155: Later("Memcached: distributed memory cache", "auto discovery", ELASTICACHE),
+    169: Later(
+        "Earlier UI: replicas added on a separate Replication Group screen", "IncreaseReplicaCount", ELASTICACHE
+    ),
+    170: Later("Failover option selectable", "AutomaticFailoverEnabled true", ELASTICACHE),
+    189: Later(
+        "NAT gateway needs an EIP; NAT instance may use a public IP", "CreateNatGateway without an address", VPC
+    ),
+}
