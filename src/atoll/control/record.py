@@ -63,7 +63,8 @@ class Recorder:
     def start_failed(self, machine: Machine, because: str, *, final: bool) -> None:
         """A machine could not be started; `final`: a new one is not tried again."""
         if isinstance(machine, NodePlan):
-            self._note("node not started", caches.node_failed, machine.cluster_id, machine.node_id, because)
+            if self.awaits(machine):  # else it has answered meanwhile: it runs, and only we were not told
+                self._note("node not started", caches.node_failed, machine.cluster_id, machine.node_id, because)
         elif final:
             self._note("not booted", _give_up, machine.instance_id, because)
 

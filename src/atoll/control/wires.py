@@ -38,9 +38,7 @@ class Report:
 class Wires:
     """Runs the network loop of one host."""
 
-    def __init__(
-        self, world: Callable[[], World], host: Host, services: Services, after: Callable[[], None]
-    ) -> None:
+    def __init__(self, world: Callable[[], World], host: Host, services: Services, after: Callable[[], None]) -> None:
         """Prepare; `after` is called when a revision is in force."""
         self._world, self._host, self._services, self._after = world, host, services, after
         self._plan: Plan | None = None
