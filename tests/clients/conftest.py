@@ -1,0 +1,60 @@
+"""One daemon for all client tests; each module begins with an empty one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.atoll import Atoll, running
+from tests.scenario.stage import ANYWHERE, Stage
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.scenario)
+
+
+@pytest.fixture(scope="session")
+def clients_daemon() -> Iterator[Atoll]:
+    with running() as atoll:
+        yield atoll
+
+
+@pytest.fixture(scope="module")
+def stage(clients_daemon: Atoll) -> Stage:
+    """Return an empty Atoll."""
+    clients_daemon.reset()
+    return Stage(clients_daemon)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An application's instance, and the caches that it may use, by their endpoints' names."""
+
+    app: str
+    redis: str
+    valkey: str
+    memcached: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def place(stage: Stage) -> Place:
+    vpc = stage.vpc()
+    public, private = stage.subnet(vpc, "10.0.0.0/24", public=True), stage.subnet(vpc, "10.0.1.0/24")
+    subnets, group = stage.subnet_group(private), stage.group(vpc)
+    for port in (6379, 11211):
+        stage.allow(group, port, ANYWHERE)
+    valkey = stage.replication_group("valkey", subnets, group, 2)
+    (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=valkey)["ReplicationGroups"]
+    return Place(
+        app=stage.instance(public),
+        redis=stage.endpoints(stage.cluster("redis", subnets, group))[0][0],
+        valkey=found["NodeGroups"][0]["PrimaryEndpoint"]["Address"],
+        memcached=tuple(
+            name for name, _ in stage.endpoints(stage.cluster("memcached", subnets, group, NumCacheNodes=2))
+        ),
+    )

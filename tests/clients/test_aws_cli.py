@@ -1,0 +1,94 @@
+"""The AWS CLI (version 1) with AWS_ENDPOINT_URL alone: commands, waiters, queries, tables, pages, exit codes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def aws(stage):
+    """Return a function that runs `aws ...` and returns its exit code and output."""
+    program = shutil.which("aws", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("NO AWS CLI: it is not installed beside Python; bin/setup installs it")
+
+    def run(*words, code=0):
+        done = stage.atoll.start_process([program, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = done.communicate(timeout=60)[0].decode()
+        assert done.returncode == code, f"aws {' '.join(words)} -> {done.returncode}: {said}"
+        return said.strip()
+
+    return run
+
+
+def test_the_walk_of_the_documentation_is_made_with_the_cli(stage, aws):
+    text = ("--output", "text")
+    vpc = aws("ec2", "create-vpc", "--cidr-block", "10.0.0.0/16", "--query", "Vpc.VpcId", *text)
+    subnet = aws(
+        *("ec2", "create-subnet", "--vpc-id", vpc, "--cidr-block", "10.0.1.0/24"),
+        *("--tag-specifications", "ResourceType=subnet,Tags=[{Key=Name,Value=private}]"),
+        *("--query", "Subnet.SubnetId", *text),
+    )
+    group = aws(
+        *("ec2", "create-security-group", "--group-name", "cache", "--description", "cache", "--vpc-id", vpc),
+        *("--query", "GroupId", *text),
+    )
+    aws(
+        *("ec2", "authorize-security-group-ingress", "--group-id", group),
+        *("--protocol", "tcp", "--port", "6379", "--cidr", "0.0.0.0/0"),
+    )
+    aws(
+        *("elasticache", "create-cache-subnet-group", "--cache-subnet-group-name", "walk"),
+        *("--cache-subnet-group-description", "walk", "--subnet-ids", subnet),
+    )
+    aws(
+        *("elasticache", "create-cache-cluster", "--cache-cluster-id", "walk", "--engine", "redis"),
+        *("--cache-node-type", "cache.t3.micro", "--num-cache-nodes", "1"),
+        *("--cache-subnet-group-name", "walk", "--security-group-ids", group),
+    )
+    aws("elasticache", "wait", "cache-cluster-available", "--cache-cluster-id", "walk")
+    image = aws(
+        *("ec2", "describe-images", "--owners", "amazon", "--filters", "Name=name,Values=amzn2-ami-hvm-*-x86_64-gp2"),
+        *("--query", "Images[0].ImageId", *text),
+    )
+    instance = aws(
+        *("ec2", "run-instances", "--image-id", image, "--instance-type", "t3.micro", "--subnet-id", subnet),
+        *("--query", "Instances[0].InstanceId", *text),
+    )
+    aws("ec2", "wait", "instance-running", "--instance-ids", instance)
+    endpoint = aws(
+        *("elasticache", "describe-cache-clusters", "--cache-cluster-id", "walk", "--show-cache-node-info"),
+        *("--query", "CacheClusters[0].CacheNodes[0].Endpoint.Address", *text),
+    )
+
+    assert stage.atoll.cli("exec", instance, "--", "redis-cli", "-h", endpoint, "PING").strip() == "PONG"
+
+
+def test_it_pages_and_shows_tables(aws):
+    all_zones = json.loads(aws("ec2", "describe-availability-zones"))["AvailabilityZones"]
+    assert len(all_zones) >= 3
+    first = json.loads(aws("ec2", "describe-instance-types", "--max-items", "2"))
+    assert len(first["InstanceTypes"]) == 2
+    second = json.loads(
+        aws("ec2", "describe-instance-types", "--max-items", "2", "--starting-token", first["NextToken"])
+    )
+    names = [t["InstanceType"] for page in (first, second) for t in page["InstanceTypes"]]
+    assert len(set(names)) == 4
+    assert "DescribeVpcs" in aws("ec2", "describe-vpcs", "--output", "table")
+
+
+def test_refusals_are_told_by_their_code_at_once(aws):
+    said = aws("elasticache", "describe-cache-clusters", "--cache-cluster-id", "nobody", code=255)
+    assert "(CacheClusterNotFound)" in said
+    said = aws("ec2", "create-vpc", "--cidr-block", "10.0.0.0/16", "--dry-run", code=255)
+    assert "(DryRunOperation)" in said
+    said = aws("ec2", "describe-vpc-endpoint-services", code=255)  # a call that Atoll does not know yet
+    assert "(UnsupportedOperation)" in said
+
+
+def test_the_caller_is_the_account_of_the_key(aws):
+    assert json.loads(aws("sts", "get-caller-identity"))["Account"] == "000000000000"
