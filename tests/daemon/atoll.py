@@ -145,6 +145,12 @@ class Atoll:
         if self.daemon:
             self.daemon.wait(END_SECONDS)
 
+    def purge_running(self) -> None:
+        """Purge, and do not mind a state directory that cannot be deleted: it is a mount."""
+        self.cli("down", "--purge", ok=False)
+        assert self.daemon
+        self.daemon.wait(END_SECONDS)
+
     def _answers(self) -> bool:
         try:
             return bool(self.get("/_atoll/health"))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,6 +30,17 @@ class Kernel:
     def run(self, namespace: str, script: str) -> str:
         """Run a shell script of the host in one of the network namespaces."""
         return self._do([*self._keeper, "nsenter", f"--net={self._namespaces}/{namespace}", "sh", "-c", script])
+
+    @contextlib.contextmanager
+    def process(self, namespace: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a process of the host in one of the network namespaces."""
+        entered = [*self._keeper, "nsenter", f"--net={self._namespaces}/{namespace}", *command]
+        process = self._atoll.start_process(entered, stdout=subprocess.PIPE)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
     def remove(self, namespace: str) -> None:
         self._do([*self._keeper, "umount", f"{self._namespaces}/{namespace}"])

@@ -154,7 +154,7 @@ class Machines:
     async def _start(self, machine: Machine) -> None:
         if self._want().get(machine.process) != machine:
             return  # it was changed, or is not wanted any more, since this round began
-        self._record.starting(machine)
+        self._tell_of_node(machine, lambda: self._record.starting(machine))
         try:
             await self._host_call(partial(self._host.start, machine))
         except HostError as error:
@@ -173,9 +173,19 @@ class Machines:
             self._attempts.fail(machine.process, self._now())
         else:
             self._attempts.succeed(machine.process)
-        self._record.ended(machine, status, words if machine.process in self._started else None)
+        told = words if machine.process in self._started else None
+        self._tell_of_node(machine, lambda: self._record.ended(machine, status, told))
         await self._host_call(partial(self._host.forget, machine.process))
         self._wake.set()
+
+    def _tell_of_node(self, machine: Machine, tell: Callable[[], None]) -> None:
+        """Write down what happened to a machine; a node is mended even if that cannot be written."""
+        try:
+            tell()
+        except StoreError as error:
+            if isinstance(machine, GuestPlan):  # it may have halted, and must then not be started again
+                raise
+            log("not written down", because=str(error))
 
     def _look(self, machine: Machine) -> None:
         """See whether a machine that runs also serves, if the World does not know it yet."""

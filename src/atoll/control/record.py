@@ -3,7 +3,7 @@
 Each method asks first whether the World already says so, so that a round which sees nothing new writes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
@@ -12,11 +12,13 @@ from atoll.host.contract import GuestPlan, Machine
 from atoll.model import transitions as instances
 from atoll.model.cache import CacheCluster
 from atoll.model.instance import Instance
+from atoll.model.peering import Peering
 from atoll.model.world import Tx, World
 from atoll.store.sqlite import Store
 
 STOP_GRACE_SECONDS = 30.0  # to shut down in order; then it is killed
 END_GRACE_SECONDS = 2.0  # of what will not come back: a terminated instance, a node
+NETWORK = "network"  # the subject of a failure of all of it
 HALTED = 0  # the status of a guest that shut itself down
 
 
@@ -93,6 +95,13 @@ class Recorder:
         for cluster in list(self.world.all(CacheCluster)):
             self._nodes_gone(cluster, subjects)
 
+    def network_obeys(self, world: World, failed: Container[str]) -> None:
+        """The kernel obeys a World, except in what failed: what its peering connections waited for has happened."""
+        for status in ("provisioning", "deleting"):
+            for id in world.bucket(Peering, "status", status):
+                if id not in failed and NETWORK not in failed:
+                    self._note("peering in force", instances.network_obeyed, id, status)
+
     def subjects(self) -> set[str]:
         """Return what may have a disk: instances that are not terminated, and nodes."""
         found = {instance.id for instance in self.world.all(Instance) if instance.state != "terminated"}
@@ -126,6 +135,7 @@ class Recorder:
     def forget_old(self) -> None:
         """Drop what AWS forgets too: instances an hour after their end, events after 14 days, old client tokens."""
         self._store.write(instances.forget_old, what="forget")
+        self._store.write(instances.forget_old_peerings, what="forget")
         self._store.write(caches.forget_old_events, what="forget")
 
 

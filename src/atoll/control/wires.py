@@ -38,8 +38,14 @@ class Report:
 class Wires:
     """Runs the network loop of one host."""
 
-    def __init__(self, world: Callable[[], World], host: Host, services: Services, after: Callable[[], None]) -> None:
-        """Prepare; `after` is called when a revision is in force."""
+    def __init__(
+        self,
+        world: Callable[[], World],
+        host: Host,
+        services: Services,
+        after: Callable[[World, Sequence[Failure]], None],
+    ) -> None:
+        """Prepare; `after` is called when a World is in force, with what of it is not."""
         self._world, self._host, self._services, self._after = world, host, services, after
         self._plan: Plan | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -114,7 +120,7 @@ class Wires:
         for revision, future in self._waiting:
             if revision <= world.revision and not future.done():
                 future.set_result(None)
-        self._after()
+        self._after(world, failures)
 
     def _apply(self, world: World) -> tuple[Plan, Sequence[Failure]]:
         plan = compile(world, self._plan)
