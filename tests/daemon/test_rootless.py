@@ -37,7 +37,7 @@ def test_an_ordinary_user_has_it_all():
         # ssh with a key, from where it is allowed
         instance = keyed_instance(atoll, stage)
         key = str(atoll.place / "home" / "key.pem")
-        assert "ec2-user" in atoll.cli("ssh", "-i", key, instance, "id", "-un")
+        assert atoll.cli("ssh", "-i", key, instance, "pwd").strip() == "/home/ec2-user"
         public = stage.describe(instance)["PublicIpAddress"]
         knock = ("bash", "-c", f"exec 3<>/dev/tcp/{public}/22 && head -c 3 <&3")
         assert "SSH" in atoll.client_at(CLIENT, "timeout", "5", *knock)
