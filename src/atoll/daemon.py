@@ -16,7 +16,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
 from atoll.gate import Backend, Gate
-from atoll.host.contract import Host, HostError, Seen
+from atoll.host.contract import Failure, Host, HostError, Seen
 from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
 from atoll.model.kinds import KINDS
@@ -95,7 +95,8 @@ class Daemon:
         services = Services(store, utc_now)
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = Wanted(lambda: store.world)
-        self.machines = Machines(wanted.machines, host, Recorder(store), self.in_force)
+        self._recorder = Recorder(store)
+        self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
@@ -228,14 +229,15 @@ class Daemon:
 
         self._store.write(note, what="engines")
 
-    def _network_in_force(self) -> None:
+    def _network_in_force(self, world: World, failures: Sequence[Failure]) -> None:
         self.machines.wake()
+        with contextlib.suppress(StoreError):  # the next round sees it again
+            self._recorder.network_obeys(world, {failure.subject for failure in failures})
 
     async def _forget(self) -> None:
-        recorder = Recorder(self._store)
         while True:
             try:
-                recorder.forget_old()
+                self._recorder.forget_old()
                 maintain(self._store, utc_now())
             except StoreError as error:
                 log("nothing forgotten", because=str(error))

@@ -23,6 +23,8 @@ class Rule:
     cidr: IPv4Network | IPv6Network | None = None
     group_id: str | None = None
     group_account: str | None = None  # the owner of group_id
+    group_vpc_id: str | None = None  # of a group in a peered VPC: its VPC; `None`: our own
+    peering_id: str | None = None  # of such a group: the connection through which it was named
     prefix_list_id: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)

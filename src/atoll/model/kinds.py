@@ -13,6 +13,7 @@ from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.keypair import KeyPair
 from atoll.model.parameter import CacheParameterGroup
+from atoll.model.peering import Peering
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.signing import SigningKey
@@ -37,6 +38,7 @@ KINDS: tuple[type[Resource], ...] = (
     KeyPair,
     NetworkAcl,
     OutsideHost,
+    Peering,
     ReplicationGroup,
     RouteTable,
     SecurityGroup,

@@ -55,6 +55,19 @@ INSTANCE = Lifecycle(
     },
 )
 
+# VPC User Guide, "NAT gateway basics" and "Troubleshoot NAT gateways"; EC2 API Reference, NatGateway, "State".
+NAT_GATEWAY = Lifecycle(
+    initial="pending",
+    rows={
+        ("pending", "in-force"): "available",
+        ("pending", "refused"): "failed",  # its FailureCode says why
+        ("pending", "delete"): "deleting",
+        ("available", "delete"): "deleting",
+        ("failed", "delete"): "deleting",
+        ("deleting", "in-force"): "deleted",
+    },
+)
+
 # ElastiCache API Reference, CacheCluster, "CacheClusterStatus".  There is no create-failed for a cluster.
 CACHE_CLUSTER = Lifecycle(
     initial="creating",
@@ -99,5 +112,22 @@ CACHE_NODE = Lifecycle(
         ("available", "delete"): "deleting",
         ("rebooting", "answered"): "available",
         ("rebooting", "delete"): "deleting",
+    },
+)
+
+# VPC Peering Guide, "VPC peering connection lifecycle".
+PEERING = Lifecycle(
+    initial="initiating-request",
+    rows={
+        ("initiating-request", "sent"): "pending-acceptance",
+        ("initiating-request", "refused"): "failed",  # no such VPC, or its ranges overlap
+        ("pending-acceptance", "accept"): "provisioning",
+        ("pending-acceptance", "reject"): "rejected",
+        ("pending-acceptance", "expire"): "expired",
+        ("pending-acceptance", "delete"): "deleted",
+        ("provisioning", "in-force"): "active",
+        ("provisioning", "delete"): "deleting",
+        ("active", "delete"): "deleting",
+        ("deleting", "out-of-force"): "deleted",
     },
 )

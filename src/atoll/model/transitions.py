@@ -12,14 +12,20 @@ from atoll.model.account import AccessKey
 from atoll.model.address import ElasticIp
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
-from atoll.model.lifecycle import INSTANCE
+from atoll.model.lifecycle import INSTANCE, PEERING
 from atoll.model.lookup import interfaces_of
+from atoll.model.peering import ENDED, Peering
 from atoll.model.resource import Resource
 from atoll.model.volume import Volume
 from atoll.model.world import Tx
 
 TERMINATED_SHOWN = timedelta(hours=1)  # EC2 User Guide, "Terminate Amazon EC2 instances"
 EXPIRED_KEY_KEPT = timedelta(days=1)  # so that its holder is told that it expired, not that it never was
+
+# VPC Peering Guide, "VPC peering connection lifecycle": how long an ended connection is shown.
+FAILED_SHOWN = timedelta(hours=2)
+ENDED_SHOWN_TO_ACTOR = timedelta(hours=2)
+ENDED_SHOWN = timedelta(days=2)
 
 INTERNAL_ERROR = "Server.InternalError"
 GUEST_SHUTDOWN = "Client.InstanceInitiatedShutdown"
@@ -85,6 +91,35 @@ def failed(tx: Tx, instance_id: str, reason: str) -> bool:
     tx.put(instance.but(state=INSTANCE.after(instance.state, "start-failed"), stopped_at=tx.now, **why))
     _release_public_ips(tx, instance_id)
     return True
+
+
+def network_obeyed(tx: Tx, peering_id: str, status: str) -> bool:
+    """Record that the kernel obeys a peering connection with this status: packets pass now, or no longer do."""
+    peering = tx.world.seen_by(None).get(Peering, peering_id)
+    event = {"provisioning": "in-force", "deleting": "out-of-force"}.get(status, "")
+    if peering is None or peering.status != status or not PEERING.allows(status, event):
+        return False
+    message = "Active" if event == "in-force" else peering.message
+    tx.put(peering.but(status=PEERING.after(status, event), message=message))
+    return True
+
+
+def forget_old_peerings(tx: Tx) -> None:
+    """Let requests expire that nobody accepted in a week, and hide and forget connections that ended."""
+    for peering in list(tx.world.seen_by(None).all(Peering)):
+        if PEERING.allows(peering.status, "expire") and tx.now >= peering.expires:
+            status = PEERING.after(peering.status, "expire")
+            tx.put(peering.but(status=status, message="Expired", ended=peering.expires))
+        elif peering.ended and peering.status in ENDED:
+            _age(tx, peering, tx.now - peering.ended)
+
+
+def _age(tx: Tx, peering: Peering, age: timedelta) -> None:
+    is_ours = peering.requester.owner == peering.accepter.owner == peering.ended_by
+    if age >= (FAILED_SHOWN if peering.status == "failed" or is_ours else ENDED_SHOWN):
+        tx.delete(peering)
+    elif peering.ended_by and not peering.hidden_from_actor and age >= ENDED_SHOWN_TO_ACTOR:
+        tx.put(peering.but(hidden_from_actor=True))
 
 
 def forget_old(tx: Tx) -> int:
