@@ -10,32 +10,6 @@ def running(paper, ec2):
     return launch_running(paper, ec2)["InstanceId"]
 
 
-def test_metadata_options_change_at_once_and_one_by_one(ec2, running):
-    before = show(ec2, running)["MetadataOptions"]
-
-    answer = ec2.modify_instance_metadata_options(
-        InstanceId=running, HttpTokens="optional", InstanceMetadataTags="enabled"
-    )
-
-    assert answer["InstanceId"] == running
-    assert answer["InstanceMetadataOptions"] == before | {"HttpTokens": "optional", "InstanceMetadataTags": "enabled"}
-    assert show(ec2, running)["MetadataOptions"] == answer["InstanceMetadataOptions"]
-
-
-@pytest.mark.parametrize(
-    ("change", "code", "message"),
-    [
-        ({"HttpPutResponseHopLimit": 0}, "InvalidParameterValue", "Specify a number from 1 to 64."),
-        ({"HttpProtocolIpv6": "enabled"}, "UnsupportedOperation", "HttpProtocolIpv6 (IPv6)"),
-        ({"HttpTokens": "maybe"}, "InvalidParameterValue", "maybe"),
-    ],
-    ids=["no hop", "IPv6", "no such value"],
-)
-def test_metadata_options_are_checked(ec2, running, change, code, message):
-    with refused(code, message):
-        ec2.modify_instance_metadata_options(InstanceId=running, **change)
-
-
 def test_recovery_can_be_switched_off(ec2, running):
     answer = ec2.modify_instance_maintenance_options(InstanceId=running, AutoRecovery="disabled")
 

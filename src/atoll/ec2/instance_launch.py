@@ -9,6 +9,7 @@ from atoll.ec2 import image as images
 from atoll.ec2 import instance_network as network
 from atoll.ec2 import instance_options as options
 from atoll.ec2 import instance_volume as volumes
+from atoll.ec2 import metadata
 from atoll.ec2.errors import BAD_COMBINATION, UNSUPPORTED
 from atoll.ec2.instance import refuse_members
 from atoll.ec2.instance_render import reservations
@@ -71,7 +72,7 @@ def run_instances(
         "ebs_optimized": options.ebs_optimized(ebs_optimized, type),
         "monitoring": "enabled" if _member(monitoring, "Monitoring", "Enabled") else "disabled",
         "instance_profile": options.profile(tx, iam_instance_profile or {}),
-        "metadata": options.metadata(metadata_options or {}, options.metadata_of_image(image)),
+        "metadata": metadata.options_of_launch(tx, metadata_options or {}, image, of_instance),
         "cpu_credits": options.credits(_member(credit_specification, "CreditSpecification", "CpuCredits"), type),
         "auto_recovery": _member(maintenance_options, "MaintenanceOptions", "AutoRecovery") or "default",
         "shutdown_behavior": instance_initiated_shutdown_behavior,

@@ -5,16 +5,13 @@ import binascii
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape
-from atoll.ec2.errors import BAD_VALUE, UNSUPPORTED
-from atoll.ec2.instance import refuse_members
+from atoll.ec2.errors import BAD_VALUE
 from atoll.model.image import Image
-from atoll.model.instance import MetadataOptions
 from atoll.model.instance_type import INSTANCE_TYPES, InstanceType
 from atoll.model.names import arn
 from atoll.model.world import Tx
 
 USER_DATA_BYTES_MAX = 16 << 10  # EC2 User Guide, "Work with instance user data"
-HOP_LIMITS = range(1, 65)
 
 NO_SUCH_TYPE = Err("InvalidParameterValue", "Invalid value '{name}' for InstanceType.")
 OTHER_ARCHITECTURE = Err(
@@ -63,32 +60,8 @@ def user_data_of(raw: bytes) -> str | None:
     return base64.b64encode(raw).decode() or None
 
 
-def metadata(asked: Shape, before: MetadataOptions) -> MetadataOptions:
-    """Return metadata options with some changed."""
-    members = {
-        "HttpTokens": "tokens",
-        "HttpEndpoint": "endpoint",
-        "HttpPutResponseHopLimit": "hop_limit",
-        "InstanceMetadataTags": "instance_tags",
-        "HttpProtocolIpv6": "ipv6",
-    }
-    refuse_members(asked, "MetadataOptions", tuple(members))
-    hops = asked.get("HttpPutResponseHopLimit", 1)
-    if hops not in HOP_LIMITS:
-        raise BAD_VALUE(value=hops, name="HttpPutResponseHopLimit", why="Specify a number from 1 to 64.")
-    if asked.get("HttpProtocolIpv6") == "enabled":
-        raise UNSUPPORTED(what="HttpProtocolIpv6 (IPv6)")
-    known = {field: getattr(before, field) for field in members.values()}
-    return MetadataOptions(**(known | {members[name]: value for name, value in asked.items()}))
-
-
-def metadata_of_image(image: Image) -> MetadataOptions:
-    """Return the metadata options that an image asks for: session tokens, and one hop more for containers."""
-    return MetadataOptions(tokens="required", hop_limit=2) if image.imds_v2 else MetadataOptions()
-
-
 def profile(tx: Tx, asked: Shape) -> str | None:
-    """Return the ARN of an instance profile, given by name or ARN; it is kept and shown, and grants nothing."""
+    """Return the ARN of an instance profile, given by name or ARN; there is no IAM, so any name will do."""
     name, given = asked.get("Name"), asked.get("Arn")
     if name and given:
         raise TWO_PROFILE_NAMES()

@@ -102,7 +102,7 @@ def state_reason(i: Instance) -> tuple[str, str] | None:
 
 
 def metadata_options(m: MetadataOptions) -> Shape:
-    """Return AWS's InstanceMetadataOptionsResponse; a change is in force at once."""
+    """Return AWS's InstanceMetadataOptionsResponse."""
     return {
         "State": "applied",
         "HttpTokens": m.tokens,

@@ -1,4 +1,4 @@
-"""The options of an instance that have calls of their own: metadata, CPU credits, maintenance, names."""
+"""The options of an instance that have calls of their own: CPU credits, maintenance, names."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,6 @@ from atoll.ec2.errors import BOTH, UNSUPPORTED
 from atoll.ec2.filters import Table, select
 from atoll.ec2.instance import find, find_all
 from atoll.ec2.instance_attribute import ENDED, NOT_STOPPED
-from atoll.ec2.instance_render import metadata_options
 from atoll.model.instance import Instance
 from atoll.model.instance_type import INSTANCE_TYPES
 from atoll.model.world import Tx, World
@@ -18,31 +17,6 @@ from atoll.model.world import Tx, World
 NO_CREDITS = Err("UnsupportedOperation", "The instance '{id}' is not a burstable performance instance.")
 
 CREDIT_FILTERS: Table = {"instance-id": "id"}
-
-
-@operation("ec2", "ModifyInstanceMetadataOptions")
-def modify_instance_metadata_options(
-    tx: Tx,
-    *,
-    instance_id: str,
-    http_tokens: str | None = None,
-    http_put_response_hop_limit: int | None = None,
-    http_endpoint: str | None = None,
-    http_protocol_ipv6: str | None = None,
-    instance_metadata_tags: str | None = None,
-) -> Shape:
-    """Change how the metadata service answers an instance; it does so at once."""
-    asked = {
-        "HttpTokens": http_tokens,
-        "HttpPutResponseHopLimit": http_put_response_hop_limit,
-        "HttpEndpoint": http_endpoint,
-        "HttpProtocolIpv6": http_protocol_ipv6,
-        "InstanceMetadataTags": instance_metadata_tags,
-    }
-    i = _not_ended(tx, instance_id)
-    changed = options.metadata({name: v for name, v in asked.items() if v is not None}, i.metadata)
-    tx.put(i.but(metadata=changed))
-    return {"InstanceId": i.id, "InstanceMetadataOptions": metadata_options(changed)}
 
 
 @operation("ec2", "ModifyInstanceMaintenanceOptions")

@@ -9,10 +9,12 @@ from atoll.aws.page import page_ec2
 from atoll.ec2 import errors
 from atoll.ec2.filters import Table, select
 from atoll.ec2.kinds import BY_PREFIX, check_id, find, tagged
+from atoll.ec2.metadata import check_tags
 from atoll.ec2.rule import RULE_NOT_FOUND
 from atoll.ec2.rule_changes import RULE_MALFORMED
 from atoll.ec2.tags import TAGS_MAX, checked, is_reserved
 from atoll.model.group import SecurityGroup
+from atoll.model.instance import Instance
 from atoll.model.world import Tx, World
 
 TOO_MANY = Err("InvalidParameterValue", "At most {limit} resources may be specified.")
@@ -123,7 +125,10 @@ def _change(tx: Tx, id: str, change: Change) -> None:
     if noun is None:
         raise errors.BAD_ID(id=id)
     resource = find(tx.world, noun.kind, id)
-    tx.put(resource.but(tags=change(resource.tags)))
+    new = change(resource.tags)
+    if isinstance(resource, Instance):
+        check_tags(resource.metadata, new.keys() - resource.tags.keys())
+    tx.put(resource.but(tags=new))
 
 
 def _change_rule(tx: Tx, id: str, change: Change) -> None:

@@ -7,10 +7,22 @@ from atoll.model.resource import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataDefaults:
+    """How the metadata service answers instances whose launch does not say; `None`: as the image asks."""
+
+    tokens: str | None = None
+    endpoint: str | None = None
+    hop_limit: int | None = None
+    instance_tags: str | None = None
+    tokens_enforced: bool = False  # a launch without required tokens is refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Territory(Resource):
     """The mark that an account's region has been opened: its default VPC was made, once."""
 
     opened: datetime
+    metadata: MetadataDefaults = MetadataDefaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
