@@ -1,0 +1,30 @@
+"""Which services each VPC has, and where they listen."""
+
+from ipaddress import IPv4Address
+
+from atoll.control.services import doors, offers
+from atoll.host.contract import Door
+from atoll.network.compile.internet import RESOLVER as INTERNET_RESOLVER
+from tests.network.lab import Lab
+
+
+def test_a_vpc_has_metadata_always_and_a_resolver_unless_dns_support_is_off():
+    lab = Lab()
+    named, nameless = lab.vpc("named"), lab.vpc("nameless", dns_support=False)
+
+    found = offers(lab.world, [named.id, nameless.id, "vpc-gone"])
+
+    assert found == [
+        ("resolver", None), ("metadata", named.id), ("resolver", named.id), ("metadata", nameless.id),
+    ]  # fmt: skip
+
+
+def test_each_service_listens_at_its_own_addresses():
+    lab = Lab()
+    vpc = lab.vpc("one", "10.7.0.0/16")
+
+    assert doors(lab.world, ("metadata", vpc.id)) == (Door(IPv4Address("169.254.169.254"), 80, "stream"),)
+    for place, addresses in ((vpc.id, ["10.7.0.2", "169.254.169.253"]), (None, [str(INTERNET_RESOLVER)])):
+        found = doors(lab.world, ("resolver", place))
+        expected = [(address, 53, kind) for address in addresses for kind in ("datagram", "stream")]
+        assert [(str(d.address), d.port, d.kind) for d in found] == expected
