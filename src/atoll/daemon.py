@@ -155,7 +155,7 @@ class Daemon:
     async def reset(self) -> None:
         """Forget every resource and end what ran; returns when the kernel is empty.
 
-        Raises StoreError, TimeoutError.
+        Raises StoreError, HostError, TimeoutError.
         """
         self._store.clear()
         self.backend.forget()

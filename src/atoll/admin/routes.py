@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
 from atoll.aws.http import Answer, Request
-from atoll.host.contract import Seen
+from atoll.host.contract import HostError, Seen
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.names import DEFAULT_ACCOUNT
@@ -107,6 +107,8 @@ class _Api:
             await self._service.reset()
         except StoreError as error:
             raise Bad(503, f"{error}; nothing was removed") from None
+        except HostError as error:
+            raise Bad(503, f"not everything could be removed: {error}") from None
         except TimeoutError:
             raise Bad(503, "something did not end in time; it is being ended still, see: atoll status") from None
         return Answer(204, {}, b"")

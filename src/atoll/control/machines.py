@@ -58,15 +58,12 @@ class Machines:
         self._wake.set()
 
     async def idle(self) -> None:
-        """Wait until nothing runs, and nothing is on a disk, that should not be.  Raises TimeoutError."""
+        """Wait until nothing runs, and nothing is on a disk, that should not be.  Raises TimeoutError, HostError."""
         async with asyncio.timeout(IDLE_SECONDS):
             while set(await self._host_call(self._host.seen)) - set(self._want()):
                 self._wake.set()
                 await asyncio.sleep(ASK_FIRST_SECONDS)
-            self._untidy = True
-            while self._untidy:
-                self._wake.set()
-                await asyncio.sleep(ASK_FIRST_SECONDS)
+            await self._host_call(partial(self._host.sweep, self._record.subjects()))
 
     async def take_stock(self) -> None:
         """Say of nodes that ended while no daemon was there that they are not available, before anybody asks."""
@@ -148,8 +145,12 @@ class Machines:
         self._record.absent(alive | started)
         if self._untidy:
             keep = self._record.subjects() | {name.rpartition("#")[0] for name in (*seen, *started)}
-            await self._host_call(partial(self._host.sweep, keep))
             self._untidy = False
+            try:
+                await self._host_call(partial(self._host.sweep, keep))
+            except HostError:
+                self._untidy = True
+                raise
 
     async def _start(self, machine: Machine) -> None:
         if self._want().get(machine.process) != machine:
