@@ -1,0 +1,36 @@
+"""The benchmark runs: every row is there, and nothing is left.  Never how fast: that is for `make bench`."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.tidy.tree import ROOT
+
+ROWS_MIN = {"start": 5, "create": 4, "rule change": 6, "packets": 5, "NAT instance": 2}
+
+
+@pytest.mark.kernel
+@pytest.mark.engines
+@pytest.mark.skipif(os.geteuid() != 0, reason="the benchmark builds networks as root")
+def test_the_quick_benchmark_prints_every_row():
+    command = [sys.executable, "-m", "bench", "--quick", "--json"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads(done.stdout)["rows"]
+    counted = {section: sum(row["section"] == section for row in rows) for section in ROWS_MIN}
+    assert counted == ROWS_MIN
+    assert all(row["value"] > 0 and row["ratio"] > 0 and row["baseline"] for row in rows)
+
+
+def test_an_unknown_part_is_refused():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--only", "moon"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "no such part: moon" in done.stderr
