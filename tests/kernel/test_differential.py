@@ -46,6 +46,8 @@ class Kernel:
         self.datagrams: dict[int, socket.socket] = {}
         self.listeners: list[socket.socket] = []
         for interface in world.all(Interface):
+            if interface.kind == "nat_gateway":
+                continue  # nobody lives there
             ground.set(interface.id, "net.ipv4.ping_group_range", "0 0")
             if not interface.source_dest_check:
                 ground.set(interface.id, "net.ipv4.ip_forward", 1)

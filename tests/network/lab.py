@@ -23,6 +23,7 @@ from atoll.model.interface import Attachment, Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.lookup import primary_interface
 from atoll.model.names import key, mac_address
+from atoll.model.nat_gateway import NatAddress, NatGateway
 from atoll.model.resource import Resource
 from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
@@ -218,6 +219,30 @@ class Lab:
         return self.interface(
             name, subnet, groups=groups, ip=ip, more_ips=more_ips, attachment=plug, check=check, public=public
         )
+
+    def nat_gateway(
+        self,
+        name: str,
+        subnet: str,
+        *,
+        ips: Sequence[str | None] = (None,),
+        publics: Sequence[str] = (),
+        state: str = "available",
+    ) -> NatGateway:
+        """Make a NAT gateway `nat-NAME` with the interface `eni-NAME`; `publics` are for its addresses, in order."""
+        plug = Attachment(id=f"ela-attach-{name}", instance_owner="amazon-aws", time=NOW, device_index=1)
+        eni = self.interface(name, subnet, ip=ips[0], more_ips=ips[1:], attachment=plug, check=False)
+        self.put(eni, group_ids=(), kind="nat_gateway", requester_managed=True)
+        addresses = []
+        for n, private in enumerate(eni.private_ips):
+            eip = self.elastic_ip(publics[n], name, str(private)) if n < len(publics) else None
+            given = {"allocation_id": eip.id, "public_ip": eip.public_ip} if eip else {}
+            addresses.append(NatAddress(private_ip=private, status="succeeded", **given))
+        return self.tx.make(
+            NatGateway, f"nat-{name}", vpc_id=eni.vpc_id, subnet_id=eni.subnet_id, zone=eni.zone, state=state,
+            connectivity="public" if publics else "private", created=NOW, interface_id=eni.id,
+            addresses=tuple(addresses),
+        )  # fmt: skip
 
     def set_state(self, instance: str, state: str) -> None:
         """Put an instance into another state."""

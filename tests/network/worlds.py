@@ -18,7 +18,7 @@ How to use it, from any test:
 A random world has one or two VPCs of one account (half of the time with the same CIDR), each with three subnets and
 everything that decides about packets: own and main route tables, blackholes of every kind, routes to machines that
 forward (also more specific than `local`, also one-way), gateways or none, Elastic and automatic public addresses,
-secondary addresses and ranges, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
+secondary addresses and ranges, NAT gateways, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
 ordered ACLs, ICMP, stopped instances, unattached interfaces, cache nodes, outside hosts.
 It holds nothing that the verbs would refuse.
 """
@@ -124,6 +124,7 @@ class _Vpc:
         self.lab, self.rnd, self.name, self.n, self.names = lab, rnd, name, n, names
         self.cidrs = [f"10.{n}.{i}.0/24" for i in range(3)]
         self.has_gateway = rnd.random() < 0.75
+        self.nat_subnet = -1
 
     def build(self) -> None:
         """Make everything; what refers comes after what it refers to."""
@@ -144,7 +145,7 @@ class _Vpc:
         for i in range(3):
             for j in range(self.rnd.choice([1, 1, 2])):
                 self._place(i, j)
-        boxes = self._middleboxes()
+        boxes = self._middleboxes() + self._nat_gateways()
         self._tables(boxes)
 
     def _place(self, i: int, j: int) -> None:
@@ -178,6 +179,20 @@ class _Vpc:
             boxes.append(f"i-{name}")
         return boxes
 
+    def _nat_gateways(self) -> list[str]:
+        """Make a NAT gateway, perhaps: public or private, with one address or two, or one that has gone."""
+        rnd, name = self.rnd, f"{self.name}nat"
+        if rnd.random() < 0.4:
+            return []
+        self.nat_subnet = subnet = rnd.randrange(3)
+        first = IPv4Address(self.cidrs[subnet][:-3]) + 60
+        ips = [str(first + n) for n in range(rnd.choice([1, 1, 2]))]
+        self.lab.nat_gateway(name, f"{self.name}{subnet}", ips=ips, state=rnd.choice(["available"] * 4 + ["pending"]))
+        if self.has_gateway and rnd.random() < 0.7:
+            for ip in ips:
+                self.lab.elastic_ip(self._public(), name, ip)
+        return [f"nat-{name}"] * 2
+
     def _tables(self, boxes: Sequence[str]) -> None:
         """Give each subnet a table of its own, or leave it to the main one."""
         for i in range(3):
@@ -193,9 +208,11 @@ class _Vpc:
 
     def _routes(self, i: int | None, boxes: Sequence[str]) -> dict[str, str]:
         rnd, routes = self.rnd, {}
+        if i == self.nat_subnet and rnd.random() < 0.9:  # what leaves a NAT gateway does not come back to it
+            boxes = [box for box in boxes if not box.startswith("nat-")]
         if self.has_gateway and rnd.random() < 0.6:
             routes["0.0.0.0/0"] = f"igw-{self.name}"
-        elif boxes and rnd.random() < 0.5:
+        if boxes and rnd.random() < 0.5:
             routes["0.0.0.0/0"] = rnd.choice(boxes)
         if rnd.random() < 0.15:  # the target has gone, or is none that the table can use
             targets = ["eni-gone", "igw-gone", "nat-gone", "pcx-gone"]
@@ -273,6 +290,7 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     outside = [h.address for h in world.all(OutsideHost)]
     public = [e.public_ip for e in world.all(ElasticIp)] + [i.public_ip for i in interfaces if i.public_ip]
     private = [ip for i in interfaces for ip in i.private_ips]
+    senders = [i for i in interfaces if i.kind != "nat_gateway"]
     strangers = ["10.0.0.200", "10.0.2.99", "192.168.7.7", "8.8.8.8", "203.0.113.250", "100.64.0.1"]
     services = ["169.254.169.254", "169.254.169.253", "10.0.0.2", "10.0.0.1", "10.0.1.1", "10.1.0.2", "10.0.1.2"]
     private_of = {
@@ -285,7 +303,7 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
             sender: At = rnd.choice(outside)
             pools, weights = [public or private, outside, private], [85, 5, 10]
         else:
-            interface = rnd.choice(interfaces)
+            interface = rnd.choice(senders)
             sender = interface.id
             near = private_of[interface.vpc_id]
             unusual = list(map(IPv4Address, strangers + services))

@@ -12,6 +12,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.keypair import KeyPair
+from atoll.model.nat_gateway import NatGateway
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.peering import Peering
 from atoll.model.resource import Resource
@@ -36,6 +37,7 @@ KINDS: tuple[type[Resource], ...] = (
     Interface,
     InternetGateway,
     KeyPair,
+    NatGateway,
     NetworkAcl,
     OutsideHost,
     Peering,

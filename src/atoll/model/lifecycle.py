@@ -68,6 +68,19 @@ NAT_GATEWAY = Lifecycle(
     },
 )
 
+# VPC User Guide, "NAT gateway basics" and "Troubleshoot NAT gateways"; EC2 API Reference, NatGateway, "State".
+NAT_GATEWAY = Lifecycle(
+    initial="pending",
+    rows={
+        ("pending", "in-force"): "available",
+        ("pending", "refused"): "failed",  # its FailureCode says why
+        ("pending", "delete"): "deleting",
+        ("available", "delete"): "deleting",
+        ("failed", "delete"): "deleting",
+        ("deleting", "in-force"): "deleted",
+    },
+)
+
 # ElastiCache API Reference, CacheCluster, "CacheClusterStatus".  There is no create-failed for a cluster.
 CACHE_CLUSTER = Lifecycle(
     initial="creating",

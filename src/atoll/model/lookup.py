@@ -10,6 +10,7 @@ from atoll.model.cache import CacheCluster, CacheNode
 from atoll.model.gateway import InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.nat_gateway import NatGateway
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
@@ -90,7 +91,15 @@ def route_state(world: World, vpc_id: str, target: str) -> str:
         id = interface.instance_id
         instance = world.seen_by(None).get(Instance, id) if id else None
         return "active" if instance is None or instance.state not in HALTED else "blackhole"
+    if target.startswith("nat-"):
+        return "active" if nat_interface(world, target) else "blackhole"
     return "blackhole"
+
+
+def nat_interface(world: World, nat_gateway_id: str) -> Interface | None:
+    """Return the interface of a NAT gateway; `None` if the gateway has gone, or failed."""
+    gateway = world.seen_by(None).get(NatGateway, nat_gateway_id)
+    return world[Interface, gateway.interface_id] if gateway and gateway.stands and gateway.interface_id else None
 
 
 @dataclass(frozen=True, slots=True)

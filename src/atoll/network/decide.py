@@ -29,7 +29,7 @@ from atoll.network.facts import (
     Route,
     Veth,
 )
-from atoll.network.flow import At, Packet
+from atoll.network.flow import TCP, UDP, At, Packet
 
 CONNTRACK = -200  # its priority in prerouting
 MAIN_PRIORITY = 32766  # of the rule that leads to the main table
@@ -198,6 +198,9 @@ class Kernel:
         self._check(stack, "forward", context)
         self._check(stack, "postrouting", context)
         self._confirm(stack, context)
+        if context.flow and context.flow.translated and not context.is_answer:
+            _, source, port, _, _ = context.flow.translated
+            context.packet = context.packet.but(source=source, source_port=port)
         mac_there = stack.neighbours.get((route.link, route.via or context.packet.destination))
         if mac_there is None:
             raise Lost(f"no neighbour {route.via or context.packet.destination} at {route.link}")
@@ -214,17 +217,21 @@ class Kernel:
         ends = ends_of(context.packet)
         if ends is None:
             return
-        flows = self.flows.setdefault(stack.name, {})
+        context.flows = flows = self.flows.setdefault(stack.name, {})
         if flow := flows.get(ends):
             context.flow, context.is_answer = flow, ends != flow.original
             flow.answered = flow.answered or context.is_answer
+            if context.is_answer and flow.translated:  # back to who asked
+                _, source, port, _, _ = flow.original
+                has_ports = context.packet.protocol in (TCP, UDP)
+                context.packet = context.packet.but(destination=source, port=port if has_ports else None)
         elif ends[0] != 1 or answer_ends(ends)[2] >= 0:  # an ICMP answer begins no flow
             context.flow = Flow(ends)
 
     def _confirm(self, stack: Stack, context: Context) -> None:
         if context.flow:
             flows = self.flows[stack.name]
-            flows[context.flow.original] = flows[answer_ends(context.flow.original)] = context.flow
+            flows[context.flow.original] = flows[answer_ends(context.flow.outgoing)] = context.flow
 
 
 def namespace_of(at: At) -> str:

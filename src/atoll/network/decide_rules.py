@@ -4,14 +4,16 @@ Every rule becomes a list of small functions once, so that a packet costs no int
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeAlias, assert_never
 
 from atoll.network.facts import Chain, Element, Field
-from atoll.network.flow import ICMP, TCP, UDP, Packet
+from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP, Packet
 from atoll.network.rules import (
+    ACCEPT,
+    DROP,
     Counter,
     Dispatch,
     Lookup,
@@ -22,6 +24,7 @@ from atoll.network.rules import (
     SetFrom,
     Statement,
     Text,
+    Translate,
     Value,
     Verdict,
 )
@@ -40,6 +43,12 @@ class Flow:
     original: Ends
     mark: int = 0
     answered: bool = False
+    translated: Ends | None = None  # as it leaves, if its source is translated
+
+    @property
+    def outgoing(self) -> Ends:
+        """How its requests leave: what answers answer."""
+        return self.translated or self.original
 
 
 @dataclass(slots=True)
@@ -53,6 +62,7 @@ class Context:
     outgoing: str = ""
     flow: Flow | None = None  # None: not tracked (yet), or invalid
     is_answer: bool = False
+    flows: Container[Ends] = ()  # of the namespace: what is taken
     because: str = ""  # the comment of the rule that dropped it
 
 
@@ -83,6 +93,7 @@ READ: Mapping[str, Callable[[Context], object]] = {
     "meta mark": lambda c: c.mark,
     "meta l4proto": lambda c: c.packet.protocol,
     "ether daddr": lambda c: c.ether,
+    "ip frag-off": lambda _: 0,  # a packet here is whole
     "ip saddr": lambda c: c.packet.source,
     "ip daddr": lambda c: c.packet.destination,
     "tcp dport": lambda c: _port(c.packet, TCP, c.packet.port),
@@ -187,7 +198,7 @@ class Ruleset:
                 case "return":
                     return None
                 case action:
-                    if action == "drop":
+                    if action != "accept":
                         context.because = comment or chain
                     return action
         return None
@@ -210,6 +221,8 @@ class Ruleset:
             case Dispatch(keys, container):
                 find = self._finder(keys, container)
                 return lambda c: verdict if isinstance(verdict := find(c), Verdict) else False
+            case Translate():
+                return lambda c: _translate(c, it)
             case Verdict():
                 return lambda _: it
             case Counter():
@@ -223,6 +236,24 @@ class Ruleset:
         readers = [READ[key] for key in keys]
         filled = self._containers.get(container, Filled())
         return lambda c: filled.find(tuple(read(c) for read in readers))
+
+
+def _translate(context: Context, it: Translate) -> Result:
+    """Give a flow that begins a source that is free; later packets, and answers, have theirs already."""
+    flow = context.flow
+    if flow is None or context.is_answer or flow.translated:
+        return ACCEPT
+    protocol, source, port, destination, other = flow.original
+    first = (int(source) + port) % len(it.addresses)
+    choices = [port, *NAT_PORTS] if port in NAT_PORTS else NAT_PORTS
+    for address in it.addresses[first:] + it.addresses[:first] if it.ports is None else (it.addresses[first],):
+        for chosen in choices if it.ports else (port,):
+            ends = protocol, address, chosen, destination, other
+            if protocol == ICMP or answer_ends(ends) not in context.flows:  # messages also have a number of their own
+                flow.translated = ends
+                return ACCEPT
+    context.because = "no port is free"
+    return DROP
 
 
 def _set_bits(context: Context, key: str, bits: int) -> bool:

@@ -134,7 +134,7 @@ class Element:
 class Hook:
     """Where in the kernel a base chain is called; it drops (or accepts) what none of its rules decides."""
 
-    kind: str  # "filter"
+    kind: str  # "filter", "nat"
     hook: str  # "prerouting", "forward", "input", "postrouting", "ingress"
     priority: int
     accepts: bool = False

@@ -23,6 +23,8 @@ Where AWS's documents leave room, both descriptions read them so:
   private sources and destinations (RFC 1918, RFC 6598).  The public address of an interface is only in force while
   its VPC has a gateway.  Between two public addresses traffic turns round outside the gateway (AWS's analyzer stops
   there; packets do not).
+- *A NAT gateway* translates TCP, UDP and ICMP that comes from its VPC's ranges, keeps the source port if it can
+  (`NAT_PORTS`), refuses what is for itself and no answer, and is nobody's next hop but a route's.
 - *A new flow's reply* passes a group where the request passed it in the other direction: because the flow is tracked,
   or because an untracked flow has by definition a rule for every reply.  The difference shows only when rules change
   later.
@@ -37,6 +39,9 @@ ICMP, TCP, UDP = 1, 6, 17
 ALL = -1
 PROTOCOLS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": 58, "all": ALL}
 NAMES = {number: name for name, number in PROTOCOLS.items()}
+
+# The ports that a NAT gateway gives to flows: 55,000 for each destination, of the 1024-65535 that AWS names.
+NAT_PORTS = range(1024, 1024 + 55_000)
 
 # ICMP requests that are answered: type -> type of the answer (RFC 792).
 ICMP_ANSWERS = {8: 0, 13: 14}
@@ -70,9 +75,22 @@ class Packet:
     source_port: int = 0
     port: int = 0
 
-    def but(self, *, source: IPv4Address | None = None, destination: IPv4Address | None = None) -> "Packet":
-        """Return the packet with an address translated."""
-        return replace(self, source=source or self.source, destination=destination or self.destination)
+    def but(
+        self,
+        *,
+        source: IPv4Address | None = None,
+        destination: IPv4Address | None = None,
+        source_port: int | None = None,
+        port: int | None = None,
+    ) -> "Packet":
+        """Return the packet with an address, or a port, translated."""
+        return replace(
+            self,
+            source=source or self.source,
+            destination=destination or self.destination,
+            source_port=self.source_port if source_port is None else source_port,
+            port=self.port if port is None else port,
+        )
 
     def reply(self) -> "Packet | None":
         """Return the packet that answers this one; `None` for ICMP messages that nobody answers."""
@@ -138,6 +156,7 @@ class Code(StrEnum):
     IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS = "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"
     IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS"
     IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS = "IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS"
+    NGW_REQUIRES_SOURCE_IN_VPC = "NGW_REQUIRES_SOURCE_IN_VPC"
     NO_POSSIBLE_DESTINATION = "NO_POSSIBLE_DESTINATION"
 
 

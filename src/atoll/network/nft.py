@@ -21,12 +21,14 @@ from atoll.network.rules import (
     SetFrom,
     Statement,
     Text,
+    Translate,
     Value,
     Verdict,
 )
 
 TableName: TypeAlias = tuple[str, str]  # family, name
 NFT = (Table, Container, Element, Chain)
+JHASH_SEED = 0x1  # any, but always the same one
 
 
 def full(facts: Iterable[Fact]) -> str:
@@ -153,6 +155,8 @@ def _statement(it: Statement) -> str:
             return f"{key} set {' . '.join(keys)} map @{container}"
         case Dispatch(keys, container):
             return f"{' . '.join(keys)} vmap @{container}"
+        case Translate():
+            return _translate(it)
         case Verdict(action, chain):
             return f"{action} {chain}".strip()
         case Counter():
@@ -161,6 +165,15 @@ def _statement(it: Statement) -> str:
             return text
         case _:
             assert_never(it)
+
+
+def _translate(it: Translate) -> str:
+    ports = f":{it.ports.first}-{it.ports.last}" if it.ports else ""
+    if len(it.addresses) == 1:
+        return f"snat ip to {it.addresses[0]}{ports}"
+    keys = "ip saddr . th sport" if it.ports else "ip saddr"
+    choices = ", ".join(f"{n} : {address}" for n, address in enumerate(it.addresses))
+    return f"snat ip to jhash {keys} mod {len(it.addresses)} seed {JHASH_SEED:#x} map {{ {choices} }}{ports}"
 
 
 def _match(it: Match) -> str:

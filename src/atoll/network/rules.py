@@ -66,8 +66,19 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Translate:
+    """Give a flow one of these source addresses, and keep its source port if it is one of `ports` and free there.
+
+    With several addresses the flow's own source chooses.  Only in a chain of kind "nat", which is asked once a flow.
+    """
+
+    addresses: tuple[IPv4Address, ...]
+    ports: Range | None = None  # None: a protocol without ports
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """End the rule: "accept", "drop", "return", or "jump" and "goto" with a chain.
+    """End the rule: "accept", "drop", "return", or "jump" and "goto" with a chain; RESET drops and tells the sender.
 
     accept ends only its base chain, at any depth; the base chains behind it still run.
     """
@@ -88,7 +99,7 @@ class Text:
     text: str
 
 
-Statement: TypeAlias = Match | Lookup | SetBits | SetFrom | Dispatch | Verdict | Counter | Text
+Statement: TypeAlias = Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Verdict | Counter | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class Rule:
 
 
 ACCEPT, DROP, RETURN = Verdict("accept"), Verdict("drop"), Verdict("return")
+RESET = Verdict("reject with tcp reset")
 
 
 def jump(chain: str) -> Verdict:
@@ -122,9 +134,9 @@ def other(key: str, *values: Value) -> Match:
     return Match(key, values, negated=True)
 
 
-def bits(key: str, mask: int, value: int | None = None) -> Match:
+def bits(key: str, mask: int, value: int | None = None, *, negated: bool = False) -> Match:
     """Match when the masked key equals `value`; without one, when all bits of the mask are on."""
-    return Match(key, (mask if value is None else value,), mask=mask)
+    return Match(key, (mask if value is None else value,), negated, mask)
 
 
 def known(container: str, *keys: str) -> Lookup:

@@ -16,6 +16,7 @@ from atoll.network.layers import (
     groups,
     internet,
     internet_gateway,
+    nat_gateway,
     route_table,
     same_subnet,
     sender,
@@ -39,6 +40,7 @@ LAYERS = (
     ("acl-in", acl.inward),
     ("destination-check", destination_check.judge),
     ("ingress-groups", groups.ingress),
+    ("nat-gateway", nat_gateway.judge),
     ("delivery", delivery.judge),
 )
 
@@ -121,7 +123,8 @@ def _walk(world: World, start: At, packet: Packet, asked: Asked | None = None, *
             )
             return walk
         seen.add((next_sender.id, walk.packet))
-        walk.assumed.append(next_sender.id)
+        if next_sender.instance_id is not None:
+            walk.assumed.append(next_sender.id)
         hop = leave(world, next_sender, walk.packet, asked)
 
 

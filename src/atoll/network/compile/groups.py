@@ -7,7 +7,8 @@
 
 A *profile* is a list of groups that interfaces carry: it calls their chains in turn.  A flow that is allowed from
 everywhere, while the other direction lets every answer out, is not tracked (EC2 User Guide, "Untracked connections"):
-such rules sit in chains of their own, which accept without leaving a bit in the flow's mark.
+such rules sit in chains of their own, which accept without leaving a bit in the flow's mark.  A flow to or from a
+NAT gateway is tracked all the same ("Automatically tracked connections").
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,7 @@ from atoll.network.compile.marks import chain, element, plain_set
 from atoll.network.compile.matching import is_every_port, layer_four
 from atoll.network.facts import Chain, Element, Fact
 from atoll.network.flow import ALL, PROTOCOLS, TCP, UDP, protocol_name, protocol_number
-from atoll.network.rules import ACCEPT, Range, Rule, equal, goto, jump, known, refuse, rule
+from atoll.network.rules import ACCEPT, Range, Rule, equal, goto, jump, known, refuse, rule, unknown
 from atoll.network.rules import chain_name as name_of
 
 COMMENT_MAX = 127  # bytes, as nftables asks
@@ -104,7 +105,11 @@ def profile(vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, Ope
     back = {INGRESS: ways[2:], EGRESS: ways[:2]}  # an answer goes the other way
     for direction, open_back in back.items():
         rules = [
-            rule(equal("meta l4proto", protocol), jump(name_of(g, f"{direction.suffix}_untracked")))
+            rule(
+                equal("meta l4proto", protocol),
+                unknown("trackers", direction.owner[0]),
+                jump(name_of(g, f"{direction.suffix}_untracked")),
+            )
             for protocol, is_open in zip((TCP, UDP), open_back, strict=True)
             if is_open
             for g in sorted(group_ids)

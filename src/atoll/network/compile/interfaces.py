@@ -64,15 +64,16 @@ def interface(it: Interface, standing: Standing) -> Iterator[Fact]:
     """Yield the facts of an interface."""
     yield from _wire(it, standing.subnet)
     if standing.is_live:
-        yield from _frames(it)
-        yield from _rights(it, standing.subnet)
+        yield from frames(it)
+        yield from rights(it, standing.subnet)
+        yield from _groups(it)
         if not it.source_dest_check:
-            yield from _forwarding(it, standing.subnet)
+            yield from forwarding(it, standing.subnet, is_next_hop=True)
     for group_id in it.group_ids:
         for ip in it.private_ips:
             yield element(it.vpc_id, members(group_id), ip)
-    for private, public in standing.publics:
-        yield from _public(it, private, public)
+    for private, outside in standing.publics:
+        yield from public(it, private, outside)
 
 
 def _wire(it: Interface, subnet: Subnet) -> Iterator[Fact]:
@@ -87,7 +88,7 @@ def _wire(it: Interface, subnet: Subnet) -> Iterator[Fact]:
     yield Route(it.id, EVERYWHERE, link=GUEST_LINK, via=gateway)
 
 
-def _frames(it: Interface) -> Iterator[Fact]:
+def frames(it: Interface) -> Iterator[Fact]:
     """Answer its ARP questions, and others' about it.
 
     A chain of its own, because only recent kernels add a device to a chain that is there.
@@ -100,7 +101,8 @@ def _frames(it: Interface) -> Iterator[Fact]:
     yield Chain(vpc, NETDEV, ARP_TABLE, name_of(it.id), (rule(goto("frames")),), hook)
 
 
-def _rights(it: Interface, subnet: Subnet) -> Iterator[Element]:
+def rights(it: Interface, subnet: Subnet) -> Iterator[Element]:
+    """Let it send and receive with its own addresses."""
     vpc, link, number = it.vpc_id, link_name(it.id), subnet.number
     for ip in it.private_ips:
         yield element(vpc, "senders", link, ip, to=number)
@@ -110,20 +112,26 @@ def _rights(it: Interface, subnet: Subnet) -> Iterator[Element]:
     for mark in (number, number | VIA):
         yield element(vpc, "same_subnet", mark, link)
     yield element(vpc, "acl_in", link, to=jump(name_of(subnet.acl_id, "in")))
+
+
+def _groups(it: Interface) -> Iterator[Element]:
+    vpc, link = it.vpc_id, link_name(it.id)
     for direction in (EGRESS, INGRESS):
         name = f"{profile_name(it.group_ids)}_{direction.suffix}"
         yield element(vpc, direction.dispatch, link, to=goto(name))
 
 
-def _forwarding(it: Interface, subnet: Subnet) -> Iterator[Fact]:
-    """Let it send what is not from it and receive what is not for it, also as a next hop in its subnet."""
+def forwarding(it: Interface, subnet: Subnet, *, is_next_hop: bool) -> Iterator[Fact]:
+    """Let it send what is not from it and receive what is not for it, perhaps also as a next hop in its subnet."""
     vpc, link, number, hop = it.vpc_id, link_name(it.id), subnet.number, HOP | it.number
     yield element(vpc, "unchecked", link, to=number | VIA)
     yield element(vpc, "forwarders", link)
+    yield from _legs(it, link)
+    if not is_next_hop:
+        return
     for via in (0, VIA):
         yield element(vpc, "hops", number | via, it.mac, to=hop | via)
         yield element(vpc, "same_subnet", hop | via, link)
-    yield from _legs(it, link)
     yield PolicyRule(vpc, HOP_PRIORITY, hop, HOP_MASK, FIRST_TABLE + hop)
     yield Route(vpc, EVERYWHERE, FIRST_TABLE + hop, link=link, via=it.address)
 
@@ -141,8 +149,9 @@ def _legs(it: Interface, link: str) -> Iterator[Fact]:
         yield element(it.vpc_id, f"track_{way}", link, to=goto(track))
 
 
-def _public(it: Interface, private: IPv4Address, public: IPv4Address) -> Iterator[Fact]:
-    yield element(it.vpc_id, "public_out", private, to=public)
-    yield element(it.vpc_id, "public_in", public, to=private)
+def public(it: Interface, private: IPv4Address, outside: IPv4Address) -> Iterator[Fact]:
+    """Lead a public address to one of its own."""
+    yield element(it.vpc_id, "public_out", private, to=outside)
+    yield element(it.vpc_id, "public_in", outside, to=private)
     yield element(it.vpc_id, "publics", private)
-    yield Route(INTERNET, IPv4Network((public, LOCAL)), link=gateway_peer(it.vpc_id), via=FAR_END)
+    yield Route(INTERNET, IPv4Network((outside, LOCAL)), link=gateway_peer(it.vpc_id), via=FAR_END)

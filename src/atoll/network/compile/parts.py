@@ -13,6 +13,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.names import link_name
+from atoll.model.nat_gateway import NatGateway
 from atoll.model.resource import Resource
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
@@ -24,12 +25,15 @@ from atoll.network.compile.circles import Circle, circle, circles_of
 from atoll.network.compile.fragment import Part, Wanted, part
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
+from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
+from atoll.network.compile.nat_gateways import nat_gateway
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
 
 Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
-KINDS = ("router", "acls", "groups", "profiles", "gateway", "subnets", "interfaces", "circles", "routes")
+KINDS = ("router", "acls", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways",
+    "circles", "routes")
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
 
 
@@ -44,6 +48,7 @@ class Inputs(NamedTuple):
     acls: Bucket
     instances: Bucket
     gateways: Bucket
+    nat_gateways: Bucket
     publics: tuple[ElasticIp, ...]
     circles: tuple[Circle, ...]
 
@@ -63,6 +68,7 @@ def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...]) -> Inputs:
         acls=of(NetworkAcl),
         instances=of(Instance),
         gateways=of(InternetGateway),
+        nat_gateways=of(NatGateway),
         publics=publics,
         circles=circles_of(world, vpc.id),
     )
@@ -91,7 +97,7 @@ def internet_part(hosts: tuple[OutsideHost, ...], old: Part | None) -> Part:
 def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey, Part]]:
     """Yield the parts of a VPC.  The order is that in which they can be applied one by one."""
     gateway = next(iter(it.gateways.values()), None)
-    networked = (it.vpc, gateway is not None, it.interfaces, it.subnets, it.tables, it.instances)
+    networked = (it.vpc, gateway is not None, it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
         ("acls", (it.acls,), partial(_acls, it)),
@@ -100,6 +106,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("gateway", (gateway, *networked), partial(_gateway, it)),
         ("subnets", (it.subnets,), partial(_subnets, it)),
         ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
+        ("nat_gateways", (gateway, it.vpc, it.interfaces, it.subnets, it.publics), partial(_nat_gateways, it)),
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
     )
@@ -122,7 +129,7 @@ def _groups(it: Inputs) -> Wanted:
 
 def _profiles(it: Inputs) -> Wanted:
     all_groups = cast("Mapping[str, SecurityGroup]", it.groups)
-    used = {i.group_ids for i in cast("Mapping[str, Interface]", it.interfaces).values()}
+    used = {i.group_ids for i in cast("Mapping[str, Interface]", it.interfaces).values() if i.kind != NAT_GATEWAY}
     ways = {id: security_groups.openness(all_groups[id]) for ids in used for id in ids}
     for ids in used:
         mine = {id: ways[id] for id in ids}
@@ -136,6 +143,18 @@ def _subnets(it: Inputs) -> Wanted:
 
 
 def _interfaces(it: Inputs) -> Wanted:
+    for one, standing in _standing(it):
+        if one.kind != NAT_GATEWAY:
+            yield one.id, (one, standing), partial(interface, one, standing)
+
+
+def _nat_gateways(it: Inputs) -> Wanted:
+    for one, standing in _standing(it):
+        if one.kind == NAT_GATEWAY:
+            yield one.id, (one, standing, it.vpc.cidrs), partial(nat_gateway, one, standing, it.vpc.cidrs)
+
+
+def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
     subnets = cast("Mapping[str, Subnet]", it.subnets)
     elastic: dict[str, dict[IPv4Address, IPv4Address]] = {}
     for eip in it.publics if it.gateways else ():
@@ -145,7 +164,7 @@ def _interfaces(it: Inputs) -> Wanted:
         publics = {one.address: one.public_ip} if one.public_ip and it.gateways else {}
         publics |= elastic.get(one.id, {})
         standing = Standing(subnets[one.subnet_id], _is_live(it, one), tuple(publics.items()))
-        yield one.id, (one, standing), partial(interface, one, standing)
+        yield one, standing
 
 
 def _circles(it: Inputs) -> Wanted:
@@ -187,7 +206,8 @@ def _way(it: Inputs, route: Route) -> Way:
         return Way(route.destination, "throw")
     if route.target in it.gateways:
         return Way(route.destination, "unicast", GATEWAY_LINK, NEXT_HOP)
-    target = cast("Interface | None", it.interfaces.get(route.target))
+    nat = cast("NatGateway | None", it.nat_gateways.get(route.target))
+    target = cast("Interface | None", it.interfaces.get((nat and nat.stands and nat.interface_id) or route.target))
     if target is not None and _is_live(it, target):
         return Way(route.destination, "unicast", link_name(target.id), target.address)
     return Way(route.destination, "blackhole")

@@ -1,7 +1,7 @@
 """Security groups: an interface lets through what any rule of any of its groups allows.  Stateful.
 
 Two layers, `egress` and `ingress`.  An answer passes where its request passed the other way.  What the nodes of one
-replication group send each other is AWS's own business, and is not asked about.
+replication group send each other is AWS's own business, and is not asked about.  NAT gateways have no groups.
 """
 
 from ipaddress import IPv4Address, IPv4Network
@@ -11,14 +11,14 @@ from atoll.model.interface import Interface
 from atoll.model.lookup import same_cache
 from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
-from atoll.network.layers.hop import Finding, Hop, owner, refuse
+from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, owner, refuse
 
 EVERYONE, PORT_MAX = IPv4Network("0.0.0.0/0"), 65535
 
 
 def egress(hop: Hop) -> Finding | None:
     """Ask the sender's groups."""
-    if hop.sender is None:
+    if hop.sender is None or hop.sender.kind == NAT_GATEWAY:
         return None
     # What leads to a middlebox is not sent to the member itself; what leads nowhere is judged by its address.
     if hop.target is None:
@@ -30,7 +30,7 @@ def egress(hop: Hop) -> Finding | None:
 
 def ingress(hop: Hop) -> Finding | None:
     """Ask the groups of the interface that the packet comes to."""
-    if hop.target is None:
+    if hop.target is None or hop.target.kind == NAT_GATEWAY:
         return None
     sender = hop.sender
     member = sender if sender is not None and hop.packet.source in sender.private_ips else None

@@ -9,11 +9,14 @@ from ipaddress import IPv4Address
 from typing import cast
 
 from atoll.model.interface import Interface
-from atoll.model.lookup import route_state, route_table_of
+from atoll.model.lookup import nat_interface, route_state, route_table_of
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.world import World
 from atoll.network.flow import At, Code, Packet, Verdict
+
+
+NAT_GATEWAY = "nat_gateway"  # the kind of its interfaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +123,6 @@ def leave(world: World, sender: Interface, packet: Packet, asked: Asked | None =
             target = owner(world, sender.vpc_id, packet.destination)
         elif route.target.startswith("eni-") and state == "active":
             target = world[Interface, route.target]
+        elif route.target.startswith("nat-"):
+            target = nat_interface(world, route.target)
     return Hop(world, packet, sender, subnet, table, route, state, target, asked=asked)
