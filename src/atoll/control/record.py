@@ -125,12 +125,16 @@ class Recorder:
         self._store.write(lambda tx: transition(tx, *subject), what=f"observed: {what}")
 
     def grace_seconds(self, process: str) -> float:
-        """Return how long a process that must end may take; nothing, if nobody knows it any more."""
+        """Return how long a process that must end may take; nothing, if nobody will know what it kept.
+
+        An engine that is told to end does so at its next tick, up to 100 ms later.
+        """
         subject = subject_of(process)
         if instance := self.world.get(Instance, subject):
             is_hurried = instance.forced or instance.state in ("shutting-down", "terminated")
             return END_GRACE_SECONDS if is_hurried else STOP_GRACE_SECONDS
-        return END_GRACE_SECONDS if self.world.get(CacheCluster, subject.rpartition(":")[0]) else 0.0
+        cluster = self.world.get(CacheCluster, subject.rpartition(":")[0])
+        return 0.0 if cluster is None or cluster.status == "deleting" else END_GRACE_SECONDS
 
     def forget_old(self) -> None:
         """Drop what AWS forgets too: instances an hour after their end, events after 14 days, old client tokens."""
