@@ -313,3 +313,18 @@ def test_the_same_address_in_another_vpc_is_another_instance(web, paper):
     found = instance_at(paper.world, vpc, IPv4Address("10.0.1.20"))
     assert found
     assert found.account == OTHER_ACCOUNT
+
+
+def test_a_role_that_is_attached_later_shows_at_once_and_so_does_its_end(paper, ec2, vpc, subnet):
+    bare = guest(paper, ec2, vpc=vpc, subnet=subnet)
+    assert bare.get("iam/") == 404
+    made = ec2.associate_iam_instance_profile(InstanceId=bare.id, IamInstanceProfile={"Name": "one"})
+    first = bare.get("iam/security-credentials/one")
+    other = ec2.replace_iam_instance_profile_association(
+        AssociationId=made["IamInstanceProfileAssociation"]["AssociationId"], IamInstanceProfile={"Name": "two"}
+    )
+    assert bare.get("iam/security-credentials/") == "two"
+    assert bare.get("iam/security-credentials/two") != first
+    association = other["IamInstanceProfileAssociation"]["AssociationId"]
+    ec2.disassociate_iam_instance_profile(AssociationId=association)
+    assert [bare.get(path) for path in ("iam/", "iam/info", "iam/security-credentials/two")] == [404] * 3

@@ -99,6 +99,7 @@ def _make(
     instance = tx.make(
         Instance,
         id,
+        profile_association_id=tx.new_id("iip-assoc") if facts["instance_profile"] else None,
         state=INSTANCE.initial,
         reservation_id=reservation,
         launched=tx.now,

@@ -87,8 +87,7 @@ def render(world: World, i: Instance) -> Shape:
     if i.key_name:
         shape["KeyName"] = i.key_name
     if i.instance_profile:
-        id = f"AIPA{digest(i.instance_profile, 17).upper()}"
-        shape["IamInstanceProfile"] = {"Arn": i.instance_profile, "Id": id}
+        shape["IamInstanceProfile"] = rendered_profile(i)
     if reason := state_reason(i):
         shape["StateReason"] = {"Code": reason[0], "Message": reason[1]}
     return shape
@@ -99,6 +98,12 @@ def state_reason(i: Instance) -> tuple[str, str] | None:
     if i.host_error:
         return "Server.InternalError", f"Server.InternalError: {i.host_error}"
     return i.state_reason
+
+
+def rendered_profile(i: Instance) -> Shape:
+    """Return AWS's IamInstanceProfile of an instance that has one."""
+    assert i.instance_profile, "the caller has looked"
+    return {"Arn": i.instance_profile, "Id": f"AIPA{digest(i.instance_profile, 17).upper()}"}
 
 
 def metadata_options(m: MetadataOptions) -> Shape:

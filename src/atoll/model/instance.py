@@ -49,7 +49,8 @@ class Instance(Resource):
     ebs_optimized: bool = False
     monitoring: str = "disabled"
     tenancy: str = "default"
-    instance_profile: str | None = None
+    instance_profile: str | None = None  # an ARN
+    profile_association_id: str | None = None  # iip-assoc-
     client_token: str | None = None
     metadata: MetadataOptions = MetadataOptions()
     private_ip: str | None = None  # kept for Describe after its interface has gone
