@@ -214,7 +214,8 @@ class _Connection(asyncio.Protocol):
                 if not stays_open:
                     self._transport.close()
                     return
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
         finally:
             self._task, self.is_answering = None, False
 

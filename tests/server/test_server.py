@@ -1,0 +1,163 @@
+"""The HTTP server: what it reads, what it refuses, how connections live and end.  On loopback, with raw sockets."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
+from atoll.server import HEAD_BYTES_MAX, PIPELINED_MAX, Server
+
+
+class Echo:
+    """Answers with what was asked; `hold` keeps answers back."""
+
+    def __init__(self):
+        self.requests: list[Request] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.asked = asyncio.Event()
+
+    async def __call__(self, request):
+        self.requests.append(request)
+        self.asked.set()
+        await self.hold.wait()
+        return Answer(200, {"X-Path": request.path}, request.path.encode())
+
+
+@asynccontextmanager
+async def serving(echo):
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen()
+    server = Server(echo, sock)
+    await server.start()
+    try:
+        yield server, sock.getsockname()[1]
+    finally:
+        await server.stop()
+
+
+def talk(*packets, until_closed=False, answers=1):
+    """Send packets on one connection; return what came back, and the requests as they were understood."""
+
+    async def run():
+        echo = Echo()
+        async with serving(echo) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for packet in packets:
+                writer.write(packet)
+                await writer.drain()
+            said = b""
+            async with asyncio.timeout(5):
+                while until_closed or said.count(b"HTTP/1.1 2") < answers or not complete(said):
+                    more = await reader.read(1 << 16)
+                    if not more:
+                        break
+                    said += more
+            writer.close()
+        return said, echo.requests
+
+    return asyncio.run(run())
+
+
+def complete(said):
+    head, _, body = said.rpartition(b"\r\n\r\n")
+    length = next((int(v[15:]) for v in head.lower().split(b"\r\n")[::-1] if v.startswith(b"content-length:")), 0)
+    return len(body) >= length
+
+
+def test_a_request_is_read_as_it_was_written():
+    _, (request,) = talk(b"POST /a%20b?x=1&y HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 3\r\n\r\nabc")
+
+    assert (request.method, request.path, request.query, request.body) == ("POST", "/a%20b", "x=1&y", b"abc")
+    assert request.headers == {"host": "h", "x-a": "1,2", "content-length": "3"}
+
+
+def test_an_answer_has_a_length_and_a_date():
+    said, _ = talk(b"GET /p HTTP/1.1\r\nHost: h\r\n\r\n")
+
+    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\ndate: " in said
+    assert said.endswith(b"x-path: /p\r\ncontent-length: 2\r\n\r\n/p")
+
+
+def test_a_body_may_come_in_chunks_and_in_pieces():
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    _, (request,) = talk(head[:20], head[20:], b"3\r\nabc\r\n", b"2\r\nde\r\n0\r\n\r\n")
+
+    assert request.body == b"abcde"
+
+
+def test_pipelined_requests_are_answered_in_their_order():
+    count = PIPELINED_MAX * 3
+
+    said, requests = talk(b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % i for i in range(count)), answers=count)
+
+    assert [r.path for r in requests] == [f"/{i}" for i in range(count)]
+    answered = [line[9:] for line in said.split(b"\r\n") if line.startswith(b"x-path")]
+    assert answered == [b"%d" % i for i in range(count)]
+
+
+def test_a_head_request_gets_no_body():
+    said, _ = talk(b"HEAD /p HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /q HTTP/1.1\r\nHost: h\r\n\r\n", answers=2)
+
+    assert b"content-length: 2\r\n\r\nHTTP/1.1 200 OK" in said
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nConnection: close\r\nHost: h", b"GET / HTTP/1.0"])
+def test_a_connection_ends_when_the_client_wants_it(head):
+    said, _ = talk(head + b"\r\n\r\n", until_closed=True)
+
+    assert b"connection: close\r\n" in said
+
+
+def test_a_client_that_asks_first_is_told_to_go_on():
+    said, _ = talk(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", b"x")
+
+    assert said.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
+
+
+def test_what_is_not_http_is_refused():
+    said, requests = talk(b"\x16\x03\x01 hello\r\n\r\n", until_closed=True)
+
+    assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert requests == []
+
+
+def test_a_head_without_end_is_refused():
+    said, requests = talk(b"GET / HTTP/1.1\r\n", b"X: %s\r\n\r\n" % (b"a" * (HEAD_BYTES_MAX + 1)), until_closed=True)
+
+    assert said.startswith(b"HTTP/1.1 431 ")
+    assert requests == []
+
+
+def test_of_a_body_that_is_too_large_one_byte_too_many_is_passed_on():
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES_MAX + 200_000)
+
+    said, (request,) = talk(head, b"a" * (BODY_BYTES_MAX + 1), until_closed=True)
+
+    assert len(request.body) == BODY_BYTES_MAX + 1
+    assert b"connection: close\r\n" in said
+
+
+def test_at_its_end_it_lets_answers_out_and_closes_idle_connections():
+    async def run():
+        echo = Echo()
+        async with serving(echo) as (server, port):
+            idle, _ = await asyncio.open_connection("127.0.0.1", port)
+            busy, writer = await asyncio.open_connection("127.0.0.1", port)
+            echo.hold.clear()
+            writer.write(b"GET /late HTTP/1.1\r\nHost: h\r\n\r\n")
+            await echo.asked.wait()
+            stopping = asyncio.create_task(server.stop())
+            async with asyncio.timeout(5):
+                assert await idle.read() == b""
+                echo.hold.set()
+                said = await busy.read()
+                await stopping
+        return said
+
+    assert asyncio.run(run()).endswith(b"\r\n\r\n/late")
