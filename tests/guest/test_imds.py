@@ -108,6 +108,13 @@ def test_a_token_that_somebody_changed_is_no_token(web):
         assert web.ask(ITEM, other).status == 401, at
 
 
+def test_a_token_has_one_spelling(web):
+    given = next(one for one in iter(web.token, "") if one.endswith("A=="))
+    for other in (f"{given[:-3]}B==", given.rstrip("="), f"{given}=", f" {given}", given.replace("==", "==\n")):
+        assert token.seconds_left(KEY, web.id, other, web.paper.clock) is None
+        assert web.ask(ITEM, other).status == 401
+
+
 def test_no_noise_is_a_token(web):
     rnd = random.Random(1)
     for _ in range(500):
