@@ -1,4 +1,4 @@
-"""Names: composite keys, ARNs, DNS names, interface names and the other spellings that must be the same everywhere."""
+"""Names: composite keys, ARNs, DNS names, interface names and other spellings that must be the same everywhere."""
 
 import hashlib
 from ipaddress import IPv4Address
