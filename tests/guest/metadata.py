@@ -71,7 +71,7 @@ def rich(paper: Paper, ec2: Any, *, vpc: str, subnet: str) -> Guest:
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     groups = [ec2.create_security_group(GroupName=n, Description=n, VpcId=vpc)["GroupId"] for n in ("web", "admin")]
-    ec2.create_key_pair(KeyName="mine")
+    ec2.create_key_pair(KeyName="mine", KeyType="ed25519")
     made = guest(
         paper,
         ec2,

@@ -162,7 +162,7 @@ def test_what_is_not_there_is_404(web, path):
 
 def test_the_public_key_is_the_pair_s(web):
     key = str(web.get("public-keys/0/openssh-key"))
-    assert key.startswith("ssh-rsa ")
+    assert key.startswith("ssh-ed25519 ")
     assert key.rstrip().endswith(" mine")
 
 
