@@ -1,14 +1,20 @@
-# `make` is what to run before each commit: under a minute, without root and without engines.
+# `make` is what to run before each commit: under a minute, without root, engines, sockets and long random walks.
+# `make check` adds everything else that needs no root.  `make test` is all of it, twice: as root and not.
 
 bin := .venv/bin
+core := tests/model tests/store tests/cache tests/control tests/network tests/aws tests/tidy
+here := not kernel and not engines and not scenario
 
-.PHONY: fast test bench docs demo
+.PHONY: fast check test bench docs demo
 
 fast: .venv/setup-stamp
 	$(bin)/ruff check -q .
 	$(bin)/mypy
 	$(bin)/lint-imports
-	$(bin)/python -m pytest -q -m "not kernel and not engines and not scenario"
+	$(bin)/python -m pytest -q -m "$(here)" -k "not mutants and not worlds" $(core)
+
+check: .venv/setup-stamp
+	$(bin)/python -m pytest -q -m "$(here)"
 
 test:
 	bin/test
