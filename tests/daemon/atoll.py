@@ -86,6 +86,7 @@ class Atoll:
         self.port = 0
         self.daemon: subprocess.Popen[bytes] | None = None
         self._namespaces: set[str] = set()
+        self._holders: set[tuple[str, str]] = set()  # processes that were seen in them
 
     # Life
 
@@ -263,9 +264,8 @@ class Atoll:
                 if self._is_ours((entry / "cmdline").read_bytes().decode(errors="replace")):
                     yield int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     continue
-                held = {os.readlink(entry / "ns" / kind) for kind in ("net", "mnt", "pid", "user")}
-                if kept := held & self._namespaces:
-                    yield int(entry.name), f"holds {kept}"
+                if born(entry) in self._holders and (held := namespaces_of(entry) & self._namespaces):
+                    yield int(entry.name), f"holds {held}"
 
     def _is_ours(self, text: str) -> bool:
         return str(self.place) in text or any(str(path) in text for path in self._run_dirs())
@@ -283,6 +283,11 @@ class Atoll:
                     self._namespaces.add(own)
             held = Path(f"/proc/{keeper}/root{status['namespaces']}").iterdir()
             self._namespaces |= {f"net:[{path.stat().st_ino}]" for path in held}
+            # Numbers of namespaces are used again, by whoever comes next: remember who holds them now.
+            for entry in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    if entry.name != str(os.getpid()) and namespaces_of(entry) & self._namespaces:
+                        self._holders.add(born(entry))
 
     def _run_dirs(self) -> list[Path]:
         from atoll.host.linux.machine import run_dir
@@ -311,6 +316,15 @@ class Atoll:
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.place, ignore_errors=True)
         return [*([said] if said else []), *left]
+
+
+def namespaces_of(process: Path) -> set[str]:
+    return {os.readlink(process / "ns" / kind) for kind in ("net", "mnt", "pid", "user")}
+
+
+def born(process: Path) -> tuple[str, str]:
+    """Return what no other process has: a pid and the time of its start."""
+    return process.name, (process / "stat").read_text().rpartition(")")[2].split()[19]
 
 
 def why_not(mode: str) -> str:

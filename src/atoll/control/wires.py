@@ -112,7 +112,8 @@ class Wires:
         loop = asyncio.get_running_loop()
         plan, failures = await loop.run_in_executor(self._thread, self._apply, world)
         for failure in failures:
-            log("network refused", subject=failure.subject, because=failure.because)
+            if failure not in self.report.failures:  # each is tried again every second, and told once
+                log("network refused", subject=failure.subject, because=failure.because)
         self._plan = plan
         await self._serve(world)
         spent = (time.perf_counter() - started) * 1e3
