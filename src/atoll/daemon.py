@@ -80,14 +80,19 @@ async def _serve(
     await Daemon(options, host, store).serve(sock, ready)
 
 
+def load_services() -> None:
+    """Import every module of verbs: that registers them."""
+    for service in SERVICES:
+        for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
+            importlib.import_module(module.name)
+
+
 class Daemon:
     """Every part, wired."""
 
     def __init__(self, options: Options, host: Host, store: Store) -> None:
         """Wire the parts; nothing runs yet."""
-        for service in SERVICES:  # importing a verb registers it
-            for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
-                importlib.import_module(module.name)
+        load_services()
         self._options, self._host, self._store = options, host, store
         self._stop = asyncio.Event()
         self._purge = False

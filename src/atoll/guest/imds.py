@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from ipaddress import IPv4Address
 from typing import cast
 from urllib.parse import unquote
@@ -35,6 +34,8 @@ REQUEST_BYTES_MAX = 8 << 10  # a request with its token has about 300
 EXCHANGE_SECONDS = 5.0  # from the connection's begin to the answer's end
 CONNECTIONS_MAX = 512  # of a VPC
 CONNECTIONS_OF_ONE_MAX = 32  # so that nobody keeps the others out
+
+_UNHEARD_MS = 5_000  # for how long the kernel repeats an answer that nobody acknowledges
 
 _REASONS = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
@@ -244,6 +245,7 @@ class _Connection(asyncio.Protocol):
         if reply.hop_limit is not None:
             sock = self._transport.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, reply.hop_limit)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_MS)  # nobody may be in reach
         self._transport.write(_written(reply.answer, self._imds.now(), with_body=with_body))
         self._transport.close()
 
@@ -253,7 +255,7 @@ def _written(answer: Answer, now: datetime, *, with_body: bool) -> bytes:
         f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}",
         *(f"{name.title()}: {value}" for name, value in answer.headers.items()),
         f"Content-Length: {len(answer.body)}",
-        f"Date: {format_datetime(now, usegmt=True)}",
+        f"Date: {now:%a, %d %b %Y %H:%M:%S} GMT",
         "Server: EC2ws",
         "Connection: close",
     ]
