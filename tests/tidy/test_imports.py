@@ -1,0 +1,36 @@
+"""What a start need not wait for is not imported by it: docs/performance.md says what each of these costs."""
+
+import subprocess
+import sys
+
+LATER = (
+    "atoll.admin.routes",
+    "botocore.session",
+    "cryptography",
+    "email",
+    "http.client",
+    "rich",
+    "starlette",
+    "urllib.request",
+    "uvicorn",
+)
+
+
+def imported(statement):
+    told = f"import sys; {statement}; print(*(set({LATER!r}) & set(sys.modules)))"
+    return subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_daemon_starts_without_what_only_some_calls_need():
+    everything = "import atoll.cli.main, atoll.cli.up, atoll.daemon, atoll.host.linux.machine as m"
+
+    assert imported(f"{everything}; atoll.daemon.load_services()") == []
+
+
+def test_the_keeper_is_begun_before_the_daemon_is_imported():
+    begun = "import atoll.start"
+
+    assert imported(begun) == []
+    told = f"import sys; {begun}; print('asyncio' in sys.modules or 'atoll.daemon' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
