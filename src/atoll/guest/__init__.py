@@ -1,1 +1,1 @@
-"""What an instance finds in its network: the resolver."""
+"""What an instance finds in its network: the resolver and the metadata service."""

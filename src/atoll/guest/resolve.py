@@ -14,6 +14,7 @@ from atoll.cache.endpoint import resolve as cache_addresses
 from atoll.model.interface import Interface
 from atoll.model.lookup import public_ip_of
 from atoll.model.names import private_dns, public_dns
+from atoll.model.peering import peering_between
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
@@ -65,12 +66,27 @@ def _private(world: World, vpc_id: str | None, match: re.Match[str], name: str) 
 
 
 def _public(world: World, vpc_id: str | None, match: re.Match[str], name: str) -> tuple[IPv4Address, ...] | None:
-    """Names of public addresses mean the private address inside the instance's own VPC, the public one elsewhere."""
+    """Names of public addresses mean the private address inside the instance's own VPC, the public one elsewhere.
+
+    They mean the private one, too, in a peered VPC whose questions the instance's VPC answers so.
+    """
     address = _address(match.groups()[:4])
     interface = _holder(world, address) if address else None
     if address is None or interface is None or name != public_dns(address, interface.region):
         return None
-    return (interface.address,) if interface.vpc_id == vpc_id else (address,)
+    is_near = interface.vpc_id == vpc_id or (vpc_id is not None and _is_answered(world, vpc_id, interface.vpc_id))
+    return (interface.address,) if is_near else (address,)
+
+
+def _is_answered(world: World, asking_id: str, vpc_id: str) -> bool:
+    """Tell whether a VPC shows its private addresses to a peer: it says so, and both use DNS and host names.
+
+    Source: VPC Peering Guide, "Enable DNS resolution for a VPC peering connection".
+    """
+    peering = peering_between(world, asking_id, vpc_id)
+    if peering is None or peering.status != "active" or not peering.end_of(vpc_id).allow_dns:
+        return False
+    return all(world[Vpc, id].dns_support and world[Vpc, id].dns_hostnames for id in (asking_id, vpc_id))
 
 
 def _address(parts: tuple[str, ...]) -> IPv4Address | None:
