@@ -1,6 +1,6 @@
 """Measure everything, or a part of it, and print it as ratios.
 
-    python -m bench                       # five minutes; needs root, namespaces and the engines
+    python -m bench                       # some minutes; needs root, namespaces and the engines
     python -m bench --quick               # under a minute: does it run at all?
     python -m bench --only start,packets
     python -m bench --write-docs          # docs/benchmarks.md, with the date and the machine
@@ -27,8 +27,8 @@ PARTS: dict[str, Part] = {
     "start": lambda quick: starting.measure(1 if quick else 15),
     "create": lambda quick: creating.measure(1 if quick else 15),
     "rules": lambda quick: changing.measure(2 if quick else 50),
-    "packets": lambda quick: carrying.measure(1 if quick else 9, 2_000 if quick else 40_000),
-    "nat": lambda quick: forwarding.measure(1 if quick else 9, 2_000 if quick else 30_000),
+    "packets": lambda quick: carrying.measure(1 if quick else 7, 2_000 if quick else 30_000),
+    "nat": lambda quick: forwarding.measure(1 if quick else 5, 2_000 if quick else 20_000),
 }
 
 _PAGE = """# Benchmarks

@@ -53,6 +53,7 @@ class Api:
         return self.call("elasticache", action, **parameters)
 
     def private(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        self._connection.close()  # a measurement may have taken longer than idle connections live
         self._connection.request(method, path, None if body is None else json.dumps(body))
         response = self._connection.getresponse()
         answer = response.read()
