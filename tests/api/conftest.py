@@ -4,6 +4,7 @@ import pytest
 
 from tests.api import caches
 from tests.api.paper import OTHER_ACCOUNT, OTHER_REGION, Paper
+from tests.api.peerings import ask
 
 
 @pytest.fixture
@@ -56,3 +57,41 @@ def private(ec2, cache, vpc, subnet):
         CacheSubnetGroupName="private", CacheSubnetGroupDescription="nodes", SubnetIds=[subnet, other]
     )
     return "private"
+
+
+@pytest.fixture
+def near(ec2):
+    return ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+
+
+@pytest.fixture
+def far(ec2):
+    return ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+
+
+@pytest.fixture
+def theirs(stranger):
+    return stranger.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+
+
+@pytest.fixture
+def overseas(abroad):
+    return abroad.create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
+
+
+@pytest.fixture
+def peered(paper, ec2, near, far):
+    """An active connection between two VPCs of one account."""
+    id = ask(ec2, near, far)
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=id)
+    paper.settle()
+    return id
+
+
+@pytest.fixture
+def abroad_peered(paper, ec2, stranger, near, theirs):
+    """An active connection with a VPC of another account."""
+    id = ask(ec2, near, theirs, PeerOwnerId=OTHER_ACCOUNT)
+    stranger.accept_vpc_peering_connection(VpcPeeringConnectionId=id)
+    paper.settle()
+    return id

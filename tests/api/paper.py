@@ -22,10 +22,12 @@ import atoll.sts
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
 from atoll.ec2.defaults import open_territory
-from atoll.model import transitions
+from atoll.model import nat_transitions, transitions
 from atoll.model.account import AccessKey
 from atoll.model.instance import Instance
 from atoll.model.kinds import KINDS
+from atoll.model.nat_gateway import NatGateway
+from atoll.model.peering import Peering
 from atoll.store.sqlite import Store
 
 ACCOUNT, OTHER_ACCOUNT = "000000000000", "222222222222"
@@ -70,10 +72,14 @@ class Paper:
         return self.store.write(fn)
 
     def settle(self):
-        """Let every instance become what it was asked to be."""
+        """Let every instance, and every NAT gateway, become what it was asked to be."""
+        for gateway in list(self.world.bucket(NatGateway, "awaits", True).values()):
+            self.write(lambda tx, gateway=gateway: nat_transitions.in_force(tx, gateway))
         for instance in list(self.world.all(Instance)):
             for event in (transitions.booted, transitions.stopped, transitions.terminated):
                 self.write(lambda tx, event=event, id=instance.id: event(tx, id))
+        for peering in list(self.world.all(Peering)):
+            self.write(lambda tx, p=peering: transitions.network_obeyed(tx, p.id, p.status))
 
     def _tick(self):
         self.clock += timedelta(seconds=1)

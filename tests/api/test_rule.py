@@ -159,10 +159,7 @@ def test_protocols_are_shown_as_aws_shows_them(ec2, group, asked, shown, ports):
         ),
         (
             {**PORT_22, "UserIdGroupPairs": [{"VpcPeeringConnectionId": "pcx-1", "GroupId": "sg-1"}]},
-            (
-                "UnsupportedOperation",
-                "VpcPeeringConnectionId of a group pair is not supported by Atoll.",
-            ),
+            ("InvalidGroup.NotFound", "You have specified two resources that belong to different networks."),
         ),
         (
             PORT_22,

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from dataclasses import replace
 
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
@@ -61,6 +62,29 @@ def test_a_public_name_means_the_private_address_inside_and_the_public_one_outsi
     assert ask(named, vpc_id, "ec2-203-0-113-73.compute-1.amazonaws.com") == ("NOERROR", ["10.0.0.55"])
     assert ask(named, None, "ec2-203-0-113-73.compute-1.amazonaws.com") == ("NOERROR", ["203.0.113.73"])
     assert ask(named, None, "ec2-203-0-113-99.compute-1.amazonaws.com") == ("NXDOMAIN", [])
+
+
+def test_a_public_name_means_the_private_address_in_a_peer_when_the_option_is_on():
+    lab = prod_lab()
+    lab.put(lab.world[Vpc, "vpc-prod"], dns_hostnames=True)
+    lab.put(lab.vpc("far", "10.9.0.0/16"), dns_hostnames=True)
+    public, private = ("NOERROR", ["203.0.113.73"]), ("NOERROR", ["10.0.0.55"])
+
+    def seen():
+        return ask(lab.world, "vpc-far", "ec2-203-0-113-73.compute-1.amazonaws.com")
+
+    peering = lab.peering("p", "far", "prod")
+    assert seen() == public
+    lab.put(peering, requester=replace(peering.requester, allow_dns=True))
+    assert seen() == public  # the option is that of the VPC which is asked about
+    open_to_far = peering.but(accepter=replace(peering.accepter, allow_dns=True))
+    lab.put(open_to_far)
+    assert seen() == private
+    lab.put(lab.world[Vpc, "vpc-far"], dns_hostnames=False)
+    assert seen() == public
+    lab.put(lab.world[Vpc, "vpc-far"], dns_hostnames=True)
+    lab.put(open_to_far, status="deleting")
+    assert seen() == public
 
 
 def test_addresses_have_names(prod):

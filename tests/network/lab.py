@@ -24,6 +24,7 @@ from atoll.model.internet import OutsideHost
 from atoll.model.lookup import primary_interface
 from atoll.model.names import key, mac_address
 from atoll.model.nat_gateway import NatAddress, NatGateway
+from atoll.model.peering import Peering, PeeringEnd
 from atoll.model.resource import Resource
 from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
@@ -76,6 +77,16 @@ class Lab:
     def gateway(self, vpc: str) -> InternetGateway:
         """Attach an internet gateway, `igw-VPC`."""
         return self.tx.make(InternetGateway, f"igw-{vpc}", vpc_id=f"vpc-{vpc}")
+
+    def peering(self, name: str, requester: str, accepter: str, *, status: str = "active") -> Peering:
+        """Make a peering connection `pcx-NAME` between two VPCs."""
+        near, far = self.world[Vpc, f"vpc-{requester}"], self.world[Vpc, f"vpc-{accepter}"]
+        ends = [PeeringEnd(account=v.account, region=v.region, vpc_id=v.id) for v in (near, far)]
+        made = Peering(
+            id=f"pcx-{name}", account="", region="", requester=ends[0], accepter=ends[1], status=status,
+            message=status, expires=NOW,
+        )  # fmt: skip
+        return self.tx.put(made)
 
     def subnet(self, name: str, cidr: str, *, vpc: str | None = None, acl: str | None = None) -> Subnet:
         """Make a subnet with its VPC's main route table and default ACL (or another one)."""
@@ -146,12 +157,14 @@ class Lab:
     def _rule(self, text: str, *, egress: bool) -> Rule:
         protocol, low, high, peer = _match(text)
         name = "-1" if protocol == "all" else protocol
-        id, whom = f"sgr-{next(self._rules)}", (peer if peer.startswith("sg-") else None)
+        id = f"sgr-{next(self._rules)}"
+        vpc, slash, far = peer.partition("/") if peer.startswith("vpc-") else (None, "", "")
+        whom = far if slash else (peer if peer.startswith("sg-") else None)
         cidr = None if whom else IPv4Network(peer)
         account = ACCOUNT if whom else None
         return Rule(
             id=id, egress=egress, protocol=name, from_port=low, to_port=high, cidr=cidr,
-            group_id=whom, group_account=account,
+            group_id=whom, group_account=account, group_vpc_id=vpc,
         )  # fmt: skip
 
     # ---- what is in it

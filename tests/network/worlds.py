@@ -15,11 +15,12 @@ How to use it, from any test:
     @given(worlds_with_probes(50))                    # with hypothesis, which shrinks
     def test_both_descriptions_agree(case): world, probes = case
 
-A random world has one or two VPCs of one account (half of the time with the same CIDR), each with three subnets and
-everything that decides about packets: own and main route tables, blackholes of every kind, routes to machines that
-forward (also more specific than `local`, also one-way), gateways or none, Elastic and automatic public addresses,
-secondary addresses and ranges, NAT gateways, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
-ordered ACLs, ICMP, stopped instances, unattached interfaces, cache nodes, outside hosts.
+A random world has up to three VPCs of one account (sometimes with the same CIDR, else mostly peered in a row, and
+perhaps in two regions), each with three subnets and everything that decides about packets: own and main route tables,
+blackholes of every kind, routes to machines that forward (also more specific than `local`, also one-way), gateways or
+none, Elastic and automatic public addresses, secondary addresses and ranges, NAT gateways, groups with CIDR rules,
+references (also to the other VPC's groups) and any-any rules, ordered ACLs, ICMP, stopped instances, unattached
+interfaces, cache nodes, outside hosts.
 It holds nothing that the verbs would refuse.
 """
 
@@ -27,6 +28,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from itertools import pairwise
 from typing import cast
 
 from hypothesis import strategies as st
@@ -36,6 +38,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.lookup import HALTED
+from atoll.model.peering import Peering
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, At, Trace
 from atoll.network.trace import trace
@@ -46,6 +49,7 @@ __all__ = [
     "worlds_with_probes",
 ]  # fmt: skip
 
+OTHER_REGION = "eu-west-1"
 PORTS = (6379, 6380, 22)
 OUTSIDE = ("198.51.100.27", "198.51.100.28")
 
@@ -110,11 +114,27 @@ def random_world(rnd: random.Random) -> World:
     """Return a random world; the same for the same dice."""
     lab = Lab()
     lab.outside(*OUTSIDE)
-    names = ["a", "b"][: rnd.choice([1, 2, 2])]
-    same = rnd.random() < 0.5
-    for k, name in enumerate(names):
-        _Vpc(lab, rnd, name, 0 if same else k, names).build()
+    names = ["a", "b", "c"][: rnd.choice([1, 2, 2, 2, 3])]
+    same = rnd.random() < 0.4
+    vpcs = [_Vpc(lab, rnd, name, 0 if same else k, names) for k, name in enumerate(names)]
+    for vpc in vpcs:
+        vpc.make()
+    if not same:
+        _peer(lab, rnd, vpcs)
+    for vpc in vpcs:
+        vpc.build()
     return lab.world
+
+
+def _peer(lab: Lab, rnd: random.Random, vpcs: "list[_Vpc]") -> None:
+    """Peer neighbours (a with b, b with c), mostly: what leads from a to c leads nowhere."""
+    for one, other in pairwise(vpcs):
+        if rnd.random() < 0.85:
+            status = rnd.choices(["active", "provisioning", "pending-acceptance", "deleted"], [85, 5, 5, 5])[0]
+            name = f"{one.name}{other.name}"
+            lab.peering(name, *rnd.sample([one.name, other.name], 2), status=status)
+            for near, far in ((one, other), (other, one)):
+                near.peers[f"pcx-{name}"] = far
 
 
 class _Vpc:
@@ -125,14 +145,20 @@ class _Vpc:
         self.cidrs = [f"10.{n}.{i}.0/24" for i in range(3)]
         self.has_gateway = rnd.random() < 0.75
         self.nat_subnet = -1
+        self.peers: dict[str, _Vpc] = {}  # by connection
 
-    def build(self) -> None:
-        """Make everything; what refers comes after what it refers to."""
+    def make(self) -> None:
+        """Make the VPC itself."""
         ranges = [f"10.{self.n}.0.0/16"]
         if self.rnd.random() < 0.3:  # a secondary range, with the third subnet in it
             ranges.append(f"10.{self.n + 100}.0.0/16")
             self.cidrs[2] = f"10.{self.n + 100}.2.0/24"
-        self.lab.vpc(self.name, *ranges, dns_support=self.rnd.random() < 0.9)
+        vpc = self.lab.vpc(self.name, *ranges, dns_support=self.rnd.random() < 0.9)
+        if self.rnd.random() < 0.1:
+            self.lab.put(vpc, region=OTHER_REGION)
+
+    def build(self) -> None:
+        """Make everything in it; what refers comes after what it refers to."""
         if self.has_gateway:
             self.lab.gateway(self.name)
         for i in range(2):
@@ -210,6 +236,15 @@ class _Vpc:
         rnd, routes = self.rnd, {}
         if i == self.nat_subnet and rnd.random() < 0.9:  # what leaves a NAT gateway does not come back to it
             boxes = [box for box in boxes if not box.startswith("nat-")]
+        for id, peer in self.peers.items():
+            if rnd.random() < 0.85:
+                routes[f"10.{peer.n}.0.0/16"] = id
+            if rnd.random() < 0.3:  # a subnet of the peer's or, perhaps, of its peer
+                further = rnd.choice([peer, *peer.peers.values()])
+                if further is not self:
+                    routes[rnd.choice(further.cidrs)] = id
+            if rnd.random() < 0.1:  # what the peering does not carry
+                routes[rnd.choice(["198.51.100.27/32", "0.0.0.0/0", "10.0.0.0/8"])] = id
         if self.has_gateway and rnd.random() < 0.6:
             routes["0.0.0.0/0"] = f"igw-{self.name}"
         if boxes and rnd.random() < 0.5:
@@ -241,6 +276,7 @@ class _Vpc:
     def _cidr(self) -> str:
         host = f"10.{self.n}.{self.rnd.randrange(3)}.{self.rnd.choice([10, 11, 50, 70])}/32"
         choices = ["0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8", host, "198.51.100.0/24", "198.51.100.27/32"]
+        choices += [cidr for peer in self.peers.values() for cidr in (f"10.{peer.n}.0.0/16", *peer.cidrs[:1])]
         return self.rnd.choice([*choices, "203.0.113.0/24", self.rnd.choice(self.cidrs)])
 
     def _match(self) -> str:
@@ -254,7 +290,10 @@ class _Vpc:
     def _rules(self) -> list[str]:
         rules = []
         for _ in range(self.rnd.choice([0, 1, 2, 3])):
-            if self.rnd.random() < 0.35:
+            if self.peers and self.rnd.random() < 0.3:
+                peer = self.rnd.choice(list(self.peers.values()))
+                rules.append(f"{self._match()} vpc-{peer.name}/sg-{peer.name}{self.rnd.randrange(3)}")
+            elif self.rnd.random() < 0.35:
                 other = [f"{n}{i}" for n in self.names for i in range(3)]
                 mine = [f"{self.name}{i}" for i in range(3)]
                 whose = other if self.rnd.random() < 0.2 else mine
@@ -296,6 +335,10 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     private_of = {
         v: [ip for i in interfaces if i.vpc_id == v for ip in i.private_ips] for v in {i.vpc_id for i in interfaces}
     }
+    beyond: dict[str, list[str]] = {}
+    for peering in world.all(Peering):
+        for one in (peering.requester, peering.accepter):
+            beyond.setdefault(one.vpc_id, []).append(peering.beyond(one.vpc_id).vpc_id)
     probes: list[Probe] = []
     while len(probes) < n:
         options: dict[str, int | IPv4Address] = {}
@@ -307,7 +350,9 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
             sender = interface.id
             near = private_of[interface.vpc_id]
             unusual = list(map(IPv4Address, strangers + services))
-            pools, weights = [near, private, public or near, outside, unusual], [55, 10, 15, 14, 6]
+            far = [ip for v in beyond.get(interface.vpc_id, ()) for ip in private_of.get(v, ())]
+            pools = [near, private, public or near, outside, unusual, far or near]
+            weights = [55, 10, 15, 14, 6, 40 if far else 0]
             if rnd.random() < 0.06:  # a secondary address, or a forged one
                 options["source"] = rnd.choice([*interface.private_ips, *near])
         destination = rnd.choice(rnd.choices(pools, weights)[0])

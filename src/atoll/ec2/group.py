@@ -48,7 +48,8 @@ def _rules(egress: bool) -> Table:
         return [r for r in g.rules if r.egress is egress]
 
     def names(w: World, g: SecurityGroup) -> list[str]:
-        return [w[SecurityGroup, r.group_id].name for r in mine(g) if r.group_id]
+        named = (w.get(SecurityGroup, r.group_id) for r in mine(g) if r.group_id)  # a peer's may have gone
+        return [group.name for group in named if group]
 
     return {
         prefix + "cidr": lambda _w, g: [r.cidr for r in mine(g) if isinstance(r.cidr, IPv4Network)],
@@ -147,7 +148,7 @@ def describe_security_groups(
         next_token=next_token,
         ids_name="groupIds",
     )
-    return {"SecurityGroups": [render(g) for g in found], "NextToken": token}
+    return {"SecurityGroups": [render(world, g) for g in found], "NextToken": token}
 
 
 @operation("ec2", "DeleteSecurityGroup")
@@ -193,25 +194,6 @@ def get_security_groups_for_vpc(
     return {"SecurityGroupForVpcs": shown, "NextToken": token}
 
 
-@operation("ec2", "DescribeSecurityGroupReferences")
-def describe_security_group_references(world: World, *, group_id: Sequence[str]) -> Shape:
-    """List the peered VPCs whose groups name these groups: none, as no VPC is peered."""
-    for id in group_id:
-        find(world, SecurityGroup, id)
-    return {"SecurityGroupReferenceSet": []}
-
-
-@operation("ec2", "DescribeStaleSecurityGroups")
-def describe_stale_security_groups(
-    world: World, *, vpc_id: str, max_results: int | None = None, next_token: str | None = None
-) -> Shape:
-    """List the groups with rules that name groups of a VPC that is no longer peered: none, as none ever was."""
-    find(world, Vpc, vpc_id)
-    none: list[str] = []
-    page, token = page_ec2(none, str, max_results, next_token)
-    return {"StaleSecurityGroupSet": page, "NextToken": token}
-
-
 def choose(world: World, group_id: str | None, group_name: str | None) -> SecurityGroup:
     """Return the caller's group by its id, or, in the default VPC, by its name."""
     if group_id:
@@ -253,7 +235,7 @@ def _default_vpc(world: World) -> Vpc:
     raise NO_DEFAULT_VPC()
 
 
-def render(g: SecurityGroup) -> Shape:
+def render(world: World, g: SecurityGroup) -> Shape:
     """Return a group as AWS shows it."""
     return {
         "GroupId": g.id,
@@ -262,8 +244,8 @@ def render(g: SecurityGroup) -> Shape:
         "OwnerId": g.account,
         "VpcId": g.vpc_id,
         "SecurityGroupArn": _arn(g),
-        "IpPermissions": permission.render(g.rules, egress=False),
-        "IpPermissionsEgress": permission.render(g.rules, egress=True),
+        "IpPermissions": permission.render(world, g.rules, egress=False),
+        "IpPermissionsEgress": permission.render(world, g.rules, egress=True),
         "Tags": render_tags(g),
     }
 

@@ -14,6 +14,7 @@ from atoll.aws.operation import Shape
 from atoll.ec2 import errors
 from atoll.ec2.cidr import read_cidr
 from atoll.ec2.kinds import find
+from atoll.ec2.peer_group import NO_GROUP, OTHER_NETWORK, from_peer, render_pair
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.names import arn
 from atoll.model.world import World
@@ -35,9 +36,7 @@ BAD_DESCRIPTION = Err(
     "a-zA-Z0-9. _-:/()#,@[]+=&;{{}}!$*",
 )
 NO_PREFIX_LIST = Err("InvalidPrefixListID.NotFound", "The prefix list ID '{id}' does not exist")
-NO_GROUP = Err("InvalidGroup.NotFound", "The security group '{id}' does not exist")
 NO_NAMED_GROUP = Err("InvalidGroup.NotFound", "The security group '{name}' does not exist in VPC '{vpc}'")
-OTHER_NETWORK = Err("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 REPEATED = Err("InvalidParameterValue", "The same permission must not appear multiple times")
 
 PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
@@ -61,7 +60,11 @@ def identity(r: Rule) -> Identity:
 
 
 def read(world: World, group: SecurityGroup, permissions: Sequence[Shape], *, egress: bool) -> list[Rule]:
-    """Return the rules that permissions stand for, without ids; raises the error of the first that is wrong."""
+    """Return the rules that permissions stand for, without ids; raises the error of the first that is wrong.
+
+    A group that the group's rules name already may be named again, also when it is no longer peered, or has gone:
+    whoever revokes a stale rule must.
+    """
     rules = [rule for p in permissions for rule in _sources(world, group, p, egress)]
     if len({identity(r) for r in rules}) < len(rules):
         raise REPEATED()
@@ -76,7 +79,7 @@ def _sources(world: World, group: SecurityGroup, p: Shape, egress: bool) -> Iter
         *((s, replace(rule, cidr=read_block(s.get("CidrIp")))) for s in p.get("IpRanges", ())),
         *((s, replace(rule, cidr=read_block6(s.get("CidrIpv6")))) for s in p.get("Ipv6Ranges", ())),
         *((s, read_prefix_list(s.get("PrefixListId"))) for s in p.get("PrefixListIds", ())),
-        *((s, _from_group(rule, _group_of(world, group, s))) for s in p.get("UserIdGroupPairs", ())),
+        *((s, _from_group(world, group, rule, s)) for s in p.get("UserIdGroupPairs", ())),
     ]
     if not rules:
         raise errors.MISSING(name="ipRanges, ipv6Ranges, prefixListIds or groups")
@@ -84,7 +87,21 @@ def _sources(world: World, group: SecurityGroup, p: Shape, egress: bool) -> Iter
         yield replace(found, description=read_description(source.get("Description")))
 
 
-def _from_group(rule: Rule, source: SecurityGroup) -> Rule:
+def _from_group(world: World, group: SecurityGroup, rule: Rule, pair: Shape) -> Rule:
+    id, owner = pair.get("GroupId"), pair.get("UserId")
+    known = next((r for r in group.rules if id and r.group_id == id and r.peering_id), None)
+    if known is not None:
+        return replace(
+            rule,
+            group_id=id,
+            group_account=known.group_account,
+            group_vpc_id=known.group_vpc_id,
+            peering_id=known.peering_id,
+        )
+    found = world.get(SecurityGroup, id) if id else None
+    if (found and found.vpc_id != group.vpc_id) or (id and owner not in (None, "", group.account)):
+        return from_peer(world, group, rule, pair)
+    source = _group_of(world, group, pair)
     return replace(rule, group_id=source.id, group_account=source.account)
 
 
@@ -158,9 +175,8 @@ def read_group(world: World, group: SecurityGroup, id: str) -> SecurityGroup:
 
 
 def _group_of(world: World, group: SecurityGroup, pair: Shape) -> SecurityGroup:
-    for member in ("VpcPeeringConnectionId", "PeeringStatus"):
-        if pair.get(member):
-            raise errors.UNSUPPORTED(what=f"{member} of a group pair")
+    if pair.get("VpcPeeringConnectionId"):
+        raise OTHER_NETWORK()  # a group of the same VPC needs none
     id, name = pair.get("GroupId"), pair.get("GroupName")
     if not id and not name:
         raise errors.MISSING(name="groupName or groupId")
@@ -179,7 +195,7 @@ def _group_of(world: World, group: SecurityGroup, pair: Shape) -> SecurityGroup:
     return source
 
 
-def render(rules: Iterable[Rule], *, egress: bool) -> list[Shape]:
+def render(world: World, rules: Iterable[Rule], *, egress: bool) -> list[Shape]:
     """Return rules as IpPermissions: those of one protocol and port range together."""
     out: dict[tuple[str, int, int], Shape] = {}
     for r in rules:
@@ -192,7 +208,7 @@ def render(rules: Iterable[Rule], *, egress: bool) -> list[Shape]:
         elif r.cidr:
             p["Ipv6Ranges"].append(source | {"CidrIpv6": str(r.cidr)})
         elif r.group_id:
-            p["UserIdGroupPairs"].append(source | {"GroupId": r.group_id, "UserId": r.group_account})
+            p["UserIdGroupPairs"].append(source | render_pair(world, r))
         else:
             p["PrefixListIds"].append(source | {"PrefixListId": r.prefix_list_id})
     return list(out.values())
@@ -210,7 +226,7 @@ def _empty(r: Rule) -> Shape:
     }
 
 
-def render_rule(group: SecurityGroup, r: Rule) -> Shape:
+def render_rule(world: World, group: SecurityGroup, r: Rule) -> Shape:
     """Return a rule as a SecurityGroupRule."""
     shape: Shape = {
         "SecurityGroupRuleId": r.id,
@@ -229,7 +245,7 @@ def render_rule(group: SecurityGroup, r: Rule) -> Shape:
     elif r.cidr:
         shape["CidrIpv6"] = str(r.cidr)
     elif r.group_id:
-        shape["ReferencedGroupInfo"] = {"GroupId": r.group_id, "UserId": r.group_account, "VpcId": group.vpc_id}
+        shape["ReferencedGroupInfo"] = {"VpcId": group.vpc_id} | render_pair(world, r)
     else:
         shape["PrefixListId"] = r.prefix_list_id
     return shape

@@ -12,11 +12,15 @@ SUBNETS_MAX = 200  # per VPC; AWS: 200
 ROUTE_TABLES_MAX = 200  # per VPC; AWS: 200
 ROUTES_MAX = 1000  # per table; AWS: 50, then 1000
 ADDRESSES_MAX = 200  # Elastic IPs per region; AWS: 5
+NAT_GATEWAYS_MAX = 20  # per zone; AWS: 5
+NAT_ADDRESSES_MAX = 8  # of one gateway; AWS: 2 public ones, then 8
 INTERFACES_MAX = 5000  # per region; AWS: 5000
 INTERFACE_ADDRESSES_MAX = 50  # AWS: by instance type, at most 50
 GROUPS_MAX = 2500  # per region; AWS: 2500
 GROUPS_PER_INTERFACE_MAX = 16  # AWS: 5, then 16
 RULES_MAX = 60  # of one group in one direction; AWS: 60
+PEERINGS_MAX = 125  # open ones per VPC; AWS: 50, at most 125
+PEERING_REQUESTS_MAX = 25  # that wait; AWS: 25
 ACLS_MAX = 200  # per VPC; AWS: 200
 ACL_ENTRIES_MAX = 40  # of one ACL in one direction, the `*` entry included; AWS: 20, then 40
 
@@ -26,6 +30,9 @@ CIDR_LIMIT = Err("CidrLimitExceeded", "This network '{id}' has met its maximum n
 SUBNET_LIMIT = Err("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
 ROUTE_TABLE_LIMIT = Err("RouteTableLimitExceeded", "The maximum number of route tables has been reached.")
 ROUTE_LIMIT = Err("RouteLimitExceeded", "The maximum number of routes has been reached.")
+NAT_GATEWAY_LIMIT = Err(
+    "NatGatewayLimitExceeded", "Performing this operation would exceed the limit of {limit} NAT gateways"
+)
 ADDRESS_LIMIT = Err("AddressLimitExceeded", "The maximum number of addresses has been reached.")
 INTERFACE_LIMIT = Err("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
 ADDRESSES_PER_INTERFACE = Err("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
@@ -36,6 +43,14 @@ GROUPS_PER_INTERFACE = Err(
 )
 RULE_LIMIT = Err(
     "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached."
+)
+PEERING_LIMIT = Err(
+    "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
+    "The maximum number of active VPC peering connections per VPC has been reached.",
+)
+PEERING_REQUEST_LIMIT = Err(
+    "OutstandingVpcPeeringConnectionLimitExceeded",
+    "The maximum number of outstanding VPC peering connection requests has been reached.",
 )
 ACL_LIMIT = Err("NetworkAclLimitExceeded", "The maximum number of network ACLs has been reached.")
 ACL_ENTRY_LIMIT = Err("NetworkAclEntryLimitExceeded", "The maximum number of network acl entries has been reached.")

@@ -8,11 +8,14 @@ from atoll.ec2 import errors, quotas
 from atoll.ec2.association import BAD_STATE, SEVERAL_INTERFACES
 from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.kinds import check_id, find
+from atoll.ec2.peering import find_peering
 from atoll.ec2.route_table import DIFFERENT_NETWORKS
 from atoll.model.gateway import InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.lookup import interfaces_of
+from atoll.model.nat_gateway import NatGateway
+from atoll.model.peering import ENDED, Peering
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
@@ -26,14 +29,17 @@ NO_ROUTE = Err(
 NOT_FOUND = Err("InvalidRoute.NotFound", "no route with destination-cidr-block {cidr} in route table {table}")
 LOCAL = Err("InvalidParameterValue", "cannot {verb} local route {cidr} in route table {table}")
 GATEWAY_NOT_FOUND = Err("InvalidGatewayID.NotFound", "The gateway ID '{id}' does not exist")
+NAT_NOT_FOUND = Err("InvalidNatGatewayID.NotFound", "The natGateway ID '{id}' does not exist")
+NAT_MALFORMED = Err("InvalidNatGatewayID.Malformed", errors.MALFORMED_MESSAGE)
 SEVERAL_TARGETS = Err(
     "InvalidParameterCombination", "Exactly one route target may be specified, but several are: {names}"
 )
 TOO_SPECIFIC = Err(
     "InvalidParameterValue",
     "The destination CIDR block {cidr} is equal to or more specific than one of this VPC's CIDR blocks. This route "
-    "can target only an interface or an instance.",
+    "can target only a NAT gateway, an interface or an instance.",
 )
+PEERING_ENDED = Err("InvalidStateTransition", "VPC peering connection {id} is {status}: it takes no route")
 NO_SUBNET = Err("InvalidParameterValue", "Route destination {cidr} doesn't match any subnet CIDR blocks.")
 RESERVED = Err("InvalidParameterValue", "The destination CIDR block {cidr} is reserved: it may not be routed.")
 
@@ -41,8 +47,6 @@ SERVICES = IPv4Network("169.254.168.0/22")  # VPC User Guide, "Route tables": ma
 
 # Targets of which nobody has one: parameter -> prefix and errors of its ids.
 ABSENT = {
-    "nat_gateway_id": ("nat", "InvalidNatGatewayID.NotFound", "natGateway ID"),
-    "vpc_peering_connection_id": ("pcx", "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID"),
     "vpc_endpoint_id": ("vpce", "InvalidVpcEndpointId.NotFound", "vpcEndpoint ID"),
     "transit_gateway_id": ("tgw", "InvalidTransitGatewayID.NotFound", "transitGateway ID"),
 }
@@ -151,10 +155,13 @@ def _route(world: World, table: RouteTable, cidr: IPv4Network, targets: dict[str
         prefix, code, called = ABSENT[name]
         check_id(id, prefix, Err(f"{code.removesuffix('.NotFound')}.Malformed", errors.MALFORMED_MESSAGE))
         raise Err(code, "The {called} '{id}' does not exist")(called=called, id=id)
-    if name == "gateway_id":
+    if name in ("gateway_id", "vpc_peering_connection_id"):
         if any(cidr.subnet_of(block) for block in world[Vpc, table.vpc_id].cidrs):
             raise TOO_SPECIFIC(cidr=cidr)
-        return Route(destination=cidr, target=_gateway(world, table, id).id)
+        target = _gateway(world, table, id) if name == "gateway_id" else _peering(world, table, id)
+        return Route(destination=cidr, target=target.id)
+    if name == "nat_gateway_id":
+        return _to_nat_gateway(world, table, cidr, id)
     return _to_interface(world, table, cidr, name, id)
 
 
@@ -165,6 +172,27 @@ def _gateway(world: World, table: RouteTable, id: str) -> InternetGateway:
     if gateway.vpc_id != table.vpc_id:
         raise DIFFERENT_NETWORKS(table=table.id, what="network gateway", id=id)
     return gateway
+
+
+def _peering(world: World, table: RouteTable, id: str) -> Peering:
+    """Return a connection of the table's VPC; the route is a blackhole until it is accepted."""
+    peering = find_peering(world, id)
+    if not peering.has(table.vpc_id):
+        raise DIFFERENT_NETWORKS(table=table.id, what="vpc peering connection", id=id)
+    if peering.status in ENDED:
+        raise PEERING_ENDED(id=id, status=peering.status)
+    return peering
+
+
+def _to_nat_gateway(world: World, table: RouteTable, cidr: IPv4Network, id: str) -> Route:
+    gateway = world.get(NatGateway, id)
+    if gateway is None or not gateway.stands:
+        check_id(id, "nat", NAT_MALFORMED)
+        raise NAT_NOT_FOUND(id=id)
+    if gateway.vpc_id != table.vpc_id:
+        raise DIFFERENT_NETWORKS(table=table.id, what="nat gateway", id=gateway.id)
+    _check_inside(world, table, cidr)
+    return Route(destination=cidr, target=gateway.id)
 
 
 def _to_interface(world: World, table: RouteTable, cidr: IPv4Network, name: str, id: str) -> Route:

@@ -41,12 +41,12 @@ FILTERS: Table = {
     "route.egress-only-internet-gateway-id": absent,
     "route.gateway-id": lambda w, t: _shown(w, t, "GatewayId"),
     "route.instance-id": lambda w, t: _shown(w, t, "InstanceId"),
-    "route.nat-gateway-id": absent,
+    "route.nat-gateway-id": lambda _w, t: [r.target for r in t.routes if r.target.startswith("nat-")],
     "route.network-interface-id": lambda w, t: _shown(w, t, "NetworkInterfaceId"),
     "route.origin": "routes.origin",
     "route.state": lambda w, t: _shown(w, t, "State"),
     "route.transit-gateway-id": absent,
-    "route.vpc-peering-connection-id": absent,
+    "route.vpc-peering-connection-id": lambda w, t: _shown(w, t, "VpcPeeringConnectionId"),
     "vpc-id": "vpc_id",
 }
 
@@ -187,6 +187,10 @@ def render_route(world: World, t: RouteTable, r: Route) -> Shape:
         "Origin": r.origin,
         "State": route_state(world, t.vpc_id, r.target),
     }
+    if r.target.startswith("pcx-"):
+        return shape | {"VpcPeeringConnectionId": r.target}
+    if r.target.startswith("nat-"):
+        return shape | {"NatGatewayId": r.target}
     if not r.target.startswith("eni-"):
         return shape | {"GatewayId": r.target}
     interface = world.seen_by(None).get(Interface, r.target)

@@ -8,6 +8,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, permission, quotas
 from atoll.ec2.group import choose, named
 from atoll.ec2.kinds import find
+from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
 from atoll.ec2.tags import tags_for
 from atoll.model.group import Rule, SecurityGroup
@@ -97,6 +98,7 @@ def _authorize(
 ) -> Shape:
     tags = tags_for("security-group-rule", specifications)
     wanted = permission.read(tx.world, group, permissions, egress=egress)
+    check_peers(tx.world, wanted)
     known = {identity(r) for r in group.rules}
     for rule in wanted:
         if identity(rule) in known:
@@ -104,7 +106,7 @@ def _authorize(
     _check_count(group, wanted, egress=egress)
     rules = [replace(rule, id=tx.new_id("sgr"), tags=tags) for rule in wanted]
     tx.put(group.but(rules=(*group.rules, *rules)))
-    return {"Return": True, "SecurityGroupRules": [permission.render_rule(group, r) for r in rules]}
+    return {"Return": True, "SecurityGroupRules": [permission.render_rule(tx.world, group, r) for r in rules]}
 
 
 def _check_count(group: SecurityGroup, more: Sequence[Rule], *, egress: bool) -> None:
@@ -173,13 +175,13 @@ def _revoke(tx: Tx, group: SecurityGroup, permissions: Sequence[Shape], ids: Seq
     tx.put(group.but(rules=tuple(r for r in group.rules if r not in gone)))
     return {
         "Return": True,
-        "UnknownIpPermissions": permission.render(unknown, egress=egress),
-        "RevokedSecurityGroupRules": [_render_revoked(group, r) for r in gone],
+        "UnknownIpPermissions": permission.render(tx.world, unknown, egress=egress),
+        "RevokedSecurityGroupRules": [_render_revoked(tx.world, group, r) for r in gone],
     }
 
 
-def _render_revoked(group: SecurityGroup, rule: Rule) -> Shape:
-    shape = permission.render_rule(group, rule)
+def _render_revoked(world: World, group: SecurityGroup, rule: Rule) -> Shape:
+    shape = permission.render_rule(world, group, rule)
     for member in ("GroupOwnerId", "SecurityGroupRuleArn", "Tags"):
         del shape[member]
     if source := shape.pop("ReferencedGroupInfo", None):

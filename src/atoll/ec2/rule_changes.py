@@ -10,6 +10,7 @@ from atoll.ec2 import errors, permission
 from atoll.ec2.filters import Table, select
 from atoll.ec2.group import choose
 from atoll.ec2.kinds import check_id, find
+from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
 from atoll.ec2.rule import BOTH_FORMS, DUPLICATE, NOT_FOUND, RULE_NOT_FOUND, find_rule
 from atoll.model.group import Rule, SecurityGroup
@@ -59,7 +60,8 @@ def describe_security_group_rules(
         rules = [_found(known, id) for id in dict.fromkeys(security_group_rule_ids)]
     chosen = select(world, rules, filters, FILTERS, tags=lambda of: of.rule.tags)
     page, token = page_ec2(chosen, lambda of: of.rule.id, max_results, next_token)
-    return {"SecurityGroupRules": [permission.render_rule(of.group, of.rule) for of in page], "NextToken": token}
+    shown = [permission.render_rule(world, of.group, of.rule) for of in page]
+    return {"SecurityGroupRules": shown, "NextToken": token}
 
 
 def _found(known: dict[str, RuleOf], id: str) -> RuleOf:
@@ -98,9 +100,12 @@ def _changed(world: World, group: SecurityGroup, old: Rule, request: Shape) -> R
     if len(sources) != 1:
         raise ONE_SOURCE(id=old.id)
     members, member = SOURCES[sources[0]]
-    source = {member: request[sources[0]], "Description": request.get("Description")}
+    source: Shape = {member: request[sources[0]], "Description": request.get("Description")}
     wanted = {name: request.get(name) for name in ("IpProtocol", "FromPort", "ToPort")} | {members: [source]}
+    if member == "GroupId" and (named := world.seen_by(None).get(SecurityGroup, source[member])):
+        source["UserId"] = named.account  # this form has no member for it
     (rule,) = permission.read(world, group, [wanted], egress=old.egress)
+    check_peers(world, [rule])
     return replace(rule, id=old.id, tags=old.tags)
 
 

@@ -10,6 +10,7 @@ from atoll.ec2 import errors
 from atoll.ec2.filters import Table, select
 from atoll.ec2.kinds import BY_PREFIX, check_id, find, tagged
 from atoll.ec2.metadata import check_tags
+from atoll.ec2.peering import retag, tagged_peerings
 from atoll.ec2.rule import RULE_NOT_FOUND
 from atoll.ec2.rule_changes import RULE_MALFORMED
 from atoll.ec2.tags import TAGS_MAX, checked, is_reserved
@@ -102,6 +103,9 @@ def _all(world: World) -> Iterator[Tag]:
     for type, resource in tagged(world):
         for key, value in resource.tags.items():
             yield Tag(key, value, resource.id, type)
+    for peering, tags in tagged_peerings(world):
+        for key, value in tags.items():
+            yield Tag(key, value, peering.id, "vpc-peering-connection")
     for group in world.all(SecurityGroup):
         for rule in group.rules:
             for key, value in rule.tags.items():
@@ -118,8 +122,8 @@ def _check_count(resources: Sequence[str]) -> None:
 def _change(tx: Tx, id: str, change: Change) -> None:
     """Change the tags of what an id names; raises its NotFound error, or BAD_ID if it could name nothing."""
     prefix = id.rpartition("-")[0]
-    if prefix == RULE_PREFIX:
-        _change_rule(tx, id, change)
+    if special := SPECIAL.get(prefix):
+        special(tx, id, change)
         return
     noun = BY_PREFIX.get(prefix)
     if noun is None:
@@ -140,3 +144,7 @@ def _change_rule(tx: Tx, id: str, change: Change) -> None:
                 return
     check_id(id, RULE_PREFIX, RULE_MALFORMED)
     raise RULE_NOT_FOUND(id=id)
+
+
+# What is no resource of one owner: the prefix of its ids -> how its tags change.
+SPECIAL: Mapping[str, Callable[[Tx, str, Change], None]] = {RULE_PREFIX: _change_rule, "pcx": retag}

@@ -10,12 +10,14 @@ from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.dhcp import default_options
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import find
+from atoll.ec2.peering import withdraw
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.acl import AclEntry, NetworkAcl
 from atoll.model.cache import CacheCluster, CacheSubnetGroup
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
+from atoll.model.peering import Peering, peerings_of
 from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
@@ -111,6 +113,9 @@ def delete_vpc(tx: Tx, *, vpc_id: str) -> None:
     vpc = find(tx.world, Vpc, vpc_id)
     if has_dependents(tx.world, vpc):
         raise errors.DEPENDENCY(what="vpc", id=vpc.id)
+    for peering in list(peerings_of(tx.world, vpc.id)):
+        if peering.status == "pending-acceptance":
+            withdraw(tx, peering)
     for kind in (RouteTable, NetworkAcl, SecurityGroup):
         for part in tx.all(kind, vpc_id=vpc.id):
             tx.delete(part)
@@ -126,7 +131,16 @@ def has_dependents(world: World, vpc: Vpc) -> bool:
         or any(not t.is_main for t in world.all(RouteTable, vpc_id=vpc.id))
         or any(not a.is_default for a in world.all(NetworkAcl, vpc_id=vpc.id))
         or any(g.name != "default" for g in world.all(SecurityGroup, vpc_id=vpc.id))
+        or any(_holds(peering, vpc) for peering in peerings_of(world, vpc.id))
     )
+
+
+def _holds(peering: Peering, vpc: Vpc) -> bool:
+    """Tell whether a VPC must stay: it is peered, or was asked to be.  Its own request goes with it.
+
+    Source: VPC Peering Guide, "Delete a VPC peering connection".
+    """
+    return peering.is_open or (peering.status == "pending-acceptance" and peering.accepter.vpc_id == vpc.id)
 
 
 @operation("ec2", "ModifyVpcAttribute", network=True)

@@ -7,6 +7,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.vpc import parse_vpc_cidr, render_range
+from atoll.model.peering import peerings_of
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
@@ -19,6 +20,7 @@ RESTRICTED = Err(
     "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Subnets.html#vpc-resize",
 )
 CONFLICT = Err("InvalidVpc.Range", "The CIDR '{cidr}' conflicts with another CIDR block of the vpc '{id}'")
+PEERED = Err("InvalidVpc.Range", "The CIDR '{cidr}' overlaps with the VPC behind peering connection {peering}")
 ROUTED = Err("InvalidVpc.Range", "The CIDR '{cidr}' is the same as or larger than the route {route} of {table}")
 NOT_FOUND = Err(
     "InvalidVpcCidrBlockAssociationID.NotFound", "The vpc CIDR block association ID '{id}' does not exist"
@@ -72,6 +74,10 @@ def _check(tx: Tx, vpc: Vpc, cidr: IPv4Network) -> None:
         raise RESTRICTED(cidr=cidr)
     if any(cidr.overlaps(other) for other in vpc.cidrs):
         raise CONFLICT(cidr=cidr, id=vpc.id)
+    for peering in peerings_of(tx.world, vpc.id):
+        far = tx.world.seen_by(None).get(Vpc, peering.beyond(vpc.id).vpc_id)
+        if peering.is_open and far and any(cidr.overlaps(other) for other in far.cidrs):
+            raise PEERED(cidr=cidr, peering=peering.id)
     if len(vpc.ranges) >= quotas.VPC_CIDRS_MAX:
         raise quotas.CIDR_LIMIT(id=vpc.id, limit=quotas.VPC_CIDRS_MAX)
     for table in tx.all(RouteTable, vpc_id=vpc.id):

@@ -68,19 +68,6 @@ NAT_GATEWAY = Lifecycle(
     },
 )
 
-# VPC User Guide, "NAT gateway basics" and "Troubleshoot NAT gateways"; EC2 API Reference, NatGateway, "State".
-NAT_GATEWAY = Lifecycle(
-    initial="pending",
-    rows={
-        ("pending", "in-force"): "available",
-        ("pending", "refused"): "failed",  # its FailureCode says why
-        ("pending", "delete"): "deleting",
-        ("available", "delete"): "deleting",
-        ("failed", "delete"): "deleting",
-        ("deleting", "in-force"): "deleted",
-    },
-)
-
 # ElastiCache API Reference, CacheCluster, "CacheClusterStatus".  There is no create-failed for a cluster.
 CACHE_CLUSTER = Lifecycle(
     initial="creating",
@@ -135,6 +122,7 @@ PEERING = Lifecycle(
         ("initiating-request", "sent"): "pending-acceptance",
         ("initiating-request", "refused"): "failed",  # no such VPC, or its ranges overlap
         ("pending-acceptance", "accept"): "provisioning",
+        ("pending-acceptance", "refused"): "failed",  # a range was added that overlaps
         ("pending-acceptance", "reject"): "rejected",
         ("pending-acceptance", "expire"): "expired",
         ("pending-acceptance", "delete"): "deleted",

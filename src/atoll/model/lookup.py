@@ -11,6 +11,7 @@ from atoll.model.gateway import InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.nat_gateway import NatGateway
+from atoll.model.peering import Peering
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
@@ -91,6 +92,9 @@ def route_state(world: World, vpc_id: str, target: str) -> str:
         id = interface.instance_id
         instance = world.seen_by(None).get(Instance, id) if id else None
         return "active" if instance is None or instance.state not in HALTED else "blackhole"
+    if target.startswith("pcx-"):
+        peering = world.seen_by(None).get(Peering, target)
+        return "active" if peering and peering.is_open and peering.has(vpc_id) else "blackhole"
     if target.startswith("nat-"):
         return "active" if nat_interface(world, target) else "blackhole"
     return "blackhole"

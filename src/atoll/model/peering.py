@@ -89,7 +89,7 @@ class Peering(Resource):
 
 
 def visible(world: World) -> Iterator[Peering]:
-    """Yield the connections that the World's caller may know of, oldest first; all of them to nobody in particular."""
+    """Yield the connections that the World's caller may know of, oldest first; all of them without a caller."""
     caller = world.caller
     for peering in world.seen_by(None).all(Peering):
         if caller is None or peering.is_seen_by((caller.account, caller.region)):

@@ -10,7 +10,8 @@ Where AWS's documents leave room, both descriptions read them so:
 - *A group as the source of a rule* matches when the interface that owns the source address sent the packet itself;
   *as the destination*, when the next interface on the way is the one that owns the destination address.  So neither
   matches across a middlebox (VPC User Guide, "Security group rules", on middleboxes).  Members are interfaces of the
-  same VPC: a reference to a group of another VPC matches nothing.
+  same VPC: a reference to a group of another VPC matches nothing, unless the two are peered in one region.  Then it
+  matches the private addresses of its members, whichever machine of the peer's sends for them.
 - *Inside a subnet* (also from a machine that forwards into its own subnet, and towards a route's interface in the
   sender's subnet) no ACL is asked.  A destination in the sender's subnet is never looked up in the route table.
 - *The VPC's own services* (`169.254.169.254`, `.253`, `.123`, the resolver at the primary range + 2, each subnet's
@@ -120,7 +121,8 @@ class Verdict(Enum):
     |             | and that checks                                                                          |
     | `NO_ROUTE`  | matches no route of its subnet's table                                                   |
     | `BLACKHOLE` | matches a route whose target is gone, detached or stopped                                |
-    | `REFUSED`   | was refused by a gateway: no public address, or a private one where none may be          |
+    | `REFUSED`   | was refused by a gateway: no public address, or a private one where none may be; or by   |
+    |             | a peering: an address of neither VPC                                                     |
     | `NOBODY`    | has a destination that nobody has                                                        |
     | `DOWN`      | started from, or came to, an interface behind which nothing runs                         |
     | `LOOP`      | went round, or was routed back to the interface that sent it                             |
@@ -157,6 +159,7 @@ class Code(StrEnum):
     IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS"
     IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS = "IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS"
     NGW_REQUIRES_SOURCE_IN_VPC = "NGW_REQUIRES_SOURCE_IN_VPC"
+    PCX_REQUIRES_ADDRESS_IN_VPC_CIDR = "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"
     NO_POSSIBLE_DESTINATION = "NO_POSSIBLE_DESTINATION"
 
 

@@ -66,10 +66,10 @@ def compile(world: World, previous: Plan | None = None) -> Plan:
     made_from: dict[str, Inputs] = {}
     publics = elastic_ips(world)
     for vpc in world.all(Vpc):
-        inputs = inputs_of(world, vpc, publics.get(vpc.id, ()))
+        was = old.made_from.get(vpc.id)
+        inputs = inputs_of(world, vpc, publics.get(vpc.id, ()), was)
         if not inputs.interfaces:
             continue
-        was = old.made_from.get(vpc.id)
         if was == inputs:
             made_from[vpc.id] = was
             parts.update(((vpc.id, kind), old.parts[vpc.id, kind]) for kind in KINDS)

@@ -53,8 +53,14 @@ def members(group_id: str) -> str:
     return name_of(group_id, "members")
 
 
-def group(it: SecurityGroup, siblings: frozenset[str]) -> Iterator[Fact]:
-    """Yield the facts of a group; `siblings` are the groups of its VPC: a rule that names another matches nothing."""
+def group(
+    it: SecurityGroup, siblings: frozenset[str], peered: frozenset[tuple[str, str]] = frozenset()
+) -> Iterator[Fact]:
+    """Yield the facts of a group.
+
+    `siblings` are the groups of its VPC, and `peered` those of peers with the link to each: a rule that names another
+    matches nothing.
+    """
     yield plain_set(it.vpc_id, members(it.id), "ipv4_addr")
     for direction in (INGRESS, EGRESS):
         permissions = [r for r in it.rules if r.egress is direction.egress]
@@ -74,6 +80,7 @@ def group(it: SecurityGroup, siblings: frozenset[str]) -> Iterator[Fact]:
                 yield _range(it.vpc_id, name, span.first, span.last, _listed(span.ids))
             rules.append(rule(*layer_four(*key), known(name, direction.address), goto(direction.track), comment=what))
         rules += _references(permissions, siblings, direction)
+        rules += _peer_references(permissions, dict(peered), direction)
         yield chain(it.vpc_id, name_of(it.id, direction.suffix), *rules)
         yield chain(it.vpc_id, name_of(it.id, f"{direction.suffix}_untracked"), *untracked)
 
@@ -186,6 +193,21 @@ def _references(permissions: Iterable[Permission], siblings: frozenset[str], dir
                 *layer_four(*_class(permission)),
                 known(members(permission.group_id), direction.address),
                 known("owners", *direction.owner),
+                goto(direction.track),
+                comment=permission.id,
+            )
+
+
+def _peer_references(
+    permissions: Iterable[Permission], links: Mapping[str, str], direction: Direction
+) -> Iterator[Rule]:
+    """Yield the rules that name groups of peers.  Only the peer is behind its link, so the address is enough."""
+    for permission in permissions:
+        if permission.group_id and permission.group_vpc_id and permission.group_id in links:
+            yield rule(
+                *layer_four(*_class(permission)),
+                equal(direction.owner[0], links[permission.group_id]),
+                known(members(permission.group_id), direction.address),
                 goto(direction.track),
                 comment=permission.id,
             )

@@ -27,13 +27,17 @@ from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
 from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
 from atoll.network.compile.nat_gateways import nat_gateway
+from atoll.network.compile.peering import Peer, peering, peers_of
+from atoll.network.compile.peering import link_name as peer_link
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
 
 Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
-KINDS = ("router", "acls", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways",
-    "circles", "routes")
+KINDS = (
+    "router", "acls", "peerings", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways", "circles",
+    "routes",
+)  # fmt: skip
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
 
 
@@ -51,26 +55,29 @@ class Inputs(NamedTuple):
     nat_gateways: Bucket
     publics: tuple[ElasticIp, ...]
     circles: tuple[Circle, ...]
+    peers: tuple[Peer, ...]
 
 
-def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...]) -> Inputs:
-    """Return the inputs of a VPC; `publics` are the Elastic IPs of its interfaces."""
+def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...], old: Inputs | None) -> Inputs:
+    """Return the inputs of a VPC; `publics` are the Elastic IPs of its interfaces, `old` the last plan's inputs."""
 
     def of(kind: type[Resource]) -> Bucket:
         return world.bucket(kind, "vpc_id", vpc.id)
 
+    groups = of(SecurityGroup)
     return Inputs(
         vpc,
         interfaces=of(Interface),
         subnets=of(Subnet),
         tables=of(RouteTable),
-        groups=of(SecurityGroup),
+        groups=groups,
         acls=of(NetworkAcl),
         instances=of(Instance),
         gateways=of(InternetGateway),
         nat_gateways=of(NatGateway),
         publics=publics,
         circles=circles_of(world, vpc.id),
+        peers=peers_of(world, vpc, groups, old.groups if old else None, old.peers if old else ()),
     )
 
 
@@ -97,11 +104,14 @@ def internet_part(hosts: tuple[OutsideHost, ...], old: Part | None) -> Part:
 def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey, Part]]:
     """Yield the parts of a VPC.  The order is that in which they can be applied one by one."""
     gateway = next(iter(it.gateways.values()), None)
-    networked = (it.vpc, gateway is not None, it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
+    links = tuple(peer.link.id for peer in it.peers)
+    placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
+    networked = (it.vpc, gateway is not None, *placed, links)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
         ("acls", (it.acls,), partial(_acls, it)),
-        ("groups", (it.groups,), partial(_groups, it)),
+        ("peerings", (it.peers,), partial(_peerings, it)),
+        ("groups", (it.groups, *((p.link.id, p.named) for p in it.peers)), partial(_groups, it)),
         ("profiles", (it.interfaces, it.groups), partial(_profiles, it)),
         ("gateway", (gateway, *networked), partial(_gateway, it)),
         ("subnets", (it.subnets,), partial(_subnets, it)),
@@ -122,9 +132,16 @@ def _acls(it: Inputs) -> Wanted:
 
 def _groups(it: Inputs) -> Wanted:
     siblings = frozenset(it.groups)
+    links = {id: peer.link.name for peer in it.peers for id in peer.named}
     for group in cast("Mapping[str, SecurityGroup]", it.groups).values():
         named = siblings.intersection(r.group_id for r in group.rules if r.group_id)
-        yield group.id, (group, named), partial(security_groups.group, group, named)
+        peered = frozenset((r.group_id, links[r.group_id]) for r in group.rules if r.group_id in links)
+        yield group.id, (group, named, peered), partial(security_groups.group, group, named, peered)
+
+
+def _peerings(it: Inputs) -> Wanted:
+    for peer in it.peers:
+        yield peer.link.id, (peer.link, peer.members), partial(peering, peer.link, peer.members)
 
 
 def _profiles(it: Inputs) -> Wanted:
@@ -206,6 +223,8 @@ def _way(it: Inputs, route: Route) -> Way:
         return Way(route.destination, "throw")
     if route.target in it.gateways:
         return Way(route.destination, "unicast", GATEWAY_LINK, NEXT_HOP)
+    if any(route.target == peer.link.id for peer in it.peers):
+        return Way(route.destination, "unicast", peer_link(route.target), NEXT_HOP)
     nat = cast("NatGateway | None", it.nat_gateways.get(route.target))
     target = cast("Interface | None", it.interfaces.get((nat and nat.stands and nat.interface_id) or route.target))
     if target is not None and _is_live(it, target):

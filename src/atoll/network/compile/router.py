@@ -25,6 +25,7 @@ from atoll.network.compile.marks import (
     TO_VIA,
     VIA,
     chain,
+    element,
     mapping,
     plain_set,
 )
@@ -73,6 +74,7 @@ CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "forwarders": (None, ("ifname",)),  # the same, as a set
     "arrivals": ("verdict", ("ifname",)),  # edges, incoming
     "departures": ("verdict", ("ifname",)),  # edges, outgoing
+    "own_services": (None, ("ipv4_addr",)),  # the router's addresses in the VPC: not for peers
     "neighbours": (None, ("mark", "ifname", "ipv4_addr")),  # subnet, and the interfaces in it with their addresses
     "same_subnet": (None, ("mark", "ifname")),
     "machines": (None, ("ether_addr", "ipv4_addr")),
@@ -101,6 +103,8 @@ def router(vpc: Vpc) -> Iterator[Fact]:
     yield Table(id, INET, TABLE)
     for name, (value, key) in CONTAINERS.items():
         yield mapping(id, name, value, *key) if value else plain_set(id, name, *key)
+    if vpc.dns_support:
+        yield element(id, "own_services", vpc.cidr.network_address + 2)
     yield from _source(id)
     yield from _boundary(id)
     yield from _groups(id)

@@ -39,6 +39,7 @@ def subnet(it: Subnet) -> Iterator[Fact]:
     vpc, gateway = it.vpc_id, it.cidr.network_address + 1
     yield Address(vpc, "lo", IPv4Interface(f"{gateway}/32"))
     yield Element(vpc, NETDEV, ARP_TABLE, "macs", (gateway,), GATEWAY_MAC)
+    yield element(vpc, "own_services", gateway)
     yield PolicyRule(vpc, RULE_PRIORITY, it.number, SUBNET_MASK, FIRST_TABLE + it.number)
     outgoing = jump(name_of(it.acl_id, "out"))
     yield element(vpc, "acl_out", it.number, to=outgoing)

@@ -12,6 +12,7 @@ from atoll.model.lookup import same_cache
 from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
 from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, owner, refuse
+from atoll.network.layers.peering import named_member, source_member
 
 EVERYONE, PORT_MAX = IPv4Network("0.0.0.0/0"), 65535
 
@@ -25,6 +26,7 @@ def egress(hop: Hop) -> Finding | None:
         member = owner(hop.world, hop.sender.vpc_id, hop.packet.destination)
     else:
         member = hop.target if hop.packet.destination in hop.target.private_ips else None
+        member = named_member(hop.world, hop.sender, member) if member else None
     return _ask(hop, hop.sender, hop.packet.destination, member, egress=True)
 
 
@@ -33,6 +35,8 @@ def ingress(hop: Hop) -> Finding | None:
     if hop.target is None or hop.target.kind == NAT_GATEWAY:
         return None
     sender = hop.sender
+    if sender is not None and sender.vpc_id != hop.target.vpc_id:
+        return _ask(hop, hop.target, hop.packet.source, source_member(hop), egress=False)
     member = sender if sender is not None and hop.packet.source in sender.private_ips else None
     return _ask(hop, hop.target, hop.packet.source, member, egress=False)
 
@@ -49,7 +53,7 @@ def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | 
         for rule in group.rules:
             if rule.egress is egress:
                 silent = silent and group.owner != interface.owner  # a service's own group is nobody's to see
-                if matches(rule, hop.packet, peer, member):
+                if matches(group, rule, hop.packet, peer, member):
                     return Finding(interface.id, f"{rule.id} in {id}")
     own = (id for id in interface.group_ids if hop.world[SecurityGroup, id].owner == interface.owner)
     groups = " or ".join(own) or "any group"
@@ -60,13 +64,15 @@ def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | 
     return refuse(Verdict.DENIED, Code.ENI_SG_RULES_MISMATCH, interface.id, because)
 
 
-def matches(rule: Rule, packet: Packet, peer: IPv4Address, member: Interface | None) -> bool:
-    """Tell whether a rule allows a packet whose other end is `peer`, which the interface `member` (if any) has."""
+def matches(group: SecurityGroup, rule: Rule, packet: Packet, peer: IPv4Address, member: Interface | None) -> bool:
+    """Tell whether a rule of a group allows a packet whose other end is `peer`, which `member` (if anybody) has."""
     if not fits(protocol_number(rule.protocol), rule.from_port, rule.to_port, packet):
         return False
     if rule.cidr is not None:
         return peer in rule.cidr
-    return rule.group_id is not None and member is not None and rule.group_id in member.group_ids
+    if rule.group_id is None or member is None or member.vpc_id != (rule.group_vpc_id or group.vpc_id):
+        return False
+    return rule.group_id in member.group_ids
 
 
 def is_untracked(world: World, interface: Interface, packet: Packet, *, egress: bool) -> bool:

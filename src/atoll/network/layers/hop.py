@@ -10,11 +10,11 @@ from typing import cast
 
 from atoll.model.interface import Interface
 from atoll.model.lookup import nat_interface, route_state, route_table_of
+from atoll.model.peering import Peering
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.world import World
 from atoll.network.flow import At, Code, Packet, Verdict
-
 
 NAT_GATEWAY = "nat_gateway"  # the kind of its interfaces
 
@@ -125,4 +125,7 @@ def leave(world: World, sender: Interface, packet: Packet, asked: Asked | None =
             target = world[Interface, route.target]
         elif route.target.startswith("nat-"):
             target = nat_interface(world, route.target)
+        elif route.target.startswith("pcx-") and state == "active":
+            far = world[Peering, route.target].beyond(sender.vpc_id)
+            target = owner(world, far.vpc_id, packet.destination)
     return Hop(world, packet, sender, subnet, table, route, state, target, asked=asked)

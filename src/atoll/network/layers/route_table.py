@@ -39,9 +39,15 @@ def _interface(hop: Hop) -> Finding | None:
     return refuse(Verdict.LOOP, Code.NO_POSSIBLE_DESTINATION, hop.sender.id, because)
 
 
+def _peering(_hop: Hop) -> Finding | None:
+    return None  # as does the peering's
+
+
 def _gateway(_hop: Hop) -> Finding | None:
     return None  # the gateway's own layer judges
 
 
 # The prefix of a target's id -> what else a route to it needs.
-TARGETS: dict[str, Callable[[Hop], Finding | None]] = {"local": _local, "eni": _interface, "nat": _interface, "igw": _gateway}
+TARGETS: dict[str, Callable[[Hop], Finding | None]] = {
+    "local": _local, "eni": _interface, "nat": _interface, "igw": _gateway, "pcx": _peering,
+}  # fmt: skip

@@ -1,0 +1,152 @@
+"""VPC peering: one link between two routers, each of which checks both ends of a packet.
+
+    out      the destination is in a range of the peer's, and the source in one of ours
+    in       the source is in a range of the peer's, and the destination in one of ours, and is none of our services
+
+So nothing passes on its way from or to anywhere else: not to a third VPC, nor to the peer's gateways.  What comes in
+is routed by the main table, which knows the VPC's own interfaces only.  Both routers track the flow, and so each side
+judges by its own groups.  A rule that names a group of the peer's matches the addresses of its members at the link.
+
+A connection is in the kernel while both VPCs are, that is, while both have an interface.
+"""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias, cast
+
+from atoll.model.group import SecurityGroup
+from atoll.model.interface import Interface
+from atoll.model.names import digest
+from atoll.model.peering import Peering, peerings_of
+from atoll.model.resource import Resource
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+from atoll.network.compile.groups import members
+from atoll.network.compile.marks import (
+    FROM_PEER,
+    INSIDE_MTU,
+    INTERNET_MTU,
+    NEXT_HOP,
+    chain,
+    element,
+    far_mac,
+    plain_set,
+)
+from atoll.network.facts import Fact, Neighbour, Veth
+from atoll.network.rules import ACCEPT, SetBits, goto, jump, known, other, refuse, rule
+from atoll.network.rules import chain_name as name_of
+
+Bucket: TypeAlias = Mapping[str, Resource]
+NOTHING: Bucket = MappingProxyType({})
+
+
+class Link(NamedTuple):
+    """A connection, as one of its VPCs has it."""
+
+    id: str
+    vpc_id: str
+    far_id: str
+    near: tuple[IPv4Network, ...]
+    far: tuple[IPv4Network, ...]
+    is_maker: bool  # the requester's side holds the fact of the link itself
+    is_regional: bool  # else the MTU is smaller, and no rule may name the peer's groups
+
+    @property
+    def name(self) -> str:
+        """The name of the link in both routers."""
+        return link_name(self.id)
+
+
+class Peer(NamedTuple):
+    """What one side of a connection is made from."""
+
+    link: Link
+    named: frozenset[str]  # groups of the peer's that our rules name
+    interfaces: Bucket  # of the peer's, in which the members are; none, if no rule names a group
+    members: tuple[tuple[str, tuple[IPv4Address, ...]], ...]
+
+
+def link_name(peering_id: str) -> str:
+    """Return the name of a connection's link: at most 15 characters, as Linux asks."""
+    return "p" + digest(peering_id, 12)
+
+
+def peers_of(
+    world: World, vpc: Vpc, groups: Bucket, old_groups: Bucket | None, old: tuple[Peer, ...]
+) -> tuple[Peer, ...]:
+    """Return the peers of a VPC that are in the kernel.
+
+    `old` are those of the last plan, and `old_groups` the groups from which they were made: what did not change is
+    not looked for again.
+    """
+    before = {peer.link.id: peer for peer in old}
+    found = []
+    for peering in peerings_of(world, vpc.id):
+        if not peering.is_open:
+            continue
+        far_id = peering.beyond(vpc.id).vpc_id
+        interfaces = world.bucket(Interface, "vpc_id", far_id)
+        if interfaces:
+            link = _link(peering, vpc, world[Vpc, far_id])
+            was = before.get(link.id)
+            named = was.named if was and old_groups is groups else _named(groups, far_id)
+            found.append(_peer(link, named if link.is_regional else frozenset(), interfaces, was))
+    return tuple(found)
+
+
+def _link(peering: Peering, vpc: Vpc, far: Vpc) -> Link:
+    maker = peering.requester.vpc_id == vpc.id
+    return Link(peering.id, vpc.id, far.id, vpc.cidrs, far.cidrs, maker, vpc.region == far.region)
+
+
+def _named(groups: Bucket, far_id: str) -> frozenset[str]:
+    rules = (rule for group in groups.values() for rule in cast(SecurityGroup, group).rules)
+    return frozenset(rule.group_id for rule in rules if rule.group_id and rule.group_vpc_id == far_id)
+
+
+def _peer(link: Link, named: frozenset[str], interfaces: Bucket, was: Peer | None) -> Peer:
+    if not named:
+        return Peer(link, named, NOTHING, ())
+    if was and was.named == named and was.interfaces is interfaces:
+        return was._replace(link=link)
+    found: dict[str, list[IPv4Address]] = {id: [] for id in sorted(named)}
+    for interface in cast("Mapping[str, Interface]", interfaces).values():
+        for id in named.intersection(interface.group_ids):
+            found[id] += interface.private_ips
+    return Peer(link, named, interfaces, tuple((id, tuple(ips)) for id, ips in found.items()))
+
+
+def peering(it: Link, groups: tuple[tuple[str, tuple[IPv4Address, ...]], ...]) -> Iterator[Fact]:
+    """Yield the facts of one side of a connection; `groups` are the peer's that our rules name, and their members."""
+    vpc, name, far = it.vpc_id, it.name, far_mac(f"{it.id} {it.far_id}")
+    if it.is_maker:
+        mtu = INSIDE_MTU if it.is_regional else INTERNET_MTU
+        yield Veth(vpc, name, far_mac(f"{it.id} {vpc}"), it.far_id, name, far, mtu)
+    yield Neighbour(vpc, name, NEXT_HOP, far)
+    coming, going = name_of(it.id, "in"), name_of(it.id, "out")
+    yield chain(
+        vpc,
+        coming,
+        refuse("source outside the peer", other("ip saddr", *it.far)),
+        refuse("destination outside the VPC", other("ip daddr", *it.near)),
+        refuse("a service of the VPC", known("own_services", "ip daddr")),
+        rule(SetBits("meta mark", FROM_PEER)),
+        rule(ACCEPT),
+    )
+    yield chain(
+        vpc,
+        going,
+        rule(jump("acls")),
+        refuse("destination outside the peer", other("ip daddr", *it.far)),
+        refuse("source outside the VPC", other("ip saddr", *it.near)),
+        rule(ACCEPT),
+    )
+    yield element(vpc, "arrivals", name, to=goto(coming))
+    yield element(vpc, "departures", name, to=goto(going))
+    yield element(vpc, "groups_out", name, to=goto("track_sending"))
+    yield element(vpc, "groups_in", name, to=goto("track_receiving"))
+    for group_id, ips in groups:
+        yield plain_set(vpc, members(group_id), "ipv4_addr")
+        for ip in ips:
+            yield element(vpc, members(group_id), ip)
