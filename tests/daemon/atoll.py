@@ -302,6 +302,12 @@ class Atoll:
 
     def close(self) -> list[str]:
         """Purge, look for what is left, remove the rest; returns what was left."""
+        try:
+            return self._close()
+        finally:
+            shutil.rmtree(self.place, ignore_errors=True)
+
+    def _close(self) -> list[str]:
         said = ""
         try:
             self.purge()
@@ -314,7 +320,6 @@ class Atoll:
         for pid, _ in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(self.place, ignore_errors=True)
         return [*([said] if said else []), *left]
 
 
