@@ -137,7 +137,7 @@ def test_inside_the_vpc_only_a_whole_subnet_can_be_routed_to_an_interface(ec2, t
         ec2.create_route, RouteTableId=table, DestinationCidrBlock="10.0.9.0/24", GatewayId=igw
     )
     assert refused == "InvalidParameterValue"
-    assert message.endswith("This route can target only an interface or an instance.")
+    assert message.endswith("This route can target only a NAT gateway, an interface or an instance.")
 
 
 @pytest.mark.parametrize(

@@ -144,8 +144,9 @@ def test_nobody_listens_is_told_through_the_gateway(ground):
 
 def test_who_continues_after_the_idle_timeout_is_reset(ground):
     ground.apply(private_lab().world)
-    assert ground.run("eni-nat", "sysctl", "-n", "net.netfilter.nf_conntrack_tcp_timeout_established").strip() == "350"
-    ground.set("eni-nat", "net.netfilter.nf_conntrack_tcp_timeout_established", 1)
+    setting = "net.netfilter.nf_conntrack_tcp_timeout_established"
+    assert ground.run("eni-nat", "sysctl", "-n", setting).strip() == "350"
+    ground.set("eni-nat", setting, 1)
     near, far, _ = from_port(ground, "one", 40001)
     far.settimeout(NEVER_SECONDS)
     near.send(b"x")

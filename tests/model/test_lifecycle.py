@@ -3,14 +3,26 @@
 import pytest
 
 from atoll.model import lifecycle
-from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, INSTANCE, REPLICATION_GROUP, IllegalTransition, Lifecycle
+from atoll.model.lifecycle import (
+    CACHE_CLUSTER,
+    CACHE_NODE,
+    INSTANCE,
+    NAT_GATEWAY,
+    REPLICATION_GROUP,
+    IllegalTransition,
+    Lifecycle,
+)
 
 ALL = {name: value for name, value in vars(lifecycle).items() if isinstance(value, Lifecycle)}
-ENDS = {"INSTANCE": {"terminated"}}  # statuses of which a resource has to end; others are deleted from "deleting"
+ENDS = {  # statuses of which a resource has to end; others are deleted from "deleting"
+    "INSTANCE": {"terminated"}, "NAT_GATEWAY": {"deleted"}, "PEERING": {"deleted", "expired", "failed", "rejected"},
+}  # fmt: skip
 
 WAYS = [
     (INSTANCE, ["booted", "stop", "exited", "start", "booted", "terminate", "exited"], "terminated", "a whole life"),
     (INSTANCE, ["failed"], "terminated", "a boot that fails"),
+    (NAT_GATEWAY, ["in-force", "delete", "in-force"], "deleted", "a gateway's whole life"),
+    (NAT_GATEWAY, ["refused", "delete", "in-force"], "deleted", "a gateway that cannot be made"),
     (INSTANCE, ["stop", "exited"], "stopped", "stopped while it boots"),
     (INSTANCE, ["booted", "halted", "exited"], "stopped", "the guest shuts itself down"),
     (INSTANCE, ["booted", "halted-to-terminate", "exited"], "terminated", "... and terminates"),

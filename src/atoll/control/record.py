@@ -4,14 +4,17 @@ Each method asks first whether the World already says so, so that a round which 
 """
 
 from collections.abc import Callable, Container
+from typing import cast
 
 from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
 from atoll.control.round import subject_of
 from atoll.host.contract import GuestPlan, Machine
+from atoll.model import nat_transitions as nat_gateways
 from atoll.model import transitions as instances
 from atoll.model.cache import CacheCluster
 from atoll.model.instance import Instance
+from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
 from atoll.model.world import Tx, World
 from atoll.store.sqlite import Store
@@ -96,11 +99,19 @@ class Recorder:
             self._nodes_gone(cluster, subjects)
 
     def network_obeys(self, world: World, failed: Container[str]) -> None:
-        """The kernel obeys a World, except in what failed: what its peering connections waited for has happened."""
+        """The kernel obeys a World, except in what failed: what waited for that has happened."""
         for status in ("provisioning", "deleting"):
             for id in world.bucket(Peering, "status", status):
                 if id not in failed and NETWORK not in failed:
                     self._note("peering in force", instances.network_obeyed, id, status)
+        self._carries(world, failed)
+
+    def _carries(self, world: World, failed: Container[str]) -> None:
+        """Record that NAT gateways are, or are no longer, in a network that the kernel obeys."""
+        for gateway in world.bucket(NatGateway, "awaits", True).values():
+            of = (NETWORK, gateway.id, cast(NatGateway, gateway).interface_id)
+            if not any(subject in failed for subject in of):
+                self._note("NAT gateway in force", nat_gateways.in_force, gateway)
 
     def subjects(self) -> set[str]:
         """Return what may have a disk: instances that are not terminated, and nodes."""
@@ -121,7 +132,7 @@ class Recorder:
             if node.status == "deleting" and names[node.id] not in subjects:
                 self._note("node gone", _gone, cluster.id, node.id)
 
-    def _note(self, what: str, transition: Callable[..., object], *subject: str | None) -> None:
+    def _note(self, what: str, transition: Callable[..., object], *subject: object) -> None:
         self._store.write(lambda tx: transition(tx, *subject), what=f"observed: {what}")
 
     def grace_seconds(self, process: str) -> float:
@@ -139,6 +150,7 @@ class Recorder:
     def forget_old(self) -> None:
         """Drop what AWS forgets too: instances an hour after their end, events after 14 days, old client tokens."""
         self._store.write(instances.forget_old, what="forget")
+        self._store.write(nat_gateways.forget_old, what="forget")
         self._store.write(instances.forget_old_peerings, what="forget")
         self._store.write(caches.forget_old_events, what="forget")
 

@@ -128,8 +128,10 @@ def release_address(
     """Give an address back; one that is associated only in the default VPC, where that ends the association."""
     eip = choose(tx.world, allocation_id, public_ip)
     check_border_group(network_border_group, eip.border_group)
-    if eip.interface_id and not vpc_of(tx.world, tx.world[Interface, eip.interface_id]).is_default:
-        raise IN_USE(ip=eip.public_ip)
+    if eip.interface_id:
+        interface = tx.world[Interface, eip.interface_id]
+        if interface.requester_managed or not vpc_of(tx.world, interface).is_default:
+            raise IN_USE(ip=eip.public_ip)
     tx.delete(eip)
 
 

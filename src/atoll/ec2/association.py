@@ -44,6 +44,7 @@ def associate_address(
 ) -> Shape:
     """Lead an address to a private address of an interface; doing it again changes nothing."""
     eip = choose(tx.world, allocation_id, public_ip)
+    _check_ours(tx.world, eip)
     interface = _target(tx.world, instance_id, network_interface_id)
     private = interface.address
     if private_ip_address:
@@ -101,14 +102,22 @@ def disassociate_address(tx: Tx, *, association_id: str | None = None, public_ip
         if not found:
             check_id(association_id, "eipassoc", NOT_FOUND)
             raise NOT_FOUND(id=association_id)
+        _check_ours(tx.world, found[0])
         free(tx, found[0])
     elif public_ip:
         eip = find_by_ip(tx.world, public_ip)
         if not eip.association_id:
             raise NO_ASSOCIATION(ip=eip.public_ip)
+        _check_ours(tx.world, eip)
         free(tx, eip)
     else:
         raise errors.MISSING(name="AssociationId")
+
+
+def _check_ours(world: World, eip: ElasticIp) -> None:
+    """Refuse to touch an association that a service made: a NAT gateway's."""
+    if eip.interface_id and world[Interface, eip.interface_id].requester_managed:
+        raise SERVICE_OWNED()
 
 
 def free(tx: Tx, eip: ElasticIp) -> None:

@@ -18,6 +18,7 @@ from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.keypair import KeyPair
+from atoll.model.nat_gateway import NatGateway
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
@@ -68,6 +69,10 @@ NOUNS: dict[type[Resource], Noun] = {
         _noun(
             InternetGateway, "internet-gateway", "igw", "InvalidInternetGatewayID.NotFound",
             "InvalidInternetGatewayId.Malformed", "internetGateway ID",
+        ),
+        Noun(
+            NatGateway, "natgateway", "nat", Err("NatGatewayNotFound", "NatGateway {id} was not found"),
+            Err("NatGatewayMalformed", MALFORMED_MESSAGE),
         ),
         _noun(
             ElasticIp, "elastic-ip", "eipalloc", "InvalidAllocationID.NotFound", "InvalidAllocationID.NotFound",

@@ -37,6 +37,9 @@ def _refusal(hop: Hop, target: Interface) -> Finding | None:
     if hop.asked is not None and packet.protocol != UDP:  # UDP has no beginning to miss
         because = f"{target.id} knows no flow that it answers: its request went another way"
         return refuse(Verdict.REFUSED, Code.NO_POSSIBLE_DESTINATION, target.id, because)
+    if packet.source in target.private_ips:
+        because = f"{packet.source} is an address of {target.id} itself: it does not translate what it sent"
+        return refuse(Verdict.LOOP, Code.NO_POSSIBLE_DESTINATION, target.id, because)
     if not any(packet.source in network for network in hop.world[Vpc, target.vpc_id].cidrs):
         because = f"{packet.source} is not in {target.vpc_id}: {target.id} is for its own VPC only"
         return refuse(Verdict.REFUSED, Code.NGW_REQUIRES_SOURCE_IN_VPC, target.id, because)
