@@ -23,11 +23,6 @@ class Later:
 
 
 LATER = {
-    3: Later(
-        "With VPC peering, an EC2 instance of another VPC can reach it",
-        "there are no peering connections yet",
-        VPC,
-    ),
     4: Later(
         "EC2-Classic: access is given by authorising the instance's EC2 security group in a *cache security group*",
         "there is no EC2-Classic mode yet; in a VPC these calls are refused as AWS refuses them today",
