@@ -81,7 +81,12 @@ def _image_of_amazon(stage: Stage, world: World) -> None:
 def _malformed_source(stage: Stage, world: World, engine: Engine) -> None:
     wrong = rule(engine.printed_ports, cidr=f"{CLIENT}-32")
     error = stage.aws_error("ec2", "AuthorizeSecurityGroupIngress", GroupId=world.nat_group, IpPermissions=wrong)
-    stage.check("E2", "the printed source 198.51.100.27-32 is refused", "InvalidParameterValue" in error, error.rpartition(": ")[2])
+    stage.check(
+        "E2",
+        "the printed source 198.51.100.27-32 is refused",
+        "InvalidParameterValue" in error,
+        error.rpartition(": ")[2],
+    )
 
 
 def _allow(stage: Stage, world: World, ports: int | str) -> None:
