@@ -27,6 +27,9 @@ def clients_daemon() -> Iterator[Atoll]:
 @pytest.fixture(scope="module")
 def stage(clients_daemon: Atoll) -> Stage:
     """Return an empty Atoll."""
+    daemon = clients_daemon.daemon
+    assert daemon is not None
+    assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}: {clients_daemon.said()[-4000:]}"
     clients_daemon.reset()
     return Stage(clients_daemon)
 

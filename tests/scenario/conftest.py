@@ -29,6 +29,9 @@ def scenario_daemon() -> Iterator[Atoll]:
 @pytest.fixture(scope="module")
 def stage(scenario_daemon: Atoll) -> Stage:
     """Return an empty Atoll."""
+    daemon = scenario_daemon.daemon
+    assert daemon is not None
+    assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}: {scenario_daemon.said()[-4000:]}"
     scenario_daemon.reset()
     return Stage(scenario_daemon)
 

@@ -265,7 +265,8 @@ class Stage:
     def reach(self, here: str, address: str, port: int, say: str = "", *, seconds: float = ARRIVES_SECONDS) -> str:
         """Connect from somewhere: "connected", with what was answered to `say`, "dropped" or "refused"."""
         command = [sys.executable, "-I", "-S", "-c", TCP_PROBE, address, str(port), str(seconds), say]
-        return self.run(here, command, seconds + TYPED_SECONDS).output.strip()
+        ended = self.run(here, command, seconds + TYPED_SECONDS)
+        return ended.output.strip() or f"no output, exit status {ended.code}"
 
     def is_dropped(self, here: str, address: str, port: int) -> bool:
         """Tell whether the SYN vanishes: neither accepted nor refused."""

@@ -27,7 +27,8 @@ def page(valkey_page: Page) -> Page:
 
 
 def ask(stage: Stage, here: str, name: str, server: str, seconds: float = 5) -> str:
-    return stage.run(here, [stage.python, "-c", ASK_DNS, name, server, str(seconds)]).output.strip()
+    ended = stage.run(here, [stage.python, "-c", ASK_DNS, name, server, str(seconds)])
+    return ended.output.strip() or f"no output, exit status {ended.code}"
 
 
 def test_row_036_the_documentation_says_that_this_is_for_tests_only():
