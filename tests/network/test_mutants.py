@@ -10,13 +10,15 @@ from types import ModuleType
 import pytest
 
 from atoll.network import plan
-from atoll.network.compile import groups, interfaces, internet, matching, parts, router, subnets
+from atoll.network.compile import groups, interfaces, internet, matching, parts, peering, router, subnets
 from tests.network.compare import disagreements
 from tests.network.worlds import random_probes, random_world
 
 WORLDS_MAX, PROBES = 250, 60
 SOURCE_CHECK = 'refuse("source check", equal("meta mark", 0)),'
 SENDERS = 'for ip in it.private_ips:\n        yield element(vpc, "senders"'
+AT_LINK = "equal(direction.owner[0], links[permission.group_id]),"
+MEMBERS = "known(members(permission.group_id), direction.address),"
 PROFILE = "rules += [rule(jump(name_of(g, direction.suffix))) for g in sorted(group_ids)"
 BUGS = [
     (
@@ -66,6 +68,20 @@ BUGS = [
         parts,
         {"publics |= elastic.get(one.id, {})": "publics = elastic.get(one.id, {}) | publics"},
     ),
+    ("a request that nobody accepted is a peering", peering, {"if not peering.is_open:": "if False:"}),
+    ("no ACL is asked on the way to a peer", peering, {'rule(jump("acls")),': ""}),
+    (
+        "a peer reaches the VPC's resolver and routers",
+        peering,
+        {'refuse("a service of the VPC", known("own_services", "ip daddr")),': ""},
+    ),
+    ("a rule for a peer's group admits the whole peer", groups, {f"{AT_LINK}\n                {MEMBERS}": AT_LINK}),
+    ("groups are known across regions", peering, {"named if link.is_regional else frozenset()": "named"}),
+    (
+        "only the first group of a peer's interface counts",
+        peering,
+        {"named.intersection(interface.group_ids)": "named.intersection(interface.group_ids[:1])"},
+    ),
 ]
 
 
@@ -77,7 +93,7 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
         source = source.replace(old, new)
     changed = {"__name__": module.__name__}
     exec(compile(source, module.__file__ or "", "exec"), changed)
-    for user in (groups, interfaces, internet, matching, parts, router, subnets):
+    for user in (groups, interfaces, internet, matching, parts, peering, router, subnets):
         for name in [n for n, value in vars(user).items() if getattr(value, "__module__", None) == module.__name__]:
             if inspect.isfunction(changed.get(name)):
                 patch.setattr(user, name, changed[name])

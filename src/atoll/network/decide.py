@@ -126,10 +126,10 @@ class Kernel:
         answer = received.reply()
         if answer is None:
             return Decision(at_of(receiver), received)
-        if not self.stacks[receiver].is_guest:
-            back = self._answered_by_router(receiver, received)
-            return Decision(at_of(receiver), received, answered=back == namespace_of(sender))
         try:
+            if not self.stacks[receiver].is_guest:
+                back = self._answered_by_router(receiver, received)
+                return Decision(at_of(receiver), received, answered=back == namespace_of(sender))
             back, got = self.send(at_of(receiver), answer)
         except Lost as lost:
             return Decision(at_of(receiver), received, because=str(lost))
