@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
+from atoll.model.resource import Resource
 from atoll.network.facts import Fact
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+MEMO_MAX = 50_000  # resources; a region of AWS has 2,500 security groups
 
 
 class Key(NamedTuple):
@@ -34,6 +39,27 @@ class Part:
 
 Wanted: TypeAlias = Iterable[tuple[str, tuple[object, ...], Callable[[], Iterator[Fact]]]]
 """Fragments to be: id, what it is made from, and how to make it."""
+
+
+class Memo(Generic[R, T]):
+    """What was derived from a resource, until there is a newer one of its id: for what is asked of all each time.
+
+    Resources are recognised by identity; they are too large to be compared.
+    """
+
+    def __init__(self, derive: Callable[[R], T]) -> None:
+        """Remember what `derive` returns."""
+        self._derive = derive
+        self._known: dict[str, tuple[R, T]] = {}
+
+    def __call__(self, resource: R) -> T:
+        """Return what is derived from a resource."""
+        known = self._known.get(resource.id)
+        if known is None or known[0] is not resource:
+            if len(self._known) >= MEMO_MAX:  # most of them have gone from the World
+                self._known.clear()
+            known = self._known[resource.id] = resource, self._derive(resource)
+        return known[1]
 
 
 def part(

@@ -22,7 +22,7 @@ from atoll.model.world import World
 from atoll.network.compile import groups as security_groups
 from atoll.network.compile import internet
 from atoll.network.compile.circles import Circle, circle, circles_of
-from atoll.network.compile.fragment import Part, Wanted, part
+from atoll.network.compile.fragment import Memo, Part, Wanted, part
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
 from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
@@ -130,12 +130,21 @@ def _acls(it: Inputs) -> Wanted:
         yield network_acl.id, (network_acl,), partial(acl, network_acl)
 
 
+def _groups_named_by(it: SecurityGroup) -> frozenset[str]:
+    return frozenset(r.group_id for r in it.rules if r.group_id)
+
+
+_mentioned = Memo(_groups_named_by)
+_openness = Memo(security_groups.openness)
+
+
 def _groups(it: Inputs) -> Wanted:
     siblings = frozenset(it.groups)
     links = {id: peer.link.name for peer in it.peers for id in peer.named}
     for group in cast("Mapping[str, SecurityGroup]", it.groups).values():
-        named = siblings.intersection(r.group_id for r in group.rules if r.group_id)
-        peered = frozenset((r.group_id, links[r.group_id]) for r in group.rules if r.group_id in links)
+        mentioned = _mentioned(group)
+        named = siblings & mentioned
+        peered = frozenset((id, links[id]) for id in mentioned if id in links)
         yield group.id, (group, named, peered), partial(security_groups.group, group, named, peered)
 
 
@@ -147,7 +156,7 @@ def _peerings(it: Inputs) -> Wanted:
 def _profiles(it: Inputs) -> Wanted:
     all_groups = cast("Mapping[str, SecurityGroup]", it.groups)
     used = {i.group_ids for i in cast("Mapping[str, Interface]", it.interfaces).values() if i.kind != NAT_GATEWAY}
-    ways = {id: security_groups.openness(all_groups[id]) for ids in used for id in ids}
+    ways = {id: _openness(all_groups[id]) for ids in used for id in ids}
     for ids in used:
         mine = {id: ways[id] for id in ids}
         name = security_groups.profile_name(ids)
