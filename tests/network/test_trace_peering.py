@@ -5,10 +5,12 @@ import pytest
 from atoll.model.group import SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.peering import Peering
+from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.network.decide import Kernel
 from atoll.network.flow import Code, Packet, Verdict
+from atoll.network.mend import mend
 from atoll.network.plan import compile
 from tests.network.lab import Lab, refusal
 
@@ -165,3 +167,42 @@ def test_a_change_in_one_vpc_costs_its_peer_only_what_it_needs(lab):
     assert after.parts["vpc-b", "peerings"] is not before.parts["vpc-b", "peerings"]
     assert all(after.parts["vpc-b", kind] is before.parts["vpc-b", kind] for kind in ("groups", "routes", "router"))
     assert set(after.facts()) == set(compile(lab.world).facts())
+
+
+def mends(lab):
+    return [(m.says, m.command) for m in mend(lab.world, lab.trace("a", "b", port=6379))]
+
+
+def test_a_mend_leads_step_by_step_to_a_peer(lab):
+    for table in ("rtb-a", "rtb-b"):
+        lab.put(lab.world[RouteTable, table], routes=lab.world[RouteTable, table].routes[:1])
+    peering = lab.world[Peering, "pcx-ab"]
+    lab.put(peering, status="deleted")
+    assert mends(lab) == [
+        (
+            "peer vpc-a with vpc-b, which has 10.1.0.10; then accept it and add routes",
+            "aws ec2 create-vpc-peering-connection --vpc-id vpc-a --peer-vpc-id vpc-b",
+        )
+    ]
+    accept = "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id pcx-ab"
+    lab.put(peering, status="pending-acceptance")
+    assert [command for _, command in mends(lab)] == [accept]
+    lab.route("a", "10.1.0.0/16", "pcx-ab")
+    assert [command for _, command in mends(lab)] == [accept]
+    lab.put(peering)
+    assert mends(lab) == [
+        (
+            "route 10.0.0.0/16 of rtb-b to pcx-ab",
+            "aws ec2 create-route --route-table-id rtb-b --destination-cidr-block 10.0.0.0/16 "
+            "--vpc-peering-connection-id pcx-ab",
+        )
+    ]
+    lab.route("b", "10.0.0.0/16", "pcx-ab")
+    assert mends(lab) == []
+
+
+def test_a_route_to_a_connection_that_has_ended_is_taken_away(lab):
+    lab.put(lab.world[Peering, "pcx-ab"], status="deleted")
+    assert [command for _, command in mends(lab)] == [
+        "aws ec2 delete-route --route-table-id rtb-a --destination-cidr-block 10.1.0.0/16"
+    ]

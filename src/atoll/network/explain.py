@@ -18,7 +18,7 @@ FATES = {
     Verdict.SPOOFED: "fails the source/destination check",
     Verdict.NO_ROUTE: "has no route",
     Verdict.BLACKHOLE: "falls into a blackhole route",
-    Verdict.REFUSED: "is refused at the edge of the internet",
+    Verdict.REFUSED: "is refused at the edge of its VPC",
     Verdict.NOBODY: "has a destination that nobody has",
     Verdict.DOWN: "meets an interface behind which nothing runs",
     Verdict.LOOP: "goes round in a loop",

@@ -15,12 +15,14 @@ from atoll.model.gateway import InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.lookup import internet_gateway_of, primary_interface
+from atoll.model.peering import Peering
 from atoll.model.route import RouteTable
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Step, Trace, protocol_name
 from atoll.network.layers.groups import fits
 from atoll.network.layers.hop import best_route, leave, owner
 from atoll.network.layers.internet_gateway import is_private
+from atoll.network.mend_peering import accepting, to_other_vpc
 
 # Where answers go to, for every client.  Source: VPC User Guide, "Ephemeral ports".
 EPHEMERAL_PORTS = "From=1024,To=65535"
@@ -145,6 +147,8 @@ def _route(call: _Refusal) -> list[Mend]:
     """Add a route to the internet gateway, if that is where the destination is."""
     destination, table = call.packet.destination, call.world[RouteTable, call.step.at]
     if is_private(destination):
+        if found := to_other_vpc(call.world, table, destination):
+            return [Mend(*found)]
         return [Mend(f"{destination} is in no range of {table.vpc_id}, and no other network is connected to it")]
     gateway = internet_gateway_of(call.world, table.vpc_id)
     if gateway is None:
@@ -170,6 +174,9 @@ def _blackhole(call: _Refusal) -> list[Mend]:
     table = call.world[RouteTable, call.step.at]
     route = best_route(table, call.packet.destination)
     assert route, "a blackhole is a route"
+    peering = call.world.get(Peering, route.target)
+    if peering is not None and peering.status == "pending-acceptance":
+        return [Mend(*accepting(peering))]
     target = call.world.get(Interface, route.target)
     if target is not None and target.instance_id is not None:
         return _run_instance(call.world, target.instance_id)
