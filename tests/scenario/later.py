@@ -46,11 +46,6 @@ LATER = {
     ),
     12: Later("Step 1: sign in and open the EC2 console", "there is no web console yet", CONSOLE),
     13: Later("Step 2: navigation Network & Security > Security Groups", "there is no web console yet", CONSOLE),
-    29: Later(
-        "Requirement: cluster in a VPC and accessed through a NAT *instance*; no exception",
-        "its negative needs a NAT gateway",
-        VPC,
-    ),
     37: Later(
         "The NAT instance is a proxy; performance suffers, more with more clusters behind it",
         "it is a measurement, not a test",
@@ -94,7 +89,4 @@ PARTLY = {
         "Earlier UI: replicas added on a separate Replication Group screen", "IncreaseReplicaCount", ELASTICACHE
     ),
     170: Later("Failover option selectable", "AutomaticFailoverEnabled true", ELASTICACHE),
-    189: Later(
-        "NAT gateway needs an EIP; NAT instance may use a public IP", "CreateNatGateway without an address", VPC
-    ),
 }
