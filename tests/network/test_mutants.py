@@ -10,7 +10,17 @@ from types import ModuleType
 import pytest
 
 from atoll.network import plan
-from atoll.network.compile import groups, interfaces, internet, matching, parts, peering, router, subnets
+from atoll.network.compile import (
+    groups,
+    interfaces,
+    internet,
+    matching,
+    nat_gateways,
+    parts,
+    peering,
+    router,
+    subnets,
+)
 from tests.network.compare import disagreements
 from tests.network.worlds import random_probes, random_world
 
@@ -57,6 +67,36 @@ BUGS = [
     ("a blackhole leads into the VPC", parts, {'(route.destination, "blackhole")': '(route.destination, "throw")'}),
     ("a route into another subnet is ignored", subnets, {"not w.network.subnet_of(it.cidr)": 'w.link == "igw"'}),
     ("a stopped instance's interface is alive", parts, {'GONE = ("stopped", "terminated")': "GONE = ()"}),
+    (
+        "a NAT gateway takes what nobody asked for",
+        nat_gateways,
+        {'refuse("nobody asked for it", equal("ip daddr", *own)),': ""},
+    ),
+    (
+        "a NAT gateway keeps its senders' addresses",
+        nat_gateways,
+        {'other("ip saddr", *own), Translate(own, ports)': "ACCEPT"},
+    ),
+    ("a NAT gateway gives away low ports", nat_gateways, {"Range(NAT_PORTS.start,": "Range(1,"}),
+    (
+        "a NAT gateway uses its first address only",
+        nat_gateways,
+        {"Translate(own, ports)": "Translate(own[:1], ports)"},
+    ),
+    (
+        "a NAT gateway has groups",
+        nat_gateways,
+        {'"groups_in", link, to=goto("track_receiving")': '"legs_in", link + "0"'},
+    ),
+    (
+        "a NAT gateway carries answers that it did not ask for",
+        nat_gateways,
+        {
+            'refuse("no flow begins so", equal("ct state", "invalid")),': "",
+            'rule(equal("meta l4proto", TCP), equal("ct state", "invalid"), RESET, comment="idle for too long"),': "",
+        },
+    ),
+    ("a route to a NAT gateway is a blackhole", parts, {"(nat and nat.stands and nat.interface_id) or": ""}),
     ("an interface has one address", interfaces, {SENDERS: SENDERS.replace("private_ips", "private_ips[:1]")}),
     (
         "an Elastic IP is for the first address",
@@ -93,7 +133,7 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
         source = source.replace(old, new)
     changed = {"__name__": module.__name__}
     exec(compile(source, module.__file__ or "", "exec"), changed)
-    for user in (groups, interfaces, internet, matching, parts, peering, router, subnets):
+    for user in (groups, interfaces, internet, matching, nat_gateways, parts, peering, router, subnets):
         for name in [n for n, value in vars(user).items() if getattr(value, "__module__", None) == module.__name__]:
             if inspect.isfunction(changed.get(name)):
                 patch.setattr(user, name, changed[name])

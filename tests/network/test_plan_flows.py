@@ -126,3 +126,44 @@ def test_a_gateway_s_own_table_leads_what_comes_in_through_a_machine():
     lab.put(lab.world[Interface, "eni-box"], source_dest_check=True)
     change(kernel, lab)
     assert not passes(kernel, CLIENT, packet)
+
+
+@pytest.mark.parametrize("way", ["nat-nat", "igw-v"])
+def test_a_flow_through_a_nat_gateway_is_tracked_although_its_rules_admit_everything(way):
+    """EC2 User Guide, "Automatically tracked connections"."""
+    lab = Lab()
+    lab.vpc("v"), lab.gateway("v")
+    lab.subnet("public", "10.0.0.0/24"), lab.subnet("private", "10.0.1.0/24")
+    lab.group("open", ingress=["all 0.0.0.0/0"])
+    lab.instance("client", "private", groups=["open"], ip="10.0.1.10")
+    lab.elastic_ip("203.0.113.8", "client")
+    lab.nat_gateway("nat", "public", ips=["10.0.0.5"], publics=["203.0.113.7"])
+    lab.table("public", {"0.0.0.0/0": "igw-v"}, subnets=["public"])
+    lab.table("private", {"0.0.0.0/0": way}, subnets=["private"])
+    lab.outside(str(CLIENT))
+    kernel, packet = kernel_of(lab), Packet(IPv4Address("10.0.1.10"), CLIENT, TCP, 40000, 443)
+    assert kernel.ask("eni-client", packet).answered
+    revoke(lab, "open", egress=True)
+    change(kernel, lab)
+    assert passes(kernel, "eni-client", packet) is (way == "nat-nat")
+    assert not passes(kernel, "eni-client", packet.but(source_port=40001))
+
+
+def test_two_clients_of_a_nat_gateway_with_one_source_port_get_two():
+    lab = Lab()
+    lab.vpc("v"), lab.gateway("v")
+    lab.subnet("public", "10.0.0.0/24"), lab.subnet("private", "10.0.1.0/24")
+    lab.nat_gateway("nat", "public", ips=["10.0.0.5"], publics=["203.0.113.7"])
+    lab.table("public", {"0.0.0.0/0": "igw-v"}, subnets=["public"])
+    lab.table("private", {"0.0.0.0/0": "nat-nat"}, subnets=["private"])
+    lab.outside(str(CLIENT))
+    packets = []
+    for name, ip in (("one", "10.0.1.10"), ("two", "10.0.1.11")):
+        lab.instance(name, "private", ip=ip)
+        packets.append((f"eni-{name}", Packet(IPv4Address(ip), CLIENT, TCP, 40001, 443)))
+    kernel = kernel_of(lab)
+    seen = [kernel.ask(sender, packet) for sender, packet in packets]
+    assert all(decision.answered for decision in seen)
+    assert {decision.received.source for decision in seen} == {IPv4Address("203.0.113.7")}
+    assert [decision.received.source_port for decision in seen] == [40001, 1024]
+    assert all(kernel.ask(sender, packet).answered for sender, packet in packets), "and keep them"

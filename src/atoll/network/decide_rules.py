@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TypeAlias, assert_never
 
 from atoll.network.facts import Chain, Element, Field
-from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP, Packet
+from atoll.network.flow import ICMP, TCP, UDP, Packet
 from atoll.network.rules import (
     ACCEPT,
     DROP,
@@ -245,13 +245,13 @@ def _translate(context: Context, it: Translate) -> Result:
         return ACCEPT
     protocol, source, port, destination, other = flow.original
     first = (int(source) + port) % len(it.addresses)
-    choices = [port, *NAT_PORTS] if port in NAT_PORTS else NAT_PORTS
-    for address in it.addresses[first:] + it.addresses[:first] if it.ports is None else (it.addresses[first],):
-        for chosen in choices if it.ports else (port,):
-            ends = protocol, address, chosen, destination, other
-            if protocol == ICMP or answer_ends(ends) not in context.flows:  # messages also have a number of their own
-                flow.translated = ends
-                return ACCEPT
+    pool = range(it.ports.first, it.ports.last + 1) if it.ports else range(0)
+    choices = [port, *pool] if port in pool else pool
+    for chosen in choices if it.ports else (port,):
+        ends = protocol, it.addresses[first], chosen, destination, other
+        if it.ports is None or answer_ends(ends) not in context.flows:  # messages have a number of their own
+            flow.translated = ends
+            return ACCEPT
     context.because = "no port is free"
     return DROP
 
