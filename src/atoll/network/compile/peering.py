@@ -11,6 +11,7 @@ A connection is in the kernel while both VPCs are, that is, while both have an i
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, cast
@@ -33,7 +34,7 @@ from atoll.network.compile.marks import (
     far_mac,
     plain_set,
 )
-from atoll.network.facts import Fact, Neighbour, Veth
+from atoll.network.facts import Element, Fact, Neighbour, Veth
 from atoll.network.rules import ACCEPT, SetBits, goto, jump, known, other, refuse, rule
 from atoll.network.rules import chain_name as name_of
 
@@ -147,6 +148,12 @@ def peering(it: Link, groups: tuple[tuple[str, tuple[IPv4Address, ...]], ...]) -
     yield element(vpc, "groups_out", name, to=goto("track_sending"))
     yield element(vpc, "groups_in", name, to=goto("track_receiving"))
     for group_id, ips in groups:
-        yield plain_set(vpc, members(group_id), "ipv4_addr")
+        container = members(group_id)
+        yield plain_set(vpc, container, "ipv4_addr")
         for ip in ips:
-            yield element(vpc, members(group_id), ip)
+            yield _member(vpc, container, ip)
+
+
+@lru_cache(maxsize=1 << 16)  # so that one more member among thousands makes one new element, and finds the others
+def _member(vpc_id: str, container: str, ip: IPv4Address) -> Element:
+    return element(vpc_id, container, ip)
