@@ -108,7 +108,9 @@ def terraform(url, tmp_path, request):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("terraform", ["network.tf", "instances.tf"], indirect=True, ids=["network", "instances"])
+@pytest.mark.parametrize(
+    "terraform", ["network.tf", "instances.tf", "nat.tf"], indirect=True, ids=["network", "instances", "nat"]
+)
 def test_a_second_plan_changes_nothing_and_destroy_leaves_nothing(paper, terraform):
     code, said = terraform("apply", "-auto-approve")
     assert code == 0, said
