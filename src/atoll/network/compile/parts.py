@@ -28,7 +28,6 @@ from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
 from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
 from atoll.network.compile.nat_gateways import nat_gateway
 from atoll.network.compile.peering import Peer, peering, peers_of
-from atoll.network.compile.peering import link_name as peer_link
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
 
@@ -104,7 +103,7 @@ def internet_part(hosts: tuple[OutsideHost, ...], old: Part | None) -> Part:
 def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey, Part]]:
     """Yield the parts of a VPC.  The order is that in which they can be applied one by one."""
     gateway = next(iter(it.gateways.values()), None)
-    links = tuple(peer.link.id for peer in it.peers)
+    links = tuple((peer.link.id, peer.link.name) for peer in it.peers)
     placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
     networked = (it.vpc, gateway is not None, *placed, links)
     makers = (
@@ -232,8 +231,8 @@ def _way(it: Inputs, route: Route) -> Way:
         return Way(route.destination, "throw")
     if route.target in it.gateways:
         return Way(route.destination, "unicast", GATEWAY_LINK, NEXT_HOP)
-    if any(route.target == peer.link.id for peer in it.peers):
-        return Way(route.destination, "unicast", peer_link(route.target), NEXT_HOP)
+    if peer := next((peer for peer in it.peers if peer.link.id == route.target), None):
+        return Way(route.destination, "unicast", peer.link.name, NEXT_HOP)
     nat = cast("NatGateway | None", it.nat_gateways.get(route.target))
     target = cast("Interface | None", it.interfaces.get((nat and nat.stands and nat.interface_id) or route.target))
     if target is not None and _is_live(it, target):

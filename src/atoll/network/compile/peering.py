@@ -50,13 +50,21 @@ class Link(NamedTuple):
     far_id: str
     near: tuple[IPv4Network, ...]
     far: tuple[IPv4Network, ...]
-    is_maker: bool  # the requester's side holds the fact of the link itself
+    is_maker: bool  # one of the two sides holds the fact of the link itself
     is_regional: bool  # else the MTU is smaller, and no rule may name the peer's groups
 
     @property
     def name(self) -> str:
-        """The name of the link in both routers."""
-        return link_name(self.id)
+        """The name of the link in both routers: at most 15 characters, as Linux asks.
+
+        A link that is made otherwise has another name, so that what rests on it is made anew with it.
+        """
+        return "p" + digest(f"{self.id} {self.mtu}", 12)
+
+    @property
+    def mtu(self) -> int:
+        """The size of its packets."""
+        return INSIDE_MTU if self.is_regional else INTERNET_MTU
 
 
 class Peer(NamedTuple):
@@ -66,11 +74,6 @@ class Peer(NamedTuple):
     named: frozenset[str]  # groups of the peer's that our rules name
     interfaces: Bucket  # of the peer's, in which the members are; none, if no rule names a group
     members: tuple[tuple[str, tuple[IPv4Address, ...]], ...]
-
-
-def link_name(peering_id: str) -> str:
-    """Return the name of a connection's link: at most 15 characters, as Linux asks."""
-    return "p" + digest(peering_id, 12)
 
 
 def peers_of(
@@ -97,8 +100,7 @@ def peers_of(
 
 
 def _link(peering: Peering, vpc: Vpc, far: Vpc) -> Link:
-    maker = peering.requester.vpc_id == vpc.id
-    return Link(peering.id, vpc.id, far.id, vpc.cidrs, far.cidrs, maker, vpc.region == far.region)
+    return Link(peering.id, vpc.id, far.id, vpc.cidrs, far.cidrs, vpc.id < far.id, vpc.region == far.region)
 
 
 def _named(groups: Bucket, far_id: str) -> frozenset[str]:
@@ -122,8 +124,7 @@ def peering(it: Link, groups: tuple[tuple[str, tuple[IPv4Address, ...]], ...]) -
     """Yield the facts of one side of a connection; `groups` are the peer's that our rules name, and their members."""
     vpc, name, far = it.vpc_id, it.name, far_mac(f"{it.id} {it.far_id}")
     if it.is_maker:
-        mtu = INSIDE_MTU if it.is_regional else INTERNET_MTU
-        yield Veth(vpc, name, far_mac(f"{it.id} {vpc}"), it.far_id, name, far, mtu)
+        yield Veth(vpc, name, far_mac(f"{it.id} {vpc}"), it.far_id, name, far, it.mtu)
     yield Neighbour(vpc, name, NEXT_HOP, far)
     coming, going = name_of(it.id, "in"), name_of(it.id, "out")
     yield chain(
