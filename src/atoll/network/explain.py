@@ -50,7 +50,9 @@ def notes(world: World, trace: Trace) -> Iterator[str]:
     asked = any(s.layer == "ingress-groups" and s.at == trace.receiver for s in trace.steps)
     if receiver is None or trace.received is None or not asked:
         return
-    if is_untracked(world, receiver, trace.received, egress=False):
+    layers = [step.layer for step in trace.steps]
+    comes_translated = "nat-gateway" in layers and "internet" not in layers  # then it is always tracked
+    if not comes_translated and is_untracked(world, receiver, trace.received, egress=False):
         yield f"the groups of {receiver.id} do not track this flow: revoking its rule cuts it at once"
 
 

@@ -20,7 +20,7 @@ from atoll.model.route import RouteTable
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Step, Trace, protocol_name
 from atoll.network.layers.groups import fits
-from atoll.network.layers.hop import best_route, leave, owner
+from atoll.network.layers.hop import NAT_GATEWAY, best_route, leave, owner
 from atoll.network.layers.internet_gateway import is_private
 from atoll.network.mend_peering import accepting, to_other_vpc
 
@@ -78,7 +78,7 @@ class _Refusal:
         for step in reversed(self.before):
             if step.layer == "internet":
                 return None
-            if step.layer == "egress-groups":
+            if step.layer in ("egress-groups", "nat-gateway"):
                 return self.world[Interface, step.at]
         return None
 
@@ -197,16 +197,25 @@ def _public_address(call: _Refusal) -> list[Mend]:
     if packet.source not in sender.private_ips and sender.instance_id is not None:
         says = f"in {sender.instance_id}: translate the source (a trace cannot see whether it does already)"
         return [Mend(says, "sudo iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE")]
+    if sender.kind == NAT_GATEWAY:
+        says = "its NAT gateway is private: make a public one, and lead the route there"
+        allocation = _free_address(call, sender)
+        command = f"aws ec2 create-nat-gateway --subnet-id {sender.subnet_id} --allocation-id {allocation}"
+        return [Mend(says, command)]
     if sender.requester_managed or sender.instance_id is None:
         return [Mend(f"{sender.id} belongs to a service: it gets no public address; send through a NAT device")]
-    free = cast("list[ElasticIp]", list(call.world.bucket(ElasticIp, "interface_id", None).values()))
-    mine = next((e for e in free if e.owner == sender.owner), None)
-    allocation = mine.id if mine else "$(aws ec2 allocate-address --query AllocationId --output text)"
     to = f"--network-interface-id {sender.id}"
     if packet.source != sender.address:
         to += f" --private-ip-address {packet.source}"
-    command = f"aws ec2 associate-address --allocation-id {allocation} {to}"
+    command = f"aws ec2 associate-address --allocation-id {_free_address(call, sender)} {to}"
     return [Mend(f"give {packet.source} a public address", command)]
+
+
+def _free_address(call: _Refusal, sender: Interface) -> str:
+    """Return an Elastic IP of the sender's owner that leads nowhere, or the command that allocates one."""
+    free = cast("list[ElasticIp]", list(call.world.bucket(ElasticIp, "interface_id", None).values()))
+    mine = next((e for e in free if e.owner == sender.owner), None)
+    return mine.id if mine else "$(aws ec2 allocate-address --query AllocationId --output text)"
 
 
 def _no_check(call: _Refusal) -> list[Mend]:
@@ -251,6 +260,8 @@ def _destination(call: _Refusal) -> list[Mend]:
     step, destination = call.step, call.packet.destination
     if step.layer == "vpc-services":
         return [Mend("turn the resolver on", f"aws ec2 modify-vpc-attribute --vpc-id {step.at} --enable-dns-support")]
+    if step.layer == "nat-gateway" and not call.answering:
+        return [Mend("a NAT gateway forwards no port: lead a public address to the machine, or use a NAT instance")]
     if step.layer == "internet" and is_private(destination):
         says = "ask from an instance of its VPC, or forward through a NAT instance that has an Elastic IP"
         return [Mend(says)]
