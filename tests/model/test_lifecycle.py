@@ -8,6 +8,7 @@ from atoll.model.lifecycle import (
     CACHE_NODE,
     INSTANCE,
     NAT_GATEWAY,
+    PEERING,
     REPLICATION_GROUP,
     IllegalTransition,
     Lifecycle,
@@ -31,6 +32,9 @@ WAYS = [
     (CACHE_CLUSTER, ["nodes-ready", "reboot", "nodes-ready"], "available", "rebooted"),
     (CACHE_CLUSTER, ["network-failed", "delete"], "deleting", "a full subnet"),
     (REPLICATION_GROUP, ["nodes-failed", "delete"], "deleting", "a group that failed"),
+    (PEERING, ["sent", "accept", "in-force", "delete", "out-of-force"], "deleted", "a peering"),
+    (PEERING, ["sent", "accept", "delete", "out-of-force"], "deleted", "deleted before it was in force"),
+    (PEERING, ["refused"], "failed", "a request to nobody"),
     (CACHE_NODE, ["answered", "silent", "answered", "delete"], "deleting", "a node that died and came back"),
 ]
 
@@ -54,6 +58,8 @@ def test_a_way_through_the_table(table, events, end):
         (CACHE_CLUSTER, "creating", "modify"),
         (CACHE_CLUSTER, "deleting", "delete"),
         (REPLICATION_GROUP, "modifying", "modify"),
+        (PEERING, "rejected", "delete"),
+        (PEERING, "active", "accept"),
         (CACHE_NODE, "deleting", "answered"),
     ],
 )

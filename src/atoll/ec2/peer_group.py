@@ -29,6 +29,8 @@ def from_peer(world: World, group: SecurityGroup, rule: Rule, pair: Shape) -> Ru
     if source is None or source.region != group.region or source.account != (pair.get("UserId") or group.account):
         raise NO_GROUP(id=id)
     peering = peering_between(world, group.vpc_id, source.vpc_id)
+    if peering is None and source.account != group.account:
+        raise NO_GROUP(id=id)  # whether a stranger has such a group is not told
     if peering is None or pair.get("VpcId") not in (None, "", source.vpc_id):
         raise OTHER_NETWORK()
     if pair.get("VpcPeeringConnectionId") not in (None, "", peering.id):
