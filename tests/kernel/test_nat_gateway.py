@@ -7,8 +7,10 @@ from contextlib import suppress
 
 import pytest
 
+from atoll.host.linux.fabric import Fabric
 from atoll.model.acl import NetworkAcl
 from atoll.network.flow import NAT_PORTS
+from atoll.network.plan import compile
 from tests.kernel.ground import NEVER_SECONDS, SOON_SECONDS, alive, lay_ground, soon
 from tests.network.lab import acl_entry
 from tests.network.worlds import Lab
@@ -238,3 +240,37 @@ def test_a_gateway_that_goes_leaves_nothing(ground):
     bare = Lab()
     ground.apply(bare.world)
     assert "eni-nat" not in ground.namespaces.names()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("nft", "flush", "ruleset"),
+        ("ip", "link", "del", "eth0"),
+        ("ip", "addr", "flush", "dev", "eth0"),
+        ("ip", "route", "del", "default"),
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_damage_to_a_gateway_is_found_and_mended(ground, damage):
+    ground.apply(private_lab().world)
+    from_port(ground, "one", 40001)
+    ground.run("eni-nat", *damage)
+    assert ground.fabric.verify(), "it is noticed"
+    ground.fabric.verify()
+    from_port(ground, "one", 40002)
+    assert not ground.connects(SERVER, EIP, 22)
+    assert ground.fabric.verify() == []
+
+
+def test_a_daemon_that_follows_another_keeps_the_flows_of_a_gateway(ground):
+    lab = private_lab()
+    ground.apply(lab.world)
+    near, far, _ = from_port(ground, "one", 40001)
+    follower = Fabric(ground.namespaces)
+    try:
+        assert follower.apply(compile(lab.world)) == []
+        assert alive(near, far)
+        assert follower.verify() == []
+    finally:
+        follower.close()

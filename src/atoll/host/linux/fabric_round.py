@@ -159,12 +159,21 @@ class Round:
                 wires.remove_links(self._spaces[name], [f.name for f in gone])
         for name in changing:
             come[name] = {f.name: f for f in self._delta[name].added if isinstance(f, Veth)}
-        for name in self._mending:
-            space = self._spaces[name]
-            wrong, missing = wires.broken_links(space, self._wanted)
+        for name in tuple(self._mending):
+            space, far = self._spaces[name], self._wanted.far_links(name)
+            wrong, _ = wires.broken_links(space, self._wanted)
             wrong |= {v.name for v in self._wanted.links(name).values() if v.peer_namespace in self._made}
             wires.remove_links(space, wrong)
-            come[name] = {v.name: v for v in self._wanted.links(name).values() if v.name in wrong | missing}
+            self._mending |= {far[link].namespace for link in wrong & far.keys()}  # a pair goes as a whole
+        for name in self._mending:
+            self._spaces[name].read_links()
+            _, missing = wires.broken_links(self._spaces[name], self._wanted)
+            come[name] = {v.name: v for v in self._wanted.links(name).values() if v.name in missing}
+            for veth in come[name].values():
+                if veth.peer_namespace not in self._wanted.guests:  # the end of a pair whose namespace is still going
+                    far_space = self._spaces[veth.peer_namespace]
+                    far_space.read_links()
+                    wires.remove_links(far_space, {veth.peer} & far_space.links.keys())
         for name, new in come.items():
             if new:
                 self._add_links(name, new)
