@@ -109,7 +109,10 @@ def terraform(url, tmp_path, request):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "terraform", ["network.tf", "instances.tf", "nat.tf"], indirect=True, ids=["network", "instances", "nat"]
+    "terraform",
+    ["network.tf", "instances.tf", "nat.tf", "peering.tf"],
+    indirect=True,
+    ids=["network", "instances", "nat", "peering"],
 )
 def test_a_second_plan_changes_nothing_and_destroy_leaves_nothing(paper, terraform):
     code, said = terraform("apply", "-auto-approve")
