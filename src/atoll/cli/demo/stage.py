@@ -135,16 +135,24 @@ class Stage:
         self.booted(instance, before)
 
     def booted(self, instance: str, before: int | None = None) -> None:
-        """Wait until an instance runs, as another process than `before`."""
+        """Wait until an instance has booted, as another process than `before`.
+
+        It is `running` when its first process is; that one starts the SSH server when the network is as it will be.
+        """
         deadline = time.monotonic() + BOOT_SECONDS_MAX
         while time.monotonic() < deadline:
             try:
-                if private.machine(instance)["pid"] != before:
+                found = private.machine(instance)
+                if found["pid"] != before and self._serves_ssh(enter.place_of(found)):
                     return
             except Failure:  # it is not running at this moment
                 pass
             time.sleep(LOOK_EVERY_SECONDS)
         raise Failure(f"{instance} did not boot within {BOOT_SECONDS_MAX:g} s", "`atoll status` shows why")
+
+    def _serves_ssh(self, place: enter.Place) -> bool:
+        look = ["/bin/sh", "-c", "pgrep -x dropbear"]
+        return enter.run(enter.in_instance(place), look, seconds_max=TYPED_SECONDS_MAX).code == 0
 
     def _type(self, prompt: str, become: enter.Become, command: str, seconds_max: float) -> Typed:
         self._line(f"{prompt} {command}", "yellow")
