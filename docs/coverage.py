@@ -27,8 +27,8 @@ HEAD = """\
 # Coverage
 
 Every operation of the services that Atoll serves, from the API models of botocore {version}.  An operation that is
-not listed as supported is refused by name, at once, with HTTP 400 (`UnsupportedOperation` of EC2, `InvalidAction` of the
-others); a parameter that is not supported is refused by name and changes nothing.  Nothing is accepted and then
+not listed as supported is refused by name, at once, with HTTP 400 (`UnsupportedOperation` of EC2, `InvalidAction` of
+the others); a parameter that is not supported is refused by name and changes nothing.  Nothing is accepted and then
 ignored.
 
 This page is generated: `make docs`.
