@@ -29,11 +29,6 @@ def digest(text: str, digits: int) -> str:
     return hashlib.blake2s(text.encode(), digest_size=16).hexdigest()[:digits]
 
 
-def bond_id(group_id: str) -> str:
-    """Return the id of the security group that the nodes of a replication group share; no account sees it."""
-    return f"sg-elasticache-{digest(group_id, 8)}"
-
-
 def link_name(interface_id: str) -> str:
     """Return the name of the router's end of an interface's link: at most 15 characters, as Linux asks."""
     return "e" + digest(interface_id, 12)
