@@ -56,6 +56,55 @@ LATER = {
         "it comes with the pair of NAT instances that take over from each other",
         VPC,
     ),
+    112: Later(
+        "VPC endpoint: private access to AWS public services or own services without the internet",
+        "there are no VPC endpoints yet",
+        VPC,
+    ),
+    113: Later("Interface endpoint + endpoint service together = PrivateLink", "there are no VPC endpoints yet", VPC),
+    114: Later("Target service limited to the same region", "there are no VPC endpoints yet", VPC),
+    115: Later("An endpoint connects to one VPC only", "there are no VPC endpoints yet", VPC),
+    116: Later(
+        "Using an endpoint service requires an interface endpoint on the other side",
+        "there are no VPC endpoints yet",
+        VPC,
+    ),
+    117: Later(
+        "Flow: interface endpoint -> PrivateLink -> NLB of the custom VPC",
+        "there are no VPC endpoints yet",
+        VPC,
+    ),
+    118: Later(
+        "Placement group adjusts where instances are placed on hardware",
+        "there are no placement groups yet",
+        VPC,
+    ),
+    119: Later(
+        "Default: instances are spread to minimise the effect of host failure",
+        "there are no placement groups yet",
+        VPC,
+    ),
+    120: Later("Cluster placement group: one AZ", "there are no placement groups yet", VPC),
+    121: Later("Cluster: low latency, high throughput", "there are no placement groups yet", VPC),
+    122: Later("Cluster: a rack failure hits all instances", "there are no placement groups yet", VPC),
+    123: Later(
+        "Partition placement group: instances of a partition share a rack; partitions spread over several AZs",
+        "there are no placement groups yet",
+        VPC,
+    ),
+    124: Later("Partition: for Hadoop, Cassandra, Kafka", "there are no placement groups yet", VPC),
+    125: Later("Spread placement group: each instance on its own hardware", "there are no placement groups yet", VPC),
+    126: Later(
+        'Spread: several AZs possible, "raises throughput" (really: availability)',
+        "there are no placement groups yet",
+        VPC,
+    ),
+    141: Later(
+        "Performance: NAT gateway high / NAT instance by instance type",
+        "an instance's network is not shaped by its type",
+        VPC,
+    ),
+    144: Later("Cost: traffic volume / instance fee + network fee", "traffic is not counted yet", VPC),
     153: Later(
         "Suits read-centred services (social, games, recommendation) and fast analysis",
         "that reads grow with replicas is a measurement, not a test",
@@ -83,6 +132,17 @@ PARTLY = {
         "Client to NAT traffic is unencrypted; do not send sensitive data",
         "the same capture with encryption in transit",
         ELASTICACHE,
+    ),
+    82: Later("Start from the management console: create a Redis cluster", "the console's wizard", CONSOLE),
+    85: Later(
+        "VPN: splits one network so parts behave as logically different networks",
+        "a VPN attachment, which the inventory calls optional",
+        VPC,
+    ),
+    130: Later(
+        "Four conditions for VPC <-> internet: internet gateway, route table, public IP, SG + NACL",
+        "Network Insights names the condition that is missing",
+        VPC,
     ),
     155: Later("Memcached: distributed memory cache", "auto discovery", ELASTICACHE),
     169: Later(
