@@ -56,9 +56,7 @@ FILES_MAX = 65_536  # descriptors: one for each machine and each connection
 SERVICES = (atoll.ec2, atoll.elasticache, atoll.sts)
 
 
-def run(
-    options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]
-) -> None:
+def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
     """Serve on a socket that listens, with the keeper that was begun (None: on paper), until told to stop.
 
     `ready(url, mode)` is called when the first request can be answered.  Raises CannotStart, Lost.

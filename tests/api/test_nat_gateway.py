@@ -98,13 +98,14 @@ def test_its_interface_is_the_services_own(ec2, net):
     assert (eni["Status"], eni["Attachment"]["InstanceOwnerId"]) == ("in-use", "amazon-aws")
     assert eni["Association"]["AllocationId"] == address["AllocationId"]
     id = eni["NetworkInterfaceId"]
-    assert code(
-        ec2.modify_network_interface_attribute, NetworkInterfaceId=id, SourceDestCheck={"Value": True}
-    ) == "AuthFailure"
+    assert (
+        code(ec2.modify_network_interface_attribute, NetworkInterfaceId=id, SourceDestCheck={"Value": True})
+        == "AuthFailure"
+    )
     assert code(ec2.delete_network_interface, NetworkInterfaceId=id) == "InvalidParameterValue"
-    assert code(
-        ec2.detach_network_interface, AttachmentId=eni["Attachment"]["AttachmentId"]
-    ) == "OperationNotPermitted"
+    assert (
+        code(ec2.detach_network_interface, AttachmentId=eni["Attachment"]["AttachmentId"]) == "OperationNotPermitted"
+    )
 
 
 def test_its_elastic_ip_is_held_until_it_goes(ec2, net):
@@ -115,9 +116,7 @@ def test_its_elastic_ip_is_held_until_it_goes(ec2, net):
     assert code(ec2.disassociate_address, AssociationId=address["AssociationId"]) == "AuthFailure"
     eni = ec2.create_network_interface(SubnetId=net.public)["NetworkInterface"]["NetworkInterfaceId"]
     assert code(ec2.associate_address, AllocationId=allocation, NetworkInterfaceId=eni) == "AuthFailure"
-    assert code(
-        ec2.detach_internet_gateway, InternetGatewayId=net.igw, VpcId=net.vpc
-    ) == "DependencyViolation"
+    assert code(ec2.detach_internet_gateway, InternetGatewayId=net.igw, VpcId=net.vpc) == "DependencyViolation"
 
     assert ec2.delete_nat_gateway(NatGatewayId=made["NatGatewayId"])["NatGatewayId"] == made["NatGatewayId"]
     (address,) = ec2.describe_addresses(AllocationIds=[allocation])["Addresses"]
@@ -271,9 +270,10 @@ def test_gateways_are_filtered_paged_tagged_and_nobody_elses(paper, ec2, net):
     assert found(state=["deleting", "deleted"]) == some[:1]
     assert found(vpc_id=net.vpc) == found(subnet_id=net.public) == sorted(some)
     assert found(nat_gateway_id=some[2]) == [some[2]]
-    assert ec2.describe_nat_gateways(Filter=[{"Name": "tag:team", "Values": ["net"]}])["NatGateways"][0][
-        "NatGatewayId"
-    ] == some[1]
+    assert (
+        ec2.describe_nat_gateways(Filter=[{"Name": "tag:team", "Values": ["net"]}])["NatGateways"][0]["NatGatewayId"]
+        == some[1]
+    )
     assert code(ec2.describe_nat_gateways, Filter=by(colour="blue")) == "InvalidParameterValue"
     page = ec2.describe_nat_gateways(MaxResults=5)
     assert len(page["NatGateways"]) == 5
@@ -297,9 +297,9 @@ def test_a_route_to_a_gateway_is_active_until_the_gateway_goes(ec2, net):
     route = routes(ec2, net.table)["0.0.0.0/0"]
     assert (route["NatGatewayId"], route["State"]) == (id, "active")
     assert "GatewayId" not in route
-    assert ids(
-        ec2.describe_route_tables(Filters=by(route__nat_gateway_id=id))["RouteTables"], "RouteTableId"
-    ) == [net.table]
+    assert ids(ec2.describe_route_tables(Filters=by(route__nat_gateway_id=id))["RouteTables"], "RouteTableId") == [
+        net.table
+    ]
     ec2.delete_nat_gateway(NatGatewayId=id)
     assert routes(ec2, net.table)["0.0.0.0/0"]["State"] == "blackhole"
     other = net.nat()["NatGatewayId"]
@@ -335,19 +335,22 @@ def test_secondary_elastic_ips_come_and_go(paper, ec2, net):
     addresses = described(ec2, id)["NatGatewayAddresses"]
     assert [a["PrivateIp"] for a in addresses] == ["10.0.0.4", "10.0.0.5", "10.0.0.6"]
     assert {a["Status"] for a in addresses} == {"succeeded"}
-    assert code(
-        ec2.associate_nat_gateway_address, NatGatewayId=id, AllocationIds=[third]
-    ) == "Resource.AlreadyAssociated"
+    assert (
+        code(ec2.associate_nat_gateway_address, NatGatewayId=id, AllocationIds=[third])
+        == "Resource.AlreadyAssociated"
+    )
     gone = ec2.disassociate_nat_gateway_address(NatGatewayId=id, AssociationIds=[shown["AssociationId"]])
     assert gone["NatGatewayAddresses"][0]["Status"] == "disassociating"
     assert len(described(ec2, id)["NatGatewayAddresses"]) == 2
     assert "AssociationId" not in ec2.describe_addresses(AllocationIds=[third])["Addresses"][0]
-    assert code(
-        ec2.disassociate_nat_gateway_address, NatGatewayId=id, AssociationIds=[addresses[0]["AssociationId"]]
-    ) == "InvalidParameterValue"
-    assert code(
-        ec2.disassociate_nat_gateway_address, NatGatewayId=id, AssociationIds=[shown["AssociationId"]]
-    ) == "InvalidAssociationID.NotFound"
+    assert (
+        code(ec2.disassociate_nat_gateway_address, NatGatewayId=id, AssociationIds=[addresses[0]["AssociationId"]])
+        == "InvalidParameterValue"
+    )
+    assert (
+        code(ec2.disassociate_nat_gateway_address, NatGatewayId=id, AssociationIds=[shown["AssociationId"]])
+        == "InvalidAssociationID.NotFound"
+    )
 
 
 def test_secondary_private_addresses_come_and_go(paper, ec2, net):

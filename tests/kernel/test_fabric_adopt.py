@@ -13,7 +13,7 @@ from atoll.host.linux.netlink import Netlink
 from atoll.model.group import SecurityGroup
 from atoll.model.names import link_name
 from atoll.network.compile.fragment import Fragment, Key, Part
-from atoll.network.facts import INET, Element, Route
+from atoll.network.facts import IPV4, Element, Route
 from atoll.network.plan import Plan, compile
 from tests.kernel.ground import alive, lay_ground, soon
 from tests.network.worlds import Lab, prod_lab, random_world
@@ -124,7 +124,7 @@ def break_policy_rule(ground):
 
 
 def break_table(ground):
-    ground.run("vpc-prod", "nft", "delete", "table", "inet", "vpc")
+    ground.run("vpc-prod", "nft", "delete", "table", "ip", "vpc")
 
 
 def break_arp(ground):
@@ -132,7 +132,7 @@ def break_arp(ground):
 
 
 def break_rules(ground):
-    ground.run("vpc-prod", "nft", "insert", "rule", "inet", "vpc", "sending", "drop")
+    ground.run("vpc-prod", "nft", "insert", "rule", "ip", "vpc", "sending", "drop")
 
 
 def break_neighbour(ground):
@@ -181,7 +181,7 @@ def test_a_fragment_that_the_kernel_refuses_stops_no_other(ground, lab):
     good = compile(lab.world)
     bad = Key("vpc-prod", "bad", "sg-bad")
     facts = (
-        Element("vpc-prod", INET, "vpc", "no_such_set", (1,)),
+        Element("vpc-prod", IPV4, "vpc", "no_such_set", (1,)),
         Route("vpc-prod", IPv4Network("10.0.9.0/24"), link="nolink"),
     )
     plan = Plan({**good.parts, ("vpc-prod", "bad"): Part((), {"sg-bad": Fragment(bad, (), facts)})}, good.made_from)
@@ -226,7 +226,7 @@ def rules_of(ground, name):
             else line.strip()
             for line in " ".join(block.split("\n\t\t\t")).split("\n")
         ]
-        tidy.append("\n".join(line for line in lines if line not in ("}", "", "table inet vpc {")))
+        tidy.append("\n".join(line for line in lines if line not in ("}", "", "table ip vpc {")))
     return sorted(tidy)
 
 

@@ -25,7 +25,7 @@ from atoll.host.linux.nft import Nft
 pytestmark = pytest.mark.kernel
 
 TABLE = """
-table inet vpc {
+table ip vpc {
   set members { type ipv4_addr; }
   set ranges { type ipv4_addr; flags interval; }
   set intra { type mark . ifname . ipv4_addr; }
@@ -49,7 +49,7 @@ def table(nameless):
 
 
 def contents(nft, kind, name):
-    listed = json.loads(nft.run(f"list {kind} inet vpc {name}", json=True))["nftables"]
+    listed = json.loads(nft.run(f"list {kind} ip vpc {name}", json=True))["nftables"]
     return next(row[kind] for row in listed if kind in row).get("elem", [])
 
 
@@ -149,8 +149,8 @@ def test_ten_thousand_elements_in_one_transaction(table):
 def test_an_offending_text_is_in_the_error_and_nothing_of_it_is_done(table):
     nft, _ = table
     with pytest.raises(HostError, match=r"(?s)No such file.*in: add chain.*no_such_set"):
-        nft.run("add chain inet vpc half\nadd element inet vpc no_such_set { 1 }")
-    assert "half" not in nft.run("list table inet vpc")
+        nft.run("add chain ip vpc half\nadd element ip vpc no_such_set { 1 }")
+    assert "half" not in nft.run("list table ip vpc")
 
 
 def test_a_context_works_when_the_process_has_a_thousand_descriptors(nameless):
@@ -158,7 +158,7 @@ def test_a_context_works_when_the_process_has_a_thousand_descriptors(nameless):
     try:
         with Nft(nameless.new()) as nft:
             nft.run(TABLE)
-            assert "table inet vpc" in nft.run("list tables")
+            assert "table ip vpc" in nft.run("list tables")
     finally:
         for fd in many:
             os.close(fd)

@@ -31,4 +31,3 @@ def split_target(target: str, protocol: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or not 0 < int(port) < 65536 or not to:
         raise Failure(f"{target!r} does not say where to go", "give a place and a port, such as sessions-001:6379", 2)
     return to, int(port)
-

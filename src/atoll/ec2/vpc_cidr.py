@@ -7,6 +7,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.vpc import parse_vpc_cidr, render_range
+from atoll.model.ip import lies_in
 from atoll.model.peering import peerings_of
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
@@ -82,7 +83,7 @@ def _check(tx: Tx, vpc: Vpc, cidr: IPv4Network) -> None:
         raise quotas.CIDR_LIMIT(id=vpc.id, limit=quotas.VPC_CIDRS_MAX)
     for table in tx.all(RouteTable, vpc_id=vpc.id):
         for route in table.routes:
-            if route.destination.subnet_of(cidr):
+            if lies_in(route.destination, cidr):
                 raise ROUTED(cidr=cidr, route=route.destination, table=table.id)
 
 

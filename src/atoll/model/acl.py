@@ -1,8 +1,8 @@
 """Network ACLs: stateless, numbered, at the subnet's edge."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
+from atoll.model.ip import Net
 from atoll.model.resource import Resource
 
 
@@ -14,7 +14,7 @@ class AclEntry:
     egress: bool
     protocol: int  # IANA number, -1 for all
     allow: bool
-    cidr: IPv4Network
+    cidr: Net
     from_port: int = -1  # TCP and UDP; ICMP: type, -1 for any
     to_port: int = -1  # TCP and UDP; ICMP: code, -1 for any
 

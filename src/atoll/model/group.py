@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 
+from atoll.model.ip import Net
 from atoll.model.resource import Resource
 
 
@@ -20,7 +20,7 @@ class Rule:
     protocol: str  # "tcp", "udp", "icmp", "icmpv6", a number in digits, or "-1" for all, as EC2 writes it
     from_port: int = -1
     to_port: int = -1
-    cidr: IPv4Network | IPv6Network | None = None
+    cidr: Net | None = None
     group_id: str | None = None
     group_account: str | None = None  # the owner of group_id
     group_vpc_id: str | None = None  # of a group in a peered VPC: its VPC; `None`: our own

@@ -1,8 +1,8 @@
 """The simulated internet: outside clients, with addresses of the user's choice."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from atoll.model.ip import Ip
 from atoll.model.resource import Resource
 
 
@@ -10,4 +10,4 @@ from atoll.model.resource import Resource
 class OutsideHost(Resource):
     """A client on the internet.  Its id is its address; it belongs to nobody's account (`account` is empty)."""
 
-    address: IPv4Address
+    address: Ip

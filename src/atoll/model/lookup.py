@@ -10,6 +10,7 @@ from atoll.model.cache import CacheCluster, CacheNode
 from atoll.model.gateway import InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
 from atoll.model.route import RouteTable
@@ -32,7 +33,7 @@ def primary_interface(world: World, instance_id: str) -> Interface | None:
     return found[0] if found else None
 
 
-def elastic_ip_of(world: World, interface_id: str, address: IPv4Address | None = None) -> ElasticIp | None:
+def elastic_ip_of(world: World, interface_id: str, address: Ip | None = None) -> ElasticIp | None:
     """Return the Elastic IP associated with an interface (with one of its addresses, if given)."""
     for eip in world.bucket(ElasticIp, "interface_id", interface_id).values():
         eip = cast(ElasticIp, eip)

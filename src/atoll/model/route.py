@@ -1,8 +1,8 @@
 """Route tables: the only router of a VPC."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
+from atoll.model.ip import Net
 from atoll.model.resource import Resource
 
 
@@ -14,7 +14,7 @@ class Route:
     A route to an instance names the instance in `instance_id` and its primary interface in `target`.
     """
 
-    destination: IPv4Network
+    destination: Net
     target: str
     instance_id: str | None = None
     origin: str = "CreateRoute"  # or CreateRouteTable, EnableVgwRoutePropagation

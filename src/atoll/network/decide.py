@@ -12,11 +12,13 @@ on, unchanged, what is not for it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
+from atoll.model.ip import Ip, Net
 from atoll.network.decide_rules import Context, Ends, Filled, Flow, Ruleset, answer_ends, ends_of, fill
 from atoll.network.facts import (
-    INET,
+    IPV4,
+    IPV6,
     MAIN_TABLE,
     NETDEV,
     Address,
@@ -76,13 +78,12 @@ class Stack:
                 self.tables.setdefault(MAIN_TABLE, []).append(connected)
         for table in self.tables.values():
             table.sort(key=lambda r: -r.network.prefixlen)
-        chains, elements = _in_family(facts, INET)
-        self.ruleset = Ruleset(chains, elements)
+        self.rulesets = {version: Ruleset(*_in_family(facts, family)) for version, family in ((4, IPV4), (6, IPV6))}
         arp_chains, arp_elements = _in_family(facts, NETDEV)
         self.listening = {c.hook.device for c in arp_chains if c.hook}
         self.macs = fill(arp_elements).get("macs", Filled())
 
-    def route(self, destination: IPv4Address, mark: int) -> Route:
+    def route(self, destination: Ip, mark: int) -> Route:
         """Return the route of a packet.  Raises Lost."""
         order = [r.table for r in self.rules if mark & r.mask == r.mark and r.priority < MAIN_PRIORITY]
         for table in (*order, MAIN_TABLE):
@@ -174,7 +175,7 @@ class Kernel:
         mac = stack.neighbours.get((route.link, hop)) or self._resolve(namespace, link, hop)
         return namespace, link, mac, packet
 
-    def _resolve(self, namespace: str, link: str, address: IPv4Address) -> str:
+    def _resolve(self, namespace: str, link: str, address: Ip) -> str:
         """Ask by ARP."""
         router = self.stacks[namespace]
         mac = router.macs.find((address,)) if link in router.listening else None
@@ -210,7 +211,7 @@ class Kernel:
     def _check(
         self, stack: Stack, hook: str, context: Context, before: int = 1 << 31, after: int = -(1 << 31)
     ) -> None:
-        if not stack.ruleset.passes(hook, context, before=before, after=after):
+        if not stack.rulesets[context.packet.source.version].passes(hook, context, before=before, after=after):
             raise Lost(f"{context.because} in {stack.name}")
 
     def _track(self, stack: Stack, context: Context) -> None:
@@ -236,7 +237,7 @@ class Kernel:
 
 def namespace_of(at: At) -> str:
     """Return the namespace of an interface or an outside host."""
-    return f"{OUTSIDE}{at}" if isinstance(at, IPv4Address) else at
+    return f"{OUTSIDE}{at}" if isinstance(at, Ip) else at
 
 
 def at_of(namespace: str) -> At:
@@ -244,7 +245,7 @@ def at_of(namespace: str) -> At:
     return IPv4Address(namespace.removeprefix(OUTSIDE)) if namespace.startswith(OUTSIDE) else namespace
 
 
-def _holds(network: IPv4Network, address: IPv4Address) -> bool:
+def _holds(network: Net, address: Ip) -> bool:
     return int(address) & int(network.netmask) == int(network.network_address)
 
 

@@ -6,9 +6,9 @@ Every rule becomes a list of small functions once, so that a packet costs no int
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from typing import TypeAlias, assert_never
 
+from atoll.model.ip import Ip, Net
 from atoll.network.facts import Chain, Element, Field
 from atoll.network.flow import ICMP, TCP, UDP, Packet
 from atoll.network.rules import (
@@ -29,7 +29,7 @@ from atoll.network.rules import (
     Verdict,
 )
 
-Ends: TypeAlias = tuple[int, IPv4Address, int, IPv4Address, int]  # protocol, source and port, destination and port
+Ends: TypeAlias = tuple[int, Ip, int, Ip, int]  # protocol, source and port, destination and port
 Result: TypeAlias = Verdict | bool  # a verdict; or whether the rule goes on
 Step: TypeAlias = Callable[["Context"], Result]
 
@@ -112,9 +112,9 @@ def _write(context: Context, key: str, value: object) -> None:
     elif key == "ct mark" and isinstance(value, int):
         if context.flow:
             context.flow.mark = value
-    elif key == "ip saddr" and isinstance(value, IPv4Address):
+    elif key == "ip saddr" and isinstance(value, Ip):
         context.packet = context.packet.but(source=value)
-    elif key == "ip daddr" and isinstance(value, IPv4Address):
+    elif key == "ip daddr" and isinstance(value, Ip):
         context.packet = context.packet.but(destination=value)
     else:
         raise ValueError(f"no rule writes {value!r} into {key}")
@@ -130,7 +130,7 @@ class Filled:
     def find(self, key: tuple[object, ...]) -> object:
         """Return the value of an element (True, of a set), or None."""
         if self.spans:
-            address = int(key[0]) if isinstance(key[0], IPv4Address) else -1
+            address = int(key[0]) if isinstance(key[0], Ip) else -1
             at = bisect_right(self.spans, (address, 1 << 32)) - 1
             return True if at >= 0 and self.spans[at][0] <= address <= self.spans[at][1] else None
         return self.exact.get(key)
@@ -287,7 +287,7 @@ def _match(it: Match) -> Step:
 def _test(wanted: Value) -> Callable[[object], bool]:
     if isinstance(wanted, Range):
         return lambda v: isinstance(v, int) and wanted.first <= v <= wanted.last
-    if isinstance(wanted, IPv4Network):
+    if isinstance(wanted, Net):
         first, last = int(wanted.network_address), int(wanted.broadcast_address)
-        return lambda v: isinstance(v, IPv4Address) and first <= int(v) <= last
+        return lambda v: isinstance(v, Ip) and first <= int(v) <= last
     return lambda v: v == wanted

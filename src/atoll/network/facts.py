@@ -5,16 +5,16 @@ fact is made true; that is the host's.  Every fact names the network namespace i
 """
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TypeAlias
 
+from atoll.model.ip import Ip, IpInterface, Net
 from atoll.network.rules import Range, Rule, Verdict
 
 INTERNET = ""  # the namespace of the simulated internet: the daemon's own
 MAIN_TABLE = 254
-INET, NETDEV = "inet", "netdev"
+IPV4, IPV6, NETDEV = "ip", "ip6", "netdev"  # families of tables: a packet meets only its own version's
 
-Field: TypeAlias = str | int | IPv4Address | Range  # of an element: a link or a MAC, a mark, an address, addresses
+Field: TypeAlias = str | int | Ip | Range  # of an element: a link or a MAC, a mark, an address, addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Address:
 
     namespace: str
     link: str
-    address: IPv4Interface
+    address: IpInterface
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Neighbour:
 
     namespace: str
     link: str
-    address: IPv4Address
+    address: Ip
     mac: str
 
 
@@ -76,11 +76,11 @@ class Route:
     """A route of one kernel table.  `kind` is "unicast", "throw" (go on with the next rule) or "blackhole"."""
 
     namespace: str
-    network: IPv4Network
+    network: Net
     table: int = MAIN_TABLE
     kind: str = "unicast"
     link: str | None = None  # None: not unicast
-    via: IPv4Address | None = None  # None: directly on the link; else reached on the link whatever its addresses
+    via: Ip | None = None  # None: directly on the link; else reached on the link whatever its addresses
     metric: int = 0
 
 
@@ -126,7 +126,7 @@ class Element:
     table: str
     container: str
     key: tuple[Field, ...]
-    value: int | str | IPv4Address | Verdict | None = None  # None: of a set
+    value: int | str | Ip | Verdict | None = None  # None: of a set
     comment: str = ""
 
 

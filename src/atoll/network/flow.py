@@ -33,8 +33,9 @@ Where AWS's documents leave room, both descriptions read them so:
 
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from ipaddress import IPv4Address
 from typing import TypeAlias
+
+from atoll.model.ip import Ip
 
 ICMP, TCP, UDP = 1, 6, 17
 ALL = -1
@@ -47,7 +48,7 @@ NAT_PORTS = range(1024, 1024 + 55_000)
 # ICMP requests that are answered: type -> type of the answer (RFC 792).
 ICMP_ANSWERS = {8: 0, 13: 14}
 
-At: TypeAlias = str | IPv4Address
+At: TypeAlias = str | Ip
 """An end of a flow: an interface's id, or an address outside.  As a receiver also a VPC's id: its own services."""
 
 
@@ -70,8 +71,8 @@ class Packet:
     For ICMP `source_port` is the type and `port` the code; for protocols without ports both are 0.
     """
 
-    source: IPv4Address
-    destination: IPv4Address
+    source: Ip
+    destination: Ip
     protocol: int
     source_port: int = 0
     port: int = 0
@@ -79,8 +80,8 @@ class Packet:
     def but(
         self,
         *,
-        source: IPv4Address | None = None,
-        destination: IPv4Address | None = None,
+        source: Ip | None = None,
+        destination: Ip | None = None,
         source_port: int | None = None,
         port: int | None = None,
     ) -> "Packet":

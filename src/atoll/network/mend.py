@@ -6,7 +6,6 @@ page goes through the causes (groups, ACLs, routes, the rest).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import cast
 
 from atoll.model.acl import NetworkAcl
@@ -14,6 +13,7 @@ from atoll.model.address import ElasticIp
 from atoll.model.gateway import InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.lookup import internet_gateway_of, primary_interface
 from atoll.model.peering import Peering
 from atoll.model.route import RouteTable
@@ -270,7 +270,7 @@ def _destination(call: _Refusal) -> list[Mend]:
     return _nothing(call)
 
 
-def _unassociated(world: World, public: IPv4Address) -> list[Mend]:
+def _unassociated(world: World, public: Ip) -> list[Mend]:
     for eip in world.bucket(ElasticIp, "public_ip", public).values():
         command = f"aws ec2 associate-address --allocation-id {eip.id} --instance-id INSTANCE"
         return [Mend(f"associate {public} with an instance", command)]

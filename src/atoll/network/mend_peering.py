@@ -1,14 +1,13 @@
 """What would let a packet through to another VPC: a request, an answer to one, or a route."""
 
-from ipaddress import IPv4Address
-
+from atoll.model.ip import Ip
 from atoll.model.peering import Peering, peerings_of
 from atoll.model.route import RouteTable
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
 
-def to_other_vpc(world: World, table: RouteTable, destination: IPv4Address) -> tuple[str, str] | None:
+def to_other_vpc(world: World, table: RouteTable, destination: Ip) -> tuple[str, str] | None:
     """Return what leads from a route table to the VPC that has an address, and its command; `None`: nothing does.
 
     Only VPCs of the table's own account, and those that are or may be peered with its VPC already, are thought of.
@@ -35,7 +34,7 @@ def accepting(peering: Peering) -> tuple[str, str]:
     return f"accept {peering.id}, as {end.account} in {end.region}", command
 
 
-def _asking(world: World, vpc: Vpc, destination: IPv4Address) -> tuple[str, str] | None:
+def _asking(world: World, vpc: Vpc, destination: Ip) -> tuple[str, str] | None:
     for other in world.all(Vpc, owner=vpc.owner):
         overlaps = any(one.overlaps(another) for one in vpc.cidrs for another in other.cidrs)
         if not overlaps and any(destination in cidr for cidr in other.cidrs):

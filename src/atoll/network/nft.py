@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import TypeAlias, assert_never
 
+from atoll.model.ip import Ip
 from atoll.network.facts import Chain, Container, Element, Fact, Field, Hook, NftFact, Table
 from atoll.network.rules import (
     Counter,
@@ -129,7 +130,7 @@ def _field(it: Field) -> str:
     return _written(it)
 
 
-def _written(it: int | str | IPv4Address | Verdict) -> str:
+def _written(it: int | str | Ip | Verdict) -> str:
     if isinstance(it, int):
         return hex(it)
     if isinstance(it, str):

@@ -15,6 +15,7 @@ from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
+from atoll.model.ip import Ip
 from atoll.model.lookup import primary_interface
 from atoll.model.names import endpoint_hash
 from atoll.model.subnet import Subnet
@@ -34,7 +35,7 @@ class Place:
     """An end of a flow."""
 
     at: At  # whence it sends: an interface, an address outside, or a VPC (its own services, which send nothing)
-    address: IPv4Address  # by which others send to it
+    address: Ip  # by which others send to it
     name: str  # what it is, for people: "i-0a (app)", "mc:0002", "198.51.100.27"
 
 
@@ -110,7 +111,7 @@ def _by_address(world: World, text: str) -> list[Place]:
     raise UnknownPlace(f"no interface has the private address {address}")
 
 
-def _serving(world: World, address: IPv4Address) -> Iterator[Vpc]:
+def _serving(world: World, address: Ip) -> Iterator[Vpc]:
     """Yield the VPCs whose router or resolver has an address."""
     if address in LINK_LOCAL:
         return

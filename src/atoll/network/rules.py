@@ -6,8 +6,10 @@ not match ends its rule.  Only what the plan needs exists here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import TypeAlias
+
+from atoll.model.ip import Ip, Net
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Range:
     last: int
 
 
-Value: TypeAlias = int | str | IPv4Address | IPv4Network | Range
+Value: TypeAlias = int | str | Ip | Net | Range
 
 
 @dataclass(frozen=True, slots=True)

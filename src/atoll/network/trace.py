@@ -4,9 +4,9 @@ A trace costs tens of microseconds, whatever the size of the World: it follows r
 """
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.world import World
 from atoll.network.flow import ICMP, At, Code, Packet, Step, Trace, Verdict, protocol_number
 from atoll.network.layers import (
@@ -55,12 +55,12 @@ PASSABLE = (Verdict.DENIED, Verdict.SPOOFED, Verdict.DOWN)  # a thorough trace g
 def trace(
     world: World,
     sender: At,
-    destination: IPv4Address,
+    destination: Ip,
     protocol: int | str,
     port: int = 0,
     *,
     source_port: int | None = None,
-    source: IPv4Address | None = None,
+    source: Ip | None = None,
     thorough: bool = False,
 ) -> Trace:
     """Follow a new flow from an interface (its id) or an outside address to a destination, and its answer back.

@@ -26,7 +26,19 @@ from atoll.host.linux.fabric_space import Spaces
 from atoll.host.linux.fabric_wanted import Facts, Wanted
 from atoll.host.linux.namespaces import set_sysctl
 from atoll.host.linux.netlink import LOOPBACK
-from atoll.network.facts import INET, INTERNET, NETDEV, Chain, Container, Element, Namespace, Sysctl, Table, Veth
+from atoll.network.facts import (
+    INTERNET,
+    IPV4,
+    IPV6,
+    NETDEV,
+    Chain,
+    Container,
+    Element,
+    Namespace,
+    Sysctl,
+    Table,
+    Veth,
+)
 from atoll.network.nft import NFT
 from atoll.network.plan import Change, Key
 
@@ -55,7 +67,8 @@ class Round:
         tampered = {name for name in changing if self._is_tampered(name)}
         self._mending |= tampered
         changing -= tampered
-        self._change_rules(changing, INET)
+        self._change_rules(changing, IPV4)
+        self._change_rules(changing, IPV6)
         self._change_rules(changing, NETDEV, coming=False)
         self._links(changing)
         self._dress_guests()

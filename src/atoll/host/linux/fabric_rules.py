@@ -1,15 +1,15 @@
 """Rules into the kernel: elements by raw netlink, everything else as text, each change one transaction."""
 
 from collections.abc import Collection, Iterable
-from ipaddress import IPv4Address
 
 from atoll.host.linux import nfnl
 from atoll.host.linux.fabric_space import Space
+from atoll.model.ip import Ip
 from atoll.network import nft
-from atoll.network.facts import INET, NETDEV, Element, Fact, Field, NftFact, Table
+from atoll.network.facts import IPV4, IPV6, NETDEV, Element, Fact, Field, NftFact, Table
 from atoll.network.rules import Range, Verdict
 
-FAMILIES = {INET: nfnl.INET, NETDEV: nfnl.NETDEV}
+FAMILIES = {IPV4: nfnl.IPV4, IPV6: nfnl.IPV6, NETDEV: nfnl.NETDEV}
 
 
 def change_rules(space: Space, family: str, removed: Collection[Fact], added: Collection[Fact]) -> None:
@@ -31,14 +31,19 @@ def change_rules(space: Space, family: str, removed: Collection[Fact], added: Co
 def load_rules(space: Space, family: str, _removed: Collection[Fact], facts: Iterable[Fact]) -> None:
     """Replace all rules of one family in one instant: no packet sees the old ones gone and the new ones not there.
 
-    What there was goes, tables of others included: no need to name it.  Open flows stay: connection tracking knows
+    What there was goes, tables of others included: no need to name it (those of a family that is none of ours go with
+    version 4's).  Open flows stay: connection tracking knows
     nothing of tables.
     """
     wanted = [f for f in nft.nft_facts(facts) if f.family == family]
     mine = {f.table for f in wanted if isinstance(f, Table)}
     listed = [line.split() for line in space.nft.run("list tables").splitlines()]
-    gone = [table for _, of, table in listed if of == family and table not in mine]
-    text = "".join(f"delete table {family} {table}\n" for table in gone) + nft.full(wanted)
+    gone = [
+        (of, table)
+        for _, of, table in listed
+        if (of == family and table not in mine) or (family == IPV4 and of not in FAMILIES)
+    ]
+    text = "".join(f"delete table {of} {table}\n" for of, table in gone) + nft.full(wanted)
     if text:
         space.nft.run(text)
 
@@ -89,6 +94,6 @@ def pack_field(it: Field) -> bytes:
     return nfnl.mark(it) if isinstance(it, int) else nfnl.address(it)
 
 
-def pack_value(it: int | str | IPv4Address | Verdict) -> bytes | nfnl.Verdict:
+def pack_value(it: int | str | Ip | Verdict) -> bytes | nfnl.Verdict:
     """Return what a map says in the kernel's form."""
     return nfnl.Verdict(it.action, it.chain) if isinstance(it, Verdict) else pack_field(it)

@@ -13,6 +13,7 @@ from atoll.host.linux.netlink import LOOPBACK, Netlink
 from atoll.host.linux.netlink import Neighbour as KernelNeighbour
 from atoll.host.linux.netlink import Route as KernelRoute
 from atoll.host.linux.netlink import Rule as KernelRule
+from atoll.model.ip import Net
 from atoll.network.facts import INTERNET, Address, Fact, Neighbour, PolicyRule, Route, Veth
 
 Placed: TypeAlias = Address | Neighbour | Route | PolicyRule
@@ -162,7 +163,7 @@ def differences(space: Space, wanted: Iterable[Fact]) -> tuple[set[Placed], set[
     return extra, want - have
 
 
-def kernel_route(it: Route, links: dict[str, int], near: Iterable[IPv4Network] = ()) -> KernelRoute:
+def kernel_route(it: Route, links: dict[str, int], near: Iterable[Net] = ()) -> KernelRoute:
     """Return a route as netlink knows it; a gateway outside the networks `near` is reached on its link anyway."""
     return KernelRoute(
         it.network,
@@ -209,5 +210,5 @@ def _link_of(fact: Placed) -> str:
     return "lo" if isinstance(fact, PolicyRule) or fact.link is None else fact.link
 
 
-def _place(route: Route) -> tuple[IPv4Network, int, int]:
+def _place(route: Route) -> tuple[Net, int, int]:
     return route.network, route.table, route.metric

@@ -29,7 +29,7 @@ from atoll.host.contract import HostError
 from atoll.host.linux.attributes import attribute, nested, network_number, text
 from atoll.host.linux.namespaces import socket_in
 
-INET, IPV4, NETDEV = 1, 2, 5  # families of tables
+IPV4, NETDEV, IPV6 = 2, 5, 10  # families of tables
 
 _NETFILTER = 12
 _NFTABLES = 10
@@ -143,7 +143,7 @@ class Elements:
         """Close the socket."""
         self._socket.close()
 
-    def apply(self, table: str, changes: Iterable[Change], *, family: int = INET) -> None:
+    def apply(self, table: str, changes: Iterable[Change], *, family: int = IPV4) -> None:
         """Make all changes to the sets and maps of one table in one transaction; in force when it returns."""
         changes = tuple(changes)
         named: dict[int, str] = {}

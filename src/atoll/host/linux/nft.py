@@ -1,8 +1,8 @@
 """nftables' structure (tables, chains, rules, sets) as text, by libnftables in this process.
 
     with Nft(fd) as nft:                     # keeps a context for the namespace of a descriptor (None: the thread's)
-        nft.run("add table inet vpc ...")    # one transaction; in force when the call returns; HostError otherwise
-        nft.run("list table inet vpc", json=True)
+        nft.run("add table ip vpc ...")    # one transaction; in force when the call returns; HostError otherwise
+        nft.run("list table ip vpc", json=True)
 
 Elements of sets change through `nfnl`, which is a hundred times faster.  Keep one `Nft` per namespace that changes
 often: it costs one descriptor, and a fresh one costs about 0.1 ms.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from atoll.model.internet import OutsideHost
+from atoll.model.ip import Ip
 from atoll.model.names import digest
 from atoll.network.compile.marks import (
     EVERYWHERE,
@@ -45,7 +46,7 @@ def internet() -> Iterator[Fact]:
     yield Route(INTERNET, EVERYWHERE, kind="blackhole", metric=LAST)
 
 
-def outside_namespace(address: IPv4Address) -> str:
+def outside_namespace(address: Ip) -> str:
     """Return the name of an outside host's namespace."""
     return f"out-{address}"
 

@@ -19,7 +19,7 @@ A flow's mark (conntrack), AWS's tracked and untracked flows:
 from ipaddress import IPv4Address, IPv4Network
 
 from atoll.model.names import digest
-from atoll.network.facts import INET, Chain, Container, Element, Field, Hook
+from atoll.network.facts import IPV4, Chain, Container, Element, Field, Hook
 from atoll.network.rules import Rule, Verdict
 
 TABLE = "vpc"  # inet: all decisions
@@ -75,21 +75,21 @@ def far_mac(name: str) -> str:
 
 def chain(vpc_id: str, name: str, *rules: Rule, hook: Hook | None = None) -> Chain:
     """Return a chain of a VPC's table."""
-    return Chain(vpc_id, INET, TABLE, name, rules, hook)
+    return Chain(vpc_id, IPV4, TABLE, name, rules, hook)
 
 
 def plain_set(vpc_id: str, name: str, *key: str, interval: bool = False) -> Container:
     """Return a set of a VPC's table."""
-    return Container(vpc_id, INET, TABLE, name, key, None, interval)
+    return Container(vpc_id, IPV4, TABLE, name, key, None, interval)
 
 
 def mapping(vpc_id: str, name: str, value: str, *key: str) -> Container:
     """Return a map of a VPC's table."""
-    return Container(vpc_id, INET, TABLE, name, key, value)
+    return Container(vpc_id, IPV4, TABLE, name, key, value)
 
 
 def element(
     vpc_id: str, container: str, *key: Field, to: int | str | IPv4Address | Verdict | None = None, comment: str = ""
 ) -> Element:
     """Return an element of a VPC's table."""
-    return Element(vpc_id, INET, TABLE, container, key, to, comment)
+    return Element(vpc_id, IPV4, TABLE, container, key, to, comment)

@@ -29,7 +29,7 @@ from atoll.network.compile.marks import (
     element,
     far_mac,
 )
-from atoll.network.facts import INET, Address, Chain, Fact, Hook, Namespace, Neighbour, Route, Sysctl, Table, Veth
+from atoll.network.facts import IPV4, Address, Chain, Fact, Hook, Namespace, Neighbour, Route, Sysctl, Table, Veth
 from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP
 from atoll.network.rules import (
     ACCEPT,
@@ -71,7 +71,7 @@ def nat_gateway(it: Interface, standing: Standing, ranges: tuple[IPv4Network, ..
     yield element(it.vpc_id, "groups_in", link, to=goto("track_receiving"))
     for private, outside in standing.publics:
         yield from public(it, private, outside)
-    yield Table(it.id, INET, TABLE)
+    yield Table(it.id, IPV4, TABLE)
     yield from _rules(it, ranges)
     for key, value in SETTINGS:
         yield Sysctl(it.id, f"net.netfilter.{key}", value)

@@ -31,7 +31,7 @@ from atoll.network.compile.marks import (
 )
 from atoll.network.compile.marks import EVERYWHERE as DEFAULT
 from atoll.network.facts import (
-    INET,
+    IPV4,
     NETDEV,
     Address,
     Chain,
@@ -100,7 +100,7 @@ def router(vpc: Vpc) -> Iterator[Fact]:
     for address in (METADATA, CLOCK, *resolvers):
         yield Address(id, "lo", IPv4Interface(f"{address}/32"))
     yield Route(id, DEFAULT, kind="blackhole", metric=LAST)  # an unknown address dies in silence
-    yield Table(id, INET, TABLE)
+    yield Table(id, IPV4, TABLE)
     for name, (value, key) in CONTAINERS.items():
         yield mapping(id, name, value, *key) if value else plain_set(id, name, *key)
     if vpc.dns_support:

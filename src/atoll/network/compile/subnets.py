@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface
 
 from atoll.model.acl import AclEntry, NetworkAcl
+from atoll.model.ip import Ip, Net, lies_in
 from atoll.model.subnet import Subnet
 from atoll.network.compile.marks import (
     ARP_TABLE,
@@ -28,10 +29,10 @@ RULE_PRIORITY = 100
 class Way:
     """A route of a route table, resolved to what the kernel can do with it."""
 
-    network: IPv4Network
+    network: Net
     kind: str  # as of facts.Route: "throw" leads into the VPC
     link: str | None = None
-    via: IPv4Address | None = None
+    via: Ip | None = None
 
 
 def subnet(it: Subnet) -> Iterator[Fact]:
@@ -53,7 +54,7 @@ def routes(it: Subnet, ways: tuple[Way, ...]) -> Iterator[Fact]:
     """
     table = FIRST_TABLE + it.number
     yield Route(it.vpc_id, it.cidr, table, "throw")
-    yield from way_facts(it.vpc_id, table, (w for w in ways if not w.network.subnet_of(it.cidr)))
+    yield from way_facts(it.vpc_id, table, (w for w in ways if not lies_in(w.network, it.cidr)))
     if all(w.network != EVERYWHERE for w in ways):
         yield Route(it.vpc_id, EVERYWHERE, table, "blackhole")
 

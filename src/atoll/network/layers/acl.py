@@ -3,9 +3,8 @@
 Two layers, `outward` and `inward`.
 """
 
-from ipaddress import IPv4Address
-
 from atoll.model.acl import NetworkAcl
+from atoll.model.ip import Ip
 from atoll.model.subnet import Subnet
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.groups import fits, what
@@ -26,7 +25,7 @@ def inward(hop: Hop) -> Finding | None:
     return _ask(hop, hop.world[Subnet, hop.target.subnet_id], hop.packet.source, egress=False)
 
 
-def _ask(hop: Hop, subnet: Subnet, peer: IPv4Address, *, egress: bool) -> Finding:
+def _ask(hop: Hop, subnet: Subnet, peer: Ip, *, egress: bool) -> Finding:
     acl = hop.world[NetworkAcl, subnet.acl_id]
     entries = [
         e

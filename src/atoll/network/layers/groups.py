@@ -4,10 +4,11 @@ Two layers, `egress` and `ingress`.  An answer passes where its request passed t
 replication group send each other is AWS's own business, and is not asked about.  NAT gateways have no groups.
 """
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.lookup import same_cache
 from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
@@ -41,7 +42,7 @@ def ingress(hop: Hop) -> Finding | None:
     return _ask(hop, hop.target, hop.packet.source, member, egress=False)
 
 
-def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | None, *, egress: bool) -> Finding:
+def _ask(hop: Hop, interface: Interface, peer: Ip, member: Interface | None, *, egress: bool) -> Finding:
     if hop.asked is not None and (interface.id, not egress) in hop.asked.passed:
         return Finding(interface.id, "it answers what was allowed the other way")
     if hop.sender is not None and hop.target is not None and same_cache(hop.world, hop.sender, hop.target):
@@ -64,7 +65,7 @@ def _ask(hop: Hop, interface: Interface, peer: IPv4Address, member: Interface | 
     return refuse(Verdict.DENIED, Code.ENI_SG_RULES_MISMATCH, interface.id, because)
 
 
-def matches(group: SecurityGroup, rule: Rule, packet: Packet, peer: IPv4Address, member: Interface | None) -> bool:
+def matches(group: SecurityGroup, rule: Rule, packet: Packet, peer: Ip, member: Interface | None) -> bool:
     """Tell whether a rule of a group allows a packet whose other end is `peer`, which `member` (if anybody) has."""
     if not fits(protocol_number(rule.protocol), rule.from_port, rule.to_port, packet):
         return False

@@ -5,10 +5,10 @@ Look-ups follow references and indexes, never a pass over the World.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 from typing import cast
 
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.lookup import nat_interface, route_state, route_table_of
 from atoll.model.peering import Peering
 from atoll.model.route import Route, RouteTable
@@ -76,7 +76,7 @@ def refuse(verdict: Verdict, code: Code, at: str, because: str) -> Finding:
     return Finding(at, because, allowed=False, code=code, verdict=verdict)
 
 
-def owner(world: World, vpc_id: str, address: IPv4Address) -> Interface | None:
+def owner(world: World, vpc_id: str, address: Ip) -> Interface | None:
     """Return the interface that has a private address in a VPC.
 
     One look-up for primary addresses; for others a pass over the interfaces of the address's subnet.
@@ -94,7 +94,7 @@ def owner(world: World, vpc_id: str, address: IPv4Address) -> Interface | None:
     return None
 
 
-def subnet_at(world: World, vpc_id: str, address: IPv4Address) -> Subnet | None:
+def subnet_at(world: World, vpc_id: str, address: Ip) -> Subnet | None:
     """Return the subnet of a VPC whose range holds an address.  Costs a pass over the VPC's subnets."""
     for subnet in world.bucket(Subnet, "vpc_id", vpc_id).values():
         if address in cast(Subnet, subnet).cidr:
@@ -102,7 +102,7 @@ def subnet_at(world: World, vpc_id: str, address: IPv4Address) -> Subnet | None:
     return None
 
 
-def best_route(table: RouteTable, destination: IPv4Address) -> Route | None:
+def best_route(table: RouteTable, destination: Ip) -> Route | None:
     """Return the route with the longest prefix that holds the destination.  Source: User Guide, "Route priority"."""
     fitting = (r for r in table.routes if destination in r.destination)
     return max(fitting, key=lambda r: r.destination.prefixlen, default=None)

@@ -10,6 +10,7 @@ from typing import cast
 
 from atoll.model.address import ElasticIp
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.lookup import elastic_ip_of, internet_gateway_of, public_ip_of
 from atoll.model.world import World
 from atoll.network.flow import Code, Verdict
@@ -19,12 +20,12 @@ from atoll.network.layers.hop import Finding, Hop, owner, refuse
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 
 
-def is_private(address: IPv4Address) -> bool:
+def is_private(address: Ip) -> bool:
     """Tell whether an address may not appear on the internet."""
     return any(address in network for network in PRIVATE)
 
 
-def public_address(world: World, interface: Interface, private: IPv4Address) -> IPv4Address | None:
+def public_address(world: World, interface: Interface, private: Ip) -> IPv4Address | None:
     """Return the public address of one of an interface's private addresses."""
     if private == interface.address:
         return public_ip_of(world, interface)
@@ -32,7 +33,7 @@ def public_address(world: World, interface: Interface, private: IPv4Address) -> 
     return eip.public_ip if eip else None
 
 
-def behind(world: World, public: IPv4Address) -> tuple[Interface, IPv4Address] | None:
+def behind(world: World, public: Ip) -> tuple[Interface, IPv4Address] | None:
     """Return the interface and the private address that a public address leads to; `None`: nobody's.
 
     It leads nowhere while the interface's VPC has no internet gateway.

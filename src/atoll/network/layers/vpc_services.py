@@ -6,13 +6,14 @@ DHCP, instance metadata, the time service and the addresses reserved for the VPC
 
 from ipaddress import IPv4Address, IPv4Network
 
+from atoll.model.ip import Ip
 from atoll.model.vpc import Vpc
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.hop import Finding, Hop, refuse, subnet_at
 
 LINK_LOCAL = IPv4Network("169.254.0.0/16")
 RESOLVER = IPv4Address("169.254.169.253")
-SERVICES = {
+SERVICES: dict[Ip, str] = {
     IPv4Address("169.254.169.254"): "the instance metadata service",
     RESOLVER: "the resolver",
     IPv4Address("169.254.169.123"): "the time service",
