@@ -248,7 +248,7 @@ REFUSALS = {
     "hibernation": ({"HibernationOptions": {"Configured": True}}, "UnsupportedOperation",
                     "HibernationOptions.Configured is not supported by Atoll."),
     "an enclave": ({"EnclaveOptions": {"Enabled": True}}, "UnsupportedOperation", "EnclaveOptions.Enabled"),
-    "a placement group": ({"Placement": {"GroupName": "g"}}, "UnsupportedOperation", "Placement.GroupName"),
+    "a placement group": ({"Placement": {"GroupName": "g"}}, "InvalidPlacementGroup.Unknown", "'g' is unknown"),
     "a dedicated machine": ({"Placement": {"Tenancy": "dedicated"}}, "UnsupportedOperation", "A tenancy"),
     "a zone elsewhere": ({"Placement": {"AvailabilityZone": "eu-west-1a"}}, "InvalidParameterValue",
                          "Invalid availability zone: [eu-west-1a]"),

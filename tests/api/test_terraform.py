@@ -110,9 +110,9 @@ def terraform(url, tmp_path, request):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "terraform",
-    ["network.tf", "instances.tf", "nat.tf", "peering.tf"],
+    ["network.tf", "instances.tf", "nat.tf", "peering.tf", "placement.tf"],
     indirect=True,
-    ids=["network", "instances", "nat", "peering"],
+    ids=["network", "instances", "nat", "peering", "placement groups"],
 )
 def test_a_second_plan_changes_nothing_and_destroy_leaves_nothing(paper, terraform):
     code, said = terraform("apply", "-auto-approve")

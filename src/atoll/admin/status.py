@@ -4,10 +4,12 @@ from typing import Any, cast
 
 from atoll.cache.endpoint import node_name
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.hardware import rack_of
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.lookup import primary_interface, public_ip_of
+from atoll.model.placement_group import PlacementGroup
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
@@ -41,8 +43,16 @@ def _instance(world: World, instance: Instance) -> dict[str, Any]:
         "subnet": instance.subnet_id,
         "private_ip": str(interface.address) if interface else None,
         "public_ip": str(public) if public else None,
+        "placement": _placement(world, instance),
         "host_error": instance.host_error,
     }
+
+
+def _placement(world: World, i: Instance) -> dict[str, Any]:
+    """Return where an instance stands on the simulated hardware; nothing while it is stopped."""
+    group = world.get(PlacementGroup, i.placement_group_id) if i.placement_group_id else None
+    where = {"host": i.host, "rack": rack_of(i.host) if i.host else None, "zone": i.zone}
+    return where | {"group": group.name if group else None, "partition": i.partition}
 
 
 def _cluster(world: World, cluster: CacheCluster) -> dict[str, Any]:
@@ -57,6 +67,8 @@ def _cluster(world: World, cluster: CacheCluster) -> dict[str, Any]:
                 "address": str(interface.address) if interface else None,
                 "endpoint": f"{node_name(cluster, node.id)}:{cluster.port}",
                 "role": _role(cluster, group),
+                "zone": node.zone,
+                "host": interface.host if interface else None,
                 "host_error": node.host_error,
             }
         )

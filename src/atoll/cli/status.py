@@ -17,7 +17,7 @@ def status(*, as_json: bool) -> None:
         show.line("Nothing runs on the paper host: every call works, and the tracer gives the verdicts.", "yellow")
     show.line()
     show.table("VPCs", ("id", "name", "cidr", "default"), [_vpc(v) for v in seen["vpcs"]])
-    columns = ("id", "name", "state", "private", "public", "subnet", "trouble")
+    columns = ("id", "name", "state", "private", "public", "subnet", "host", "trouble")
     show.table("Instances", columns, [_instance(i) for i in seen["instances"]])
     node_columns = ("name", "engine", "version", "node", "status", "address", "role", "trouble")
     show.table("Caches", node_columns, [_node(c, n) for c in seen["caches"] for n in c["nodes"]])
@@ -30,7 +30,8 @@ def _vpc(vpc: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _instance(i: dict[str, Any]) -> tuple[object, ...]:
-    return i["id"], i["name"], i["state"], i["private_ip"], i["public_ip"], i["subnet"], i["host_error"]
+    host, trouble = i["placement"]["host"], i["host_error"]
+    return i["id"], i["name"], i["state"], i["private_ip"], i["public_ip"], i["subnet"], host, trouble
 
 
 def _node(cache: dict[str, Any], node: dict[str, Any]) -> tuple[object, ...]:

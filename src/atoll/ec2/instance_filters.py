@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from atoll.ec2.filters import Table, absent
-from atoll.ec2.instance_render import STATE_CODES, private_name, public_name, render, state_reason
+from atoll.ec2.instance_render import STATE_CODES, placement_group, private_name, public_name, render, state_reason
 from atoll.ec2.path import iso, shown
 from atoll.model.address import ElasticIp
 from atoll.model.instance import Instance
@@ -72,7 +72,7 @@ _ABSENT = (
     "network-interface.ipv4-prefixes.ipv4-prefix", "network-interface.ipv6-address",
     "network-interface.ipv6-addresses.ipv6-address", "network-interface.ipv6-addresses.is-primary-ipv6",
     "network-interface.ipv6-prefixes.ipv6-prefix", "network-interface.outpost-arn", "outpost-arn",
-    "placement-group-name", "placement-partition-number", "platform", "product-code", "product-code.type",
+    "platform", "product-code", "product-code.type",
     "ramdisk-id", "requester-id", "spot-instance-request-id", "tpm-support",
 )  # fmt: skip
 
@@ -136,6 +136,8 @@ FILTERS: Table = {
     "network-interface.attachment.attach-time": shown(render, "NetworkInterfaces.Attachment.AttachTime"),
     "network-performance-options.bandwidth-weighting": lambda _w, _i: "default",
     "owner-id": "account",
+    "placement-group-name": lambda w, i: (group := placement_group(w, i)) and group.name,
+    "placement-partition-number": "partition",
     "platform-details": shown(render, "PlatformDetails"),
     "private-dns-name": shown(render, "PrivateDnsName"),
     "private-dns-name-options.enable-resource-name-dns-a-record": "resource_name_a_record",

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from atoll.aws.errors import Err
+from atoll.aws.errors import AwsError, Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import image as images
 from atoll.ec2 import instance_network as network
 from atoll.ec2 import instance_options as options
 from atoll.ec2 import instance_volume as volumes
 from atoll.ec2 import metadata
+from atoll.ec2 import placement as placements
 from atoll.ec2.errors import BAD_COMBINATION, UNSUPPORTED
 from atoll.ec2.instance import refuse_members
 from atoll.ec2.instance_render import reservations
@@ -58,9 +59,10 @@ def run_instances(
     _refuse_enabled("HibernationOptions.Configured", (hibernation_options or {}).get("Configured"))
     _refuse_enabled("EnclaveOptions.Enabled", (enclave_options or {}).get("Enabled"))
     of_instance, of_volume, of_interface = (tags_for(kind, tag_specifications, also=TAGGED) for kind in TAGGED)
+    zone_name, wanted = _where(placement or {}), placements.wish(tx.world, placement or {}, type.name)
     nets = network.plan(
         tx.world, subnet_id=subnet_id, group_ids=security_group_ids, group_names=security_groups,
-        private_ip=private_ip_address, specs=network_interfaces, zone_name=_zone(placement or {}), type=type,
+        private_ip=private_ip_address, specs=network_interfaces, zone_name=zone_name, type=type,
         tags=of_interface,
     )  # fmt: skip
     root = volumes.plan(block_device_mappings, image, of_volume)
@@ -84,7 +86,15 @@ def run_instances(
         **_dns_options(private_dns_name_options or {}, nets),
     }
     reservation, count = tx.new_id("r"), _count(tx, nets, min_count, max_count)
-    made = [_make(tx, nets, root, reservation, n, facts) for n in range(count)]
+    made: list[Instance] = []
+    for n in range(count):
+        try:
+            facts |= _place(tx, nets, wanted)
+        except AwsError as no_room:
+            if no_room.code != placements.NO_CAPACITY.code or n < min_count:
+                raise
+            break
+        made.append(_make(tx, nets, root, reservation, n, facts))
     return reservations(tx.world, made)[0]
 
 
@@ -145,16 +155,22 @@ def _key(tx: Tx, name: str | None) -> dict[str, Any]:
     return {"key_name": pair.name, "public_key": pair.public_key}
 
 
-def _zone(placement: Shape) -> str | None:
-    """Read the placement: only the zone can be chosen."""
+def _where(placement: Shape) -> str | None:
+    """Return the zone that a placement names; refuse what is not supported."""
     given = {name: value for name, value in placement.items() if value != ""}
-    refuse_members(given, "Placement", ("AvailabilityZone", "AvailabilityZoneId", "Tenancy"))
-    if given.get("Tenancy", "default") != "default":
-        raise UNSUPPORTED(what="A tenancy other than default")
+    members = ("AvailabilityZone", "AvailabilityZoneId", "GroupId", "GroupName", "PartitionNumber", "Tenancy")
+    refuse_members(given, "Placement", members)
     name, id = given.get("AvailabilityZone"), given.get("AvailabilityZoneId")
     if name and id:
         raise BAD_COMBINATION(why="availabilityZone and availabilityZoneId must not be used together.")
     return name or id
+
+
+def _place(tx: Tx, nets: network.Network, wanted: placements.Wish) -> dict[str, Any]:
+    """Return the facts of the place of one more instance."""
+    found = placements.place(tx.world, nets.subnet.zone, wanted)
+    group_id = wanted.group.id if wanted.group else None
+    return {"host": found.host, "partition": found.partition, "placement_group_id": group_id}
 
 
 def _dns_options(asked: Shape, nets: network.Network) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from atoll.model.instance_type import INSTANCE_TYPES
 from atoll.model.interface import Interface
 from atoll.model.lookup import elastic_ip_of, interfaces_of, public_ip_of
 from atoll.model.names import digest, internal_domain, private_dns, public_dns
+from atoll.model.placement_group import PlacementGroup
 from atoll.model.volume import Volume
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
@@ -57,7 +58,7 @@ def render(world: World, i: Instance) -> Shape:
         "StateTransitionReason": i.state_transition,
         "AmiLaunchIndex": i.launch_index,
         "LaunchTime": i.launched,
-        "Placement": _placement(i),
+        "Placement": _placement(world, i),
         "Monitoring": {"State": i.monitoring},
         "Architecture": architecture,
         "BlockDeviceMappings": block_devices(world, i),
@@ -156,15 +157,25 @@ def public_name(world: World, interface: Interface) -> str:
     return public_dns(address, interface.region)
 
 
-def _placement(i: Instance) -> Shape:
+def _placement(world: World, i: Instance) -> Shape:
     place = zone(i.region, i.zone)
     assert place, "an instance is in a zone of its region"
-    return {
+    shape: Shape = {
         "AvailabilityZone": place.name,
         "AvailabilityZoneId": place.id,
         "GroupName": "",
         "Tenancy": i.tenancy,
     }
+    if group := placement_group(world, i):
+        shape |= {"GroupName": group.name, "GroupId": group.id}
+        if i.partition is not None:
+            shape["PartitionNumber"] = i.partition
+    return shape
+
+
+def placement_group(world: World, i: Instance) -> PlacementGroup | None:
+    """Return the placement group of an instance; a terminated one may have outlived its group."""
+    return world.get(PlacementGroup, i.placement_group_id) if i.placement_group_id else None
 
 
 def _network(world: World, i: Instance) -> Shape:

@@ -11,6 +11,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2.errors import MISSING
 from atoll.ec2.instance import find_all
 from atoll.ec2.instance_render import state
+from atoll.ec2.placement import place, wish_of
 from atoll.model.instance import Instance
 from atoll.model.lifecycle import INSTANCE
 from atoll.model.lookup import elastic_ip_of, interfaces_of
@@ -37,7 +38,7 @@ NO_PUBLIC_ADDRESS = Err(
 
 @operation("ec2", "StartInstances")
 def start_instances(tx: Tx, *, instance_ids: Sequence[str]) -> Shape:
-    """Ask for stopped instances to run; those that run already are left alone."""
+    """Ask for stopped instances to run; those that run already are left alone.  Each may stand elsewhere now."""
     found = _given(tx, instance_ids)
     for i in found:
         if i.state not in ("stopped", "pending", "running"):
@@ -143,6 +144,7 @@ def _start(tx: Tx, i: Instance) -> Instance:
         i.but(
             state=INSTANCE.after(i.state, "start"),
             boot=i.boot + 1,
+            host=place(tx.world, i.zone, wish_of(tx.world, i)).host,
             launched=tx.now,
             stopped_at=None,
             state_reason=None,

@@ -19,6 +19,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.keypair import KeyPair
 from atoll.model.nat_gateway import NatGateway
+from atoll.model.placement_group import PlacementGroup
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
@@ -90,6 +91,10 @@ NOUNS: dict[type[Resource], Noun] = {
         ),
         _noun(Instance, "instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID"),
         _noun(KeyPair, "key-pair", "key", "InvalidKeyPair.NotFound", "InvalidKeyPair.Malformed", "key pair ID"),
+        _noun(
+            PlacementGroup, "placement-group", "pg", "InvalidPlacementGroup.Unknown",
+            "InvalidPlacementGroupId.Malformed", "Placement Group",
+        ),
         _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
     )
 }  # fmt: skip

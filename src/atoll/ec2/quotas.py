@@ -23,6 +23,7 @@ PEERINGS_MAX = 125  # open ones per VPC; AWS: 50, at most 125
 PEERING_REQUESTS_MAX = 25  # that wait; AWS: 25
 ACLS_MAX = 200  # per VPC; AWS: 200
 ACL_ENTRIES_MAX = 40  # of one ACL in one direction, the `*` entry included; AWS: 20, then 40
+PLACEMENT_GROUPS_MAX = 500  # per region; AWS: 500
 
 VPC_LIMIT = Err("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 IGW_LIMIT = Err("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
@@ -54,6 +55,7 @@ PEERING_REQUEST_LIMIT = Err(
 )
 ACL_LIMIT = Err("NetworkAclLimitExceeded", "The maximum number of network ACLs has been reached.")
 ACL_ENTRY_LIMIT = Err("NetworkAclEntryLimitExceeded", "The maximum number of network acl entries has been reached.")
+PLACEMENT_GROUP_LIMIT = Err("PlacementGroupLimitExceeded", "The maximum number of placement groups has been reached.")
 
 
 def check(count: int, limit: int, error: Err) -> None:

@@ -6,11 +6,13 @@ address.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
 from atoll.aws.errors import Err
 from atoll.elasticache import errors
 from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
-from atoll.model.interface import Attachment
+from atoll.model.fault import standing_hosts
+from atoll.model.interface import Attachment, Interface
 from atoll.model.lifecycle import CACHE_NODE
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
@@ -21,6 +23,10 @@ REGION_NODES_MAX = 300
 
 BAD_ZONE = Err(
     "InvalidParameterValue", "The cache subnet group {group} has no subnet in the availability zone {zone}."
+)
+NO_CAPACITY = Err(
+    "InsufficientCacheClusterCapacity",
+    "The requested cache node type is not available in the availability zone {zone}: there is no capacity left.",
 )
 
 
@@ -60,8 +66,12 @@ def make_node(
     security_group_ids: Sequence[str],
     *,
     id: str = "0001",
+    group_id: str | None = None,
 ) -> CacheNode:
-    """Put a node into a zone, with its interface.  Raises NO_ADDRESSES."""
+    """Put a node into a zone, with its interface, on another host than its replication group's others.
+
+    Raises NO_ADDRESSES, NO_CAPACITY.
+    """
     subnets = [subnet for subnet in _subnets(tx.world, group) if subnet.zone == zone]
     emptiest = max(subnets, key=lambda subnet: free_addresses(tx.world, subnet))
     attachment = Attachment(
@@ -80,10 +90,23 @@ def make_node(
             requester_id=OWNER,
             requester_managed=True,
             attachment=attachment,
+            host=_host(tx.world, zone, group_id),
         )
     except NoFreeAddress:
         raise errors.NO_ADDRESSES(name=group.name) from None
     return CacheNode(id=id, interface_id=interface.id, zone=zone, status=CACHE_NODE.initial, created=tx.now)
+
+
+def _host(world: World, zone: str, group_id: str | None) -> str:
+    """Return the host in a zone with the fewest nodes of a replication group, and then with the fewest of all."""
+    everyone = world.seen_by(None)
+    members = everyone.bucket(CacheCluster, "group_id", group_id).values() if group_id else ()
+    nodes = [node for member in members for node in cast(CacheCluster, member).nodes]
+    siblings = Counter(everyone[Interface, node.interface_id].host for node in nodes)
+    hosts = standing_hosts(world, zone)
+    if not hosts:
+        raise NO_CAPACITY(zone=zone)
+    return min(hosts, key=lambda host: (siblings[host], len(everyone.bucket(Interface, "host", host))))
 
 
 def check_quota(world: World, more: int) -> None:

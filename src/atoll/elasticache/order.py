@@ -122,7 +122,10 @@ def make_cluster(
         status=CACHE_CLUSTER.initial,
         nodes=tuple(
             started(
-                nodes.make_node(tx, name, order.subnet_group, zone, order.security_group_ids, id=f"{n:04d}"), values
+                nodes.make_node(
+                    tx, name, order.subnet_group, zone, order.security_group_ids, id=f"{n:04d}", group_id=group_id
+                ),
+                values,
             )
             for n, zone in enumerate(zones, 1)
         ),

@@ -13,7 +13,7 @@ from datetime import datetime
 from ipaddress import IPv4Address
 from typing import TypeAlias, cast
 
-from atoll.ec2.instance_render import private_name, public_name
+from atoll.ec2.instance_render import placement_group, private_name, public_name
 from atoll.guest import identity
 from atoll.guest.issuer import Issuer
 from atoll.model.group import SecurityGroup
@@ -105,6 +105,7 @@ def _meta_data(world: World, i: Instance, issuer: Issuer) -> dict[str, Folder | 
         "placement": Folder({
             "availability-zone": i.zone,
             **({"availability-zone-id": place.id} if place else {}),
+            **_placement_group(world, i),
             "region": i.region,
         }),
         "profile": "default-hvm",
@@ -121,6 +122,12 @@ def _meta_data(world: World, i: Instance, issuer: Issuer) -> dict[str, Folder | 
     if i.metadata.instance_tags == "enabled":
         found["tags"] = Folder({"instance": Folder(dict(i.tags))})
     return found
+
+
+def _placement_group(world: World, i: Instance) -> dict[str, Folder | Leaf]:
+    group = placement_group(world, i)
+    found: dict[str, Folder | Leaf] = {"group-name": group.name} if group else {}
+    return found | {"partition-number": str(i.partition)} if i.partition else found
 
 
 def _first(world: World, i: Instance, first: Interface) -> dict[str, Folder | Leaf]:

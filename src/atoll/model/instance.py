@@ -33,6 +33,9 @@ class Instance(Resource):
     vpc_id: str | None  # None once terminated
     subnet_id: str | None
     zone: str
+    host: str | None = None  # where it stands (`hardware`); None: it is stopped or terminated.  An index field
+    placement_group_id: str | None = None  # an index field
+    partition: int | None = None  # of a placement group of that strategy: 1, 2 ...
     launch_index: int = 0
     key_name: str | None = None
     public_key: str | None = None  # of the key pair, as it was at launch

@@ -41,6 +41,7 @@ class Interface(Resource):
     attachment: Attachment | None = None
     requester_id: str | None = None
     requester_managed: bool = False
+    host: str | None = None  # where a cache node stands (`hardware`); an instance says it itself.  An index field
     public_ip: IPv4Address | None = None  # an automatic one; an Elastic IP takes precedence over it
 
     @property

@@ -6,6 +6,7 @@ from atoll.model.address import ElasticIp
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
 from atoll.model.engine import EngineBuild
 from atoll.model.event import Event
+from atoll.model.fault import Fault
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
@@ -15,6 +16,7 @@ from atoll.model.keypair import KeyPair
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.peering import Peering
+from atoll.model.placement_group import PlacementGroup
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.signing import SigningKey
@@ -33,6 +35,7 @@ KINDS: tuple[type[Resource], ...] = (
     ElasticIp,
     EngineBuild,
     Event,
+    Fault,
     Instance,
     Interface,
     InternetGateway,
@@ -41,6 +44,7 @@ KINDS: tuple[type[Resource], ...] = (
     NetworkAcl,
     OutsideHost,
     Peering,
+    PlacementGroup,
     ReplicationGroup,
     RouteTable,
     SecurityGroup,

@@ -62,7 +62,8 @@ def stopped(tx: Tx, instance_id: str) -> bool:
     instance = _at(tx, instance_id, "exited")
     if instance is None or instance.state != "stopping":
         return False
-    tx.put(instance.but(state=INSTANCE.after(instance.state, "exited"), stopped_at=tx.now, host_error=None))
+    state = INSTANCE.after(instance.state, "exited")
+    tx.put(instance.but(state=state, stopped_at=tx.now, host_error=None, host=None))
     _release_public_ips(tx, instance_id)
     return True
 
@@ -88,7 +89,7 @@ def failed(tx: Tx, instance_id: str, reason: str) -> bool:
     if instance.boot == 1:
         _end(tx, instance.but(state=INSTANCE.after(instance.state, "failed"), **why))
         return True
-    tx.put(instance.but(state=INSTANCE.after(instance.state, "start-failed"), stopped_at=tx.now, **why))
+    tx.put(instance.but(state=INSTANCE.after(instance.state, "start-failed"), stopped_at=tx.now, host=None, **why))
     _release_public_ips(tx, instance_id)
     return True
 
@@ -147,7 +148,7 @@ def _end(tx: Tx, instance: Instance) -> None:
         _let_go(tx, interface)
     if volume := tx.get(Volume, instance.volume_id):
         tx.delete(volume)
-    tx.put(instance.but(ended_at=tx.now, vpc_id=None, subnet_id=None, volume_id=""))
+    tx.put(instance.but(ended_at=tx.now, vpc_id=None, subnet_id=None, volume_id="", host=None))
 
 
 def _let_go(tx: Tx, interface: Interface) -> None:

@@ -1,0 +1,95 @@
+"""Faults: hardware that somebody broke on purpose (`atoll chaos`), and what stands on it.
+
+    kill-host, kill-rack, kill-zone      what stands there does not run, and nothing is put there
+    partition-zone                       nothing passes between the zone and other zones
+    partition-instance                   nothing passes to or from the instance
+
+A fault belongs to no account, as hardware does.  Usually there is none, and then these questions cost nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from atoll.model.cache import CacheCluster
+from atoll.model.hardware import hosts_of, rack_of, zone_of
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.resource import Resource
+from atoll.model.world import World
+
+KILLS = ("kill-host", "kill-rack", "kill-zone")
+CUTS = ("partition-zone", "partition-instance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(Resource):
+    """One fault."""
+
+    act: str
+    target: str  # a host, a rack, a zone or an instance
+    since: datetime
+    until: datetime | None = None  # when it is reverted by itself; None: by somebody
+
+    def takes(self, host: str) -> bool:
+        """Tell whether a host is down because of it."""
+        return self.act in KILLS and self.target in (host, rack_of(host), zone_of(host))
+
+
+def faults(world: World, *acts: str) -> list[Fault]:
+    """Return the faults of these kinds, the oldest first."""
+    return [fault for fault in world.seen_by(None).all(Fault) if fault.act in acts]
+
+
+def down(world: World, host: str | None) -> Fault | None:
+    """Return the fault because of which a host is down; `None` if it stands."""
+    return next((f for f in faults(world, *KILLS) if f.takes(host)), None) if host else None
+
+
+def standing_hosts(world: World, zone: str) -> list[str]:
+    """Return the hosts of a zone that are not down, in the order in which they fill."""
+    kills = faults(world, *KILLS)
+    return [host for host in hosts_of(zone) if not any(f.takes(host) for f in kills)]
+
+
+def dead(world: World, interface: Interface) -> Fault | None:
+    """Return the fault because of which nothing runs behind an interface; `None` if there is none.
+
+    A service's interface, such as a NAT gateway's, dies with its zone.
+    """
+    kills = faults(world, *KILLS)
+    if not kills:
+        return None
+    if whole := next((f for f in kills if f.act == "kill-zone" and f.target == interface.zone), None):
+        return whole
+    id = interface.instance_id
+    host = world[Instance, id].host if id else interface.host
+    return next((f for f in kills if host and f.takes(host)), None)
+
+
+def cutting(world: World, interface: Interface) -> Fault | None:
+    """Return the fault that cuts an interface's instance off; `None` if there is none."""
+    cuts = faults(world, "partition-instance")
+    return next((f for f in cuts if f.target == interface.instance_id), None)
+
+
+def parting(world: World, one: str, other: str) -> Fault | None:
+    """Return the fault that lies between two zones; `None` if there is none, or they are one."""
+    if one == other:
+        return None
+    return next((f for f in faults(world, "partition-zone") if f.target in (one, other)), None)
+
+
+def hit(world: World, fault: Fault) -> Iterator[str]:
+    """Yield what a fault hits: instances by id, cache nodes as NAME:NODE."""
+    everyone = world.seen_by(None)
+    for instance in everyone.all(Instance):
+        if instance.host is None:
+            continue
+        if fault.takes(instance.host) or fault.target in (instance.id, instance.zone):
+            yield instance.id
+    for cluster in everyone.all(CacheCluster):
+        for node in cluster.nodes:
+            host = world[Interface, node.interface_id].host
+            if (host and fault.takes(host)) or fault.target == node.zone:
+                yield f"{cluster.name}:{node.id}"
