@@ -224,7 +224,7 @@ def test_a_target_that_cannot_be_is_refused(ec2, table, target, refused):
         ({"DestinationCidrBlock": "everything"}, "InvalidParameterValue"),
         ({"DestinationCidrBlock": "169.254.168.0/24"}, "InvalidParameterValue"),
         ({"DestinationIpv6CidrBlock": "::/0"}, "UnsupportedOperation"),
-        ({"DestinationPrefixListId": "pl-0123456789abcdef0"}, "UnsupportedOperation"),
+        ({"DestinationPrefixListId": "pl-0123456789abcdef0"}, "InvalidPrefixListID.NotFound"),
     ],
     ids=str,
 )

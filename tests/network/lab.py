@@ -4,6 +4,7 @@ Names make ids: `lab.instance("app", "web")` is the instance `i-app` with the in
 Rules are written as people write them:
 
     security groups   "tcp 6379 sg-app"   "tcp 1024-65535 0.0.0.0/0"   "icmp 8 10.0.0.0/8"   "all 0.0.0.0/0"
+    (a peer may also be a prefix list: "tcp 443 pl-offices")
     network ACLs      "100 allow tcp 6379 10.0.0.0/24"   "90 deny all 0.0.0.0/0"
 """
 
@@ -25,6 +26,7 @@ from atoll.model.lookup import primary_interface
 from atoll.model.names import key, mac_address
 from atoll.model.nat_gateway import NatAddress, NatGateway
 from atoll.model.peering import Peering, PeeringEnd
+from atoll.model.prefix_list import PrefixList, PrefixListEntry
 from atoll.model.resource import Resource
 from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
@@ -116,15 +118,22 @@ class Lab:
         return table
 
     def route(self, table: str, destination: str, target: str) -> None:
-        """Add a route; a target `i-...` is an instance's primary interface."""
+        """Add a route, to a range or a prefix list; a target `i-...` is an instance's primary interface."""
         instance_id = target if target.startswith("i-") else None
         if instance_id:
             interface = primary_interface(self.world, instance_id)
             assert interface, "an instance that is there"
             target = interface.id
-        route = Route(destination=IPv4Network(destination), target=target, instance_id=instance_id)
+        where = {"prefix_list_id": destination} if destination.startswith("pl-") else {}
+        cidr = None if where else IPv4Network(destination)
+        route = Route(destination=cidr, **where, target=target, instance_id=instance_id)
         old = self.world[RouteTable, f"rtb-{table}"]
         self.put(old, routes=(*old.routes, route))
+
+    def prefix_list(self, name: str, *cidrs: str) -> PrefixList:
+        """Make a prefix list `pl-NAME`, or give it these ranges anew."""
+        entries = tuple(PrefixListEntry(cidr=IPv4Network(c)) for c in cidrs)
+        return self.tx.make(PrefixList, f"pl-{name}", name=name, family="IPv4", max_entries=9, entries=entries)
 
     def acl(
         self,
@@ -160,11 +169,12 @@ class Lab:
         id = f"sgr-{next(self._rules)}"
         vpc, slash, far = peer.partition("/") if peer.startswith("vpc-") else (None, "", "")
         whom = far if slash else (peer if peer.startswith("sg-") else None)
-        cidr = None if whom else IPv4Network(peer)
+        listed = peer if peer.startswith("pl-") else None
+        cidr = None if whom or listed else IPv4Network(peer)
         account = ACCOUNT if whom else None
         return Rule(
             id=id, egress=egress, protocol=name, from_port=low, to_port=high, cidr=cidr,
-            group_id=whom, group_account=account, group_vpc_id=vpc,
+            group_id=whom, group_account=account, group_vpc_id=vpc, prefix_list_id=listed,
         )  # fmt: skip
 
     # ---- what is in it

@@ -64,7 +64,7 @@ BUGS = [
         {SOURCE_CHECK: "", 'refuse("destination check")': 'rule(goto("to_owner"))'},
     ),
     ("a private address goes out to the internet", internet, {'refuse("no public address", ': "rule("}),
-    ("a blackhole leads into the VPC", parts, {'(route.destination, "blackhole")': '(route.destination, "throw")'}),
+    ("a blackhole leads into the VPC", parts, {'Way(network, "blackhole")': 'Way(network, "throw")'}),
     ("a route into another subnet is ignored", subnets, {"not lies_in(w.network, it.cidr)": 'w.link == "igw"'}),
     ("a stopped instance's interface is alive", parts, {'GONE = ("stopped", "terminated")': "GONE = ()"}),
     (
@@ -97,6 +97,26 @@ BUGS = [
         },
     ),
     ("a route to a NAT gateway is a blackhole", parts, {"(nat and nat.stands and nat.interface_id) or": ""}),
+    (
+        "a range of a prefix list comes before the table's own",
+        parts,
+        {"and network not in found:": "and True:"},
+    ),
+    (
+        "the first range of a prefix list is all that it has in a table",
+        parts,
+        {"listed.networks if": "listed.networks[:1] if"},
+    ),
+    (
+        "a rule matches the first range of a prefix list only",
+        groups,
+        {'permission.prefix_list_id or "", ()):': 'permission.prefix_list_id or "", ())[:1]:'},
+    ),
+    (
+        "a range of a prefix list that lets everybody in is tracked",
+        groups,
+        {"in spelled_out(it.rules, lists) if": "in it.rules if"},
+    ),
     ("an interface has one address", interfaces, {SENDERS: SENDERS.replace("private_ips", "private_ips[:1]")}),
     (
         "an Elastic IP is for the first address",

@@ -17,10 +17,10 @@ How to use it, from any test:
 
 A random world has up to three VPCs of one account (sometimes with the same CIDR, else mostly peered in a row, and
 perhaps in two regions), each with three subnets and everything that decides about packets: own and main route tables,
-blackholes of every kind, routes to machines that forward (also more specific than `local`, also one-way), gateways or
-none, Elastic and automatic public addresses, secondary addresses and ranges, NAT gateways, groups with CIDR rules,
-references (also to the other VPC's groups) and any-any rules, ordered ACLs, ICMP, stopped instances, unattached
-interfaces, cache nodes, outside hosts.
+blackholes of every kind, prefix lists, routes to machines that forward (also more specific than `local`, also
+one-way), gateways or none, Elastic and automatic public addresses, secondary addresses and ranges, NAT gateways,
+groups with CIDR rules, references (also to the other VPC's groups) and any-any rules, ordered ACLs, ICMP, stopped
+instances, unattached interfaces, cache nodes, outside hosts.
 It holds nothing that the verbs would refuse.
 """
 
@@ -39,6 +39,8 @@ from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.lookup import HALTED
 from atoll.model.peering import Peering
+from atoll.model.prefix_list import PrefixList
+from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, At, Trace
 from atoll.network.trace import trace
@@ -161,6 +163,7 @@ class _Vpc:
         """Make everything in it; what refers comes after what it refers to."""
         if self.has_gateway:
             self.lab.gateway(self.name)
+        self._lists()
         for i in range(2):
             self.lab.acl(f"{self.name}{i}", vpc=self.name, ingress=self._acl(), egress=self._acl())
         for i in range(3):
@@ -173,6 +176,23 @@ class _Vpc:
                 self._place(i, j)
         boxes = self._middleboxes() + self._nat_gateways()
         self._tables(boxes)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put what is in the VPC into its region."""
+        region = self.lab.world[Vpc, f"vpc-{self.name}"].region
+        lists = [self.lab.world[PrefixList, f"pl-{self.name}{kind}"] for kind in ("", "out")]
+        for one in (*self.lab.world, *lists):
+            if one.region != region and (one in lists or getattr(one, "vpc_id", "") == f"vpc-{self.name}"):
+                self.lab.put(one, region=region)
+
+    def _lists(self) -> None:
+        """Make two prefix lists: `out`, to which routes lead, and one for rules."""
+        far = ["0.0.0.0/0", "198.51.100.0/24", "198.51.100.27/32", "203.0.113.0/24", "203.0.113.0/25", "8.8.8.0/24"]
+        far += [cidr for peer in self.peers.values() for cidr in (f"10.{peer.n}.0.0/16", *peer.cidrs)]
+        self.lab.prefix_list(f"{self.name}out", *self.rnd.sample(far, self.rnd.choice([1, 2, 3])))
+        mine = dict.fromkeys(self._cidr() for _ in range(self.rnd.choice([0, 1, 2, 3])))
+        self.lab.prefix_list(self.name, *mine)
 
     def _place(self, i: int, j: int) -> None:
         """Put an instance (mostly), a cache node or an unattached interface into subnet i."""
@@ -252,6 +272,9 @@ class _Vpc:
         if rnd.random() < 0.15:  # the target has gone, or is none that the table can use
             targets = ["eni-gone", "igw-gone", "nat-gone", "pcx-gone"]
             routes[rnd.choice(["198.51.100.28/32", "203.0.113.0/24", "0.0.0.0/0"])] = rnd.choice(targets)
+        ways = [*boxes, *self.peers, *([f"igw-{self.name}"] if self.has_gateway else [])]
+        if ways and rnd.random() < 0.3:
+            routes[f"pl-{self.name}out"] = rnd.choice(ways)
         if boxes and rnd.random() < 0.2:
             routes["198.51.100.27/32"] = rnd.choice(boxes)
         if boxes and rnd.random() < 0.5:  # more specific than local: a whole other subnet, through a middlebox
@@ -298,6 +321,8 @@ class _Vpc:
                 mine = [f"{self.name}{i}" for i in range(3)]
                 whose = other if self.rnd.random() < 0.2 else mine
                 rules.append(f"{self._match()} sg-{self.rnd.choice(whose)}")
+            elif self.rnd.random() < 0.15:
+                rules.append(f"{self._match()} pl-{self.rnd.choice([self.name, f'{self.name}out'])}")
             else:
                 rules.append(f"{self._match()} {self._cidr()}")
         if self.rnd.random() < 0.4:  # what makes flows untracked

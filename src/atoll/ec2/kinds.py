@@ -20,6 +20,7 @@ from atoll.model.interface import Interface
 from atoll.model.keypair import KeyPair
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.placement_group import PlacementGroup
+from atoll.model.prefix_list import PrefixList
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
@@ -94,6 +95,10 @@ NOUNS: dict[type[Resource], Noun] = {
         _noun(
             PlacementGroup, "placement-group", "pg", "InvalidPlacementGroup.Unknown",
             "InvalidPlacementGroupId.Malformed", "Placement Group",
+        ),
+        _noun(
+            PrefixList, "prefix-list", "pl", "InvalidPrefixListID.NotFound", "InvalidPrefixListID.Malformed",
+            "prefix list ID",
         ),
         _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
     )

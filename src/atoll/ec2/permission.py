@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape
@@ -15,6 +15,7 @@ from atoll.ec2 import errors
 from atoll.ec2.cidr import read_cidr
 from atoll.ec2.kinds import find
 from atoll.ec2.peer_group import NO_GROUP, OTHER_NETWORK, from_peer, render_pair
+from atoll.ec2.prefix_list_use import find_list
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.names import arn
 from atoll.model.world import World
@@ -35,7 +36,6 @@ BAD_DESCRIPTION = Err(
     "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  "
     "a-zA-Z0-9. _-:/()#,@[]+=&;{{}}!$*",
 )
-NO_PREFIX_LIST = Err("InvalidPrefixListID.NotFound", "The prefix list ID '{id}' does not exist")
 NO_NAMED_GROUP = Err("InvalidGroup.NotFound", "The security group '{name}' does not exist in VPC '{vpc}'")
 REPEATED = Err("InvalidParameterValue", "The same permission must not appear multiple times")
 
@@ -78,13 +78,17 @@ def _sources(world: World, group: SecurityGroup, p: Shape, egress: bool) -> Iter
     rules = [
         *((s, replace(rule, cidr=read_block(s.get("CidrIp")))) for s in p.get("IpRanges", ())),
         *((s, replace(rule, cidr=read_block6(s.get("CidrIpv6")))) for s in p.get("Ipv6Ranges", ())),
-        *((s, read_prefix_list(s.get("PrefixListId"))) for s in p.get("PrefixListIds", ())),
+        *((s, _from_list(world, rule, s)) for s in p.get("PrefixListIds", ())),
         *((s, _from_group(world, group, rule, s)) for s in p.get("UserIdGroupPairs", ())),
     ]
     if not rules:
         raise errors.MISSING(name="ipRanges, ipv6Ranges, prefixListIds or groups")
     for source, found in rules:
         yield replace(found, description=read_description(source.get("Description")))
+
+
+def _from_list(world: World, rule: Rule, source: Shape) -> Rule:
+    return replace(rule, prefix_list_id=find_list(world, source.get("PrefixListId") or "null").id)
 
 
 def _from_group(world: World, group: SecurityGroup, rule: Rule, pair: Shape) -> Rule:
@@ -149,11 +153,6 @@ def read_block6(text: str | None) -> IPv6Network:
     if cidr.prefixlen:
         raise errors.UNSUPPORTED(what=f"The IPv6 CIDR block {text} (only ::/0 is)")
     return cidr
-
-
-def read_prefix_list(id: str | None) -> NoReturn:
-    """Nobody has a prefix list: raises NO_PREFIX_LIST."""
-    raise NO_PREFIX_LIST(id=id or "null")
 
 
 def read_description(text: str | None) -> str | None:

@@ -19,6 +19,8 @@ INTERFACE_ADDRESSES_MAX = 50  # AWS: by instance type, at most 50
 GROUPS_MAX = 2500  # per region; AWS: 2500
 GROUPS_PER_INTERFACE_MAX = 16  # AWS: 5, then 16
 RULES_MAX = 60  # of one group in one direction; AWS: 60
+PREFIX_LISTS_MAX = 100  # per region; AWS: 100
+PREFIX_LIST_ENTRIES_MAX = 1000  # that a list may have; AWS: 1000
 PEERINGS_MAX = 125  # open ones per VPC; AWS: 50, at most 125
 PEERING_REQUESTS_MAX = 25  # that wait; AWS: 25
 ACLS_MAX = 200  # per VPC; AWS: 200
@@ -45,6 +47,7 @@ GROUPS_PER_INTERFACE = Err(
 RULE_LIMIT = Err(
     "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached."
 )
+PREFIX_LIST_LIMIT = Err("PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.")
 PEERING_LIMIT = Err(
     "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
     "The maximum number of active VPC peering connections per VPC has been reached.",

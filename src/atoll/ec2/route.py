@@ -1,55 +1,34 @@
-"""Routes.  Every kind of target is one parameter, and exactly one is given."""
+"""Routes: a destination, a range or a prefix list, and the target that `route_target.py` finds."""
 
 from ipaddress import IPv4Network
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
-from atoll.ec2.association import BAD_STATE, SEVERAL_INTERFACES
 from atoll.ec2.cidr import parse_cidr
-from atoll.ec2.kinds import check_id, find
-from atoll.ec2.peering import find_peering
-from atoll.ec2.route_table import DIFFERENT_NETWORKS
-from atoll.model.gateway import InternetGateway
-from atoll.model.instance import Instance
-from atoll.model.interface import Interface
-from atoll.model.lookup import interfaces_of
-from atoll.model.nat_gateway import NatGateway
-from atoll.model.peering import ENDED, Peering
-from atoll.model.route import Route, RouteTable
-from atoll.model.subnet import Subnet
-from atoll.model.vpc import Vpc
+from atoll.ec2.kinds import find
+from atoll.ec2.prefix_list_use import check_list, find_list, route_weight
+from atoll.ec2.route_target import Target, check_destination, find_target
+from atoll.model.prefix_list import PrefixList
+from atoll.model.route import LOCAL, Route, RouteTable
 from atoll.model.world import Tx, World
 
-EXISTS = Err("RouteAlreadyExists", "The route identified by {cidr} already exists.")
+EXISTS = Err("RouteAlreadyExists", "The route identified by {towards} already exists.")
 NO_ROUTE = Err(
     "InvalidParameterValue",
-    "There is no route defined for '{cidr}' in the route table. Use CreateRoute instead.",
+    "There is no route defined for '{towards}' in the route table. Use CreateRoute instead.",
 )
-NOT_FOUND = Err("InvalidRoute.NotFound", "no route with destination-cidr-block {cidr} in route table {table}")
-LOCAL = Err("InvalidParameterValue", "cannot {verb} local route {cidr} in route table {table}")
-GATEWAY_NOT_FOUND = Err("InvalidGatewayID.NotFound", "The gateway ID '{id}' does not exist")
-NAT_NOT_FOUND = Err("InvalidNatGatewayID.NotFound", "The natGateway ID '{id}' does not exist")
-NAT_MALFORMED = Err("InvalidNatGatewayID.Malformed", errors.MALFORMED_MESSAGE)
-SEVERAL_TARGETS = Err(
-    "InvalidParameterCombination", "Exactly one route target may be specified, but several are: {names}"
+NOT_FOUND = Err("InvalidRoute.NotFound", "no route with destination-{what} {towards} in route table {table}")
+IS_LOCAL = Err("InvalidParameterValue", "cannot remove local route {towards} in route table {table}")
+NOT_LOCAL = Err(
+    "InvalidParameterValue", "The route {towards} of {table} is no local route: it has no default target to restore."
 )
-TOO_SPECIFIC = Err(
-    "InvalidParameterValue",
-    "The destination CIDR block {cidr} is equal to or more specific than one of this VPC's CIDR blocks. This route "
-    "can target only a NAT gateway, an interface or an instance.",
+BOTH_DESTINATIONS = Err(
+    "InvalidParameterCombination", "Exactly one of destinationCidrBlock and destinationPrefixListId may be specified."
 )
-PEERING_ENDED = Err("InvalidStateTransition", "VPC peering connection {id} is {status}: it takes no route")
-NO_SUBNET = Err("InvalidParameterValue", "Route destination {cidr} doesn't match any subnet CIDR blocks.")
-RESERVED = Err("InvalidParameterValue", "The destination CIDR block {cidr} is reserved: it may not be routed.")
-
-SERVICES = IPv4Network("169.254.168.0/22")  # VPC User Guide, "Route tables": may not be a destination
-
-# Targets of which nobody has one: parameter -> prefix and errors of its ids.
-ABSENT = {
-    "vpc_endpoint_id": ("vpce", "InvalidVpcEndpointId.NotFound", "vpcEndpoint ID"),
-    "transit_gateway_id": ("tgw", "InvalidTransitGatewayID.NotFound", "transitGateway ID"),
-}
+EDGE_LIST = Err(
+    "InvalidParameterValue", "A prefix list cannot be the destination of a route in the gateway route table {table}."
+)
 
 
 @operation("ec2", "CreateRoute", network=True)
@@ -58,6 +37,7 @@ def create_route(
     *,
     route_table_id: str,
     destination_cidr_block: str | None = None,
+    destination_prefix_list_id: str | None = None,
     gateway_id: str | None = None,
     network_interface_id: str | None = None,
     instance_id: str | None = None,
@@ -68,7 +48,7 @@ def create_route(
 ) -> Shape:
     """Add a route to a table."""
     table = find(tx.world, RouteTable, route_table_id)
-    cidr = _destination(destination_cidr_block)
+    destination = _destination(tx.world, destination_cidr_block, destination_prefix_list_id)
     targets = {
         "gateway_id": gateway_id,
         "network_interface_id": network_interface_id,
@@ -78,11 +58,12 @@ def create_route(
         "vpc_endpoint_id": vpc_endpoint_id,
         "transit_gateway_id": transit_gateway_id,
     }
-    route = _route(tx.world, table, cidr, targets)
-    if any(r.destination == cidr for r in table.routes):
-        raise EXISTS(cidr=cidr)
-    quotas.check(len(table.routes), quotas.ROUTES_MAX, quotas.ROUTE_LIMIT)
-    tx.put(table.but(routes=(*table.routes, route)))
+    route = _route(tx.world, table, destination, find_target(tx.world, table, targets))
+    if any(r.towards == route.towards for r in table.routes):
+        raise EXISTS(towards=route.towards)
+    routes = (*table.routes, route)
+    quotas.check(route_weight(tx.world, table.region, routes) - 1, quotas.ROUTES_MAX, quotas.ROUTE_LIMIT)
+    tx.put(table.but(routes=routes))
     return {"Return": True}
 
 
@@ -92,6 +73,8 @@ def replace_route(
     *,
     route_table_id: str,
     destination_cidr_block: str | None = None,
+    destination_prefix_list_id: str | None = None,
+    local_target: bool = False,
     gateway_id: str | None = None,
     network_interface_id: str | None = None,
     instance_id: str | None = None,
@@ -100,15 +83,15 @@ def replace_route(
     vpc_endpoint_id: str | None = None,
     transit_gateway_id: str | None = None,
 ) -> None:
-    """Give a route of a table another target."""
+    """Give a route of a table another target; a local route may have one too, and get its own back."""
     table = find(tx.world, RouteTable, route_table_id)
-    cidr = _destination(destination_cidr_block)
-    old = next((r for r in table.routes if r.destination == cidr), None)
+    destination = _destination(tx.world, destination_cidr_block, destination_prefix_list_id)
+    towards = _spell(destination)
+    old = next((r for r in table.routes if r.towards == towards), None)
     if old is None:
-        raise NO_ROUTE(cidr=cidr)
-    if old.target == "local":
-        raise LOCAL(verb="replace", cidr=cidr, table=table.id)
+        raise NO_ROUTE(towards=towards)
     targets = {
+        "local_target": LOCAL if local_target else None,
         "gateway_id": gateway_id,
         "network_interface_id": network_interface_id,
         "instance_id": instance_id,
@@ -117,103 +100,68 @@ def replace_route(
         "vpc_endpoint_id": vpc_endpoint_id,
         "transit_gateway_id": transit_gateway_id,
     }
-    new = _route(tx.world, table, cidr, targets)
+    if local_target and not old.is_local:
+        raise NOT_LOCAL(towards=towards, table=table.id)
+    new = _route(tx.world, table, destination, find_target(tx.world, table, targets), origin=old.origin)
     tx.put(table.but(routes=tuple(new if r == old else r for r in table.routes)))
 
 
 @operation("ec2", "DeleteRoute", network=True)
-def delete_route(tx: Tx, *, route_table_id: str, destination_cidr_block: str | None = None) -> None:
+def delete_route(
+    tx: Tx,
+    *,
+    route_table_id: str,
+    destination_cidr_block: str | None = None,
+    destination_prefix_list_id: str | None = None,
+) -> None:
     """Remove a route from a table; the local ones stay."""
     table = find(tx.world, RouteTable, route_table_id)
-    cidr = _destination(destination_cidr_block)
-    old = next((r for r in table.routes if r.destination == cidr), None)
+    towards = _spell(_destination(tx.world, destination_cidr_block, destination_prefix_list_id))
+    old = next((r for r in table.routes if r.towards == towards), None)
     if old is None:
-        raise NOT_FOUND(cidr=cidr, table=table.id)
-    if old.target == "local":
-        raise LOCAL(verb="remove", cidr=cidr, table=table.id)
+        what = "prefix-list-id" if destination_prefix_list_id else "cidr-block"
+        raise NOT_FOUND(what=what, towards=towards, table=table.id)
+    if old.is_local:
+        raise IS_LOCAL(towards=towards, table=table.id)
     tx.put(table.but(routes=tuple(r for r in table.routes if r != old)))
 
 
-def _destination(text: str | None) -> IPv4Network:
-    if text is None:
+def _destination(world: World, cidr: str | None, prefix_list_id: str | None) -> IPv4Network | PrefixList:
+    if cidr is None and prefix_list_id is None:
         raise errors.MISSING(name="destinationCidrBlock")
-    cidr = parse_cidr(text, "destinationCidrBlock")
-    if cidr.subnet_of(SERVICES):
-        raise RESERVED(cidr=cidr)
-    return cidr
+    if cidr is not None and prefix_list_id is not None:
+        raise BOTH_DESTINATIONS()
+    if prefix_list_id is not None:
+        return find_list(world, prefix_list_id)
+    assert cidr is not None, "one of the two is given"
+    return parse_cidr(cidr, "destinationCidrBlock")
 
 
-def _route(world: World, table: RouteTable, cidr: IPv4Network, targets: dict[str, str | None]) -> Route:
+def _spell(destination: IPv4Network | PrefixList) -> str:
+    return destination.id if isinstance(destination, PrefixList) else str(destination)
+
+
+def _route(
+    world: World,
+    table: RouteTable,
+    destination: IPv4Network | PrefixList,
+    target: Target,
+    *,
+    origin: str = "CreateRoute",
+) -> Route:
     """Return the route asked for, if its target may have it."""
-    given = {name: id for name, id in targets.items() if id}
-    if not given:
-        raise errors.MISSING(name="gatewayId, instanceId or networkInterfaceId")
-    if len(given) > 1:
-        raise SEVERAL_TARGETS(names=", ".join(given))
-    ((name, id),) = given.items()
-    if name in ABSENT:
-        prefix, code, called = ABSENT[name]
-        check_id(id, prefix, Err(f"{code.removesuffix('.NotFound')}.Malformed", errors.MALFORMED_MESSAGE))
-        raise Err(code, "The {called} '{id}' does not exist")(called=called, id=id)
-    if name in ("gateway_id", "vpc_peering_connection_id"):
-        if any(cidr.subnet_of(block) for block in world[Vpc, table.vpc_id].cidrs):
-            raise TOO_SPECIFIC(cidr=cidr)
-        target = _gateway(world, table, id) if name == "gateway_id" else _peering(world, table, id)
-        return Route(destination=cidr, target=target.id)
-    if name == "nat_gateway_id":
-        return _to_nat_gateway(world, table, cidr, id)
-    return _to_interface(world, table, cidr, name, id)
+    if not isinstance(destination, PrefixList):
+        check_destination(world, table, destination, target.id)
+        return Route(destination=destination, target=target.id, instance_id=target.instance_id, origin=origin)
+    if table.is_of_gateway:
+        raise EDGE_LIST(table=table.id)
+    check_list(world, table, destination, target.id)
+    return Route(prefix_list_id=destination.id, target=target.id, instance_id=target.instance_id, origin=origin)
 
 
-def _gateway(world: World, table: RouteTable, id: str) -> InternetGateway:
-    gateway = world.get(InternetGateway, id)
-    if gateway is None:
-        raise GATEWAY_NOT_FOUND(id=id)
-    if gateway.vpc_id != table.vpc_id:
-        raise DIFFERENT_NETWORKS(table=table.id, what="network gateway", id=id)
-    return gateway
-
-
-def _peering(world: World, table: RouteTable, id: str) -> Peering:
-    """Return a connection of the table's VPC; the route is a blackhole until it is accepted."""
-    peering = find_peering(world, id)
-    if not peering.has(table.vpc_id):
-        raise DIFFERENT_NETWORKS(table=table.id, what="vpc peering connection", id=id)
-    if peering.status in ENDED:
-        raise PEERING_ENDED(id=id, status=peering.status)
-    return peering
-
-
-def _to_nat_gateway(world: World, table: RouteTable, cidr: IPv4Network, id: str) -> Route:
-    gateway = world.get(NatGateway, id)
-    if gateway is None or not gateway.stands:
-        check_id(id, "nat", NAT_MALFORMED)
-        raise NAT_NOT_FOUND(id=id)
-    if gateway.vpc_id != table.vpc_id:
-        raise DIFFERENT_NETWORKS(table=table.id, what="nat gateway", id=gateway.id)
-    _check_inside(world, table, cidr)
-    return Route(destination=cidr, target=gateway.id)
-
-
-def _to_interface(world: World, table: RouteTable, cidr: IPv4Network, name: str, id: str) -> Route:
-    if name == "instance_id":
-        instance = find(world, Instance, id)
-        interfaces = interfaces_of(world, instance.id)
-        if not interfaces:
-            raise BAD_STATE(state=instance.state, id=instance.id)
-        if len(interfaces) > 1:
-            raise SEVERAL_INTERFACES(id=instance.id)
-        interface = interfaces[0]
-    else:
-        interface = find(world, Interface, id)
-    if interface.vpc_id != table.vpc_id:
-        raise DIFFERENT_NETWORKS(table=table.id, what="interface", id=interface.id)
-    _check_inside(world, table, cidr)
-    return Route(destination=cidr, target=interface.id, instance_id=interface.instance_id)
-
-
-def _check_inside(world: World, table: RouteTable, cidr: IPv4Network) -> None:
-    """A destination inside the VPC must be a whole subnet.  Source: VPC User Guide, "Route priority"."""
-    inside = any(cidr.subnet_of(block) for block in world[Vpc, table.vpc_id].cidrs)
-    if inside and not any(s.cidr == cidr for s in world.all(Subnet, vpc_id=table.vpc_id)):
-        raise NO_SUBNET(cidr=cidr)
+def check_edge(world: World, table: RouteTable) -> None:
+    """Raise the error of a route that a gateway's table may not have."""
+    for route in table.routes:
+        if route.destination is None:
+            raise EDGE_LIST(table=table.id)
+        check_destination(world, table, route.destination, route.target)

@@ -7,6 +7,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import check_id, find
+from atoll.ec2.route_target import DIFFERENT_NETWORKS
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.interface import Interface
 from atoll.model.lookup import route_state
@@ -20,7 +21,6 @@ TAKEN = Err(
     "Resource.AlreadyAssociated",
     "the specified association for route table {table} conflicts with an existing association",
 )
-DIFFERENT_NETWORKS = Err("InvalidParameterValue", "route table {table} and {what} {id} belong to different networks")
 MAIN = Err(
     "InvalidParameterValue",
     "cannot disassociate the main route table association {id}",
@@ -37,7 +37,7 @@ FILTERS: Table = {
     "route-table-id": "id",
     "route.destination-cidr-block": "routes.destination",
     "route.destination-ipv6-cidr-block": absent,
-    "route.destination-prefix-list-id": absent,
+    "route.destination-prefix-list-id": "routes.prefix_list_id",
     "route.egress-only-internet-gateway-id": absent,
     "route.gateway-id": lambda w, t: _shown(w, t, "GatewayId"),
     "route.instance-id": lambda w, t: _shown(w, t, "InstanceId"),
@@ -183,7 +183,7 @@ def render(world: World, t: RouteTable) -> Shape:
 def render_route(world: World, t: RouteTable, r: Route) -> Shape:
     """Return a route as AWS shows it: one to an interface also names the instance that has the interface."""
     shape: Shape = {
-        "DestinationCidrBlock": str(r.destination),
+        "DestinationCidrBlock" if r.destination else "DestinationPrefixListId": r.towards,
         "Origin": r.origin,
         "State": route_state(world, t.vpc_id, r.target),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
@@ -10,6 +11,7 @@ from atoll.ec2.group import choose, named
 from atoll.ec2.kinds import find
 from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
+from atoll.ec2.prefix_list_use import rule_weight
 from atoll.ec2.tags import tags_for
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.vpc import Vpc
@@ -103,17 +105,17 @@ def _authorize(
     for rule in wanted:
         if identity(rule) in known:
             raise DUPLICATE(rule=permission.spell(rule))
-    _check_count(group, wanted, egress=egress)
+    check_count(tx.world, group, (*group.rules, *wanted))
     rules = [replace(rule, id=tx.new_id("sgr"), tags=tags) for rule in wanted]
     tx.put(group.but(rules=(*group.rules, *rules)))
     return {"Return": True, "SecurityGroupRules": [permission.render_rule(tx.world, group, r) for r in rules]}
 
 
-def _check_count(group: SecurityGroup, more: Sequence[Rule], *, egress: bool) -> None:
-    """IPv4 and IPv6 rules count apart; a group as a source counts in both."""
-    rules = [r for r in (*group.rules, *more) if r.egress is egress]
-    for version in (4, 6):
-        if sum(r.cidr is None or r.cidr.version == version for r in rules) > quotas.RULES_MAX:
+def check_count(world: World, group: SecurityGroup, rules: Sequence[Rule]) -> None:
+    """Raise RULE_LIMIT if these are too many rules for a group, in one direction and of one IP version."""
+    for egress, version in product((False, True), (4, 6)):
+        mine = [r for r in rules if r.egress is egress]
+        if rule_weight(world, group.region, mine, version=version) > quotas.RULES_MAX:
             raise quotas.RULE_LIMIT()
 
 

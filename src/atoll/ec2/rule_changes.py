@@ -12,7 +12,7 @@ from atoll.ec2.group import choose
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
-from atoll.ec2.rule import BOTH_FORMS, DUPLICATE, NOT_FOUND, RULE_NOT_FOUND, find_rule
+from atoll.ec2.rule import BOTH_FORMS, DUPLICATE, NOT_FOUND, RULE_NOT_FOUND, check_count, find_rule
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.world import Tx, World
 
@@ -91,6 +91,7 @@ def modify_security_group_rules(tx: Tx, *, group_id: str, security_group_rules: 
         if identity(rule) in seen:
             raise DUPLICATE(rule=permission.spell(rule))
         seen.add(identity(rule))
+    check_count(tx.world, group, rules)
     tx.put(group.but(rules=rules))
     return {"Return": True}
 

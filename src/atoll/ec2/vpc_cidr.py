@@ -9,6 +9,7 @@ from atoll.ec2.kinds import check_id, find
 from atoll.ec2.vpc import parse_vpc_cidr, render_range
 from atoll.model.ip import lies_in
 from atoll.model.peering import peerings_of
+from atoll.model.prefix_list import prefix_list
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
@@ -63,8 +64,8 @@ def associate_vpc_cidr_block(
     tx.put(vpc.but(ranges=(*vpc.ranges, association)))
     route = Route(destination=cidr, target="local", origin="CreateRouteTable")
     for table in tx.all(RouteTable, vpc_id=vpc.id):
-        local = [r for r in table.routes if r.target == "local"]
-        others = [r for r in table.routes if r.target != "local"]
+        local = [r for r in table.routes if r.is_local]
+        others = [r for r in table.routes if not r.is_local]
         tx.put(table.but(routes=(*local, route, *others)))
     return {"VpcId": vpc.id, "CidrBlockAssociation": render_range(association)}
 
@@ -83,8 +84,10 @@ def _check(tx: Tx, vpc: Vpc, cidr: IPv4Network) -> None:
         raise quotas.CIDR_LIMIT(id=vpc.id, limit=quotas.VPC_CIDRS_MAX)
     for table in tx.all(RouteTable, vpc_id=vpc.id):
         for route in table.routes:
-            if lies_in(route.destination, cidr):
-                raise ROUTED(cidr=cidr, route=route.destination, table=table.id)
+            listed = prefix_list(tx.world, table.region, route.prefix_list_id) if route.prefix_list_id else None
+            routed = listed.networks if listed else (route.destination,) if route.destination else ()
+            if any(lies_in(network, cidr) for network in routed):
+                raise ROUTED(cidr=cidr, route=route.towards, table=table.id)
 
 
 @operation("ec2", "DisassociateVpcCidrBlock", network=True)

@@ -17,6 +17,7 @@ from atoll.model.nat_gateway import NatGateway
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.peering import Peering
 from atoll.model.placement_group import PlacementGroup
+from atoll.model.prefix_list import PrefixList, PrefixListVersion
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.signing import SigningKey
@@ -45,6 +46,8 @@ KINDS: tuple[type[Resource], ...] = (
     OutsideHost,
     Peering,
     PlacementGroup,
+    PrefixList,
+    PrefixListVersion,
     ReplicationGroup,
     RouteTable,
     SecurityGroup,

@@ -5,19 +5,34 @@ from dataclasses import dataclass
 from atoll.model.ip import Net
 from atoll.model.resource import Resource
 
+LOCAL = "local"  # the target that means the VPC itself
+LOCAL_ORIGIN = "CreateRouteTable"  # the origin of its routes, whatever their target is now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where packets for a destination go.
 
     `target` is an id and says by its prefix what it is: `igw-`, `nat-`, `eni-`, `pcx-`, `vpce-`; `local` is the VPC.
-    A route to an instance names the instance in `instance_id` and its primary interface in `target`.
+    A route to an instance names the instance in `instance_id` and its primary interface in `target`.  Either a range
+    or a prefix list is its destination; a list means each of its ranges.
     """
 
-    destination: Net
+    destination: Net | None = None
+    prefix_list_id: str | None = None
     target: str
     instance_id: str | None = None
     origin: str = "CreateRoute"  # or CreateRouteTable, EnableVgwRoutePropagation
+
+    @property
+    def towards(self) -> str:
+        """The destination as people write it: no other route of its table has the same."""
+        return str(self.destination or self.prefix_list_id)
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether it is the route of a range of the VPC, perhaps with another target in the place of `local`."""
+        return self.origin == LOCAL_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +52,11 @@ class RouteTable(Resource):
     vpc_id: str
     routes: tuple[Route, ...]
     associations: tuple[RouteAssociation, ...] = ()
+
+    @property
+    def is_of_gateway(self) -> bool:
+        """Tell whether a gateway routes by it what comes in."""
+        return any(a.gateway_id for a in self.associations)
 
     @property
     def is_main(self) -> bool:

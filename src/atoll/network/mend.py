@@ -172,7 +172,7 @@ def _attach_gateway(call: _Refusal, vpc_id: str) -> list[Mend]:
 def _blackhole(call: _Refusal) -> list[Mend]:
     """Bring the target of a route back, or take the route away."""
     table = call.world[RouteTable, call.step.at]
-    route = best_route(table, call.packet.destination)
+    route = best_route(call.world, table, call.packet.destination)
     assert route, "a blackhole is a route"
     peering = call.world.get(Peering, route.target)
     if peering is not None and peering.status == "pending-acceptance":
@@ -186,7 +186,8 @@ def _blackhole(call: _Refusal) -> list[Mend]:
     if gateway is not None:
         command = f"aws ec2 attach-internet-gateway --internet-gateway-id {gateway.id} --vpc-id {table.vpc_id}"
         return [Mend(f"attach {gateway.id} to {table.vpc_id}", command)]
-    command = f"aws ec2 delete-route --route-table-id {table.id} --destination-cidr-block {route.destination}"
+    destination = "prefix-list-id" if route.destination is None else "cidr-block"
+    command = f"aws ec2 delete-route --route-table-id {table.id} --destination-{destination} {route.towards}"
     return [Mend(f"{route.target} has gone: take its route away", command)]
 
 

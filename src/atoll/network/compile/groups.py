@@ -12,7 +12,7 @@ NAT gateway is tracked all the same ("Automatically tracked connections").
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Network
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from typing import TypeAlias
 from atoll.model.group import Rule as Permission
 from atoll.model.group import SecurityGroup
 from atoll.model.names import digest
+from atoll.model.prefix_list import PrefixList
 from atoll.network.compile.marks import chain, element, plain_set
 from atoll.network.compile.matching import is_every_port, layer_four
 from atoll.network.facts import Chain, Element, Fact
@@ -54,16 +55,19 @@ def members(group_id: str) -> str:
 
 
 def group(
-    it: SecurityGroup, siblings: frozenset[str], peered: frozenset[tuple[str, str]] = frozenset()
+    it: SecurityGroup,
+    siblings: frozenset[str],
+    peered: frozenset[tuple[str, str]] = frozenset(),
+    lists: tuple[PrefixList, ...] = (),
 ) -> Iterator[Fact]:
     """Yield the facts of a group.
 
-    `siblings` are the groups of its VPC, and `peered` those of peers with the link to each: a rule that names another
-    matches nothing.
+    `siblings` are the groups of its VPC, `peered` those of peers with the link to each, and `lists` the prefix lists
+    that its rules name: a rule that names another matches nothing.
     """
     yield plain_set(it.vpc_id, members(it.id), "ipv4_addr")
     for direction in (INGRESS, EGRESS):
-        permissions = [r for r in it.rules if r.egress is direction.egress]
+        permissions = [r for r in spelled_out(it.rules, lists) if r.egress is direction.egress]
         rules: list[Rule] = []
         untracked: list[Rule] = []
         for key, ranged in _classes(permissions).items():
@@ -88,9 +92,19 @@ def group(
 Openness: TypeAlias = tuple[bool, bool, bool, bool]  # tcp in, udp in, tcp out, udp out
 
 
-def openness(it: SecurityGroup) -> Openness:
+def spelled_out(rules: Iterable[Permission], lists: tuple[PrefixList, ...]) -> Iterator[Permission]:
+    """Yield rules, those that name a list once for each of its ranges."""
+    ranges = {one.id: one.networks for one in lists}
+    for permission in rules:
+        if permission.prefix_list_id is None:
+            yield permission
+        for network in ranges.get(permission.prefix_list_id or "", ()):
+            yield replace(permission, cidr=network)
+
+
+def openness(it: SecurityGroup, lists: tuple[PrefixList, ...] = ()) -> Openness:
     """Tell in which directions a group lets every packet of TCP and of UDP through."""
-    anywhere = [r for r in it.rules if isinstance(r.cidr, IPv4Network) and r.cidr.prefixlen == 0]
+    anywhere = [r for r in spelled_out(it.rules, lists) if isinstance(r.cidr, IPv4Network) and r.cidr.prefixlen == 0]
     ways = {
         (protocol, r.egress)
         for r in anywhere
@@ -148,7 +162,8 @@ def merged(permissions: Iterable[Permission]) -> list[Span]:
     for first, last, id in spans:
         if out and first <= out[-1].last + 1:
             out[-1].last = max(out[-1].last, last)
-            out[-1].ids.append(id)
+            if out[-1].ids[-1] != id:  # ranges of one list
+                out[-1].ids.append(id)
         else:
             out.append(Span(first, last, [id]))
     return out

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple, TypeAlias, cast
 
 from atoll.model.acl import NetworkAcl
@@ -12,8 +12,10 @@ from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
+from atoll.model.ip import Net
 from atoll.model.names import link_name
 from atoll.model.nat_gateway import NatGateway
+from atoll.model.prefix_list import PrefixList, managed
 from atoll.model.resource import Resource
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
@@ -55,6 +57,7 @@ class Inputs(NamedTuple):
     publics: tuple[ElasticIp, ...]
     circles: tuple[Circle, ...]
     peers: tuple[Peer, ...]
+    prefix_lists: Bucket  # of the owner, in the region
 
 
 def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...], old: Inputs | None) -> Inputs:
@@ -77,6 +80,7 @@ def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...], old: Input
         publics=publics,
         circles=circles_of(world, vpc.id),
         peers=peers_of(world, vpc, groups, old.groups if old else None, old.peers if old else ()),
+        prefix_lists=world.bucket(PrefixList, "owner", vpc.owner),
     )
 
 
@@ -105,13 +109,13 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
     gateway = next(iter(it.gateways.values()), None)
     links = tuple((peer.link.id, peer.link.name) for peer in it.peers)
     placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
-    networked = (it.vpc, gateway is not None, *placed, links)
+    networked = (it.vpc, gateway is not None, *placed, links, it.prefix_lists)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
         ("acls", (it.acls,), partial(_acls, it)),
         ("peerings", (it.peers,), partial(_peerings, it)),
-        ("groups", (it.groups, *((p.link.id, p.named) for p in it.peers)), partial(_groups, it)),
-        ("profiles", (it.interfaces, it.groups), partial(_profiles, it)),
+        ("groups", (it.groups, it.prefix_lists, *((p.link.id, p.named) for p in it.peers)), partial(_groups, it)),
+        ("profiles", (it.interfaces, it.groups, it.prefix_lists), partial(_profiles, it)),
         ("gateway", (gateway, *networked), partial(_gateway, it)),
         ("subnets", (it.subnets,), partial(_subnets, it)),
         ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
@@ -133,8 +137,24 @@ def _groups_named_by(it: SecurityGroup) -> frozenset[str]:
     return frozenset(r.group_id for r in it.rules if r.group_id)
 
 
+def _lists_named_by(it: SecurityGroup) -> frozenset[str]:
+    return frozenset(r.prefix_list_id for r in it.rules if r.prefix_list_id)
+
+
 _mentioned = Memo(_groups_named_by)
+_listed = Memo(_lists_named_by)
 _openness = Memo(security_groups.openness)
+
+
+def _lists(it: Inputs, group: SecurityGroup) -> tuple[PrefixList, ...]:
+    """Return the prefix lists that a group's rules name; mostly none."""
+    found = (_list(it, id) for id in sorted(_listed(group)))
+    return tuple(one for one in found if one)
+
+
+def _list(it: Inputs, id: str) -> PrefixList | None:
+    listed = cast("PrefixList | None", it.prefix_lists.get(id))
+    return listed or next((one for one in managed(it.vpc.region) if one.id == id), None)
 
 
 def _groups(it: Inputs) -> Wanted:
@@ -144,7 +164,12 @@ def _groups(it: Inputs) -> Wanted:
         mentioned = _mentioned(group)
         named = siblings & mentioned
         peered = frozenset((id, links[id]) for id in mentioned if id in links)
-        yield group.id, (group, named, peered), partial(security_groups.group, group, named, peered)
+        lists = _lists(it, group)
+        yield (
+            group.id,
+            (group, named, peered, lists),
+            partial(security_groups.group, group, named, peered, lists),
+        )
 
 
 def _peerings(it: Inputs) -> Wanted:
@@ -155,11 +180,16 @@ def _peerings(it: Inputs) -> Wanted:
 def _profiles(it: Inputs) -> Wanted:
     all_groups = cast("Mapping[str, SecurityGroup]", it.groups)
     used = {i.group_ids for i in cast("Mapping[str, Interface]", it.interfaces).values() if i.kind != NAT_GATEWAY}
-    ways = {id: _openness(all_groups[id]) for ids in used for id in ids}
+    ways = {id: _open_ways(it, all_groups[id]) for ids in used for id in ids}
     for ids in used:
         mine = {id: ways[id] for id in ids}
         name = security_groups.profile_name(ids)
         yield name, (frozenset(mine.items()),), partial(security_groups.profile, it.vpc.id, ids, mine)
+
+
+def _open_ways(it: Inputs, group: SecurityGroup) -> security_groups.Openness:
+    lists = _lists(it, group)
+    return security_groups.openness(group, lists) if lists else _openness(group)
 
 
 def _subnets(it: Inputs) -> Wanted:
@@ -199,7 +229,7 @@ def _circles(it: Inputs) -> Wanted:
 
 def _routes(it: Inputs) -> Wanted:
     main, own = _tables(it)
-    resolved = {t.id: tuple(_way(it, r) for r in t.routes) for t in (main, *own.values())}
+    resolved = {t.id: _ways(it, t) for t in (main, *own.values())}
     for one in cast("Mapping[str, Subnet]", it.subnets).values():
         ways = resolved[own.get(one.id, main).id]
         yield one.id, (one, ways), partial(routes, one, ways)
@@ -208,7 +238,7 @@ def _routes(it: Inputs) -> Wanted:
 def _gateway(it: Inputs) -> Wanted:
     for gateway in it.gateways.values():
         table = _tables(it)[1].get(gateway.id)
-        ways = tuple(_way(it, r) for r in table.routes) if table else None
+        ways = _ways(it, table) if table else None
         yield gateway.id, (gateway, ways), partial(internet.gateway, it.vpc.id, ways)
 
 
@@ -225,19 +255,33 @@ def _tables(it: Inputs) -> tuple[RouteTable, dict[str, RouteTable]]:
     return main, own
 
 
-def _way(it: Inputs, route: Route) -> Way:
+def _ways(it: Inputs, table: RouteTable) -> tuple[Way, ...]:
+    """Resolve a table: its own ranges, then those of prefix lists that it does not have yet.
+
+    Two lists may have one range: the older route has it.
+    """
+    found = {r.destination: _way(it, r, r.destination) for r in table.routes if r.destination is not None}
+    for route in table.routes:
+        listed = _list(it, route.prefix_list_id) if route.prefix_list_id else None
+        for network in listed.networks if listed else ():
+            if isinstance(network, IPv4Network) and network not in found:
+                found[network] = _way(it, route, network)
+    return tuple(found.values())
+
+
+def _way(it: Inputs, route: Route, network: Net) -> Way:
     """Resolve a route; what leads nowhere (any more) is a blackhole."""
     if route.target == "local":
-        return Way(route.destination, "throw")
+        return Way(network, "throw")
     if route.target in it.gateways:
-        return Way(route.destination, "unicast", GATEWAY_LINK, NEXT_HOP)
+        return Way(network, "unicast", GATEWAY_LINK, NEXT_HOP)
     if peer := next((peer for peer in it.peers if peer.link.id == route.target), None):
-        return Way(route.destination, "unicast", peer.link.name, NEXT_HOP)
+        return Way(network, "unicast", peer.link.name, NEXT_HOP)
     nat = cast("NatGateway | None", it.nat_gateways.get(route.target))
     target = cast("Interface | None", it.interfaces.get((nat and nat.stands and nat.interface_id) or route.target))
     if target is not None and _is_live(it, target):
-        return Way(route.destination, "unicast", link_name(target.id), target.address)
-    return Way(route.destination, "blackhole")
+        return Way(network, "unicast", link_name(target.id), target.address)
+    return Way(network, "blackhole")
 
 
 def _is_live(it: Inputs, interface: Interface) -> bool:

@@ -10,6 +10,8 @@ from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.lookup import same_cache
+from atoll.model.prefix_list import rule_ranges
+from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
 from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, owner, refuse
@@ -54,7 +56,7 @@ def _ask(hop: Hop, interface: Interface, peer: Ip, member: Interface | None, *, 
         for rule in group.rules:
             if rule.egress is egress:
                 silent = silent and group.owner != interface.owner  # a service's own group is nobody's to see
-                if matches(group, rule, hop.packet, peer, member):
+                if matches(hop.world, group, rule, hop.packet, peer, member):
                     return Finding(interface.id, f"{rule.id} in {id}")
     own = (id for id in interface.group_ids if hop.world[SecurityGroup, id].owner == interface.owner)
     groups = " or ".join(own) or "any group"
@@ -65,13 +67,15 @@ def _ask(hop: Hop, interface: Interface, peer: Ip, member: Interface | None, *, 
     return refuse(Verdict.DENIED, Code.ENI_SG_RULES_MISMATCH, interface.id, because)
 
 
-def matches(group: SecurityGroup, rule: Rule, packet: Packet, peer: Ip, member: Interface | None) -> bool:
+def matches(
+    world: World, group: SecurityGroup, rule: Rule, packet: Packet, peer: Ip, member: Interface | None
+) -> bool:
     """Tell whether a rule of a group allows a packet whose other end is `peer`, which `member` (if anybody) has."""
     if not fits(protocol_number(rule.protocol), rule.from_port, rule.to_port, packet):
         return False
-    if rule.cidr is not None:
-        return peer in rule.cidr
-    if rule.group_id is None or member is None or member.vpc_id != (rule.group_vpc_id or group.vpc_id):
+    if rule.group_id is None:
+        return any(peer in network for network in rule_ranges(world, group.region, rule))
+    if member is None or member.vpc_id != (rule.group_vpc_id or group.vpc_id):
         return False
     return rule.group_id in member.group_ids
 
@@ -84,7 +88,9 @@ def is_untracked(world: World, interface: Interface, packet: Packet, *, egress: 
     """
     if packet.protocol not in (TCP, UDP):
         return False
-    rules = [r for id in interface.group_ids for r in world[SecurityGroup, id].rules if r.cidr == EVERYONE]
+    region = world[Vpc, interface.vpc_id].region
+    named = [r for id in interface.group_ids for r in world[SecurityGroup, id].rules]
+    rules = [r for r in named if EVERYONE in rule_ranges(world, region, r)]
     admitted = any(
         r.egress is egress and fits(protocol_number(r.protocol), r.from_port, r.to_port, packet) for r in rules
     )

@@ -11,6 +11,7 @@ from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.lookup import nat_interface, route_state, route_table_of
 from atoll.model.peering import Peering
+from atoll.model.prefix_list import prefix_list
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.world import World
@@ -102,10 +103,27 @@ def subnet_at(world: World, vpc_id: str, address: Ip) -> Subnet | None:
     return None
 
 
-def best_route(table: RouteTable, destination: Ip) -> Route | None:
-    """Return the route with the longest prefix that holds the destination.  Source: User Guide, "Route priority"."""
-    fitting = (r for r in table.routes if destination in r.destination)
-    return max(fitting, key=lambda r: r.destination.prefixlen, default=None)
+def best_route(world: World, table: RouteTable, destination: Ip) -> Route | None:
+    """Return the route with the longest prefix that holds the destination.
+
+    Of equal prefixes one that is written in the table comes before one of a prefix list, and then the older route.
+    Source: VPC User Guide, "Route priority".
+    """
+    best, rank = None, (-1, False)
+    for route in table.routes:
+        length = _fit(world, table, route, destination)
+        if length is not None and (length, route.destination is not None) > rank:
+            best, rank = route, (length, route.destination is not None)
+    return best
+
+
+def _fit(world: World, table: RouteTable, route: Route, destination: Ip) -> int | None:
+    """Return the length of the longest prefix of a route that holds an address; `None`: none does."""
+    if route.destination is not None:
+        return route.destination.prefixlen if destination in route.destination else None
+    listed = prefix_list(world, table.region, route.prefix_list_id or "")
+    lengths = (n.prefixlen for n in listed.networks if destination in n) if listed else ()
+    return max(lengths, default=None)
 
 
 def leave(world: World, sender: Interface, packet: Packet, asked: Asked | None = None) -> Hop:
@@ -115,7 +133,7 @@ def leave(world: World, sender: Interface, packet: Packet, asked: Asked | None =
         target = owner(world, sender.vpc_id, packet.destination)
         return Hop(world, packet, sender, subnet, target=target, asked=asked)
     table = route_table_of(world, subnet)
-    route = best_route(table, packet.destination)
+    route = best_route(world, table, packet.destination)
     state, target = "active", None
     if route is not None:
         state = route_state(world, sender.vpc_id, route.target)

@@ -19,10 +19,10 @@ def judge(hop: Hop) -> Finding | None:
         return refuse(Verdict.NO_ROUTE, Code.NO_ROUTE_TO_DESTINATION, table.id, because)
     kind = route.target.split("-")[0]
     if hop.state != "active" or kind not in TARGETS:
-        because = f"{route.destination} -> {route.target} of {table.id} is a blackhole"
+        because = f"{route.towards} -> {route.target} of {table.id} is a blackhole"
         return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, because)
     refusal = TARGETS[kind](hop)
-    return refusal or Finding(table.id, f"{route.destination} -> {route.target}")
+    return refusal or Finding(table.id, f"{route.towards} -> {route.target}")
 
 
 def _local(hop: Hop) -> Finding | None:
