@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
+from atoll.admin import why
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
-from atoll.aws.http import Answer, Request
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
 from atoll.host.contract import HostError, Seen
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -23,6 +24,7 @@ from atoll.store.sqlite import StoreError
 
 _log = logging.getLogger(__name__)
 _BODY_BYTES_MAX = 64 << 10
+_WHY_BYTES_MAX = BODY_BYTES_MAX  # with the firewalls of some machines
 _HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
 _RESETS = ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
 _MACHINES = "/_atoll/machines/"
@@ -65,6 +67,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/status": {"GET": api.status},
         "/_atoll/history": {"GET": api.history},
         "/_atoll/trace": {"POST": api.trace},
+        "/_atoll/why": {"POST": api.why},
         "/_atoll/outside": {"POST": api.outside},
         "/_atoll/stop": {"POST": api.stop},
     }
@@ -136,6 +139,18 @@ class _Api:
         delivered = found.verdict is Verdict.DELIVERED
         return _json(said | {"delivered": delivered, "lines": explain(world, found)})
 
+    async def why(self, request: Request) -> Answer:
+        body = _body(request, _WHY_BYTES_MAX)
+        world = self._service.world.seen_by(_caller(body))
+        real = self._service.where()["mode"] != "paper"
+        try:
+            found = why.answer(world, body, self._service.seen(), real=real)
+        except PlaceError as error:
+            raise _unknown(error) from None
+        except ValueError as error:  # also why.Unclear
+            raise Bad(400, str(error)) from None
+        return _json(found | {"where": self._service.where()})
+
     async def machine(self, request: Request) -> Answer:
         self._real()
         world = self._service.world.seen_by(_caller(_query(request)))
@@ -186,8 +201,11 @@ class _Api:
         try:
             return endpoint(world, world.caller, text)
         except PlaceError as error:
-            status = 404 if isinstance(error, UnknownPlace) else 400
-            raise Bad(status, str(error), error.candidates) from None
+            raise _unknown(error) from None
+
+
+def _unknown(error: PlaceError) -> Bad:
+    return Bad(404 if isinstance(error, UnknownPlace) else 400, str(error), error.candidates)
 
 
 def _json(body: Any, status: int = 200) -> Answer:
@@ -198,9 +216,9 @@ def _query(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.query, keep_blank_values=True))
 
 
-def _body(request: Request) -> dict[str, Any]:
-    if len(request.body) > _BODY_BYTES_MAX:
-        raise Bad(413, f"the request is larger than {_BODY_BYTES_MAX} bytes")
+def _body(request: Request, bytes_max: int = _BODY_BYTES_MAX) -> dict[str, Any]:
+    if len(request.body) > bytes_max:
+        raise Bad(413, f"the request is larger than {bytes_max} bytes")
     try:
         body = json.loads(request.body or b"{}")
     except ValueError:

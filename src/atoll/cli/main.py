@@ -151,6 +151,24 @@ def trace(
 
 
 @app.command()
+def why(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="An instance, a node or an address.")],
+    target: Annotated[str, typer.Argument(metavar="TO[:PORT]", help="The same, or a DNS name; a cache has a port.")],
+    protocol: Annotated[str, typer.Option(help="tcp, udp or icmp.")] = "tcp",
+    tls: Annotated[bool, typer.Option("--tls", help="The client speaks TLS.")] = False,
+    auth: Annotated[bool, typer.Option("--auth", help="The client has a password.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Run what mends it, and ask again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run it without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Say everything that keeps FROM from reaching TO: AWS's rules, names, the machines' own, and what mends it."""
+    from atoll.cli.why import why
+
+    question = {"from": source, "to": target, "protocol": protocol, "tls": tls, "auth": auth}
+    raise typer.Exit(why(question, as_json=json, apply=apply, yes=yes))
+
+
+@app.command()
 def wait(seconds: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 30.0) -> None:
     """Wait until Atoll answers."""
     from atoll.cli import up as life

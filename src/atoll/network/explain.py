@@ -28,10 +28,10 @@ FATES = {
 
 def explain(world: World, trace: Trace) -> list[str]:
     """Write a trace for people: a headline, the steps there and back, and the commands that mend it."""
-    lines = [headline(trace), *map(_line, _telling(trace.steps))]
+    lines = [headline(trace), *map(line, telling(trace.steps))]
     back = trace.back if trace.arrived else tuple(s for s in trace.back if not s.allowed)
     if back:
-        lines += ["the answer:", *map(_line, _telling(back))]
+        lines += ["the answer:", *map(line, telling(back))]
     lines += [f"note: {note}" for note in notes(world, trace)]
     for one in mend(world, trace):
         lines.append(f"mend: {one.says}")
@@ -61,7 +61,7 @@ def headline(trace: Trace) -> str:
     return f"{trace.packet} {FATES[trace.verdict]}"
 
 
-def _telling(steps: tuple[Step, ...]) -> Iterator[Step]:
+def telling(steps: tuple[Step, ...]) -> Iterator[Step]:
     """Leave out what a thorough trace found allowed behind a refusal: the packet never came there."""
     refused = False
     for step in steps:
@@ -70,7 +70,8 @@ def _telling(steps: tuple[Step, ...]) -> Iterator[Step]:
             yield step
 
 
-def _line(step: Step) -> str:
+def line(step: Step) -> str:
+    """Write a step for people."""
     return f"{YES if step.allowed else NO} {step.layer:<{WIDTH}} {step.because}"
 
 

@@ -39,15 +39,19 @@ class Mend:
 
 def mend(world: World, trace: Trace) -> tuple[Mend, ...]:
     """Return what would let the flow through: one Mend for each refusal, in the order of AWS's checks."""
+    return tuple(dict.fromkeys(m for _, mends in remedies(world, trace) for m in mends))
+
+
+def remedies(world: World, trace: Trace) -> list[tuple[Step, tuple[Mend, ...]]]:
+    """Return every refusal with what would mend it, in the order of AWS's checks."""
     world = world.seen_by(None)
-    found: list[tuple[int, Mend]] = []
+    found: list[tuple[Step, tuple[Mend, ...]]] = []
     for way in (trace.steps, trace.back):
         for index, step in enumerate(way):
             if not step.allowed:
                 call = _Refusal(world, trace, way[:index], step, answering=way is trace.back)
-                found += [(_rank(step), m) for m in _MENDS.get(step.code or Code.BAD_STATE, _nothing)(call)]
-    found.sort(key=lambda pair: pair[0])
-    return tuple(dict.fromkeys(m for _, m in found))
+                found.append((step, tuple(_MENDS.get(step.code or Code.BAD_STATE, _nothing)(call))))
+    return sorted(found, key=lambda pair: _rank(pair[0]))
 
 
 def _rank(step: Step) -> int:

@@ -3,12 +3,15 @@
 A trace costs tens of microseconds, whatever the size of the World: it follows references and indexes.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.world import World
 from atoll.network.flow import ICMP, At, Code, Packet, Step, Trace, Verdict, protocol_number
+from atoll.network.inside.seen import Inside
 from atoll.network.layers import (
     acl,
     delivery,
@@ -49,6 +52,7 @@ LAYERS = (
 EPHEMERAL = 40000  # a source port that Linux may choose (32768-60999)
 ECHO = 8
 HOPS_MAX = 16  # machines on the way; far more than anybody chains, far fewer than a packet's time to live
+NOBODY_LOOKED: Mapping[str, Inside] = MappingProxyType({})
 PASSABLE = (Verdict.DENIED, Verdict.SPOOFED, Verdict.DOWN)  # a thorough trace goes on behind these
 
 
@@ -62,12 +66,14 @@ def trace(
     source_port: int | None = None,
     source: Ip | None = None,
     thorough: bool = False,
+    inside: Mapping[str, Inside] = NOBODY_LOOKED,
 ) -> Trace:
     """Follow a new flow from an interface (its id) or an outside address to a destination, and its answer back.
 
     For ICMP `source_port` is the type (an echo request by default) and `port` the code.  `source` is another source
     address than the sender's first.  `thorough`: go on behind a filter that refuses, as if it allowed, so that the
-    trace shows everything that is in the way; the verdict is still that of the first refusal.
+    trace shows everything that is in the way; the verdict is still that of the first refusal.  `inside`: what was
+    seen in machines, by interface: how they translate what they forward, instead of what is assumed.
     """
     world = world.seen_by(None)
     number = protocol_number(protocol)
@@ -76,14 +82,14 @@ def trace(
     if source is None:
         source = world[Interface, sender].address if isinstance(sender, str) else sender
     packet = Packet(source, destination, number, source_port, port)
-    there = _walk(world, sender, packet, thorough=thorough)
+    there = _walk(world, sender, packet, thorough=thorough, inside=inside)
     answer = there.packet.reply()
     if there.end is None or (there.verdict and not thorough) or answer is None:
         return _conclude(sender, packet, there, None)
     if there.end_is_service(world):
         return _conclude(sender, packet, there, _answered_by_service(world, sender, there, answer))
     asked = Asked(sender, frozenset(there.passed), there.translated)
-    back = _walk(world, there.end, answer, asked, thorough=thorough)
+    back = _walk(world, there.end, answer, asked, thorough=thorough, inside=inside)
     _check_answer(back, sender, packet)
     return _conclude(sender, packet, there, back)
 
@@ -105,7 +111,15 @@ class _Walk:
         return isinstance(self.end, str) and world.get(Interface, self.end) is None
 
 
-def _walk(world: World, start: At, packet: Packet, asked: Asked | None = None, *, thorough: bool = False) -> _Walk:
+def _walk(
+    world: World,
+    start: At,
+    packet: Packet,
+    asked: Asked | None = None,
+    *,
+    thorough: bool = False,
+    inside: Mapping[str, Inside] = NOBODY_LOOKED,
+) -> _Walk:
     """Carry a packet from hop to hop until somebody has it or refuses it."""
     walk = _Walk(packet)
     if isinstance(start, str):
@@ -114,7 +128,7 @@ def _walk(world: World, start: At, packet: Packet, asked: Asked | None = None, *
         hop = Hop(world, packet, abroad=True, asked=asked)
     seen: set[tuple[str, Packet]] = set()
     while True:
-        next_sender = _pass(walk, hop, thorough)
+        next_sender = _pass(walk, replace(hop, inside=inside) if inside else hop, thorough)
         if next_sender is None:
             return walk
         if (next_sender.id, walk.packet) in seen or len(seen) >= HOPS_MAX:

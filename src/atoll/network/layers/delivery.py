@@ -8,8 +8,8 @@ from dataclasses import replace
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.world import World
-from atoll.network.flow import Code, Verdict
-from atoll.network.layers.guest import forwarded
+from atoll.network.flow import Code, Packet, Verdict
+from atoll.network.layers.guest import forwarded, moved
 from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, refuse
 from atoll.network.layers.sender import nobody_runs
 
@@ -26,6 +26,8 @@ def judge(hop: Hop) -> Finding | None:
         at, because, code = missing
         receiver, forwards = (target.id, None) if is_ours else (None, target)
         return Finding(at, because, False, code, Verdict.DOWN, receiver=receiver, forwards=forwards)
+    if is_ours and hop.asked is None and (after := moved(target, hop.packet, hop.inside.get(target.id))):
+        return _sent_on(hop, target, after)
     if is_ours:
         return Finding(target.id, f"arrived at {target.id}{_unready(hop.world, target)}", receiver=target.id)
     if target.instance_id is None:
@@ -34,10 +36,28 @@ def judge(hop: Hop) -> Finding | None:
     if back is not None:
         because = f"{target.instance_id} gives it back to {back.destination}"
         return Finding(target.instance_id, because, then=replace(hop, packet=back), forwards=target)
-    after = forwarded(hop.world, target, hop.packet, answers=hop.asked is not None)
+    seen = hop.inside.get(target.id)
+    after = forwarded(hop.world, target, hop.packet, answers=hop.asked is not None, seen=seen)
+    if seen is not None:
+        return _sent_on(hop, target, after)
     how = "unchanged" if after == hop.packet else f"from {after.source}"
     because = f"{target.instance_id} is assumed to forward it {how}"
     return Finding(target.instance_id, because, then=replace(hop, packet=after), forwards=target)
+
+
+def _sent_on(hop: Hop, target: Interface, after: Packet) -> Finding:
+    """Say what a machine that was looked into makes of a packet."""
+    assert target.instance_id, "only instances are looked into"
+    if after.destination in target.private_ips:
+        because = f"{target.instance_id} takes it on port {after.port}"
+        return Finding(target.instance_id, because, then=replace(hop, packet=after), receiver=target.id)
+    how = "unchanged" if after == hop.packet else f"as {after}"
+    return Finding(
+        target.instance_id,
+        f"{target.instance_id} sends it on {how}",
+        then=replace(hop, packet=after),
+        forwards=target,
+    )
 
 
 def _unready(world: World, target: Interface) -> str:

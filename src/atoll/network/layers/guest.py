@@ -10,10 +10,21 @@ from atoll.model.interface import Interface
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import UDP, Packet
+from atoll.network.inside.seen import Inside
 
 
-def forwarded(world: World, interface: Interface, packet: Packet, *, answers: bool) -> Packet:
-    """Return the packet as the machine behind an interface is assumed to send it on.
+def moved(interface: Interface, packet: Packet, seen: Inside | None) -> Packet | None:
+    """Return what a machine makes of a packet for itself, if its own rules give it another destination."""
+    if seen is None or seen.redirected(packet, interface.address) == packet:
+        return None
+    after = seen.redirected(packet, interface.address)
+    return after if after.destination in interface.private_ips else seen.forwarded(packet, interface.address)
+
+
+def forwarded(
+    world: World, interface: Interface, packet: Packet, *, answers: bool, seen: Inside | None = None
+) -> Packet:
+    """Return the packet as the machine behind an interface sends it on: as `seen` says, else as is assumed.
 
     An answer (`answers`) whose request went another way is no flow to Linux, and not translated, except with UDP,
     which has no beginning to miss.
@@ -21,6 +32,8 @@ def forwarded(world: World, interface: Interface, packet: Packet, *, answers: bo
     assert interface.instance_id, "only an instance forwards"
     if answers and packet.protocol != UDP:
         return packet
+    if seen is not None:
+        return seen.forwarded(packet, interface.address)
     instance = world[Instance, interface.instance_id]
     if instance.image_id in nat_images((instance.region,)) and packet.source in world[Vpc, interface.vpc_id].cidr:
         return packet.but(source=interface.address)

@@ -16,6 +16,7 @@ from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.world import World
 from atoll.network.flow import At, Code, Packet, Verdict
+from atoll.network.inside.seen import Inside
 
 NAT_GATEWAY = "nat_gateway"  # the kind of its interfaces
 
@@ -44,6 +45,7 @@ class Hop:
     target: Interface | None = None  # the next interface; `None`: a gateway, or nobody
     abroad: bool = False  # on the internet, between gateways
     asked: Asked | None = None  # the request that this packet answers; `None`: it is itself a request
+    inside: Mapping[str, Inside] = field(default_factory=dict)  # machines that somebody looked into, by interface
 
     @property
     def is_local(self) -> bool:
