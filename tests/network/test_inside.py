@@ -172,7 +172,14 @@ def test_a_listener_of_tcp_hears_no_udp():
 
 
 def test_what_a_machine_says_cannot_rule_a_terminal():
-    seen = read({"ip_forward": "1", "engine": "-ERR \x1b[2J", "iptables": saved('-A INPUT -m comment --comment "\x1b]0;x" -j DROP'),
-                 "nft": json.dumps(nft()), "unseen": ["\x07"]})  # fmt: skip
+    rules = saved('-A INPUT -m comment --comment "\x1b]0;x" -j DROP')
+    told = {
+        "ip_forward": "1",
+        "engine": "-ERR \x1b[2J",
+        "iptables": rules,
+        "nft": json.dumps(nft()),
+        "unseen": ["\x07"],
+    }
+    seen = read(told)
     texts = [rule.text for chain in seen.firewall.chains for rule in chain.rules]
     assert all(c.isprintable() for c in "".join([*texts, seen.engine or "", *seen.unseen]))

@@ -147,7 +147,7 @@ class _Api:
             found = why.answer(world, body, self._service.seen(), real=real)
         except PlaceError as error:
             raise _unknown(error) from None
-        except ValueError as error:  # also why.Unclear
+        except why.Unclear as error:
             raise Bad(400, str(error)) from None
         return _json(found | {"where": self._service.where()})
 

@@ -28,6 +28,7 @@ NODE = re.compile(r"[^:]+:0\d{3}")  # a Memcached node, `mc:0002`, is no place w
 ADDRESSES_MAX = 8  # of one name
 MEMCACHED_PORT = 11211
 ENGINE_PORTS = {*range(6379, 6400), MEMCACHED_PORT}  # where somebody's own engine is looked for
+PROTOCOLS = ("tcp", "udp", "icmp")
 MACHINES_MAX = 16  # that a question may tell of
 
 
@@ -44,12 +45,14 @@ class _Target:
 
 
 def answer(world: World, said: Mapping[str, Any], seen: Mapping[str, Seen], *, real: bool) -> dict[str, Any]:
-    """Answer a question.  Raises Unclear, PlaceError, ValueError for a protocol.
+    """Answer a question.  Raises Unclear, PlaceError.
 
     If a name has several addresses, the answer is about the first that cannot be reached.
     """
     sender = endpoint(world, world.caller, _text(said, "from"))
     protocol = str(said.get("protocol") or "tcp")
+    if protocol not in PROTOCOLS:
+        raise Unclear(f"{protocol!r} is not a protocol: give " + ", ".join(PROTOCOLS))
     inside, unseen = _inside(said)
     found: Why | None = None
     for target in _targets(world, sender, _text(said, "to"), protocol):
@@ -108,7 +111,7 @@ def _split(text: str) -> tuple[str, int | None]:
 
 def _port(world: World, target: _Target, port: int | None, protocol: str, text: str) -> int:
     """Return the port that is meant: the one that was given, or a cache's own."""
-    if protocol not in ("tcp", "udp", "6", "17"):
+    if protocol == "icmp":
         return 0
     if port is None and target.id is not None:
         at = cache_node_of(world.seen_by(None), world.seen_by(None)[Interface, target.id])

@@ -24,6 +24,22 @@ from atoll.network.layers.hop import NAT_GATEWAY, best_route, leave, owner
 from atoll.network.layers.internet_gateway import is_private
 from atoll.network.mend_peering import accepting, to_other_vpc
 
+NOBODY = {
+    "same-subnet": "nobody has this address: ask for one that `atoll status` lists, or give it to an interface",
+    "route-table": "nobody behind the route takes it: lead the route elsewhere, or ask for an address that is there",
+    "peering": "nobody in the peer's VPC has this address: ask for one that is there",
+    "nat-gateway": "send both ways of the flow through the same NAT gateway, from an address of its own VPC",
+    "delivery": "let the answer take the way of the request: through the same machines, which translate it back",
+}
+# Refusals that no single call mends: what to do instead.
+NO_COMMAND = {
+    Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS: "a private address is not on the internet: lead its range to "
+    "its VPC by a peering connection, with a more specific route",
+    Code.IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS: "who asks from the internet needs a public address: its network "
+    "must translate its source",
+    Code.NGW_REQUIRES_SOURCE_IN_VPC: "a NAT gateway serves its own VPC only: give the other VPC one of its own",
+    Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR: "peering is not transitive: peer the two VPCs directly, and add routes",
+}
 # Where answers go to, for every client.  Source: VPC User Guide, "Ephemeral ports".
 EPHEMERAL_PORTS = "From=1024,To=65535"
 LAST_RULE = 32766
@@ -50,7 +66,7 @@ def remedies(world: World, trace: Trace) -> list[tuple[Step, tuple[Mend, ...]]]:
         for index, step in enumerate(way):
             if not step.allowed:
                 call = _Refusal(world, trace, way[:index], step, answering=way is trace.back)
-                found.append((step, tuple(_MENDS.get(step.code or Code.BAD_STATE, _nothing)(call))))
+                found.append((step, tuple(_MENDS[step.code or Code.BAD_STATE](call))))
     return sorted(found, key=lambda pair: _rank(pair[0]))
 
 
@@ -272,7 +288,7 @@ def _destination(call: _Refusal) -> list[Mend]:
         return [Mend(says)]
     if step.layer == "internet":
         return _unassociated(call.world, destination)
-    return _nothing(call)
+    return [Mend(NOBODY.get(step.layer, NOBODY["delivery"]))]
 
 
 def _unassociated(world: World, public: Ip) -> list[Mend]:
@@ -282,8 +298,8 @@ def _unassociated(world: World, public: Ip) -> list[Mend]:
     return [Mend(f"{public} is no public address of a VPC with a gateway, and no outside host has it")]
 
 
-def _nothing(_call: _Refusal) -> list[Mend]:
-    return []  # the refusal says all there is to say
+def _only_said(call: _Refusal) -> list[Mend]:
+    return [Mend(NO_COMMAND[call.step.code or Code.BAD_STATE])]
 
 
 _MENDS: dict[Code, Callable[[_Refusal], list[Mend]]] = {
@@ -297,4 +313,5 @@ _MENDS: dict[Code, Callable[[_Refusal], list[Mend]]] = {
     Code.BAD_STATE: _start,
     Code.BAD_STATE_ATTACHMENT: _attach,
     Code.NO_POSSIBLE_DESTINATION: _destination,
+    **dict.fromkeys(NO_COMMAND, _only_said),
 }
