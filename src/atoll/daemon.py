@@ -28,6 +28,7 @@ import atoll.elasticache
 import atoll.sts
 from atoll.aws.http import Answer, Request
 from atoll.control.events import Lines, log
+from atoll.control.failover import Failovers
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
 from atoll.control.record import Recorder
@@ -102,11 +103,14 @@ class Daemon:
         wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
+        self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
+        host.on_exit(self._exited)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._note_engines()
         store.watch(lambda _: self.wires.wake())
+        store.watch(lambda _: self.failovers.wake())
 
     @property
     def world(self) -> World:
@@ -183,7 +187,8 @@ class Daemon:
         server = Server(gate.answer, sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
-        tasks = [lost, *(asyncio.create_task(t) for t in (self.wires.run(), self.machines.run(), self._forget()))]
+        loops = self.wires.run(), self.machines.run(), self.failovers.run(), self._forget()
+        tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         await server.start()
         gc.freeze()  # the modules are never looked through again
         gc.set_threshold(GC_ALLOCATIONS, 20, 50)
@@ -238,6 +243,10 @@ class Daemon:
         self.machines.wake()
         with contextlib.suppress(StoreError):  # the next round sees it again
             self._recorder.network_obeys(world, {failure.subject for failure in failures})
+
+    def _exited(self) -> None:
+        self.failovers.exited()  # first: a lost primary is the more urgent
+        self.machines.wake()
 
     async def _forget(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Replication groups through boto3: cluster mode disabled, without failover."""
+"""Replication groups through boto3: cluster mode disabled."""
 
 import pytest
 
@@ -146,8 +146,10 @@ VALUE, BOTH = "InvalidParameterValue", "InvalidParameterCombination"
     [
         ({"AutomaticFailoverEnabled": True, "NumCacheClusters": 1}, BOTH,
          "When using automatic failover, there must be at least 2 cache clusters in the replication group."),
-        ({"AutomaticFailoverEnabled": True}, VALUE, "Atoll does not support AutomaticFailoverEnabled=true: "),
-        ({"MultiAZEnabled": True}, VALUE, "Atoll does not support MultiAZEnabled=true: "),
+        ({"MultiAZEnabled": True}, BOTH, "Automatic failover must be enabled to enable Multi-AZ."),
+        ({"MultiAZEnabled": True, "AutomaticFailoverEnabled": True,
+          "PreferredCacheClusterAZs": ["us-east-1a", "us-east-1a"]}, BOTH,
+         "Multi-AZ needs cache clusters in at least two availability zones; those of rg are all in us-east-1a."),
         ({"NumCacheClusters": None, "NumNodeGroups": 2}, VALUE, "Atoll does not support NumNodeGroups=2: "),
         ({"ClusterMode": "enabled"}, VALUE, "Atoll does not support ClusterMode=enabled: "),
         ({"CacheParameterGroupName": "default.valkey9.cluster.on"}, BOTH, "Cluster mode should be disabled in"),
@@ -302,14 +304,15 @@ def test_a_change_reaches_every_member(cache, paper, ec2, vpc, rg):
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"AutomaticFailoverEnabled": True}, "InvalidParameterValue"),
-        ({"MultiAZEnabled": True}, "InvalidParameterValue"),
+        ({"MultiAZEnabled": True}, "InvalidParameterCombination"),
         ({"Engine": "redis"}, "InvalidParameterValue"),
         ({"EngineVersion": "8.0"}, "InvalidParameterValue"),
         ({"CacheNodeType": "cache.m5.large"}, "InvalidParameterValue"),
         ({"TransitEncryptionEnabled": True}, "InvalidParameterValue"),
         ({"ClusterMode": "compatible"}, "InvalidParameterValue"),
         ({"PrimaryClusterId": "rg-002"}, "InvalidParameterValue"),
+        ({"PrimaryClusterId": "rg-001", "ApplyImmediately": True}, "InvalidParameterValue"),
+        ({"PrimaryClusterId": "other", "ApplyImmediately": True}, "CacheClusterNotFound"),
         ({"NodeGroupId": "0002"}, "NodeGroupNotFoundFault"),
         ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidParameterValue"),
         ({"CacheParameterGroupName": "default.redis7"}, "InvalidParameterCombination"),

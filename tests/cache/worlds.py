@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
-from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.world import Tx, World
 
@@ -53,9 +53,9 @@ def cluster(name, *nodes, engine="redis", version="7.0.15", status="creating", *
     )  # fmt: skip
 
 
-def group(name, *members, status="creating"):
+def group(name, *members, status="creating", **more):
+    shard = NodeGroup(id="0001", member_ids=tuple(m.id for m in members), primary_id=members[0].id)
     return ReplicationGroup(
         id=f"{ACCOUNT}/{REGION}/{name}", account=ACCOUNT, region=REGION, name=name, description="", status=status,
-        engine="redis", node_type="cache.t3.micro", member_ids=tuple(m.id for m in members), primary_id=members[0].id,
-        created=NOW, port=6379,
+        engine="redis", node_type="cache.t3.micro", node_groups=(shard,), created=NOW, port=6379, **more,
     )  # fmt: skip

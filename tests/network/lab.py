@@ -15,7 +15,7 @@ from itertools import count
 
 from atoll.model.acl import AclEntry, NetworkAcl
 from atoll.model.address import ElasticIp
-from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.image import nat_images
@@ -324,8 +324,10 @@ class Lab:
         clusters = [self.cache(f"{name}-{n:03}", subnet, group_id=id) for n in range(1, members + 1)]
         return self.tx.make(
             ReplicationGroup, id, name=name, description=name, status="available", engine="redis",
-            node_type="cache.t3.micro", member_ids=tuple(c.id for c in clusters), primary_id=clusters[0].id,
-            created=NOW, port=6379,
+            node_type="cache.t3.micro", created=NOW, port=6379,
+            node_groups=(
+                NodeGroup(id="0001", member_ids=tuple(c.id for c in clusters), primary_id=clusters[0].id),
+            ),
         )  # fmt: skip
 
     def outside(self, *addresses: str) -> None:

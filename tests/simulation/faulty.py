@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import HostError, Machine, Seen
+from atoll.host.contract import HostError, Machine, Replication, Seen
 from atoll.host.paper import PaperHost
 from atoll.store.sqlite import Store, StoreError
 
@@ -59,6 +59,7 @@ class FaultyHost(PaperHost):
 
     def lose_all(self) -> None:
         """The keeper is killed."""
+        self._follows.clear()
         self._seen.clear()
 
     async def stop(self, name: str, grace_seconds: float) -> None:
@@ -86,6 +87,25 @@ class FaultyHost(PaperHost):
     async def ask(self, node: NodePlan) -> str | None:
         await asyncio.sleep(self.dice.random() * 0.05)
         return None if node.process in self.alive and not self._fails() else "an answer"
+
+    async def replication(self, node: NodePlan) -> Replication | None:
+        await asyncio.sleep(self.dice.random() * 0.05)
+        if self._fails():
+            raise HostError("no answer")
+        return await super().replication(node)
+
+    async def command(self, node: NodePlan, *words: str) -> None:
+        if self._fails():
+            raise HostError("no answer")
+        if self.vital(node.process) is None:
+            raise HostError("it does not run")
+        await super().command(node, *words)
+        if self._fails():
+            raise HostError("the answer was lost")
+
+    async def reaches(self, node: NodePlan) -> bool:  # noqa: ARG002 - every node is as far
+        await asyncio.sleep(self.dice.random() * 0.05)
+        return not self._fails()
 
     def on_exit(self, wake: Callable[[], None]) -> None:
         self._wake = wake

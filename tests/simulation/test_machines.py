@@ -20,6 +20,7 @@ import atoll.ec2
 import atoll.elasticache
 from atoll.aws.errors import AwsError
 from atoll.aws.operation import OPERATIONS
+from atoll.control.failover import Failovers
 from atoll.control.machines import Machines
 from atoll.control.record import Recorder
 from atoll.control.round import Start, decide
@@ -97,6 +98,7 @@ class Life:
     store: FaultyStore
     machines: Machines
     task: "asyncio.Task[None]"
+    failovers: "asyncio.Task[None]"
 
 
 class Story:
@@ -156,7 +158,8 @@ class Story:
                 "cache_node_type": "cache.t3.micro"}),
             ("elasticache", "CreateReplicationGroup", {
                 "replication_group_id": f"g{number}", "replication_group_description": "two", "engine": "valkey",
-                "num_cache_clusters": 2, "cache_node_type": "cache.t3.micro"}),
+                "num_cache_clusters": 2, "cache_node_type": "cache.t3.micro",
+                "automatic_failover_enabled": number % 2 == 0}),
             ("elasticache", "RebootCacheCluster", {
                 "cache_cluster_id": cluster, "cache_node_ids_to_reboot": ["0001"]}),
             ("elasticache", "DeleteCacheCluster", {"cache_cluster_id": cluster}),
@@ -195,14 +198,19 @@ class Story:
         store.dice = self.dice
         wanted = Wanted(lambda: store.world)
         machines = Machines(wanted.machines, self.host, Recorder(store), self._ready)
-        self.life = Life(store, machines, asyncio.ensure_future(machines.run()))
+        failovers = Failovers(store, wanted.machines, self.host, machines.wake)
+        self.host.on_exit(lambda: (failovers.exited(), machines.wake()))
+        store.watch(lambda _: failovers.wake())
+        tasks = asyncio.ensure_future(machines.run()), asyncio.ensure_future(failovers.run())
+        self.life = Life(store, machines, *tasks)
         self.lives += 1
         self._set_trouble(self.host.trouble)
 
     async def _end_life(self) -> None:
         life = self.life
         life.task.cancel()
-        await asyncio.gather(life.task, return_exceptions=True)
+        life.failovers.cancel()
+        await asyncio.gather(life.task, life.failovers, return_exceptions=True)
         await life.machines.close()
         self.host.on_exit(lambda: None)
         before = life.store.world

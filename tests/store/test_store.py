@@ -1,5 +1,6 @@
 """The store: what is committed comes back; what fails changes nothing."""
 
+import json
 import sqlite3
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import get_type_hints
 
 import pytest
 
+from atoll.model.cache import ReplicationGroup
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Attachment, Interface
 from atoll.model.kinds import KINDS
@@ -150,3 +152,24 @@ def test_reset_forgets_everything(tmp_path: Path):
     assert len(store.world) == 0
     store.close()
     assert len(Store(tmp_path / "a.db", KINDS).world) == 0
+
+
+def test_a_store_of_format_1_gives_its_replication_groups_a_shard(tmp_path):
+    path = tmp_path / "atoll.db"
+    Store(path, KINDS).close()
+    old = {
+        "id": "0/r/rg", "account": "0", "region": "r", "tags": {}, "name": "rg", "description": "", "engine": "redis",
+        "status": "available", "node_type": "cache.t3.micro", "member_ids": ["0/r/rg-001", "0/r/rg-002"],
+        "primary_id": "0/r/rg-001", "created": "2026-11-20T12:00:00+00:00", "port": 6379,
+    }  # fmt: skip
+    with sqlite3.connect(path) as db:
+        db.execute("insert into resource values ('ReplicationGroup', '0/r/rg', 1, ?)", (json.dumps(old),))
+        db.execute("pragma user_version = 1")
+
+    group = Store(path, KINDS).world[ReplicationGroup, "0/r/rg"]
+
+    assert (group.shard.id, group.shard.primary_id, group.member_ids) == (
+        "0001",
+        "0/r/rg-001",
+        ("0/r/rg-001", "0/r/rg-002"),
+    )

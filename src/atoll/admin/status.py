@@ -87,4 +87,4 @@ def _cluster(world: World, cluster: CacheCluster) -> dict[str, Any]:
 def _role(cluster: CacheCluster, group: ReplicationGroup | None) -> str:
     if group is None:
         return "node"
-    return "primary" if group.primary_id == cluster.id else "replica"
+    return "primary" if cluster.id in group.primary_ids else "replica"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from typing import TypeVar, cast
 
-from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.names import endpoint_hash, region_code
 from atoll.model.resource import Resource
@@ -58,10 +58,10 @@ def resolve(world: World, dns_name: str) -> tuple[IPv4Address, ...] | None:
                 return tuple(address_of(world, n) for n in (node,) if n.status in NAMED)
     for group in _named(world, ReplicationGroup, first):
         if primary_name(group) == name:
-            return _primary(world, group)
+            return _primary(world, group.shard)
     for group in _named(world, ReplicationGroup, first.removesuffix("-ro")):
         if reader_name(group) == name:
-            return _readers(world, group)
+            return _readers(world, group.shard)
     return None
 
 
@@ -76,24 +76,24 @@ def addresses(world: World, cluster: CacheCluster) -> tuple[IPv4Address, ...]:
 
 
 def members(world: World, group: ReplicationGroup) -> list[CacheCluster]:
-    """Return a group's clusters in the order of their names."""
+    """Return a group's clusters, shard by shard, in the order of their names."""
     return [world[CacheCluster, id] for id in group.member_ids]
 
 
-def _primary(world: World, group: ReplicationGroup) -> tuple[IPv4Address, ...]:
-    primary = world.get(CacheCluster, group.primary_id)  # a group being deleted may have lost it
+def _primary(world: World, shard: NodeGroup) -> tuple[IPv4Address, ...]:
+    primary = world.get(CacheCluster, shard.primary_id)  # a group being deleted may have lost it
     return addresses(world, primary) if primary else ()
 
 
-def _readers(world: World, group: ReplicationGroup) -> tuple[IPv4Address, ...]:
+def _readers(world: World, shard: NodeGroup) -> tuple[IPv4Address, ...]:
     replicas = tuple(
         address_of(world, node)
-        for cluster in members(world, group)
-        if cluster.id != group.primary_id
-        for node in cluster.nodes
+        for id in shard.member_ids
+        if id != shard.primary_id
+        for node in world[CacheCluster, id].nodes
         if node.status == "available"
     )
-    return replicas or _primary(world, group)
+    return replicas or _primary(world, shard)
 
 
 def _named(world: World, kind: type[T], name: str) -> Iterable[T]:

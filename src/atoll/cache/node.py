@@ -27,6 +27,7 @@ class NodePlan:
     cluster_id: str  # World id of its CacheCluster
     node_id: str  # "0001"
     interface_id: str
+    vpc_id: str
     engine: str  # "memcached", "redis" or "valkey"
     version: str  # full: the EngineBuild to run
     boot: int
@@ -35,6 +36,7 @@ class NodePlan:
     memory_bytes: int  # the node type's memory: a limit for the process
     primary: Primary | None = None  # None: a primary, a lone node, or Memcached
     settings: Settings = ()  # of Redis and Valkey: all that depends on the node and not on the host
+    guarded: bool = False  # when it ends, it is the failover that says what happens
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
 
     @property

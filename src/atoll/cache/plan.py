@@ -33,6 +33,8 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
     if cluster.status in STOPPED:
         return (cluster,)
     found: list[Resource] = [cluster, *(world[Interface, node.interface_id] for node in cluster.nodes)]
+    if cluster.group_id:
+        found.append(world[ReplicationGroup, cluster.group_id])
     leader = _leader(world, cluster)
     if leader:
         found += [leader, world[Interface, leader.nodes[0].interface_id]]
@@ -60,6 +62,17 @@ class Planner:
         return tuple(node for _, plans in fresh.values() for node in plans)
 
 
+def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:
+    """Tell whether a node's end is for the failover to judge: it has the data, and there is someone to take over.
+
+    Such a node is not started again by itself, which would give its replicas an empty primary to copy.
+    """
+    if cluster.group_id is None or node.status != "available":
+        return False
+    shard = world[ReplicationGroup, cluster.group_id].shard_of(cluster.id)
+    return shard is not None and shard.leader_id == cluster.id and len(shard.member_ids) > 1
+
+
 def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary | None) -> NodePlan:
     address, type_ = address_of(world, node), NODE_TYPES[cluster.node_type]
     values, memcached = dict(node.parameters), cluster.is_memcached
@@ -68,6 +81,7 @@ def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary
         cluster_id=cluster.id,
         node_id=node.id,
         interface_id=node.interface_id,
+        vpc_id=cluster.vpc_id,
         engine=cluster.engine,
         version=cluster.engine_version,
         boot=node.boot,
@@ -75,6 +89,7 @@ def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary
         port=cluster.port,
         memory_bytes=memory_bytes(type_, memcached=memcached),
         primary=primary,
+        guarded=is_guarded(world, cluster, node),
         settings=()
         if memcached
         else server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, values),
@@ -86,8 +101,10 @@ def _leader(world: World, cluster: CacheCluster) -> CacheCluster | None:
     """Return the primary cluster that this one follows, if it follows one."""
     if cluster.group_id is None:
         return None
-    group = world[ReplicationGroup, cluster.group_id]
-    return None if group.primary_id == cluster.id else world[CacheCluster, group.primary_id]
+    shard = world[ReplicationGroup, cluster.group_id].shard_of(cluster.id)
+    if shard is None or shard.leader_id == cluster.id or not shard.leader_id:
+        return None
+    return world.get(CacheCluster, shard.leader_id)  # a group being deleted may have lost it
 
 
 def _primary(world: World, cluster: CacheCluster) -> Primary | None:

@@ -8,7 +8,7 @@ is gone or has moved on meanwhile: an observation may always arrive late.  Statu
 from dataclasses import replace
 
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
-from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
@@ -105,9 +105,9 @@ def cluster_gone(tx: Tx, cluster_id: str) -> None:
     group = tx.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
     if group is None:
         return
-    remaining = tuple(id for id in group.member_ids if id != cluster_id)
-    if remaining:
-        group = tx.put(group.but(member_ids=remaining))
+    shards = tuple(left for shard in group.node_groups if (left := _without(shard, cluster_id)))
+    if shards:
+        group = tx.put(group.but(node_groups=shards))
         _settle_group(tx, group.id)
     else:
         tx.delete(group)
@@ -118,11 +118,23 @@ def _settle_group(tx: Tx, group_id: str) -> None:
     group = tx.get(ReplicationGroup, group_id)
     if group is None or not REPLICATION_GROUP.allows(group.status, "nodes-ready"):
         return
-    if all(tx.world[CacheCluster, id].status == "available" for id in group.member_ids):
+    if any(shard.promotion or shard.source_id for shard in group.node_groups):
+        return
+    members = [tx.world[CacheCluster, id] for id in group.member_ids]
+    if all(c.status == "available" and all(n.status == "available" for n in c.nodes) for c in members):
         was = group.status
         tx.put(group.but(status=REPLICATION_GROUP.after(was, "nodes-ready")))
         if was == "creating":
             record(tx, group, GROUP, group.name, f"Replication group {group.name} created")
+
+
+def _without(shard: NodeGroup, cluster_id: str) -> NodeGroup | None:
+    """Return a shard without a member; None when it was the last."""
+    left = tuple(id for id in shard.member_ids if id != cluster_id)
+    promotion = shard.promotion
+    if promotion and promotion.target_id == cluster_id:
+        promotion = replace(promotion, target_id=None)
+    return replace(shard, member_ids=left, promotion=promotion) if left else None
 
 
 def _find(tx: Tx, cluster_id: str, node_id: str) -> tuple[CacheCluster | None, CacheNode | None]:

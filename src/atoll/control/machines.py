@@ -69,6 +69,8 @@ class Machines:
         """Say of nodes that ended while no daemon was there that they are not available, before anybody asks."""
         seen = await self._host_call(self._host.seen)
         for name, machine in self._want().items():
+            if isinstance(machine, NodePlan) and machine.guarded:
+                continue  # the failover judges its end
             if name not in seen or not seen[name].alive:
                 with contextlib.suppress(StoreError):  # the first round says so again
                     self._record.starting(machine)

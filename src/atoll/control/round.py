@@ -6,11 +6,13 @@ no                ended                Forget
 yes               nothing              Start, unless a failed start is still cooling
 yes               alive                -
 yes               ended                Ended: the recorder says what that means; then Forget and Start
+yes, guarded      nothing, or ended    -: the failover says what happens, by asking for another boot
 """
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from atoll.cache.node import NodePlan
 from atoll.host.contract import Machine, Seen
 
 COOLING_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # after the first, second ... failed start; the last one repeats
@@ -89,6 +91,8 @@ def decide(want: Mapping[str, Machine], seen: Mapping[str, Seen], attempts: Atte
                 leaving.add(subject_of(name))
     for name, machine in want.items():
         process_seen = seen.get(name)
+        if isinstance(machine, NodePlan) and machine.guarded and not (process_seen and process_seen.alive):
+            continue
         if process_seen is None:
             if subject_of(name) not in leaving and not attempts.cooling(name, now):
                 steps.append(Start(machine))

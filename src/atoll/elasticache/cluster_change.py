@@ -28,6 +28,11 @@ IS_PRIMARY = Err(
     "Cache cluster {name} is serving as primary for replication group {group} and cannot be deleted. "
     "To delete the entire replication group, use DeleteReplicationGroup.",
 )
+LAST_REPLICA = Err(
+    "InvalidCacheClusterState",
+    "Cache cluster {name} is the last read replica of replication group {group}, which has automatic failover "
+    "enabled, and cannot be deleted.",
+)
 NOT_DELETABLE = Err("InvalidCacheClusterState", "Cache cluster {name} is not in a valid state to be deleted.")
 TOPIC_STATUSES = ("active", "inactive")
 
@@ -121,11 +126,24 @@ def delete_cache_cluster(tx: Tx, *, cache_cluster_id: str) -> Shape:
     """Delete a cluster that is not the primary of a replication group."""
     cluster = find_cluster(tx.world, cache_cluster_id)
     group = tx.world[ReplicationGroup, cluster.group_id] if cluster.group_id else None
-    if group and group.primary_id == cluster.id:
-        raise IS_PRIMARY(name=cluster.name, group=group.name)
+    if group:
+        _check_leaves(tx, group, cluster)
     if not is_deletable(tx, cluster):
         raise NOT_DELETABLE(name=cluster.name)
     return {"CacheCluster": render(tx.world, start_deleting(tx, cluster))}
+
+
+def _check_leaves(tx: Tx, group: ReplicationGroup, cluster: CacheCluster) -> None:
+    """Check that a group can do without a member."""
+    shard = group.shard_of(cluster.id)
+    if shard is None:
+        return
+    target = shard.promotion.target_id if shard.promotion else None
+    if cluster.id in (shard.primary_id, shard.source_id, target):
+        raise IS_PRIMARY(name=cluster.name, group=group.name)
+    others = [tx.world[CacheCluster, id] for id in shard.member_ids if id not in (cluster.id, shard.primary_id)]
+    if group.automatic_failover == "enabled" and not any(other.status != "deleting" for other in others):
+        raise LAST_REPLICA(name=cluster.name, group=group.name)
 
 
 def is_deletable(tx: Tx, cluster: CacheCluster) -> bool:

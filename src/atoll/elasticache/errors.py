@@ -22,6 +22,7 @@ UNSUPPORTED = Err("InvalidParameterValue", "Atoll does not support {what}: {beca
 # Things that are not there
 CLUSTER_NOT_FOUND = Err("CacheClusterNotFound", "CacheCluster not found: {name}", 404)
 GROUP_NOT_FOUND = Err("ReplicationGroupNotFoundFault", "ReplicationGroup {name} not found.", 404)
+SHARD_NOT_FOUND = Err("NodeGroupNotFoundFault", "Node group {id} not found.", 404)
 SUBNET_GROUP_NOT_FOUND = Err("CacheSubnetGroupNotFoundFault", "Cache Subnet Group {name} does not exist.")
 PARAMETER_GROUP_NOT_FOUND = Err("CacheParameterGroupNotFound", "CacheParameterGroup not found: {name}", 404)
 SNAPSHOT_NOT_FOUND = Err("SnapshotNotFoundFault", "Snapshot not found: {name}", 404)

@@ -1,6 +1,7 @@
 """Replicas: clusters that follow the primary of a replication group."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.cache.families import Build
@@ -8,7 +9,7 @@ from atoll.elasticache import errors, nodes, subnet_group
 from atoll.elasticache.find import find_group
 from atoll.elasticache.order import Order, make_cluster
 from atoll.elasticache.parameter_group import find_group as find_parameters
-from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.world import Tx
 
@@ -27,11 +28,24 @@ def add_replica(tx: Tx, group_name: str, name: str, zone: str | None, tags: Mapp
     if len(group.member_ids) >= MEMBERS_MAX:
         raise FULL(name=group.name, limit=MEMBERS_MAX)
     nodes.check_quota(tx.world, 1)
-    made = make_replicas(tx, group, tx.world[CacheCluster, group.primary_id], [name], [zone] if zone else [], tags)
+    return join_replicas(tx, group, group.shard, [name], [zone] if zone else [], tags)[0]
+
+
+def join_replicas(
+    tx: Tx,
+    group: ReplicationGroup,
+    shard: NodeGroup,
+    names: Sequence[str],
+    zones: Sequence[str],
+    tags: Mapping[str, str],
+) -> list[CacheCluster]:
+    """Add replicas to a shard of an available group, which is `modifying` until they have all data."""
+    made = make_replicas(tx, group, tx.world[CacheCluster, shard.primary_id], names, zones, tags)
+    ids = (*shard.member_ids, *(cluster.id for cluster in made))
+    members = tuple(sorted(ids, key=lambda id: tx.world[CacheCluster, id].name))
     status = REPLICATION_GROUP.after(group.status, "modify")
-    members = sorted((*group.member_ids, made[0].id), key=lambda id: tx.world[CacheCluster, id].name)
-    tx.put(group.but(status=status, member_ids=tuple(members)))
-    return made[0]
+    tx.put(group.but(status=status).with_shard(replace(shard, member_ids=members)))
+    return made
 
 
 def make_replicas(

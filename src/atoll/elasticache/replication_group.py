@@ -3,8 +3,9 @@
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
+from atoll.cache.takeover import MANUAL
 from atoll.elasticache.find import arn_of, find_group
-from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.world import World
 
 SHARD = "0001"  # the only one, while cluster mode is disabled
@@ -34,7 +35,7 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "Description": group.description,
         "GlobalReplicationGroupInfo": {},
         "Status": group.status,
-        "PendingModifiedValues": {},
+        "PendingModifiedValues": _pending(world, group),
         "MemberClusters": [cluster.name for cluster in members],
         "AutomaticFailover": group.automatic_failover,
         "MultiAZ": group.multi_az,
@@ -58,27 +59,35 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "Engine": group.engine,
     }
     if group.status not in WITHOUT_SHARD:
-        shape["NodeGroups"] = [_render_shard(group, members)]
+        shape["NodeGroups"] = [_render_shard(group, shard, members) for shard in group.node_groups]
     return shape
 
 
-def _render_shard(group: ReplicationGroup, members: list[CacheCluster]) -> Shape:
+def _pending(world: World, group: ReplicationGroup) -> Shape:
+    """Return a manual promotion that is under way."""
+    promotion = group.shard.promotion
+    target = world.get(CacheCluster, promotion.target_id or "") if promotion else None
+    return {"PrimaryClusterId": target.name} if target and promotion and promotion.because == MANUAL else {}
+
+
+def _render_shard(group: ReplicationGroup, shard: NodeGroup, clusters: list[CacheCluster]) -> Shape:
+    members = [cluster for cluster in clusters if cluster.id in shard.member_ids and cluster.nodes]
     return {
-        "NodeGroupId": SHARD,
+        "NodeGroupId": shard.id,
         "Status": group.status,
         "PrimaryEndpoint": {"Address": endpoint.primary_name(group), "Port": group.port},
         "ReaderEndpoint": {"Address": endpoint.reader_name(group), "Port": group.port},
-        "NodeGroupMembers": [_render_member(group, cluster) for cluster in members if cluster.nodes],
+        "NodeGroupMembers": [_render_member(shard, cluster) for cluster in members],
     }
 
 
-def _render_member(group: ReplicationGroup, cluster: CacheCluster) -> Shape:
+def _render_member(shard: NodeGroup, cluster: CacheCluster) -> Shape:
     node = cluster.nodes[0]
     shape: Shape = {
         "CacheClusterId": cluster.name,
         "CacheNodeId": node.id,
         "PreferredAvailabilityZone": node.zone,
-        "CurrentRole": "primary" if cluster.id == group.primary_id else "replica",
+        "CurrentRole": "primary" if cluster.id == shard.primary_id else "replica",
     }
     if node.status in endpoint.NAMED:
         shape["ReadEndpoint"] = {"Address": endpoint.node_name(cluster, node.id), "Port": cluster.port}

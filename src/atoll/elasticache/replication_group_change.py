@@ -1,23 +1,23 @@
 """ModifyReplicationGroup and DeleteReplicationGroup."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import checks, errors, node_type
+from atoll.elasticache import checks, errors, failover, node_type
 from atoll.elasticache import engine_version as versions
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.replication_group import SHARD, render
-from atoll.elasticache.replication_group_create import NO_FAILOVER, NO_SHARDS
+from atoll.elasticache.replication_group_create import NO_SHARDS
 from atoll.model.cache import CacheCluster
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.world import Tx
 
 MEMBER_BUSY = Err("InvalidReplicationGroupState", "Cache cluster {name} is not in a valid state to be deleted.")
 BEING_DELETED = Err("InvalidReplicationGroupState", "Replication group {name} is being deleted.")
-NO_SHARD = Err("NodeGroupNotFoundFault", "Node group {id} not found.", 404)
 
 
 @operation("elasticache", "ModifyReplicationGroup", network=True)
@@ -26,6 +26,7 @@ def modify_replication_group(
     *,
     replication_group_id: str,
     replication_group_description: str | None = None,
+    primary_cluster_id: str | None = None,
     automatic_failover_enabled: bool | None = None,
     multi_az_enabled: bool | None = None,
     node_group_id: str | None = None,
@@ -35,7 +36,7 @@ def modify_replication_group(
     notification_topic_arn: str | None = None,
     cache_parameter_group_name: str | None = None,
     notification_topic_status: str | None = None,
-    apply_immediately: bool = False,  # noqa: ARG001 - all that can be changed takes effect at once, as on AWS
+    apply_immediately: bool = False,
     engine: str | None = None,
     engine_version: str | None = None,
     auto_minor_version_upgrade: bool | None = None,
@@ -46,15 +47,18 @@ def modify_replication_group(
     transit_encryption_enabled: bool | None = None,
     cluster_mode: str | None = None,
 ) -> Shape:
-    """Change a group, and with it all its members."""
+    """Change a group, and with it all its members.
+
+    All but `PrimaryClusterId` takes effect at once, whatever `ApplyImmediately` says, as on AWS.
+    """
     group = find_group(tx.world, replication_group_id)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
-    primary = tx.world[CacheCluster, group.primary_id]
+    primary, was = tx.world[CacheCluster, group.shard.primary_id], group.automatic_failover
     if node_group_id not in (None, SHARD):
-        raise NO_SHARD(id=node_group_id)
-    checks.refuse_unless(automatic_failover_enabled, False, "AutomaticFailoverEnabled", NO_FAILOVER)
-    checks.refuse_unless(multi_az_enabled, False, "MultiAZEnabled", NO_FAILOVER)
+        raise errors.SHARD_NOT_FOUND(id=node_group_id)
+    target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
+    settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
     checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
     checks.refuse_unless(engine, group.engine, "Engine", "a group keeps its engine.")
     checks.no_tls(transit_encryption_enabled)
@@ -82,8 +86,14 @@ def modify_replication_group(
             description=group.description if replication_group_description is None else replication_group_description,
             auto_minor_upgrade=changed[0].auto_minor_upgrade,
             snapshot_window=changed[0].snapshot_window,
+            automatic_failover=settings.automatic_failover,
+            multi_az=settings.multi_az,
         )
     )
+    if settings.automatic_failover != was:
+        failover.tell(tx, group)
+    if target:
+        group = failover.promote(tx, group, target)
     return {"ReplicationGroup": render(tx.world, group)}
 
 
@@ -94,7 +104,8 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
     if not REPLICATION_GROUP.allows(group.status, "delete"):
         raise BEING_DELETED(name=group.name)
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
-    leaving = [c for c in members if not (retain_primary_cluster and c.id == group.primary_id)]
+    primary_id = group.shard.primary_id
+    leaving = [c for c in members if not (retain_primary_cluster and c.id == primary_id)]
     for cluster in leaving:
         if cluster.status != "deleting" and not is_deletable(tx, cluster):
             raise MEMBER_BUSY(name=cluster.name)
@@ -104,8 +115,9 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
         if cluster.status != "deleting":
             start_deleting(tx, cluster)
     if retain_primary_cluster:
-        tx.put(tx.world[CacheCluster, group.primary_id].but(group_id=None))
-        group = tx.put(group.but(member_ids=tuple(cluster.id for cluster in leaving)))
+        tx.put(tx.world[CacheCluster, primary_id].but(group_id=None))
+        left = replace(group.shard, member_ids=tuple(cluster.id for cluster in leaving), promotion=None)
+        group = tx.put(group.with_shard(left))
     if not leaving:
         tx.delete(group)
         record(tx, group, GROUP, group.name, f"Replication group {group.name} deleted")

@@ -1,17 +1,18 @@
 """CreateReplicationGroup: one shard of Redis OSS or Valkey, a primary with up to five replicas."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import checks, errors, nodes
+from atoll.elasticache import checks, errors, failover, nodes
 from atoll.elasticache.find import find_cluster, owner_key
 from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
 from atoll.elasticache.replica import MEMBERS_MAX, make_replicas
-from atoll.elasticache.replication_group import render
+from atoll.elasticache.replication_group import SHARD, render
 from atoll.elasticache.tags import tags_of
-from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.world import Tx
 
@@ -37,7 +38,6 @@ PRIMARY_PARAMETERS = Err(
 PRIMARY_ENGINE = Err("InvalidParameterValue", "Cache cluster {name} cannot become a primary: its engine is {engine}.")
 PRIMARY_TAKEN = Err("InvalidParameterValue", "Cache cluster {name} already belongs to replication group {group}.")
 
-NO_FAILOVER = "the nodes of a group are not promoted by themselves; create it with false."
 NO_SHARDS = "a group has one shard (cluster mode disabled)."
 
 
@@ -86,7 +86,7 @@ def create_replication_group(
     checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
     name = _free_group_name(tx, replication_group_id)
     count = _count(num_cache_clusters, num_node_groups, replicas_per_node_group)
-    _check_failover(count, automatic_failover_enabled, multi_az_enabled)
+    settings = _settings(count, automatic_failover_enabled, multi_az_enabled)
     asked = Asked(
         engine=(engine or DEFAULT_ENGINE).lower(),
         engine_version=engine_version,
@@ -112,7 +112,9 @@ def create_replication_group(
     else:
         nodes.check_quota(tx.world, count)
         primary = _new_primary(tx, name, asked, zones)
-    group = _make_group(tx, name, replication_group_description, primary, asked.tags, count - 1, zones[1:])
+    group = _make_group(tx, name, replication_group_description, primary, asked.tags, count - 1, zones[1:], settings)
+    if settings.multi_az == "enabled":
+        failover.check_spread(tx.world, group)
     return {"ReplicationGroup": render(tx.world, group)}
 
 
@@ -134,11 +136,12 @@ def _count(clusters: int | None, shards: int | None, replicas: int | None) -> in
     return count
 
 
-def _check_failover(count: int, failover: bool | None, multi_az: bool | None) -> None:
-    if failover and count < 2:
+def _settings(count: int, automatic: bool | None, multi_az: bool | None) -> failover.Settings:
+    if automatic and count < 2:
         raise FAILOVER_MEMBERS()
-    checks.refuse_unless(failover, False, "AutomaticFailoverEnabled", NO_FAILOVER)
-    checks.refuse_unless(multi_az, False, "MultiAZEnabled", NO_FAILOVER)
+    settings = failover.Settings.of(bool(automatic), bool(multi_az))
+    failover.check(settings, count)
+    return settings
 
 
 def _new_primary(tx: Tx, group: str, asked: Asked, zones: Sequence[str]) -> CacheCluster:
@@ -176,6 +179,7 @@ def _make_group(
     tags: Mapping[str, str],
     replicas: int,
     zones: Sequence[str],
+    settings: failover.Settings,
 ) -> ReplicationGroup:
     """Make the group of a primary, and its replicas; without replicas an available primary makes it available."""
     group = tx.make(
@@ -186,13 +190,14 @@ def _make_group(
         status=REPLICATION_GROUP.initial,
         engine=primary.engine,
         node_type=primary.node_type,
-        member_ids=(primary.id,),
-        primary_id=primary.id,
+        node_groups=(NodeGroup(id=SHARD, member_ids=(primary.id,), primary_id=primary.id),),
         created=tx.now,
         port=primary.port,
         snapshot_window=primary.snapshot_window,
         at_rest=primary.at_rest,
         auto_minor_upgrade=primary.auto_minor_upgrade,
+        automatic_failover=settings.automatic_failover,
+        multi_az=settings.multi_az,
         tags=tags,
     )
     tx.put(primary.but(group_id=group.id))
@@ -201,4 +206,5 @@ def _make_group(
     members = sorted((primary, *made), key=lambda cluster: cluster.name)
     ready = primary.status == "available" and not made
     status = REPLICATION_GROUP.after(group.status, "nodes-ready") if ready else group.status
-    return tx.put(group.but(status=status, member_ids=tuple(cluster.id for cluster in members)))
+    shard = replace(group.shard, member_ids=tuple(cluster.id for cluster in members))
+    return tx.put(group.but(status=status, node_groups=(shard,)))

@@ -8,11 +8,13 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from atoll.cache.node import NodePlan
 from atoll.model.engine import EngineBuild
 from atoll.network.plan import Plan
+
+Fault: TypeAlias = Literal["kill", "hang", "partition", "heal"]
 
 
 class HostError(Exception):
@@ -57,6 +59,26 @@ class Seen:
     alive: bool
     pid: int | None = None  # in the daemon's own PID namespace
     status: int | None = None  # once it has ended: exit code, or minus the signal that killed it
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """What the kernel says of a process that runs."""
+
+    is_stopped: bool  # by a signal
+    ticks: int  # of processor time that it has used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replication:
+    """What a Redis or Valkey engine says of its part in a shard."""
+
+    role: Literal["primary", "replica"]
+    follows: tuple[str, int] | None = None  # address and port of a replica's leader
+    link_up: bool = False
+    is_copying: bool = False  # its data are being replaced as a whole
+    offset: int = 0
+    history: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +149,30 @@ class Host(Protocol):
 
     async def ask(self, node: NodePlan) -> str | None:
         """Ask a node whether it serves: `None` if it does, else what it is waiting for."""
+        ...
+
+    def vital(self, name: str) -> Vital | None:
+        """Return what the kernel says of a process, at once; `None`: it has ended.  After the first `seen`."""
+        ...
+
+    async def replication(self, node: NodePlan) -> Replication | None:
+        """Ask an engine for its role; `None`: it lives, but is too busy to say.  Raises HostError: no answer."""
+        ...
+
+    async def command(self, node: NodePlan, *words: str) -> None:
+        """Give an engine an order, as its administrator.  Raises HostError."""
+        ...
+
+    async def reaches(self, node: NodePlan) -> bool:
+        """Tell whether a connection from the router of its VPC arrives at a node."""
+        ...
+
+    async def fence(self, name: str) -> None:
+        """Kill a process, and return when it has ended: it cannot answer anybody any more.  Raises HostError."""
+        ...
+
+    async def harm(self, node: NodePlan, fault: Fault) -> None:
+        """Let a fault happen to a node: for rehearsals.  Raises HostError."""
         ...
 
     def console(self, instance_id: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Door, Failure, Machine, Seen
+from atoll.host.contract import Door, Failure, Fault, HostError, Machine, Replication, Seen, Vital
 from atoll.model.engine import EngineBuild
 from atoll.network.plan import Plan
 
@@ -22,6 +22,7 @@ class PaperHost:
     def __init__(self) -> None:
         """Start with nothing."""
         self._seen: dict[str, Seen] = {}
+        self._follows: dict[str, tuple[str, int] | None] = {}
         self._wake: Callable[[], None] = lambda: None
 
     def builds(self) -> Sequence[EngineBuild]:
@@ -59,6 +60,7 @@ class PaperHost:
     def forget(self, name: str) -> None:
         """Forget it."""
         self._seen.pop(name, None)
+        self._follows.pop(name, None)
 
     def sweep(self, keep: Collection[str]) -> None:
         """There are no disks."""
@@ -70,6 +72,38 @@ class PaperHost:
     async def ask(self, node: NodePlan) -> str | None:
         """Every node on paper serves."""
         return None
+
+    def vital(self, name: str) -> Vital | None:
+        """Everything on paper runs until it is stopped."""
+        found = self._seen.get(name)
+        return Vital(is_stopped=False, ticks=0) if found and found.alive else None
+
+    async def replication(self, node: NodePlan) -> Replication | None:
+        """Return the role that a node was last given."""
+        if self.vital(node.process) is None:
+            raise HostError("it does not run", f"ask {node.name}")
+        follows = self._follows.setdefault(node.process, _leader(node))
+        if follows is None:
+            return Replication(role="primary")
+        return Replication(role="replica", follows=follows, link_up=True)
+
+    async def command(self, node: NodePlan, *words: str) -> None:
+        """Note a new role; everything else is done as soon as it is said."""
+        if words[0] == "REPLICAOF":
+            self._follows[node.process] = None if words[1:] == ("NO", "ONE") else (words[1], int(words[2]))
+
+    async def reaches(self, node: NodePlan) -> bool:
+        """Paper has no holes."""
+        return True
+
+    async def fence(self, name: str) -> None:
+        """Note that it ended."""
+        if name in self._seen:
+            await self.stop(name, 0.0)
+
+    async def harm(self, node: NodePlan, fault: Fault) -> None:
+        """Nothing runs that could suffer."""
+        raise HostError("nothing runs on paper", f"{fault} {node.name}")
 
     def console(self, instance_id: str) -> bytes:
         """Return a line that says why there is no console."""
@@ -90,3 +124,7 @@ class PaperHost:
     def destroy(self) -> None:
         """Forget everything."""
         self._seen.clear()
+
+
+def _leader(node: NodePlan) -> tuple[str, int] | None:
+    return (str(node.primary.address), node.primary.port) if node.primary else None

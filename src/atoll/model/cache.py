@@ -1,11 +1,12 @@
 """Cache clusters, replication groups and their subnet groups.
 
 A cluster's nodes are in `nodes`: Memcached 1 to 40, Redis OSS and Valkey exactly one.  A replication group names its
-clusters in `member_ids`; a cluster names its group in `group_id`.
+clusters in its `node_groups` (shards; one, while cluster mode is disabled); a cluster names its group in `group_id`.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from atoll.model.resource import Resource
 
@@ -78,16 +79,44 @@ class CacheCluster(Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A change of a shard's primary that is under way; written down before anything is done.
+
+    `because`: "failure" (the primary is lost), "test" (TestFailover), "manual" (PrimaryClusterId) or "restored" (the
+    primary, which had lost its data, has copied them back).
+    """
+
+    because: str
+    target_id: str | None = None  # World id of the member that is to be primary; None: not chosen yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGroup:
+    """A shard: the clusters that hold the same keys, one of them primary."""
+
+    id: str  # "0001"
+    member_ids: tuple[str, ...]  # World ids of CacheClusters, in order of their names
+    primary_id: str  # World id of the member that is primary
+    slots: tuple[tuple[int, int], ...] = ()  # first and last of each range; none while cluster mode is disabled
+    source_id: str | None = None  # the replica that a primary without data copies from, instead of being followed
+    promotion: Promotion | None = None
+
+    @property
+    def leader_id(self) -> str:
+        """The member that the others follow: the primary, or whom it copies from."""
+        return self.source_id or self.primary_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicationGroup(Resource):
-    """A primary with its replicas (cluster mode disabled: one shard, "0001")."""
+    """A primary with its replicas, in each of its shards."""
 
     name: str  # ReplicationGroupId, lower case
     description: str
     status: str
     engine: str
     node_type: str
-    member_ids: tuple[str, ...]  # World ids of CacheClusters, in order of their names
-    primary_id: str  # World id of the member that is primary
+    node_groups: tuple[NodeGroup, ...]  # cluster mode disabled: one, "0001"
     created: datetime
     port: int
     automatic_failover: str = "disabled"
@@ -99,3 +128,26 @@ class ReplicationGroup(Resource):
     auto_minor_upgrade: bool = True
     network_type: str = "ipv4"
     kms_key_id: str | None = None
+
+    @property
+    def shard(self) -> NodeGroup:
+        """The only shard of a group whose cluster mode is disabled."""
+        return self.node_groups[0]
+
+    @property
+    def member_ids(self) -> tuple[str, ...]:
+        """World ids of all members, shard by shard."""
+        return tuple(id for shard in self.node_groups for id in shard.member_ids)
+
+    @property
+    def primary_ids(self) -> tuple[str, ...]:
+        """World ids of the primaries, shard by shard."""
+        return tuple(shard.primary_id for shard in self.node_groups)
+
+    def shard_of(self, cluster_id: str) -> NodeGroup | None:
+        """Return the shard that a cluster belongs to."""
+        return next((shard for shard in self.node_groups if cluster_id in shard.member_ids), None)
+
+    def with_shard(self, shard: NodeGroup) -> Self:
+        """Return the group with another state of one of its shards."""
+        return self.but(node_groups=tuple(shard if s.id == shard.id else s for s in self.node_groups))

@@ -169,7 +169,7 @@ def _names(world: World) -> Iterator[tuple[str, Place]]:
         for place in _nodes(world, cluster):
             yield cluster.name, place
     for group in world.all(ReplicationGroup):
-        for place in _member(world, group.primary_id):
+        for place in _member(world, group.shard.primary_id):
             yield group.name, place
     for host in world.seen_by(None).all(OutsideHost):
         yield str(host.address), Place(host.address, host.address, str(host.address))
@@ -190,8 +190,9 @@ def _members(world: World, name: str, hash: str, role: str) -> list[Place]:
     group = _group(world, name, hash)
     if group is None:
         return []
-    others = [m for m in group.member_ids if m != group.primary_id]
-    ids = others or [group.primary_id] if role == "reader" else [group.primary_id]
+    primary = group.shard.primary_id
+    others = [id for id in group.shard.member_ids if id != primary]
+    ids = others or [primary] if role == "reader" else [primary]
     return [place for id in ids for place in _member(world, id)]
 
 

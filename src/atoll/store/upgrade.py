@@ -4,11 +4,11 @@
 the transaction that opens the store, so that a crash in the middle leaves the old file.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable
 
-VERSION = 1
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+VERSION = 2
 
 SCHEMA = """
 create table resource(
@@ -44,3 +44,16 @@ def upgrade(db: sqlite3.Connection) -> None:
     except BaseException:
         db.execute("rollback")
         raise
+
+
+def _shards(db: sqlite3.Connection) -> None:
+    """Format 2: a replication group has shards, which name the members and the primary."""
+    rows = db.execute("select id, body from resource where kind = 'ReplicationGroup'").fetchall()
+    for id, text in rows:
+        body = json.loads(text)
+        shard = {"id": "0001", "member_ids": body.pop("member_ids"), "primary_id": body.pop("primary_id")}
+        body["node_groups"] = [shard]
+        db.execute("update resource set body = ? where kind = 'ReplicationGroup' and id = ?", (json.dumps(body), id))
+
+
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _shards}

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Self
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Door, Failure, GuestPlan, HostError, Machine, Seen
+from atoll.host.contract import Door, Failure, Fault, GuestPlan, HostError, Machine, Replication, Seen, Vital
 from atoll.host.linux import engines
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
+from atoll.host.linux.harm import harm
 from atoll.host.linux.ignition import Ignition, run_dir
 from atoll.host.linux.instances import Instances
 from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
+from atoll.host.linux.replication import connects
+from atoll.host.linux.vital import vital
 from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.plan import Plan
 
@@ -120,6 +123,7 @@ class LinuxHost:
             self._instances.forget(name)
         else:
             self._keeper.forget(name)
+        self._loop.call_soon_threadsafe(self._nodes.administrator.forget, name)
         if watched := self._processes.pop(name, None):
             self._loop.call_soon_threadsafe(self._unwatch, watched)
 
@@ -138,6 +142,39 @@ class LinuxHost:
     async def ask(self, node: NodePlan) -> str | None:
         """Ask a node whether it serves."""
         return await self._nodes.ask(node)
+
+    def vital(self, name: str) -> Vital | None:
+        """Return what the kernel says of a process; `None`: it has ended, or was never seen."""
+        watched = self._processes.get(name)
+        return vital(watched.process.pid) if watched and not watched.ended.is_set() else None
+
+    async def replication(self, node: NodePlan) -> Replication | None:
+        """Ask an engine for its role."""
+        return await self._nodes.administrator.replication(node)
+
+    async def command(self, node: NodePlan, *words: str) -> None:
+        """Give an engine an order."""
+        await self._nodes.administrator.command(node, *words)
+
+    async def reaches(self, node: NodePlan) -> bool:
+        """Tell whether a connection from the router of its VPC arrives at a node."""
+        try:
+            sock = await asyncio.to_thread(self._tcp_socket, node.vpc_id)
+        except HostError:
+            return True  # there is no router to ask from: that says nothing about the node
+        return await connects(sock, str(node.address), node.port)
+
+    async def fence(self, name: str) -> None:
+        """Kill a process by its pidfd, and wait for its end."""
+        if watched := self._processes.get(name):
+            watched.process.send(signal.SIGKILL)
+            if not await self._ends(name, _KILL_SECONDS):
+                raise HostError(f"it did not end within {_KILL_SECONDS:.0f} s of a KILL", f"fence {name}")
+
+    async def harm(self, node: NodePlan, fault: Fault) -> None:
+        """Let a fault happen to a node."""
+        watched = self._processes.get(node.process)
+        await asyncio.to_thread(harm, self._keeper.namespaces, node, watched.process if watched else None, fault)
 
     def console(self, instance_id: str) -> bytes:
         """Return the newest output of an instance's console."""

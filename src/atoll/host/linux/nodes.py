@@ -24,6 +24,7 @@ from atoll.host.contract import HostError
 from atoll.host.linux import cgroups
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.engines import Engine
+from atoll.host.linux.replication import Administrator
 from atoll.host.linux.resp import Connection, EngineError
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
@@ -50,6 +51,7 @@ class Nodes:
         self._keeper, self._engine, self._open_socket = keeper, engine, open_socket
         self._directory = keeper.run_dir / "nodes"
         self._password = _password(state_dir / "engines.password")
+        self.administrator = Administrator(self._password, self._socket)
         self._uid = None if keeper.rootless else ENGINE_UID
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 

@@ -22,13 +22,13 @@ class EngineError(Exception):
 class Connection:
     """A connection to one engine; use it as an asynchronous context manager.  Raises OSError, EngineError."""
 
-    def __init__(self, path: Path, user: str, password: str) -> None:
-        """Prepare; nothing is opened yet."""
-        self._path, self._user, self._password = path, user, password
+    def __init__(self, path: Path, user: str, password: str, *, seconds: float = _ANSWER_SECONDS) -> None:
+        """Prepare; nothing is opened yet.  No answer may take longer than `seconds`."""
+        self._path, self._user, self._password, self._seconds = path, user, password, seconds
 
     async def __aenter__(self) -> Self:
         """Connect and authenticate."""
-        async with asyncio.timeout(_ANSWER_SECONDS):  # an engine that hangs accepts nobody, sooner or later
+        async with asyncio.timeout(self._seconds):  # an engine that hangs accepts nobody, sooner or later
             self._reader, self._writer = await asyncio.open_unix_connection(str(self._path), limit=_REPLY_BYTES_MAX)
         try:
             await self.ask("AUTH", self._user, self._password)
@@ -41,6 +41,10 @@ class Connection:
         self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
     ) -> None:
         """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close, at once."""
         self._writer.close()
 
     async def ask(self, *words: str) -> Reply:
@@ -50,7 +54,7 @@ class Connection:
             raw = word.encode()
             parts.append(b"$%d\r\n%s\r\n" % (len(raw), raw))
         self._writer.write(b"".join(parts))
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(self._seconds):
             return await self._reply()
 
     async def _reply(self) -> Reply:

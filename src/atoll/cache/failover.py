@@ -1,0 +1,301 @@
+"""Failover, decided: from what is seen of a shard's members, the next act, with its reason.  Pure.
+
+    detect - fence - drain - choose - promote - publish - repoint
+
+One act at a time: the control loop does it, looks again and asks again, so that a crash between any two acts leaves
+nothing but another look.  What cannot be seen is in the World: a choice is written before anybody is promoted.
+
+A shard has one leader, whom all others follow.  Three rules keep it to one primary:
+
+- Nobody is promoted while the leader's process runs as a primary: a lost leader is killed first, a planned change
+  demotes it first.
+- Nobody else is chosen while the one chosen before may have been promoted unseen: it is killed first.
+- A leader is killed only when someone is there to take over.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+HUNG_SECONDS = 3.0  # without an answer; one that is busy with a script answers BUSY, which is an answer
+HUNG_BUSY_SECONDS = 10.0  # likewise, while it burns processor time: it works, on one command
+MISSES = 3  # connections from the router that failed, in a row
+DRAIN_SECONDS = 0.1  # for what a dead primary's kernel still delivers
+HOPE_SECONDS = 5.0  # for a replica that does not answer just now, before all data are given up
+PAUSE_SECONDS = 1.5  # of writes, for the replica to catch up
+PROMOTION_SECONDS = 20.0  # for a planned change, in all
+
+Role: TypeAlias = Literal["primary", "replica"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What was seen of one member."""
+
+    id: str
+    name: str
+    is_available: bool  # the World says so: it has been in step since it started
+    is_running: bool  # its process has not ended
+    gone_seconds: float = 0.0  # since its end was seen
+    is_stopped: bool = False  # by a signal, at two looks
+    silent_seconds: float = 0.0  # since it answered last
+    is_busy: bool = False  # it used the processor meanwhile
+    misses: int = 0  # connections that failed, in a row
+    role: Role | None = None  # None: it does not say
+    follows: str | None = None  # the member that a replica follows
+    link_up: bool = False
+    is_copying: bool = False  # a replica whose data are being replaced as a whole
+    offset: int = 0  # how much of the history it has
+    history: str = ""  # which history that is
+    paused_seconds: float | None = None  # since its writes were paused; None: they are not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A shard as the World has it, and its members as they were seen."""
+
+    primary_id: str
+    source_id: str | None = None  # `NodeGroup.source_id`
+    is_automatic: bool = True
+    promotion: str | None = None  # why a change of primary is under way; None: none is
+    target_id: str | None = None  # who is to be primary
+    promotion_seconds: float = 0.0
+    history: str = ""  # the leader's, when it answered last
+    members: tuple[Sight, ...]
+
+    @property
+    def leader_id(self) -> str:
+        """The member that the others follow."""
+        return self.source_id or self.primary_id
+
+    def find(self, id: str | None) -> Sight | None:
+        """Return what was seen of a member; None if it is none any more."""
+        return next((member for member in self.members if member.id == id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """End a process for good, and wait for its end."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Write down who is to be primary."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Make a replica a primary."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Write down who is primary: from now on the names lead there."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Have a member follow the leader."""
+
+    id: str
+    leader_id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Have a leader hold back writes."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demote:
+    """Make a leader, whose writes are held back, a replica of the one that takes over."""
+
+    id: str
+    to: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Give a planned change up; the leader goes on."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Start a lost primary again, without promotion: it copies from this replica, and then leads again."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Start a lost primary again, empty: nobody has the data."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again at once: something is about to happen."""
+
+    because: str
+
+
+Act: TypeAlias = (
+    Fence | Choose | Promote | Publish | Follow | Pause | Demote | Abandon | Restore | Rebuild | Wait | None
+)
+
+
+def decide(shard: Shard) -> Act:
+    """Return the next act; None: all is well, or nothing can be done."""
+    leader = shard.find(shard.leader_id)
+    if leader is None:
+        return None  # it is being deleted
+    if fault := trouble(leader):
+        return _replace(shard, leader, fault)
+    if leader.role is None:
+        return Wait(f"{leader.name} does not say what it is") if shard.promotion else None
+    if leader.role == "replica":
+        return _complete(shard, leader)
+    if shard.promotion:
+        return _hand_over(shard, leader)
+    if shard.source_id and (primary := shard.find(shard.primary_id)) and _can_lead(primary):
+        return Choose(primary.id, f"{primary.name} has copied the data back from {leader.name}")
+    return _repoint(shard, leader)
+
+
+def trouble(member: Sight) -> str | None:
+    """Say what is wrong with a member, if it is beyond doubt."""
+    if not member.is_running:
+        return "its process has ended"
+    if member.is_stopped:
+        return "its process is stopped"
+    if member.silent_seconds >= (HUNG_BUSY_SECONDS if member.is_busy else HUNG_SECONDS):
+        return f"it has not answered for {member.silent_seconds:.1f} s"
+    if member.misses >= MISSES:
+        return f"the network did not reach it {member.misses} times"
+    return None
+
+
+def _can_lead(member: Sight) -> bool:
+    return member.is_available and member.role == "replica" and not member.is_copying and trouble(member) is None
+
+
+def _best(shard: Shard) -> Sight | None:
+    """Return the replica that has most of the leader's history."""
+    able = [m for m in shard.members if m.id != shard.leader_id and _can_lead(m)]
+    if not able:
+        return None
+    return min(able, key=lambda m: (shard.history not in ("", m.history), -m.offset, m.name))
+
+
+def _replace(shard: Shard, leader: Sight, fault: str) -> Act:
+    """The leader is lost: fence, drain, choose, promote, publish."""
+    if not leader.is_available or len(shard.members) == 1:
+        return None  # it is being started again already
+    if shard.target_id and (chosen := shard.find(shard.target_id)) and chosen.is_running:
+        return _install(shard, leader, chosen, fault)
+    best = _best(shard)
+    if leader.is_running:
+        return Fence(leader.id, fault) if best else None
+    if best is None:
+        unsure = any(m.is_running and m.is_available and m.role is None for m in shard.members)
+        if unsure and leader.gone_seconds < HOPE_SECONDS:
+            return Wait("a replica does not answer just now")
+        return Rebuild(f"{leader.name}: {fault}, and no replica has the data")
+    if leader.gone_seconds < DRAIN_SECONDS and any(m.link_up for m in shard.members if m.is_running):
+        return Wait("the replicas still read what it had sent")
+    because = f"{leader.name}: {fault}; {best.name} has the most, up to {best.offset}"
+    return Choose(best.id, because) if shard.is_automatic or shard.promotion else Restore(best.id, because)
+
+
+def _install(shard: Shard, leader: Sight, chosen: Sight, fault: str) -> Act:
+    """Somebody was chosen to follow a lost leader: perhaps it is promoted already."""
+    if wrong := trouble(chosen):
+        return Fence(chosen.id, f"{wrong}; it may be a primary already, and another one is needed")
+    if chosen.role is None:
+        return Wait(f"{chosen.name} does not say what it is")
+    if leader.is_running:
+        return Fence(leader.id, fault)
+    if chosen.role == "primary":
+        return Publish(chosen.id, f"{leader.name}: {fault}")
+    best = _best(shard)
+    if best and best.id != chosen.id and (chosen.is_copying or chosen.offset < best.offset):
+        return Choose(best.id, f"{chosen.name} was started again and lacks data")
+    return Promote(chosen.id, f"{leader.name}: {fault}")
+
+
+def _complete(shard: Shard, leader: Sight) -> Act:
+    """The leader is a replica: a planned change has come so far, or it has just been made the leader."""
+    chosen = shard.find(shard.target_id)
+    if chosen is not None and chosen.is_running:
+        if wrong := trouble(chosen):
+            return Fence(chosen.id, f"{wrong}; it may be a primary already, and {leader.name} leads on")
+        if chosen.role is None:
+            return Wait(f"{chosen.name} does not say what it is")
+        if chosen.role == "primary":
+            return Publish(chosen.id, f"{leader.name} has handed over")
+        if chosen.offset >= leader.offset:
+            return Promote(chosen.id, f"{leader.name} takes no writes any more")
+    for other in shard.members:
+        if other.id != leader.id and other.role == "primary":
+            return Follow(other.id, leader.id, f"{leader.name} leads")
+    return Promote(leader.id, "nobody else leads")
+
+
+def _hand_over(shard: Shard, leader: Sight) -> Act:
+    """A planned change, and the leader serves: pause, wait for equal offsets, demote."""
+    late = shard.promotion_seconds > PROMOTION_SECONDS
+    if shard.target_id is None:
+        if best := _best(shard):
+            return Choose(best.id, f"it has the most, up to {best.offset}")
+        return Abandon(leader.id, "no replica is in step") if late else Wait("no replica is in step")
+    chosen = shard.find(shard.target_id)
+    if chosen is None or trouble(chosen):
+        return Abandon(leader.id, f"the new primary: {trouble(chosen) if chosen else 'it is gone'}")
+    if chosen.role == "primary":  # somebody made it one
+        return Follow(chosen.id, leader.id, f"{leader.name} leads still")
+    if late:
+        return Abandon(leader.id, f"{chosen.name} did not catch up in time")
+    if not _can_lead(chosen):
+        return Wait(f"{chosen.name} is not ready")
+    if chosen.follows != leader.id:
+        return Follow(chosen.id, leader.id, f"{leader.name} leads still")
+    if leader.paused_seconds is None:
+        return Pause(leader.id, f"{chosen.name} is to have all of it") if chosen.link_up else Wait("the link is down")
+    if leader.paused_seconds > PAUSE_SECONDS:
+        return Abandon(leader.id, f"{chosen.name} did not catch up")
+    if chosen.offset < leader.offset or chosen.history != leader.history:
+        return Wait(f"{chosen.name} catches up")
+    return Demote(leader.id, chosen.id, f"{chosen.name} has all of it, up to {chosen.offset}")
+
+
+def _repoint(shard: Shard, leader: Sight) -> Act:
+    """The leader serves: the others follow it, and one that is in trouble is replaced."""
+    for other in shard.members:
+        if other.id == leader.id:
+            continue
+        if other.role == "primary" or (other.role == "replica" and other.follows != leader.id):
+            return Follow(other.id, leader.id, f"{leader.name} leads")
+        if other.is_running and other.is_available and leader.misses == 0 and (wrong := trouble(other)):
+            return Fence(other.id, wrong)
+    return None

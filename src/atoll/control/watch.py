@@ -1,0 +1,168 @@
+"""What is seen of a shard's members, look after look: the observations that `cache/failover.py` decides on.
+
+A quick look asks the leader only, ten times a second; a full look asks everybody.  What is remembered between looks
+is how long something has been so: all of it is forgotten with the daemon, and seen again by the next one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from atoll.cache.failover import Shard, Sight
+from atoll.cache.node import NodePlan
+from atoll.cache.plan import STOPPED
+from atoll.host.contract import Host, HostError, Machine, Replication, Vital
+from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
+from atoll.model.world import World
+
+REACH_SECONDS = 0.2  # between two connections to a leader that answered the last
+REACH_OTHERS_SECONDS = 1.0
+STOPPED_LOOKS = 2
+
+
+@dataclass(slots=True)
+class _Memory:
+    """How long things have been so with one process."""
+
+    answered: float  # when it answered last
+    ticks: int = 0  # of processor time, then
+    gone: float | None = None  # since when it has ended
+    stopped_looks: int = 0
+    misses: int = 0
+    reached: float = float("-inf")  # when that was last tried
+
+
+class Watch:
+    """Looks at one shard."""
+
+    def __init__(self, host: Host, group_id: str, shard_id: str) -> None:
+        """Prepare; nothing is looked at yet."""
+        self._host, self.group_id, self.shard_id = host, group_id, shard_id
+        self._memory: dict[str, _Memory] = {}
+        self._last: dict[str, Sight] = {}
+        self._history = ""
+        self._promotion: tuple[object, float] = (None, 0.0)
+        self.paused: tuple[str, float] | None = None  # a process whose writes we hold back, and since when
+        self.plans: dict[str, NodePlan] = {}  # of the members, by the World ids of their clusters
+
+    async def look(self, world: World, want: Mapping[str, Machine], *, full: bool, probe: bool) -> Shard | None:
+        """Return what is to be seen; `probe`: try the network too.  None: the shard is gone, or has one member."""
+        group = world.get(ReplicationGroup, self.group_id)
+        shard = next((s for s in group.node_groups if s.id == self.shard_id), None) if group else None
+        if group is None or shard is None or group.status == "deleting":
+            return None
+        clusters = self._members(world, shard, want)
+        if shard.leader_id not in clusters or len(clusters) < 2:
+            return None
+        asked = clusters if full else {shard.leader_id: clusters[shard.leader_id]}
+        found = await asyncio.gather(*(self._see(c, shard, probe=probe) for c in asked.values()))
+        sights = dict(zip(asked, found, strict=True))
+        for id, cluster in clusters.items():
+            if id not in sights:
+                sights[id] = self._glance(cluster)
+        self._last = sights
+        if (leader := sights[shard.leader_id]).history:
+            self._history = leader.history
+        return self._shard(group, shard, tuple(sights.values()))
+
+    def _members(self, world: World, shard: NodeGroup, want: Mapping[str, Machine]) -> dict[str, CacheCluster]:
+        """Return the members that are to run, and remember their plans."""
+        found: dict[str, CacheCluster] = {}
+        self.plans = {}
+        for id in shard.member_ids:
+            cluster = world.get(CacheCluster, id)
+            if cluster is None or cluster.status in STOPPED or not cluster.nodes:
+                continue
+            plan = want.get(f"{id}:{cluster.nodes[0].id}#{cluster.nodes[0].boot}")
+            if isinstance(plan, NodePlan):
+                found[id], self.plans[id] = cluster, plan
+        kept = {plan.process for plan in self.plans.values()}
+        self._memory = {process: m for process, m in self._memory.items() if process in kept}
+        return found
+
+    async def _see(self, cluster: CacheCluster, shard: NodeGroup, *, probe: bool) -> Sight:
+        """Look at one member closely."""
+        plan, now = self.plans[cluster.id], _now()
+        memory = self._memory.setdefault(plan.process, _Memory(answered=now))
+        before = self._host.vital(plan.process)
+        said: Replication | None = None
+        if before is not None and not before.is_stopped:
+            every = REACH_SECONDS if cluster.id == shard.leader_id else REACH_OTHERS_SECONDS
+            due = memory.misses > 0 or now - memory.reached >= every
+            reach = probe and due and cluster.nodes[0].status == "available"
+            said, _ = await asyncio.gather(self._ask(plan, memory), self._reach(plan, memory, due=reach))
+        vital = self._host.vital(plan.process)
+        if said is not None or vital is None or memory.ticks == 0:
+            memory.ticks = vital.ticks if vital else 0
+        return self._sight(cluster, memory, vital, said)
+
+    def _glance(self, cluster: CacheCluster) -> Sight:
+        """Look at one member without asking it: what it said last stands."""
+        plan = self.plans[cluster.id]
+        memory = self._memory.setdefault(plan.process, _Memory(answered=_now()))
+        sight = self._sight(cluster, memory, self._host.vital(plan.process), None)
+        known = self._last.get(cluster.id)
+        if known is None or not sight.is_running:
+            return sight
+        return replace(
+            known, is_available=sight.is_available, is_running=True, is_stopped=sight.is_stopped, misses=sight.misses
+        )
+
+    async def _ask(self, plan: NodePlan, memory: _Memory) -> Replication | None:
+        try:
+            said = await self._host.replication(plan)
+        except HostError:
+            return None
+        memory.answered = _now()
+        return said
+
+    async def _reach(self, plan: NodePlan, memory: _Memory, *, due: bool) -> None:
+        if due:
+            memory.reached = _now()
+            memory.misses = 0 if await self._host.reaches(plan) else memory.misses + 1
+
+    def _sight(self, cluster: CacheCluster, memory: _Memory, vital: Vital | None, said: Replication | None) -> Sight:
+        now, plan, node = _now(), self.plans[cluster.id], cluster.nodes[0]
+        if vital is None and memory.gone is None:
+            memory.gone = now
+        elif vital is not None:
+            memory.gone = None
+        memory.stopped_looks = memory.stopped_looks + 1 if vital and vital.is_stopped else 0
+        follows = said.follows if said else None
+        held = self.paused if self.paused and self.paused[0] == plan.process else None
+        return Sight(
+            id=cluster.id,
+            name=cluster.name,
+            is_available=node.status == "available",
+            is_running=vital is not None,
+            gone_seconds=now - memory.gone if memory.gone is not None else 0.0,
+            is_stopped=memory.stopped_looks >= STOPPED_LOOKS,
+            silent_seconds=now - memory.answered if vital else 0.0,
+            is_busy=vital is not None and vital.ticks > memory.ticks,
+            misses=memory.misses,
+            role=said.role if said else None,
+            follows=next((id for id, p in self.plans.items() if follows == (str(p.address), p.port)), None),
+            link_up=said.link_up if said else False,
+            is_copying=said.is_copying if said else False,
+            offset=said.offset if said else 0,
+            history=said.history if said else "",
+            paused_seconds=now - held[1] if held else None,
+        )
+
+    def _shard(self, group: ReplicationGroup, shard: NodeGroup, members: tuple[Sight, ...]) -> Shard:
+        if shard.promotion != self._promotion[0]:
+            self._promotion = shard.promotion, _now()
+        return Shard(
+            primary_id=shard.primary_id,
+            source_id=shard.source_id,
+            is_automatic=group.automatic_failover == "enabled",
+            promotion=shard.promotion.because if shard.promotion else None,
+            target_id=shard.promotion.target_id if shard.promotion else None,
+            promotion_seconds=_now() - self._promotion[1] if shard.promotion else 0.0,
+            history=self._history,
+            members=members,
+        )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,36 @@
+"""Faults on purpose, for rehearsals: what happens to nodes in a bad night, done to one of them.
+
+kill        its process gets SIGKILL
+hang        its process gets SIGSTOP
+partition   every packet to and from it is dropped, in its own namespace, where Atoll keeps no rules
+heal        the end of a hang or a partition
+"""
+
+import signal
+
+from atoll.cache.node import NodePlan
+from atoll.host.contract import Fault, HostError
+from atoll.host.linux.client import Process
+from atoll.host.linux.namespaces import Namespaces
+from atoll.host.linux.nft import Nft
+
+_TABLE = "table inet atoll-fault"
+_DROP = f"""
+add {_TABLE}
+add chain inet atoll-fault in {{ type filter hook input priority -300; policy drop; }}
+add chain inet atoll-fault out {{ type filter hook output priority -300; policy drop; }}
+"""
+_HEAL = f"add {_TABLE}\ndelete {_TABLE}\n"
+_SIGNALS = {"kill": signal.SIGKILL, "hang": signal.SIGSTOP, "heal": signal.SIGCONT}
+
+
+def harm(namespaces: Namespaces, node: NodePlan, process: Process | None, fault: Fault) -> None:
+    """Let a fault happen to a node.  Raises HostError."""
+    if fault in ("partition", "heal"):
+        with namespaces.opened(node.interface_id) as fd, Nft(fd) as nft:
+            nft.run(_HEAL if fault == "heal" else _DROP)
+    if number := _SIGNALS.get(fault):
+        if process is None and fault != "heal":
+            raise HostError("it does not run", f"{fault} {node.name}")
+        if process is not None:
+            process.send(number)
