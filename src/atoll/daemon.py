@@ -37,11 +37,13 @@ from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
 from atoll.gate import Backend, Gate
-from atoll.host.contract import Failure, Host, HostError, Seen
+from atoll.host.contract import Failure, Host, HostError, Seen, Tallied
 from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
 from atoll.model.kinds import KINDS
 from atoll.model.world import Tx, World
+from atoll.network.facts import Container
+from atoll.network.plan import Plan
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
 from atoll.store.sqlite import Store, StoreError, utc_now
@@ -124,6 +126,15 @@ class Daemon:
     async def in_force(self) -> bool:
         """Wait until the kernel obeys everything that is committed now."""
         return await self.wires.in_force(self._store.world.revision)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the network that was applied last."""
+        return self.wires.plan
+
+    async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]:
+        """Return what packets counted in these sets.  Raises HostError."""
+        return await asyncio.to_thread(self._host.tallies, containers)
 
     def seen(self) -> Mapping[str, Seen]:
         """Return the processes of the host."""

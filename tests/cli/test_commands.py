@@ -28,6 +28,7 @@ def atoll(*arguments, **environment):
     "command",
     [
         ["status"],
+        ["status", "--drops"],
         ["reset"],
         ["down"],
         ["exec", "i-1", "--", "true"],

@@ -213,3 +213,17 @@ def test_what_runs_survives_the_daemon(atoll, app):
 
 def public(ec2, instance):
     return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["PublicIpAddress"]
+
+
+def test_refused_packets_are_shown_with_who_refused_them_and_why(atoll, app):
+    public = next(i["public_ip"] for i in json.loads(atoll("status", "--json").stdout)["instances"] if i["id"] == app)
+    probe = f"import socket; s = socket.socket(); s.settimeout(0.3); s.connect_ex(('{public}', 81))"
+    atoll("run", "--as", CLIENT, "--", "python3", "-c", probe)
+
+    found = [d for d in json.loads(atoll("status", "--drops", "--json").stdout)["drops"] if d["source"] == "internet"]
+
+    assert [(d["by"], d["reason"]) for d in found] == [("receiver", "no rule in")]
+    assert found[0]["packets"] >= 1
+    shown = atoll("status", "--drops").stdout
+    assert "no rule in" in shown
+    assert found[0]["target"] in shown

@@ -61,9 +61,13 @@ BUGS = [
     (
         "the source/destination check is off",
         router,
-        {SOURCE_CHECK: "", 'refuse("destination check")': 'rule(goto("to_owner"))'},
+        {SOURCE_CHECK: "", 'refuse("destination check", side="way")': 'rule(goto("to_owner"))'},
     ),
-    ("a private address goes out to the internet", internet, {'refuse("no public address", ': "rule("}),
+    (
+        "a private address goes out to the internet",
+        internet,
+        {'refuse("no public address", unknown("publics", "ip saddr"), side="way"),': ""},
+    ),
     ("a blackhole leads into the VPC", parts, {'Way(network, "blackhole")': 'Way(network, "throw")'}),
     ("a route into another subnet is ignored", subnets, {"not lies_in(w.network, it.cidr)": 'w.link == "igw"'}),
     ("a stopped instance's interface is alive", parts, {'GONE = ("stopped", "terminated")': "GONE = ()"}),

@@ -2,23 +2,26 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from atoll.admin import why
+from atoll.admin.drops import counted, drops
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
-from atoll.host.contract import HostError, Seen
+from atoll.host.contract import HostError, Seen, Tallied
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.names import DEFAULT_ACCOUNT
 from atoll.model.world import Caller, Tx, World
 from atoll.network.explain import as_dict, explain
+from atoll.network.facts import Container
 from atoll.network.flow import Verdict
 from atoll.network.places import Place, PlaceError, UnknownPlace, endpoint
+from atoll.network.plan import Plan
 from atoll.network.trace import trace
 from atoll.store.sqlite import StoreError
 
@@ -37,6 +40,9 @@ class Service(Protocol):
 
     @property
     def world(self) -> World: ...  # noqa: D102
+    @property
+    def plan(self) -> Plan: ...  # noqa: D102
+    async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
@@ -68,6 +74,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/history": {"GET": api.history},
         "/_atoll/trace": {"POST": api.trace},
         "/_atoll/why": {"POST": api.why},
+        "/_atoll/drops": {"GET": api.drops},
         "/_atoll/outside": {"POST": api.outside},
         "/_atoll/stop": {"POST": api.stop},
     }
@@ -150,6 +157,19 @@ class _Api:
         except why.Unclear as error:
             raise Bad(400, str(error)) from None
         return _json(found | {"where": self._service.where()})
+
+    async def drops(self, request: Request) -> Answer:
+        self._real()
+        world = self._service.world.seen_by(_caller(_query(request)))
+        plan = self._service.plan
+        try:
+            found = drops(world, plan, await self._service.tallies(counted(plan)))
+        except HostError as error:
+            raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
+        if place := _query(request).get("place"):
+            at = str(self._place(world, place).at)
+            found = [drop for drop in found if at in (drop.source, drop.target, drop.gateway)]
+        return _json({"drops": [drop.to_json() for drop in found]})
 
     async def machine(self, request: Request) -> Answer:
         self._real()

@@ -71,11 +71,16 @@ def down(
 
 
 @app.command()
-def status(json: Json = False) -> None:
+def status(
+    json: Json = False,
+    drops: Annotated[
+        bool, typer.Option("--drops", help="Show what the network refused, how often, and because of which rule.")
+    ] = False,
+) -> None:
     """Show what there is and whether it is well."""
-    from atoll.cli.status import status
+    from atoll.cli import status
 
-    status(as_json=json)
+    (status.drops if drops else status.status)(as_json=json)
 
 
 @app.command()

@@ -25,6 +25,21 @@ def status(*, as_json: bool) -> None:
     _loop(seen["loop"])
 
 
+def drops(*, as_json: bool) -> None:
+    """Print what the kernel refused since the rules of each VPC were loaded."""
+    seen: dict[str, Any] = private.get("/_atoll/drops", **private.whose())
+    if as_json:
+        show.as_json(seen)
+        return
+    columns = ("packets", "bytes", "by", "reason", "from", "to", "vpc")
+    show.table("Refused packets", columns, [_drop(d) for d in seen["drops"]])
+
+
+def _drop(it: dict[str, Any]) -> tuple[object, ...]:
+    by = f"{it['by']} ({it['gateway']})" if it["gateway"] else it["by"]
+    return it["packets"], it["bytes"], by, it["reason"], it["source"], it["target"], it["vpc"]
+
+
 def _vpc(vpc: dict[str, Any]) -> tuple[object, ...]:
     return vpc["id"], vpc.get("name"), vpc["cidr"], "yes" if vpc.get("default") else ""
 

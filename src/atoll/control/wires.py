@@ -54,6 +54,11 @@ class Wires:
         self._mistake = ""
         self.report = Report(revision=-1)
 
+    @property
+    def plan(self) -> Plan:
+        """The plan that was applied last."""
+        return self._plan or Plan()
+
     def wake(self) -> None:
         """Have a look, soon."""
         self._wake.set()

@@ -5,13 +5,15 @@ answers).  The loop knows no third thing about either.
 """
 
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal, Protocol, TypeAlias
 
 from atoll.cache.node import NodePlan
 from atoll.model.engine import EngineBuild
+from atoll.model.ip import Ip
+from atoll.network.facts import Container
 from atoll.network.plan import Plan
 
 Fault: TypeAlias = Literal["kill", "hang", "partition", "heal"]
@@ -98,6 +100,17 @@ class Door:
     kind: Literal["datagram", "stream"]
 
 
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """An entry of a set that packets fill."""
+
+    container: Container
+    key: tuple[str | int | Ip, ...]
+    packets: int
+    bytes: int
+    idle_seconds: float | None = None  # since the last packet; None: the set forgets nothing
+
+
 class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
 
@@ -121,6 +134,10 @@ class Host(Protocol):
 
     def service_sockets(self, vpc_id: str | None, doors: Sequence[Door]) -> list[socket.socket]:
         """Open a service's sockets inside a VPC's router, or (`None`) on the internet.  Network thread only."""
+        ...
+
+    def tallies(self, containers: Iterable[Container], *, take: bool = False) -> Sequence[Tallied]:
+        """Return what packets counted in these sets, and, with `take`, have them count from zero again."""
         ...
 
     def seen(self) -> Mapping[str, Seen]:

@@ -5,12 +5,13 @@ For machines that allow no namespaces, and for tests of everything that is not t
 
 import asyncio
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Door, Failure, Fault, HostError, Machine, Replication, Seen, Vital
+from atoll.host.contract import Door, Failure, Fault, HostError, Machine, Replication, Seen, Tallied, Vital
 from atoll.model.engine import EngineBuild
+from atoll.network.facts import Container
 from atoll.network.plan import Plan
 
 
@@ -43,6 +44,10 @@ class PaperHost:
     def service_sockets(self, vpc_id: str | None, doors: Sequence[Door]) -> list[socket.socket]:
         """There is no network to listen in."""
         return []
+
+    def tallies(self, containers: Iterable[Container], *, take: bool = False) -> Sequence[Tallied]:
+        """No packet passes."""
+        return ()
 
     def seen(self) -> Mapping[str, Seen]:
         """Return what was started on paper."""

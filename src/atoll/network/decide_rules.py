@@ -14,15 +14,16 @@ from atoll.network.flow import ICMP, TCP, UDP, Packet
 from atoll.network.rules import (
     ACCEPT,
     DROP,
-    Counter,
     Dispatch,
     Lookup,
     Match,
     Range,
+    Refuse,
     Rule,
     SetBits,
     SetFrom,
     Statement,
+    Tally,
     Text,
     Translate,
     Value,
@@ -225,8 +226,10 @@ class Ruleset:
                 return lambda c: _translate(c, it)
             case Verdict():
                 return lambda _: it
-            case Counter():
+            case Tally():
                 return None
+            case Refuse():
+                return lambda _: DROP
             case Text():
                 raise ValueError("text is for the ARP responder only")
             case _:

@@ -115,6 +115,8 @@ class Container:
     key: tuple[str, ...]  # nftables' types, one per field
     value: str | None = None  # nftables' type; None: a set
     interval: bool = False
+    entries_max: int = 0  # of a set that packets fill (rules.Tally); 0: its elements are facts
+    forget_seconds: int = 0  # after which such an entry goes that no packet was counted under; 0: never
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,23 +12,26 @@ from typing import TypeAlias, assert_never
 from atoll.model.ip import Ip
 from atoll.network.facts import Chain, Container, Element, Fact, Field, Hook, NftFact, Table
 from atoll.network.rules import (
-    Counter,
     Dispatch,
     Lookup,
     Match,
     Range,
+    Refuse,
     Rule,
     SetBits,
     SetFrom,
     Statement,
+    Tally,
     Text,
     Translate,
     Value,
     Verdict,
+    reason_number,
 )
 
 TableName: TypeAlias = tuple[str, str]  # family, name
 NFT = (Table, Container, Element, Chain)
+REFUSED = "refused"  # the chain in which every refusal ends (compile/refusals.py)
 JHASH_SEED = 0x1  # any, but always the same one
 
 
@@ -92,6 +95,9 @@ def _kind(container: Container) -> str:
 def _container(it: Container) -> str:
     kind = " . ".join(it.key) + (f" : {it.value}" if it.value else "")
     flags = " flags interval;" if it.interval else ""
+    if it.entries_max:
+        seconds = f",timeout; timeout {it.forget_seconds}s" if it.forget_seconds else ""
+        flags = f" size {it.entries_max}; flags dynamic{seconds};"
     return f"  {_kind(it)} {it.name} {{ type {kind};{flags} }}\n"
 
 
@@ -141,7 +147,12 @@ def _written(it: int | str | Ip | Verdict) -> str:
 def rule_text(it: Rule) -> str:
     """Return a rule as nftables spells it."""
     comment = f' comment "{it.comment}"' if it.comment else ""
-    return " ".join(map(_statement, it.statements)) + comment
+    said = [_refusal(s, it.comment) if isinstance(s, Refuse) else _statement(s) for s in it.statements]
+    return " ".join(said) + comment
+
+
+def _refusal(it: Refuse, comment: str) -> str:
+    return f"meta mark set {reason_number(it.side, comment):#x} goto {REFUSED}"
 
 
 def _statement(it: Statement) -> str:
@@ -160,8 +171,10 @@ def _statement(it: Statement) -> str:
             return _translate(it)
         case Verdict(action, chain):
             return f"{action} {chain}".strip()
-        case Counter():
-            return "counter"
+        case Tally(keys, container):
+            return f"update @{container} {{ {' . '.join(keys)} counter }}"
+        case Refuse():
+            raise ValueError("a refusal needs its rule's comment")
         case Text(text):
             return text
         case _:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from atoll.model.ip import Ip, Net
+from atoll.model.names import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,33 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """Count packets and bytes."""
+class Tally:
+    """Count packets and bytes under the joined keys, in a set that fills itself; when it is full the rule ends."""
+
+    keys: tuple[str, ...]
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Drop, and count it: what for (the rule's comment), between which links, and who refused it.
+
+    "out"  the sender's side: its groups, its subnet's network ACL
+    "in"   the receiver's side
+    "way"  what is between, when the sender's side had nothing against it: gateways, peerings, the destination check
+    ""     who had no right to send it at all, or sent it to nobody
+    """
+
+    side: str = ""
+
+
+SIDES = ("", "out", "in", "way")
+REASON_BITS = 30
+
+
+def reason_number(side: str, comment: str) -> int:
+    """Return the mark that a refused packet is counted under: who refused it, in the two highest bits, and why."""
+    return SIDES.index(side) << REASON_BITS | int(digest(f"{side} {comment}", 8), 16) >> 32 - REASON_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +127,7 @@ class Text:
     text: str
 
 
-Statement: TypeAlias = Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Verdict | Counter | Text
+Statement: TypeAlias = Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Verdict | Tally | Refuse | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +182,9 @@ def rule(*statements: Statement, comment: str = "") -> Rule:
     return Rule(statements, comment)
 
 
-def refuse(comment: str, *statements: Statement) -> Rule:
-    """Return a rule that counts and drops, and says why."""
-    return Rule((*statements, Counter(), DROP), comment)
+def refuse(comment: str, *statements: Statement, side: str = "") -> Rule:
+    """Return a rule that drops and says why; `side` as in Refuse.  Its table needs the chain of `refusals`."""
+    return Rule((*statements, Refuse(side)), comment)
 
 
 def chain_name(id: str, suffix: str = "") -> str:

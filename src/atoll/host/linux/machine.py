@@ -4,12 +4,23 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Door, Failure, Fault, GuestPlan, HostError, Machine, Replication, Seen, Vital
+from atoll.host.contract import (
+    Door,
+    Failure,
+    Fault,
+    GuestPlan,
+    HostError,
+    Machine,
+    Replication,
+    Seen,
+    Tallied,
+    Vital,
+)
 from atoll.host.linux import engines
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
@@ -20,8 +31,10 @@ from atoll.host.linux.instances import Instances
 from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
 from atoll.host.linux.replication import connects
+from atoll.host.linux.tallies import read_tallies
 from atoll.host.linux.vital import vital
 from atoll.model.engine import EngineBuild, engine_build
+from atoll.network.facts import Container
 from atoll.network.plan import Plan
 
 _IP_FREEBIND = 15  # linux/in.h; Python names it since 3.12
@@ -87,6 +100,10 @@ class LinuxHost:
             if kind == socket.SOCK_STREAM:
                 sock.listen(_BACKLOG)
         return sockets
+
+    def tallies(self, containers: Iterable[Container], *, take: bool = False) -> Sequence[Tallied]:
+        """Return what packets counted in these sets, and, with `take`, have them count from zero again."""
+        return read_tallies(self._keeper.namespaces, containers, take=take)
 
     def seen(self) -> Mapping[str, Seen]:
         """Return every process that was started and not forgotten; adopt those of an earlier daemon."""

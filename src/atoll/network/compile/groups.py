@@ -137,7 +137,7 @@ def profile(vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, Ope
         ]
         rules += [rule(jump(name_of(g, direction.suffix))) for g in sorted(group_ids)]
         name = f"{profile_name(group_ids)}_{direction.suffix}"
-        yield chain(vpc_id, name, *rules, refuse(f"no rule {direction.suffix}"))
+        yield chain(vpc_id, name, *rules, refuse(f"no rule {direction.suffix}", side=direction.suffix))
 
 
 @dataclass(slots=True)

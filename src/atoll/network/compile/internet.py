@@ -86,8 +86,8 @@ def gateway(vpc_id: str, ways: tuple[Way, ...] | None) -> Iterator[Fact]:
         vpc_id,
         "to_internet",
         rule(jump("acls")),
-        refuse("private destination to the internet", equal("ip daddr", *PRIVATE)),
-        refuse("no public address", unknown("publics", "ip saddr")),
+        refuse("private destination to the internet", equal("ip daddr", *PRIVATE), side="way"),
+        refuse("no public address", unknown("publics", "ip saddr"), side="way"),
         rule(ACCEPT),
     )
     out = rule(equal("oifname", GATEWAY_LINK), SetFrom("ip saddr", ("ip saddr",), "public_out"))

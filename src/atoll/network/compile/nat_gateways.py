@@ -29,6 +29,7 @@ from atoll.network.compile.marks import (
     element,
     far_mac,
 )
+from atoll.network.compile.refusals import refusals
 from atoll.network.facts import IPV4, Address, Chain, Fact, Hook, Namespace, Neighbour, Route, Sysctl, Table, Veth
 from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP
 from atoll.network.rules import (
@@ -72,6 +73,7 @@ def nat_gateway(it: Interface, standing: Standing, ranges: tuple[IPv4Network, ..
     for private, outside in standing.publics:
         yield from public(it, private, outside)
     yield Table(it.id, IPV4, TABLE)
+    yield from refusals(it.id)
     yield from _rules(it, ranges)
     for key, value in SETTINGS:
         yield Sysctl(it.id, f"net.netfilter.{key}", value)

@@ -140,8 +140,8 @@ def peering(it: Link, groups: tuple[tuple[str, tuple[IPv4Address, ...]], ...]) -
         vpc,
         going,
         rule(jump("acls")),
-        refuse("destination outside the peer", other("ip daddr", *it.far)),
-        refuse("source outside the VPC", other("ip saddr", *it.near)),
+        refuse("destination outside the peer", other("ip daddr", *it.far), side="way"),
+        refuse("source outside the VPC", other("ip saddr", *it.near), side="way"),
         rule(ACCEPT),
     )
     yield element(vpc, "arrivals", name, to=goto(coming))

@@ -30,6 +30,7 @@ from atoll.network.compile.marks import (
     plain_set,
 )
 from atoll.network.compile.marks import EVERYWHERE as DEFAULT
+from atoll.network.compile.refusals import refusals
 from atoll.network.facts import (
     IPV4,
     NETDEV,
@@ -101,6 +102,7 @@ def router(vpc: Vpc) -> Iterator[Fact]:
         yield Address(id, "lo", IPv4Interface(f"{address}/32"))
     yield Route(id, DEFAULT, kind="blackhole", metric=LAST)  # an unknown address dies in silence
     yield Table(id, IPV4, TABLE)
+    yield from refusals(id)
     for name, (value, key) in CONTAINERS.items():
         yield mapping(id, name, value, *key) if value else plain_set(id, name, *key)
     if vpc.dns_support:
@@ -157,7 +159,7 @@ def _boundary(id: str) -> Iterator[Chain]:
         "to_other",
         rule(Dispatch(("oifname",), "departures")),
         rule(known("forwarders", "oifname"), goto("to_forwarder")),
-        refuse("destination check"),
+        refuse("destination check", side="way"),
     )
     yield chain(
         id,
@@ -190,7 +192,7 @@ def _groups(id: str) -> Iterator[Chain]:
             rule(request, SetBits("ct mark", mine)),
             rule(ACCEPT),
         )
-        yield chain(id, f"{name}_leg", rule(Dispatch((link,), f"legs_{way}")), groups, refuse("no groups"))
+        yield chain(id, f"{name}_leg", rule(Dispatch((link,), f"legs_{way}")), groups, refuse("no groups", side=way))
         yield chain(
             id,
             name,

@@ -70,7 +70,7 @@ def acl(it: NetworkAcl) -> Iterator[Chain]:
     entries = sorted(it.entries, key=lambda e: e.number)
     for egress, direction, address in ((True, "out", "ip daddr"), (False, "in", "ip saddr")):
         rules = [_entry(it, e, address) for e in entries if e.egress is egress]
-        yield chain(it.vpc_id, name_of(it.id, direction), *rules, refuse(f"rule * of {it.id}"))
+        yield chain(it.vpc_id, name_of(it.id, direction), *rules, refuse(f"rule * of {it.id}", side=direction))
 
 
 def _entry(it: NetworkAcl, entry: AclEntry, address: str) -> Rule:
@@ -78,4 +78,6 @@ def _entry(it: NetworkAcl, entry: AclEntry, address: str) -> Rule:
     if entry.cidr != EVERYWHERE:
         matches = (*matches, equal(address, entry.cidr))
     comment = f"rule {entry.number} of {it.id}"
-    return rule(*matches, RETURN, comment=comment) if entry.allow else refuse(comment, *matches)
+    if entry.allow:
+        return rule(*matches, RETURN, comment=comment)
+    return refuse(comment, *matches, side="out" if entry.egress else "in")

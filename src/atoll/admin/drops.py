@@ -1,0 +1,100 @@
+"""What the network refused: by reason and by the two ends between which it was to pass.  Evidence, not a verdict.
+
+The kernel counts since the rules of a VPC were loaded: from its first interface on, and anew after a repair of its
+rules or a restart of the machine.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from atoll.host.contract import Tallied
+from atoll.model.interface import Interface
+from atoll.model.names import link_name
+from atoll.model.vpc import Vpc
+from atoll.model.world import World
+from atoll.network.compile.marks import GATEWAY_LINK
+from atoll.network.compile.refusals import DROPS, reasons
+from atoll.network.facts import Container, Fact
+from atoll.network.plan import Plan
+
+WHO = {"": "check", "out": "sender", "in": "receiver", "way": "network"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Packets that were refused for one reason between two ends.
+
+    `by`: "sender" and "receiver" are the groups and the network ACL of that side, "network" is what is between,
+    "check" refuses what nobody had the right to send, or what leads to nobody.  An end is an interface, a peering
+    connection, "internet", or None: the packet was refused before it was known where it leads.
+    """
+
+    vpc: str
+    gateway: str | None  # the interface of the NAT gateway that refused; None: the VPC's router did
+    by: str
+    reason: str
+    source: str | None
+    target: str | None
+    packets: int
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return asdict(self)
+
+
+def counted(plan: Plan) -> list[Container]:
+    """Return the sets in which refusals are counted."""
+    return [fact for fact in plan.facts() if isinstance(fact, Container) and fact.name == DROPS]
+
+
+def drops(world: World, plan: Plan, tallies: Iterable[Tallied]) -> list[Drop]:
+    """Return the refusals in the VPCs that `world` shows its caller, the most frequent first."""
+    spaces = {vpc.id: vpc.id for vpc in world.all(Vpc)}
+    everyone = world.seen_by(None)
+    spaces |= {i.id: i.vpc_id for v in list(spaces) for i in _interfaces(everyone, v) if i.kind == "nat_gateway"}
+    facts: dict[str, list[Fact]] = {name: [] for name in spaces}
+    for fact in plan.facts():
+        if fact.namespace in facts:
+            facts[fact.namespace].append(fact)
+    ends = {vpc_id: _ends(everyone, plan, vpc_id) for vpc_id in set(spaces.values())}
+    found = list(_drops(spaces, ends, facts, tallies))
+    return sorted(found, key=lambda drop: (-drop.packets, drop.vpc, drop.reason))
+
+
+def _drops(
+    spaces: Mapping[str, str],
+    ends: Mapping[str, Mapping[str, str]],
+    facts: Mapping[str, Sequence[Fact]],
+    tallies: Iterable[Tallied],
+) -> Iterator[Drop]:
+    said = {name: reasons(own) for name, own in facts.items()}
+    for it in tallies:
+        name, (mark, source, target) = it.container.namespace, it.key
+        vpc_id = spaces.get(name)
+        if vpc_id is None or not isinstance(mark, int):
+            continue
+        side, reason = said[name].get(mark, ("", "a rule that is no more"))
+        known = ends[vpc_id] if name == vpc_id else {}
+        yield Drop(
+            vpc=vpc_id,
+            gateway=None if name == vpc_id else name,
+            by=WHO[side],
+            reason=reason,
+            source=known.get(str(source)),
+            target=known.get(str(target)),
+            packets=it.packets,
+            bytes=it.bytes,
+        )
+
+
+def _ends(world: World, plan: Plan, vpc_id: str) -> dict[str, str]:
+    """Return what is behind the links of a router."""
+    ends = {link_name(i.id): i.id for i in _interfaces(world, vpc_id)} | {GATEWAY_LINK: "internet"}
+    made_from = plan.made_from.get(vpc_id)
+    return ends | {peer.link.name: peer.link.id for peer in (made_from.peers if made_from else ())}
+
+
+def _interfaces(world: World, vpc_id: str) -> Sequence[Interface]:
+    return [i for i in world.bucket(Interface, "vpc_id", vpc_id).values() if isinstance(i, Interface)]
