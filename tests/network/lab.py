@@ -15,7 +15,9 @@ from itertools import count
 
 from atoll.model.acl import AclEntry, NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.balancer import HealthCheck, Listener, LoadBalancer, Node, Target, TargetGroup
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
+from atoll.model.endpoint import OWN_SERVICES, EndpointService, Foot, VpcEndpoint
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.image import nat_images
@@ -90,7 +92,9 @@ class Lab:
         )  # fmt: skip
         return self.tx.put(made)
 
-    def subnet(self, name: str, cidr: str, *, vpc: str | None = None, acl: str | None = None) -> Subnet:
+    def subnet(
+        self, name: str, cidr: str, *, vpc: str | None = None, acl: str | None = None, zone: str = ZONE
+    ) -> Subnet:
         """Make a subnet with its VPC's main route table and default ACL (or another one)."""
         vpc = vpc or self._only_vpc()
         return self.tx.make(
@@ -98,7 +102,7 @@ class Lab:
             f"subnet-{name}",
             vpc_id=f"vpc-{vpc}",
             cidr=IPv4Network(cidr),
-            zone=ZONE,
+            zone=zone,
             zone_id="use1-az1",
             number=free_number(self.tx.world, Subnet, f"vpc-{vpc}"),
             acl_id=f"acl-{acl or vpc}",
@@ -265,6 +269,87 @@ class Lab:
             NatGateway, f"nat-{name}", vpc_id=eni.vpc_id, subnet_id=eni.subnet_id, zone=eni.zone, state=state,
             connectivity="public" if publics else "private", created=NOW, interface_id=eni.id,
             addresses=tuple(addresses),
+        )  # fmt: skip
+
+    def balancer(
+        self,
+        name: str,
+        *subnets: str,
+        groups: Sequence[str] = (),
+        ips: Sequence[str | None] = (),
+        cross_zone: bool = False,
+        scheme: str = "internal",
+    ) -> LoadBalancer:
+        """Make a balancer `lb-NAME` with a node `eni-NAME-SUBNET` in each of some subnets."""
+        nodes = []
+        for n, subnet in enumerate(subnets):
+            plug = Attachment(id=f"ela-attach-{name}-{n}", instance_owner="amazon-elb", time=NOW, device_index=1)
+            ip = ips[n] if n < len(ips) else None
+            eni = self.interface(f"{name}-{subnet}", subnet, ip=ip, attachment=plug)
+            groups_of = tuple(f"sg-{g}" for g in groups)
+            self.put(eni, group_ids=groups_of, kind="network_load_balancer", requester_managed=True)
+            nodes.append(Node(subnet_id=eni.subnet_id, zone=eni.zone, interface_id=eni.id))
+        return self.tx.make(
+            LoadBalancer, f"lb-{name}", name=name, digits="0123456789abcdef", scheme=scheme, vpc_id=eni.vpc_id,
+            nodes=tuple(nodes), group_ids=groups_of, state="active", created=NOW,
+            attributes={"load_balancing.cross_zone.enabled": str(cross_zone).lower()},
+        )  # fmt: skip
+
+    def targets(self, name: str, balancer: str, listens: str, *targets: str, sticky: bool = False) -> TargetGroup:
+        """Have a balancer listen ("tcp 6379") for a target group `tg-NAME`.
+
+        A target is written "10.0.1.20:6379", "i-app:6379" or "10.0.1.20:6379 unhealthy".
+        """
+        owner = self.world[LoadBalancer, f"lb-{balancer}"]
+        protocol, port = listens.split()
+        zones = {ip: i.zone for i in self.world.all(Interface, vpc_id=owner.vpc_id) for ip in i.private_ips}
+        found = []
+        for text in targets:
+            place, _, state = text.partition(" ")
+            id, _, its_port = place.partition(":")
+            address = primary_interface(self.world, id).address if id.startswith("i-") else IPv4Address(id)  # type: ignore[union-attr]
+            found.append(Target(id=id, port=int(its_port), zone=zones.get(address, "all"), state=state or "healthy"))
+        kind = "instance" if targets and targets[0].startswith("i-") else "ip"
+        group = self.tx.make(
+            TargetGroup, f"tg-{name}", name=name, digits="0", protocol=protocol.upper(), port=int(port),
+            vpc_id=owner.vpc_id, target_type=kind, health=HealthCheck(), targets=tuple(found), created=NOW,
+            attributes={"stickiness.enabled": str(sticky).lower()},
+        )  # fmt: skip
+        self.tx.make(
+            Listener, f"listener-{name}", balancer_id=owner.id, vpc_id=owner.vpc_id, protocol=protocol.upper(),
+            port=int(port), group_id=group.id, created=NOW,
+        )  # fmt: skip
+        return group
+
+    def service(self, name: str, *balancers: str) -> EndpointService:
+        """Offer balancers as the endpoint service `vpce-svc-NAME`."""
+        return self.tx.make(
+            EndpointService, f"vpce-svc-{name}", balancer_ids=tuple(f"lb-{b}" for b in balancers), created=NOW
+        )
+
+    def endpoint(
+        self,
+        name: str,
+        service: str,
+        *subnets: str,
+        groups: Sequence[str] | None = None,
+        ips: Sequence[str | None] = (),
+        state: str = "available",
+    ) -> VpcEndpoint:
+        """Make an endpoint `vpce-NAME` with interfaces `eni-NAME-SUBNET`; a service `ec2` is AWS's own."""
+        feet = []
+        for n, subnet in enumerate(subnets):
+            plug = Attachment(id=f"ela-attach-{name}-{n}", instance_owner="amazon-aws", time=NOW, device_index=1)
+            eni = self.interface(
+                f"{name}-{subnet}", subnet, groups=groups, ip=ips[n] if n < len(ips) else None, attachment=plug
+            )
+            self.put(eni, kind="vpc_endpoint", requester_managed=True)
+            feet.append(Foot(subnet_id=eni.subnet_id, zone=eni.zone, interface_id=eni.id))
+        is_own = service in OWN_SERVICES
+        return self.tx.make(
+            VpcEndpoint, f"vpce-{name}", vpc_id=eni.vpc_id, type="Interface", state=state, created=NOW,
+            service_name=f"com.amazonaws.{REGION}.{service}", service_id=None if is_own else f"vpce-svc-{service}",
+            number=len(list(self.world.all(VpcEndpoint))) + 1, feet=tuple(feet), group_ids=eni.group_ids,
         )  # fmt: skip
 
     def set_state(self, instance: str, state: str) -> None:

@@ -20,7 +20,8 @@ perhaps in two regions), each with three subnets and everything that decides abo
 blackholes of every kind, prefix lists, routes to machines that forward (also more specific than `local`, also
 one-way), gateways or none, Elastic and automatic public addresses, secondary addresses and ranges, NAT gateways,
 groups with CIDR rules, references (also to the other VPC's groups) and any-any rules, ordered ACLs, ICMP, stopped
-instances, unattached interfaces, cache nodes, outside hosts.
+instances, unattached interfaces, cache nodes, outside hosts, load balancers, and endpoints that lead to them or to
+Atoll's own API.
 It holds nothing that the verbs would refuse.
 """
 
@@ -43,7 +44,9 @@ from atoll.model.prefix_list import PrefixList
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, At, Trace
+from atoll.network.layers.hop import APPLIANCES
 from atoll.network.trace import trace
+from tests.network.balancing import ZONES, Balancing
 from tests.network.lab import ACCOUNT, CALLER, EVERYWHERE, NOW, OPEN_ACL, REGION, Lab
 
 __all__ = [
@@ -125,6 +128,7 @@ def random_world(rnd: random.Random) -> World:
         _peer(lab, rnd, vpcs)
     for vpc in vpcs:
         vpc.build()
+    Balancing(lab, rnd).balance([vpc.name for vpc in vpcs])
     return lab.world
 
 
@@ -170,7 +174,8 @@ class _Vpc:
             self.lab.group(f"{self.name}{i}", vpc=self.name, ingress=self._rules(), egress=self._egress())
         acls = [self.name, f"{self.name}0", f"{self.name}1"]
         for i, cidr in enumerate(self.cidrs):
-            self.lab.subnet(f"{self.name}{i}", cidr, vpc=self.name, acl=self.rnd.choice(acls))
+            acl = self.rnd.choice(acls)
+            self.lab.subnet(f"{self.name}{i}", cidr, vpc=self.name, acl=acl, zone=ZONES[i % 2])
         for i in range(3):
             for j in range(self.rnd.choice([1, 1, 2])):
                 self._place(i, j)
@@ -354,7 +359,11 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     outside = [h.address for h in world.all(OutsideHost)]
     public = [e.public_ip for e in world.all(ElasticIp)] + [i.public_ip for i in interfaces if i.public_ip]
     private = [ip for i in interfaces for ip in i.private_ips]
-    senders = [i for i in interfaces if i.kind != "nat_gateway"]
+    senders = [i for i in interfaces if i.kind not in APPLIANCES]
+    machines = {i.vpc_id: [] for i in interfaces}
+    for i in interfaces:
+        if i.kind in APPLIANCES[1:]:
+            machines[i.vpc_id].append(i.address)
     strangers = ["10.0.0.200", "10.0.2.99", "192.168.7.7", "8.8.8.8", "203.0.113.250", "100.64.0.1"]
     services = ["169.254.169.254", "169.254.169.253", "10.0.0.2", "10.0.0.1", "10.0.1.1", "10.1.0.2", "10.0.1.2"]
     private_of = {
@@ -376,8 +385,9 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
             near = private_of[interface.vpc_id]
             unusual = list(map(IPv4Address, strangers + services))
             far = [ip for v in beyond.get(interface.vpc_id, ()) for ip in private_of.get(v, ())]
-            pools = [near, private, public or near, outside, unusual, far or near]
-            weights = [55, 10, 15, 14, 6, 40 if far else 0]
+            served = machines[interface.vpc_id]
+            pools = [near, private, public or near, outside, unusual, far or near, served or near]
+            weights = [55, 10, 15, 14, 6, 40 if far else 0, 35 if served else 0]
             if rnd.random() < 0.06:  # a secondary address, or a forged one
                 options["source"] = rnd.choice([*interface.private_ips, *near])
         destination = rnd.choice(rnd.choices(pools, weights)[0])

@@ -3,7 +3,9 @@
 from atoll.model.account import AccessKey, Territory
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
+from atoll.model.endpoint import EndpointService, VpcEndpoint
 from atoll.model.engine import EngineBuild
 from atoll.model.event import Event
 from atoll.model.fault import Fault
@@ -34,6 +36,7 @@ KINDS: tuple[type[Resource], ...] = (
     ClientToken,
     DhcpOptions,
     ElasticIp,
+    EndpointService,
     EngineBuild,
     Event,
     Fault,
@@ -41,6 +44,8 @@ KINDS: tuple[type[Resource], ...] = (
     Interface,
     InternetGateway,
     KeyPair,
+    Listener,
+    LoadBalancer,
     NatGateway,
     NetworkAcl,
     OutsideHost,
@@ -53,7 +58,9 @@ KINDS: tuple[type[Resource], ...] = (
     SecurityGroup,
     SigningKey,
     Subnet,
+    TargetGroup,
     Territory,
     Volume,
     Vpc,
+    VpcEndpoint,
 )

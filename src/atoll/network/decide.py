@@ -36,6 +36,7 @@ from atoll.network.flow import TCP, UDP, At, Packet
 CONNTRACK = -200  # its priority in prerouting
 MAIN_PRIORITY = 32766  # of the rule that leads to the main table
 HOPS_MAX = 64  # a packet's time to live
+MACHINE = "eni-"  # begins the name of an interface's namespace: also one that is no guest's has one way out
 OUTSIDE = "out-"  # begins the name of an outside host's namespace
 
 
@@ -128,7 +129,7 @@ class Kernel:
         if answer is None:
             return Decision(at_of(receiver), received)
         try:
-            if not self.stacks[receiver].is_guest:
+            if not self.stacks[receiver].is_guest and not receiver.startswith(MACHINE):
                 back = self._answered_by_router(receiver, received)
                 return Decision(at_of(receiver), received, answered=back == namespace_of(sender))
             back, got = self.send(at_of(receiver), answer)
@@ -199,9 +200,7 @@ class Kernel:
         self._check(stack, "forward", context)
         self._check(stack, "postrouting", context)
         self._confirm(stack, context)
-        if context.flow and context.flow.translated and not context.is_answer:
-            _, source, port, _, _ = context.flow.translated
-            context.packet = context.packet.but(source=source, source_port=port)
+        _give_source(context)
         mac_there = stack.neighbours.get((route.link, route.via or context.packet.destination))
         if mac_there is None:
             raise Lost(f"no neighbour {route.via or context.packet.destination} at {route.link}")
@@ -222,10 +221,7 @@ class Kernel:
         if flow := flows.get(ends):
             context.flow, context.is_answer = flow, ends != flow.original
             flow.answered = flow.answered or context.is_answer
-            if context.is_answer and flow.translated:  # back to who asked
-                _, source, port, _, _ = flow.original
-                has_ports = context.packet.protocol in (TCP, UDP)
-                context.packet = context.packet.but(destination=source, port=port if has_ports else None)
+            _give_destination(context, flow)
         elif ends[0] != 1 or answer_ends(ends)[2] >= 0:  # an ICMP answer begins no flow
             context.flow = Flow(ends)
 
@@ -233,6 +229,26 @@ class Kernel:
         if context.flow:
             flows = self.flows[stack.name]
             flows[context.flow.original] = flows[answer_ends(context.flow.outgoing)] = context.flow
+
+
+def _give_destination(context: Context, flow: Flow) -> None:
+    """Put on the destination that the flow was given; an answer goes back to who asked."""
+    if context.is_answer and flow.source:
+        _, address, port, _, _ = flow.original
+        has_ports = context.packet.protocol in (TCP, UDP)
+        context.packet = context.packet.but(destination=address, port=port if has_ports else None)
+    elif not context.is_answer and flow.destination:
+        context.packet = context.packet.but(destination=flow.destination[0], port=flow.destination[1])
+
+
+def _give_source(context: Context) -> None:
+    """Put on the source that the flow was given; an answer comes from whom was asked."""
+    flow = context.flow
+    if flow and flow.source and not context.is_answer:
+        context.packet = context.packet.but(source=flow.source[0], source_port=flow.source[1])
+    elif flow and flow.destination and context.is_answer:
+        _, _, _, address, port = flow.original
+        context.packet = context.packet.but(source=address, source_port=port)
 
 
 def namespace_of(at: At) -> str:

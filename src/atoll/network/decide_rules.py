@@ -15,6 +15,7 @@ from atoll.network.rules import (
     ACCEPT,
     DROP,
     Dispatch,
+    Forward,
     Lookup,
     Match,
     Range,
@@ -44,12 +45,15 @@ class Flow:
     original: Ends
     mark: int = 0
     answered: bool = False
-    translated: Ends | None = None  # as it leaves, if its source is translated
+    source: tuple[Ip, int] | None = None  # as it leaves, if translated
+    destination: tuple[Ip, int] | None = None
 
     @property
     def outgoing(self) -> Ends:
         """How its requests leave: what answers answer."""
-        return self.translated or self.original
+        protocol, *ends = self.original
+        source, destination = self.source or ends[:2], self.destination or ends[2:]
+        return (protocol, *source, *destination)
 
 
 @dataclass(slots=True)
@@ -103,6 +107,7 @@ READ: Mapping[str, Callable[[Context], object]] = {
     "icmp code": lambda c: _port(c.packet, ICMP, c.packet.port),
     "ct mark": lambda c: c.flow.mark if c.flow else None,
     "ct direction": lambda c: ("reply" if c.is_answer else "original") if c.flow else None,
+    "ct original proto-dst": lambda c: c.flow.original[4] if c.flow else None,
     "ct state": lambda c: ("established" if c.flow.answered or c.is_answer else "new") if c.flow else "invalid",
 }
 
@@ -224,6 +229,8 @@ class Ruleset:
                 return lambda c: verdict if isinstance(verdict := find(c), Verdict) else False
             case Translate():
                 return lambda c: _translate(c, it)
+            case Forward():
+                return lambda c: _forward(c, it)
             case Verdict():
                 return lambda _: it
             case Tally():
@@ -244,19 +251,31 @@ class Ruleset:
 def _translate(context: Context, it: Translate) -> Result:
     """Give a flow that begins a source that is free; later packets, and answers, have theirs already."""
     flow = context.flow
-    if flow is None or context.is_answer or flow.translated:
+    if flow is None or context.is_answer or flow.source:
         return ACCEPT
-    protocol, source, port, destination, other = flow.original
+    protocol, source, port, destination, other = flow.outgoing
     first = (int(source) + port) % len(it.addresses)
     pool = range(it.ports.first, it.ports.last + 1) if it.ports else range(0)
     choices = [port, *pool] if port in pool else pool
     for chosen in choices if it.ports else (port,):
         ends = protocol, it.addresses[first], chosen, destination, other
         if it.ports is None or answer_ends(ends) not in context.flows:  # messages have a number of their own
-            flow.translated = ends
+            flow.source = it.addresses[first], chosen
             return ACCEPT
     context.because = "no port is free"
     return DROP
+
+
+def _forward(context: Context, it: Forward) -> Result:
+    """Give a flow that begins a destination; later packets have theirs already, and answers none."""
+    flow = context.flow
+    if flow is None or context.is_answer or flow.destination:
+        return ACCEPT
+    _, source, port, _, asked = flow.original
+    address, other = it.choices[(int(source) + (0 if it.sticky else port)) % len(it.choices)]
+    flow.destination = address, asked if other is None else other
+    context.packet = context.packet.but(destination=address, port=flow.destination[1])
+    return ACCEPT
 
 
 def _set_bits(context: Context, key: str, bits: int) -> bool:

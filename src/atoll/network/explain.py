@@ -51,8 +51,9 @@ def notes(world: World, trace: Trace) -> Iterator[str]:
     if receiver is None or trace.received is None or not asked:
         return
     layers = [step.layer for step in trace.steps]
-    comes_translated = "nat-gateway" in layers and "internet" not in layers  # then it is always tracked
-    if not comes_translated and is_untracked(world, receiver, trace.received, egress=False):
+    appliances = ("nat-gateway", "load-balancer", "endpoint")  # what comes from these is always tracked
+    is_carried = any(layer in layers for layer in appliances) and "internet" not in layers
+    if not is_carried and is_untracked(world, receiver, trace.received, egress=False):
         yield f"the groups of {receiver.id} do not track this flow: revoking its rule cuts it at once"
 
 

@@ -26,6 +26,10 @@ Where AWS's documents leave room, both descriptions read them so:
   there; packets do not).
 - *A NAT gateway* translates TCP, UDP and ICMP that comes from its VPC's ranges, keeps the source port if it can
   (`NAT_PORTS`), refuses what is for itself and no answer, and is nobody's next hop but a route's.
+- *A load balancer* gives a flow one of its targets and its own address as the source; which one of several is not
+  said.  What comes to a node and to none of its listeners, or answers nothing, is refused.  *An endpoint* leads TCP
+  and UDP to the balancer's node in its own zone, whatever the ranges of the two VPCs; nothing comes back that was not
+  asked for.
 - *A new flow's reply* passes a group where the request passed it in the other direction: because the flow is tracked,
   or because an untracked flow has by definition a rule for every reply.  The difference shows only when rules change
   later.
@@ -161,6 +165,9 @@ class Code(StrEnum):
     IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS = "IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS"
     NGW_REQUIRES_SOURCE_IN_VPC = "NGW_REQUIRES_SOURCE_IN_VPC"
     PCX_REQUIRES_ADDRESS_IN_VPC_CIDR = "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"
+    ELB_NOT_CROSSZONE = "ELB_NOT_CROSSZONE"
+    ELBV2_LISTENERS_MISMATCH = "ELBV2_LISTENERS_MISMATCH"
+    ELBV2_LISTENER_HAS_NO_TG = "ELBV2_LISTENER_HAS_NO_TG"
     NO_POSSIBLE_DESTINATION = "NO_POSSIBLE_DESTINATION"
 
 

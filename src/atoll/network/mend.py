@@ -22,6 +22,7 @@ from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Step, Trace, protoc
 from atoll.network.layers.groups import fits
 from atoll.network.layers.hop import NAT_GATEWAY, best_route, leave, owner
 from atoll.network.layers.internet_gateway import is_private
+from atoll.network.mend_balancer import at_balancer, at_endpoint
 from atoll.network.mend_peering import accepting, to_other_vpc
 
 NOBODY = {
@@ -29,6 +30,9 @@ NOBODY = {
     "route-table": "nobody behind the route takes it: lead the route elsewhere, or ask for an address that is there",
     "peering": "nobody in the peer's VPC has this address: ask for one that is there",
     "nat-gateway": "send both ways of the flow through the same NAT gateway, from an address of its own VPC",
+    "endpoint": "an endpoint carries what its consumer asks of the service, and the answers: ask by TCP or UDP, on a "
+    "port that the service has, from the consumer's side",
+    "load-balancer": "let the answer take the way of the request: through the same node of the load balancer",
     "delivery": "let the answer take the way of the request: through the same machines, which translate it back",
 }
 # Refusals that no single call mends: what to do instead.
@@ -98,7 +102,7 @@ class _Refusal:
         for step in reversed(self.before):
             if step.layer == "internet":
                 return None
-            if step.layer in ("egress-groups", "nat-gateway"):
+            if step.layer in ("egress-groups", "nat-gateway", "load-balancer", "endpoint-answer"):
                 return self.world[Interface, step.at]
         return None
 
@@ -254,6 +258,10 @@ def _no_check(call: _Refusal) -> list[Mend]:
 
 
 def _start(call: _Refusal) -> list[Mend]:
+    if call.step.layer == "load-balancer":
+        return [Mend(*at_balancer(call.world, call.step))]
+    if call.step.layer == "endpoint":
+        return [Mend(*at_endpoint(call.world, call.step))]
     return _run_instance(call.world, call.step.at)
 
 
@@ -298,6 +306,10 @@ def _unassociated(world: World, public: Ip) -> list[Mend]:
     return [Mend(f"{public} is no public address of a VPC with a gateway, and no outside host has it")]
 
 
+def _balancer(call: _Refusal) -> list[Mend]:
+    return [Mend(*at_balancer(call.world, call.step))]
+
+
 def _only_said(call: _Refusal) -> list[Mend]:
     return [Mend(NO_COMMAND[call.step.code or Code.BAD_STATE])]
 
@@ -312,6 +324,9 @@ _MENDS: dict[Code, Callable[[_Refusal], list[Mend]]] = {
     Code.ENI_SOURCE_DEST_CHECK_RESTRICTION: _no_check,
     Code.BAD_STATE: _start,
     Code.BAD_STATE_ATTACHMENT: _attach,
+    Code.ELB_NOT_CROSSZONE: _balancer,
+    Code.ELBV2_LISTENERS_MISMATCH: _balancer,
+    Code.ELBV2_LISTENER_HAS_NO_TG: _balancer,
     Code.NO_POSSIBLE_DESTINATION: _destination,
     **dict.fromkeys(NO_COMMAND, _only_said),
 }

@@ -13,6 +13,7 @@ from atoll.model.ip import Ip
 from atoll.network.facts import Chain, Container, Element, Fact, Field, Hook, NftFact, Table
 from atoll.network.rules import (
     Dispatch,
+    Forward,
     Lookup,
     Match,
     Range,
@@ -169,6 +170,8 @@ def _statement(it: Statement) -> str:
             return f"{' . '.join(keys)} vmap @{container}"
         case Translate():
             return _translate(it)
+        case Forward():
+            return _forward(it)
         case Verdict(action, chain):
             return f"{action} {chain}".strip()
         case Tally(keys, container):
@@ -188,6 +191,15 @@ def _translate(it: Translate) -> str:
     keys = "ip saddr . th sport" if it.ports else "ip saddr"
     choices = ", ".join(f"{n} : {address}" for n, address in enumerate(it.addresses))
     return f"snat ip to jhash {keys} mod {len(it.addresses)} seed {JHASH_SEED:#x} map {{ {choices} }}{ports}"
+
+
+def _forward(it: Forward) -> str:
+    if len(it.choices) == 1:
+        address, port = it.choices[0]
+        return f"dnat ip to {address}" + (f":{port}" if port is not None else "")
+    keys = "ip saddr" if it.sticky else "ip saddr . th sport"
+    choices = ", ".join(f"{n} : {address} . {port}" for n, (address, port) in enumerate(it.choices))
+    return f"dnat ip addr . port to jhash {keys} mod {len(it.choices)} seed {JHASH_SEED:#x} map {{ {choices} }}"
 
 
 def _match(it: Match) -> str:

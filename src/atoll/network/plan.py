@@ -20,6 +20,7 @@ from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile.fragment import Fragment, Key, Part
 from atoll.network.compile.parts import KINDS, Inputs, PartKey, elastic_ips, inputs_of, internet_part, vpc_parts
+from atoll.network.compile.wires import wires_of
 from atoll.network.facts import Fact
 
 __all__ = ["Change", "Delta", "Fragment", "Key", "Part", "Plan", "compile", "difference"]
@@ -64,10 +65,10 @@ def compile(world: World, previous: Plan | None = None) -> Plan:
         INTERNET_PART: internet_part(tuple(world.all(OutsideHost)), old.parts.get(INTERNET_PART))
     }
     made_from: dict[str, Inputs] = {}
-    publics = elastic_ips(world)
+    publics, wires = elastic_ips(world), wires_of(world)
     for vpc in world.all(Vpc):
         was = old.made_from.get(vpc.id)
-        inputs = inputs_of(world, vpc, publics.get(vpc.id, ()), was)
+        inputs = inputs_of(world, vpc, publics.get(vpc.id, ()), wires, was)
         if not inputs.interfaces:
             continue
         if was == inputs:

@@ -80,6 +80,18 @@ class Translate:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """Give a flow one of these destinations (address, port; None: the port stays).
+
+    With several the flow's own source chooses: its address and port or, sticky, its address alone.  Only in a chain
+    of kind "nat", which is asked once a flow.
+    """
+
+    choices: tuple[tuple[IPv4Address, int | None], ...]
+    sticky: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """End the rule: "accept", "drop", "return", or "jump" and "goto" with a chain; RESET drops and tells the sender.
 
@@ -127,7 +139,9 @@ class Text:
     text: str
 
 
-Statement: TypeAlias = Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Verdict | Tally | Refuse | Text
+Statement: TypeAlias = (
+    Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Forward | Verdict | Tally | Refuse | Text
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from atoll.network.layers import (
     acl,
     delivery,
     destination_check,
+    endpoint,
     groups,
     internet,
     internet_gateway,
+    load_balancer,
     nat_gateway,
     peering,
     route_table,
@@ -46,6 +48,9 @@ LAYERS = (
     ("destination-check", destination_check.judge),
     ("ingress-groups", groups.ingress),
     ("nat-gateway", nat_gateway.judge),
+    ("endpoint", endpoint.request),
+    ("load-balancer", load_balancer.judge),
+    ("endpoint-answer", endpoint.answer),
     ("delivery", delivery.judge),
 )
 
@@ -157,8 +162,9 @@ def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
                 return None
         if name in ("egress-groups", "ingress-groups") and hop.asked is None:
             walk.passed.add((finding.at, name == "egress-groups"))
-        if finding.forwards is not None and finding.then is not None:
-            _remember(walk, finding.forwards.id, hop.packet, finding.then.packet)
+        translator = finding.forwards or finding.translator
+        if translator is not None and finding.then is not None:
+            _remember(walk, translator.id, hop.packet, finding.then.packet)
         hop = finding.then or hop
         walk.packet = hop.packet
         if finding.receiver is not None:

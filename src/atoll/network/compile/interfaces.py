@@ -66,7 +66,7 @@ def interface(it: Interface, standing: Standing) -> Iterator[Fact]:
     if standing.is_live:
         yield from frames(it)
         yield from rights(it, standing.subnet)
-        yield from _groups(it)
+        yield from groups_of(it)
         if not it.source_dest_check:
             yield from forwarding(it, standing.subnet, is_next_hop=True)
     for group_id in it.group_ids:
@@ -114,7 +114,8 @@ def rights(it: Interface, subnet: Subnet) -> Iterator[Element]:
     yield element(vpc, "acl_in", link, to=jump(name_of(subnet.acl_id, "in")))
 
 
-def _groups(it: Interface) -> Iterator[Element]:
+def groups_of(it: Interface) -> Iterator[Element]:
+    """Have its groups judge what it sends and receives."""
     vpc, link = it.vpc_id, link_name(it.id)
     for direction in (EGRESS, INGRESS):
         name = f"{profile_name(it.group_ids)}_{direction.suffix}"

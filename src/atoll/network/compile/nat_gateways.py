@@ -13,24 +13,13 @@ Source: VPC User Guide, "NAT gateways", "NAT gateway basics" and "NAT gateway co
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Network
 
 from atoll.model.interface import Interface
-from atoll.model.names import link_name
-from atoll.network.compile.interfaces import Standing, forwarding, frames, public, rights
-from atoll.network.compile.marks import (
-    EVERYWHERE,
-    GATEWAY_MAC,
-    GUEST_LINK,
-    INSIDE_MTU,
-    ROUTER,
-    TABLE,
-    chain,
-    element,
-    far_mac,
-)
-from atoll.network.compile.refusals import refusals
-from atoll.network.facts import IPV4, Address, Chain, Fact, Hook, Namespace, Neighbour, Route, Sysctl, Table, Veth
+from atoll.network.compile.appliances import appliance
+from atoll.network.compile.interfaces import Standing, forwarding
+from atoll.network.compile.marks import chain
+from atoll.network.facts import Chain, Fact, Hook
 from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP
 from atoll.network.rules import (
     ACCEPT,
@@ -39,57 +28,20 @@ from atoll.network.rules import (
     Translate,
     bits,
     equal,
-    goto,
     other,
     refuse,
     rule,
 )
 
 KIND = "nat_gateway"  # the kind of its interfaces
-IDLE_SECONDS = 350
 FRAGMENT = 0x3FFF  # of the field that says how a packet was cut: its offset, and "more follow"
-LOCAL = 32  # prefix length of a host
-SETTINGS = (
-    ("nf_conntrack_tcp_loose", 0),  # what it has forgotten it does not take up again
-    ("nf_conntrack_tcp_be_liberal", 1),  # but a flow that it knows it does not judge by sequence numbers
-    ("nf_conntrack_tcp_timeout_established", IDLE_SECONDS),
-    ("nf_conntrack_udp_timeout", IDLE_SECONDS),
-    ("nf_conntrack_udp_timeout_stream", IDLE_SECONDS),
-    ("nf_conntrack_icmp_timeout", IDLE_SECONDS),
-    ("nf_conntrack_acct", 1),
-)
 
 
 def nat_gateway(it: Interface, standing: Standing, ranges: tuple[IPv4Network, ...]) -> Iterator[Fact]:
     """Yield the facts of a gateway's interface; `ranges` are those of its VPC."""
-    yield from _wire(it, standing.subnet.cidr.network_address + 1)
-    yield from frames(it)
-    yield from rights(it, standing.subnet)
+    yield from appliance(it, standing)
     yield from forwarding(it, standing.subnet, is_next_hop=False)
-    link = link_name(it.id)
-    yield element(it.vpc_id, "trackers", link)
-    yield element(it.vpc_id, "groups_out", link, to=goto("track_sending"))
-    yield element(it.vpc_id, "groups_in", link, to=goto("track_receiving"))
-    for private, outside in standing.publics:
-        yield from public(it, private, outside)
-    yield Table(it.id, IPV4, TABLE)
-    yield from refusals(it.id)
     yield from _rules(it, ranges)
-    for key, value in SETTINGS:
-        yield Sysctl(it.id, f"net.netfilter.{key}", value)
-
-
-def _wire(it: Interface, router: IPv4Address) -> Iterator[Fact]:
-    """Link it to the router, through which it sends everything: it asks nobody by ARP."""
-    link = link_name(it.id)
-    yield Namespace(it.id, ROUTER)
-    yield Veth(it.vpc_id, link, far_mac(link), it.id, GUEST_LINK, it.mac, INSIDE_MTU)
-    for ip in it.private_ips:
-        yield Address(it.id, GUEST_LINK, IPv4Interface((ip, LOCAL)))
-        yield Route(it.vpc_id, IPv4Network((ip, LOCAL)), link=link)
-        yield Neighbour(it.vpc_id, link, ip, it.mac)
-    yield Neighbour(it.id, GUEST_LINK, router, GATEWAY_MAC)
-    yield Route(it.id, EVERYWHERE, link=GUEST_LINK, via=router)
 
 
 def _rules(it: Interface, ranges: tuple[IPv4Network, ...]) -> Iterator[Chain]:

@@ -7,6 +7,10 @@ from typing import NamedTuple, TypeAlias, cast
 
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.balancer import KIND as BALANCER
+from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
+from atoll.model.endpoint import KIND as ENDPOINT
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
@@ -23,7 +27,9 @@ from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile import groups as security_groups
 from atoll.network.compile import internet
+from atoll.network.compile.balancers import balancers
 from atoll.network.compile.circles import Circle, circle, circles_of
+from atoll.network.compile.endpoints import endpoint
 from atoll.network.compile.fragment import Memo, Part, Wanted, part
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
@@ -32,13 +38,15 @@ from atoll.network.compile.nat_gateways import nat_gateway
 from atoll.network.compile.peering import Peer, peering, peers_of
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
+from atoll.network.compile.wires import Wire
 
 Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
 KINDS = (
-    "router", "acls", "peerings", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways", "circles",
-    "routes",
+    "router", "acls", "peerings", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways",
+    "balancers", "endpoints", "circles", "routes",
 )  # fmt: skip
+APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
 
 
@@ -58,18 +66,32 @@ class Inputs(NamedTuple):
     circles: tuple[Circle, ...]
     peers: tuple[Peer, ...]
     prefix_lists: Bucket  # of the owner, in the region
+    balancers: Bucket
+    listeners: Bucket
+    target_groups: Bucket
+    endpoints: Bucket
+    wires: Mapping[str, tuple[Wire, ...]]  # by interface
 
 
-def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...], old: Inputs | None) -> Inputs:
-    """Return the inputs of a VPC; `publics` are the Elastic IPs of its interfaces, `old` the last plan's inputs."""
+def inputs_of(
+    world: World,
+    vpc: Vpc,
+    publics: tuple[ElasticIp, ...],
+    wires: Mapping[str, tuple[Wire, ...]],
+    old: Inputs | None,
+) -> Inputs:
+    """Return the inputs of a VPC; `publics` are the Elastic IPs of its interfaces, `old` the last plan's inputs.
+
+    `wires` are those of all VPCs.
+    """
 
     def of(kind: type[Resource]) -> Bucket:
         return world.bucket(kind, "vpc_id", vpc.id)
 
-    groups = of(SecurityGroup)
+    groups, interfaces = of(SecurityGroup), of(Interface)
     return Inputs(
         vpc,
-        interfaces=of(Interface),
+        interfaces=interfaces,
         subnets=of(Subnet),
         tables=of(RouteTable),
         groups=groups,
@@ -81,6 +103,11 @@ def inputs_of(world: World, vpc: Vpc, publics: tuple[ElasticIp, ...], old: Input
         circles=circles_of(world, vpc.id),
         peers=peers_of(world, vpc, groups, old.groups if old else None, old.peers if old else ()),
         prefix_lists=world.bucket(PrefixList, "owner", vpc.owner),
+        balancers=of(LoadBalancer),
+        listeners=of(Listener),
+        target_groups=of(TargetGroup),
+        endpoints=of(VpcEndpoint),
+        wires={id: mine for id, mine in wires.items() if id in interfaces},
     )
 
 
@@ -120,6 +147,12 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("subnets", (it.subnets,), partial(_subnets, it)),
         ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
         ("nat_gateways", (gateway, it.vpc, it.interfaces, it.subnets, it.publics), partial(_nat_gateways, it)),
+        (
+            "balancers",
+            (*placed, it.publics, gateway is not None, it.balancers, it.listeners, it.target_groups, it.wires),
+            partial(_balancers, it),
+        ),
+        ("endpoints", (it.interfaces, it.subnets, it.endpoints, it.wires), partial(_endpoints, it)),
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
     )
@@ -179,7 +212,8 @@ def _peerings(it: Inputs) -> Wanted:
 
 def _profiles(it: Inputs) -> Wanted:
     all_groups = cast("Mapping[str, SecurityGroup]", it.groups)
-    used = {i.group_ids for i in cast("Mapping[str, Interface]", it.interfaces).values() if i.kind != NAT_GATEWAY}
+    interfaces = cast("Mapping[str, Interface]", it.interfaces).values()
+    used = {i.group_ids for i in interfaces if i.group_ids or i.kind not in APPLIANCES}
     ways = {id: _open_ways(it, all_groups[id]) for ids in used for id in ids}
     for ids in used:
         mine = {id: ways[id] for id in ids}
@@ -199,7 +233,7 @@ def _subnets(it: Inputs) -> Wanted:
 
 def _interfaces(it: Inputs) -> Wanted:
     for one, standing in _standing(it):
-        if one.kind != NAT_GATEWAY:
+        if one.kind not in APPLIANCES:
             yield one.id, (one, standing), partial(interface, one, standing)
 
 
@@ -207,6 +241,27 @@ def _nat_gateways(it: Inputs) -> Wanted:
     for one, standing in _standing(it):
         if one.kind == NAT_GATEWAY:
             yield one.id, (one, standing, it.vpc.cidrs), partial(nat_gateway, one, standing, it.vpc.cidrs)
+
+
+def _balancers(it: Inputs) -> Wanted:
+    if not it.balancers:
+        return ()
+    return balancers(
+        _standing(it), it.wires, it.balancers, it.listeners, it.target_groups, it.instances, it.interfaces
+    )
+
+
+def _endpoints(it: Inputs) -> Wanted:
+    own = {
+        foot.interface_id: one.service_id is None
+        for one in cast("Mapping[str, VpcEndpoint]", it.endpoints).values()
+        for foot in one.feet
+    }
+    for one, standing in _standing(it) if own else ():
+        if one.id in own:
+            mine = it.wires.get(one.id, ())
+            made_from = (one, standing, mine, own[one.id])
+            yield one.id, made_from, partial(endpoint, one, standing, mine, is_api=own[one.id])
 
 
 def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:

@@ -84,7 +84,7 @@ CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "acl_in": ("verdict", ("ifname",)),
     "groups_out": ("verdict", ("ifname",)),
     "groups_in": ("verdict", ("ifname",)),
-    "trackers": (None, ("ifname",)),  # NAT gateways: what passes through them is tracked, whatever the groups say
+    "trackers": (None, ("ifname",)),  # appliances: what passes through them is tracked, whatever the groups say
     "companions": (None, ("ifname", "ifname")),  # links whose owners need no group's leave: nodes of one cache
     "legs_out": ("verdict", ("ifname",)),  # forwarders: what passes because they tracked it
     "legs_in": ("verdict", ("ifname",)),

@@ -10,14 +10,14 @@ from atoll.model.interface import Interface
 from atoll.model.world import World
 from atoll.network.flow import Code, Packet, Verdict
 from atoll.network.layers.guest import forwarded, moved
-from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, refuse
+from atoll.network.layers.hop import APPLIANCES, Finding, Hop, refuse
 from atoll.network.layers.sender import nobody_runs
 
 
 def judge(hop: Hop) -> Finding | None:
     """Hand the packet over."""
     target = hop.target
-    if target is None or target.kind == NAT_GATEWAY:
+    if target is None or target.kind in APPLIANCES:
         return None
     back = hop.asked.translated.get((target.id, hop.packet)) if hop.asked else None
     is_ours = hop.packet.destination in target.private_ips and back is None

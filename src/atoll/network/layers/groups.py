@@ -14,7 +14,7 @@ from atoll.model.prefix_list import rule_ranges
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
-from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, owner, refuse
+from atoll.network.layers.hop import Finding, Hop, is_judged, owner, refuse
 from atoll.network.layers.peering import named_member, source_member
 
 EVERYONE, PORT_MAX = IPv4Network("0.0.0.0/0"), 65535
@@ -22,7 +22,7 @@ EVERYONE, PORT_MAX = IPv4Network("0.0.0.0/0"), 65535
 
 def egress(hop: Hop) -> Finding | None:
     """Ask the sender's groups."""
-    if hop.sender is None or hop.sender.kind == NAT_GATEWAY:
+    if hop.sender is None or not is_judged(hop.sender):
         return None
     # What leads to a middlebox is not sent to the member itself; what leads nowhere is judged by its address.
     if hop.target is None:
@@ -35,7 +35,7 @@ def egress(hop: Hop) -> Finding | None:
 
 def ingress(hop: Hop) -> Finding | None:
     """Ask the groups of the interface that the packet comes to."""
-    if hop.target is None or hop.target.kind == NAT_GATEWAY:
+    if hop.target is None or not is_judged(hop.target):
         return None
     sender = hop.sender
     if sender is not None and sender.vpc_id != hop.target.vpc_id:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from atoll.model.balancer import KIND as BALANCER
+from atoll.model.endpoint import KIND as ENDPOINT
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.lookup import nat_interface, route_state, route_table_of
@@ -19,6 +21,7 @@ from atoll.network.flow import At, Code, Packet, Verdict
 from atoll.network.inside.seen import Inside
 
 NAT_GATEWAY = "nat_gateway"  # the kind of its interfaces
+APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds behind which AWS's own machinery forwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ class Finding:
     then: Hop | None = None  # the hop as the next layers see it; `None`: as before
     receiver: At | None = None  # it has arrived
     forwards: Interface | None = None  # whose machine sends it on
+    translator: Interface | None = None  # who translated it, if it goes on by another way than its own link
+
+
+def is_judged(interface: Interface) -> bool:
+    """Tell whether an interface has groups that judge: a NAT gateway has none, and a balancer may have none."""
+    return bool(interface.group_ids) or interface.kind not in APPLIANCES
 
 
 def refuse(verdict: Verdict, code: Code, at: str, because: str) -> Finding:
