@@ -17,7 +17,9 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -27,6 +29,7 @@ import atoll.ec2
 import atoll.elasticache
 import atoll.sts
 from atoll.aws.http import Answer, Request
+from atoll.aws.operation import LOADERS
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
 from atoll.control.machines import Machines
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from atoll.host.linux.ignition import Ignition
 
 FORGET_SECONDS = 60.0
+REST_SECONDS = 0.2  # the first requests after a start come at once, and load what they need
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
@@ -83,11 +87,24 @@ async def _serve(
     await Daemon(options, host, store).serve(sock, ready)
 
 
-def load_services() -> None:
-    """Import every module of verbs: that registers them."""
+def load(service: ModuleType) -> None:
+    """Import every module of a service's verbs: that registers them."""
+    for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
+        importlib.import_module(module.name)
+
+
+def offer_services() -> None:
+    """Load each service when its first request comes; `load_rest` does it when there is time."""
     for service in SERVICES:
-        for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
-            importlib.import_module(module.name)
+        LOADERS[service.__name__.rpartition(".")[2]] = partial(load, service)
+
+
+async def load_rest() -> None:
+    """Load what no request has asked for yet, a service at a time: requests go first."""
+    while LOADERS:
+        await asyncio.sleep(REST_SECONDS)
+        if LOADERS:
+            LOADERS.popitem()[1]()
 
 
 class Daemon:
@@ -95,7 +112,7 @@ class Daemon:
 
     def __init__(self, options: Options, host: Host, store: Store) -> None:
         """Wire the parts; nothing runs yet."""
-        load_services()
+        offer_services()
         self._options, self._host, self._store = options, host, store
         self._stop = asyncio.Event()
         self._purge = False
@@ -200,6 +217,7 @@ class Daemon:
         lost = asyncio.create_task(self._host.lost())
         loops = self.wires.run(), self.machines.run(), self.failovers.run(), self._forget()
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
+        loading = asyncio.create_task(load_rest())
         await server.start()
         gc.freeze()  # the modules are never looked through again
         gc.set_threshold(GC_ALLOCATIONS, 20, 50)
@@ -211,9 +229,9 @@ class Daemon:
         because = lost.result() if lost.done() else "it was told to"
         log("stopping", purge=self._purge, because=because)
         await server.stop()
-        for task in tasks:
+        for task in (loading, *tasks):
             task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
+        results = await asyncio.gather(loading, *tasks, return_exceptions=True)
         await self.machines.close()
         self.wires.close()
         self._store.close()
@@ -260,6 +278,7 @@ class Daemon:
         self.machines.wake()
 
     async def _forget(self) -> None:
+        await asyncio.sleep(REST_SECONDS)
         while True:
             try:
                 self._recorder.forget_old()

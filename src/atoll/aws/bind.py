@@ -15,7 +15,7 @@ from botocore import xform_name
 from atoll.aws.dialect import DIALECTS, clip
 from atoll.aws.http import Form
 from atoll.aws.models import service
-from atoll.aws.operation import OPERATIONS, Operation
+from atoll.aws.operation import Operation, find
 from atoll.aws.parse import parse, wire_name
 
 EVERYWHERE = ("DryRun", "ClientToken")
@@ -36,7 +36,7 @@ def check(name: str, action: str) -> None:
     model, words = service(name), DIALECTS[name]
     if action not in model:
         raise words.invalid_action(action=clip(action), version=model.version)
-    if (name, action) not in OPERATIONS:
+    if find(name, action) is None:
         raise words.unsupported_action(action=action)
 
 
@@ -45,7 +45,8 @@ def bind(name: str, action: str, form: Form) -> Bound:
 
     Raises AwsError in the service's words.
     """
-    operation, words = OPERATIONS[name, action], DIALECTS[name]
+    operation, words = find(name, action), DIALECTS[name]
+    assert operation, "the action has been checked"
     members = snake_names(name, action)
     given = parse(name, action, form)
     arguments: dict[str, Any] = {}

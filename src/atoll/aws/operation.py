@@ -12,10 +12,9 @@ is not made at import, because loading the EC2 model costs a tenth of a second.
 An EC2 operation names neither `dry_run` nor `client_token`: `answer.py` does both, for every operation alike.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from atoll.model.world import Tx, World
 
@@ -37,6 +36,17 @@ class Operation:
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
+LOADERS: dict[str, Callable[[], None]] = {}  # service -> what declares its operations, until somebody asks for one
+
+
+def find(service: str, name: str) -> Operation | None:
+    """Return an operation, or None if Atoll does not support it.
+
+    The first question for a service loads it: a start waits for no other's verbs.
+    """
+    if load := LOADERS.pop(service, None):
+        load()
+    return OPERATIONS.get((service, name))
 
 
 def operation(service: str, name: str, *, network: bool = False) -> Callable[[F], F]:
@@ -47,10 +57,13 @@ def operation(service: str, name: str, *, network: bool = False) -> Callable[[F]
     """
 
     def declare(fn: F) -> F:
-        target, *params = inspect.signature(fn).parameters.values()
-        first = get_type_hints(fn)[target.name]
+        code, defaults = fn.__code__, fn.__kwdefaults__ or {}  # `inspect` says the same; 0.1 ms later, each time
+        target, *parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        first = fn.__annotations__[target]
         if first not in (Tx, World):
             raise TypeError(f"{name}: the first parameter must be a Tx or a World, not {first}")
+        if code.co_argcount != 1:
+            raise TypeError(f"{name}: every parameter but the first is named")
         if (service, name) in OPERATIONS:
             raise TypeError(f"{service}:{name} is declared twice")
         OPERATIONS[service, name] = Operation(
@@ -58,8 +71,8 @@ def operation(service: str, name: str, *, network: bool = False) -> Callable[[F]
             name=name,
             run=fn,
             writes=first is Tx,
-            parameters=frozenset(p.name for p in params),
-            required=frozenset(p.name for p in params if p.default is p.empty),
+            parameters=frozenset(parameters),
+            required=frozenset(p for p in parameters if p not in defaults),
             network=network,
         )
         return fn

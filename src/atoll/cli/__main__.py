@@ -1,7 +1,22 @@
-"""`python -m atoll.cli` is the command `atoll`."""
+"""`python -m atoll.cli` is the command `atoll`, and so is the installed script."""
 
 import sys
+from functools import partial
 
-from atoll.cli.main import main
+from atoll.cli import quick
+from atoll.cli.failure import exit_code
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command line."""
+    if options := quick.read(sys.argv[1:]):
+        from atoll.cli.up import up_as_asked
+
+        return exit_code(partial(up_as_asked, detach=False, **options))
+    from atoll.cli.main import main as every_command
+
+    return every_command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """How a command fails: one sentence, the next step, an exit code.  Never a traceback for a caller's mistake."""
 
 import sys
+from collections.abc import Callable
 
 REFUSED = 1  # the answer is no: not delivered, a check failed, the machine refused
 NOT_RUNNING = 2  # there is no daemon at the endpoint; also click's code for wrong usage
@@ -24,3 +25,13 @@ class Failure(Exception):
     def show(self) -> None:
         """Print it to standard error."""
         print(self.told(), file=sys.stderr)
+
+
+def exit_code(command: Callable[[], None]) -> int:
+    """Run a command and return its exit code; a failure is one sentence and the next step."""
+    try:
+        command()
+    except Failure as failure:
+        failure.show()
+        return failure.code
+    return 0

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from atoll.cli.failure import Failure
+from atoll.cli.failure import exit_code
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 # After the place, everything belongs to the command: `atoll exec i-1 ls -l` needs no `--`.
@@ -215,10 +215,5 @@ def version() -> None:
 
 
 def main() -> int:
-    """Run the command line; a failure is one sentence and the next step, never a traceback."""
-    try:
-        app()
-    except Failure as failure:
-        failure.show()
-        return failure.code
-    return 0
+    """Run the command line."""
+    return exit_code(app)

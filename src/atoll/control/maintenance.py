@@ -5,7 +5,6 @@ from functools import partial
 
 from atoll.aws.errors import AwsError
 from atoll.control.events import log
-from atoll.elasticache import scaling
 from atoll.model.world import Caller
 from atoll.store.sqlite import Store
 
@@ -15,6 +14,8 @@ def maintain(store: Store, now: datetime) -> None:
 
     One that is refused, such as for want of addresses, goes on waiting.
     """
+    from atoll.elasticache import scaling  # with its verbs: no start waits for them
+
     for cluster in scaling.due(store.world, now):
         owner = Caller(account=cluster.account, region=cluster.region, arn="atoll")
         try:
