@@ -85,15 +85,16 @@ class Room:
 class Atoll:
     """One installation in a directory of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.state = Path(tempfile.mkdtemp(prefix="ab-", dir="/tmp"))
+        self._options = options
         self._daemon: subprocess.Popen[str] | None = None
         self.up()
 
     def up(self) -> None:
         """Start the daemon, or start it again."""
         log = (self.state / "daemon.log").open("a")
-        command = [sys.executable, "-m", "atoll.cli", "up", "--port", "0", "--state", str(self.state)]
+        command = [sys.executable, "-m", "atoll.cli", "up", "--port", "0", "--state", str(self.state), *self._options]
         self._daemon = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._daemon.stdout, "it is piped"
         said = self._daemon.stdout.readline()
@@ -140,9 +141,9 @@ def _room(found: dict[str, Any]) -> Room:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Atoll]:
-    """Run an Atoll of our own, and remove all of it afterwards."""
-    atoll = Atoll()
+def running(*options: str) -> Iterator[Atoll]:
+    """Run an Atoll of our own, with further options of `atoll up`, and remove all of it afterwards."""
+    atoll = Atoll(*options)
     try:
         yield atoll
     finally:

@@ -80,7 +80,8 @@ class Wires:
         return True
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled; the first round comes at once."""
+        self.wake()
         verify_at = time.monotonic() + VERIFY_SECONDS
         while True:
             pause = RETRY_SECONDS if self.report.failures else verify_at - time.monotonic()
