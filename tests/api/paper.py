@@ -22,7 +22,7 @@ import atoll.sts
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
 from atoll.ec2.defaults import open_territory
-from atoll.model import nat_transitions, transitions
+from atoll.model import insight, nat_transitions, transitions
 from atoll.model.account import AccessKey
 from atoll.model.instance import Instance
 from atoll.model.kinds import KINDS
@@ -72,7 +72,8 @@ class Paper:
         return self.store.write(fn)
 
     def settle(self):
-        """Let every instance, and every NAT gateway, become what it was asked to be."""
+        """Let every instance, NAT gateway and analysis become what it was asked to be."""
+        self.write(insight.finish)
         for gateway in list(self.world.bucket(NatGateway, "awaits", True).values()):
             self.write(lambda tx, gateway=gateway: nat_transitions.in_force(tx, gateway))
         for instance in list(self.world.all(Instance)):

@@ -10,7 +10,10 @@ from atoll.aws.operation import OPERATIONS
 from tests.aws.shapes import SERVICES, SESSION
 
 # Members that the model requires and an operation gives a default, each with its reason.
-DELIBERATE: dict[tuple[str, str], set[str]] = {}
+# `aws/once.py` takes the client token of every operation, and SDKs send one by themselves.
+DELIBERATE: dict[tuple[str, str], set[str]] = {
+    ("ec2", name): {"client_token"} for name in ("CreateNetworkInsightsPath", "StartNetworkInsightsAnalysis")
+}
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,11 @@ from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
 from atoll.control.round import subject_of
 from atoll.host.contract import GuestPlan, Machine
+from atoll.model import insight
 from atoll.model import nat_transitions as nat_gateways
 from atoll.model import transitions as instances
 from atoll.model.cache import CacheCluster
+from atoll.model.insight import InsightsAnalysis
 from atoll.model.instance import Instance
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
@@ -104,6 +106,8 @@ class Recorder:
             for id in world.bucket(Peering, "status", status):
                 if id not in failed and NETWORK not in failed:
                     self._note("peering in force", instances.network_obeyed, id, status)
+        if world.bucket(InsightsAnalysis, "status", insight.RUNNING):
+            self._note("analysed", insight.finish)
         self._carries(world, failed)
 
     def _carries(self, world: World, failed: Container[str]) -> None:

@@ -15,6 +15,7 @@ from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
+from atoll.model.insight import InsightsAnalysis, InsightsPath
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.keypair import KeyPair
@@ -99,6 +100,16 @@ NOUNS: dict[type[Resource], Noun] = {
         _noun(
             PrefixList, "prefix-list", "pl", "InvalidPrefixListID.NotFound", "InvalidPrefixListID.Malformed",
             "prefix list ID",
+        ),
+        Noun(
+            InsightsPath, "network-insights-path", "nip",
+            Err("InvalidNetworkInsightsPathId.NotFound", "The ID '{id}' does not exist"),
+            Err("InvalidNetworkInsightsPathId.Malformed", MALFORMED_MESSAGE),
+        ),
+        Noun(
+            InsightsAnalysis, "network-insights-analysis", "nia",
+            Err("InvalidNetworkInsightsAnalysisId.NotFound", "The ID '{id}' does not exist"),
+            Err("InvalidNetworkInsightsAnalysisId.Malformed", MALFORMED_MESSAGE),
         ),
         _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
     )

@@ -11,6 +11,7 @@ from atoll.model.event import Event
 from atoll.model.fault import Fault
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
+from atoll.model.insight import InsightsAnalysis, InsightsPath
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -39,6 +40,8 @@ KINDS: tuple[type[Resource], ...] = (
     EndpointService,
     EngineBuild,
     Event,
+    InsightsAnalysis,
+    InsightsPath,
     Fault,
     Instance,
     Interface,

@@ -181,6 +181,7 @@ class Step:
     because: str  # the rule or fact that decided: "sgr-0a in sg-app", "rule 100 of acl-1"
     packet: Packet  # as this layer saw it, before any translation here
     code: Code | None = None  # set when `allowed` is false
+    rule: str | None = None  # that decided: the id of a group's rule, the number of an ACL's, where a route leads to
 
 
 @dataclass(frozen=True, slots=True)

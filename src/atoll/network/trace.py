@@ -183,7 +183,7 @@ def _remember(walk: _Walk, id: str, before: Packet, after: Packet) -> None:
 
 
 def _step(layer: str, finding: Finding, hop: Hop) -> Step:
-    return Step(layer, finding.at, finding.allowed, finding.because, hop.packet, finding.code)
+    return Step(layer, finding.at, finding.allowed, finding.because, hop.packet, finding.code, finding.rule)
 
 
 def _check_answer(back: _Walk, sender: At, request: Packet) -> None:

@@ -34,7 +34,8 @@ def _ask(hop: Hop, subnet: Subnet, peer: Ip, *, egress: bool) -> Finding:
     ]
     first = min(entries, key=lambda e: e.number, default=None)
     if first is not None and first.allow:
-        return Finding(acl.id, f"rule {first.number} of {acl.id}")
-    way = f"{'outbound' if egress else 'inbound'} rule {first.number if first else '*'}"
+        return Finding(acl.id, f"rule {first.number} of {acl.id}", rule=str(first.number))
+    number = str(first.number) if first else None
+    way = f"{'outbound' if egress else 'inbound'} rule {number or '*'}"
     because = f"{way} of {acl.id} denies {what(hop.packet)} {'to' if egress else 'from'} {peer}"
-    return refuse(Verdict.DENIED, Code.SUBNET_ACL_RESTRICTION, acl.id, because)
+    return refuse(Verdict.DENIED, Code.SUBNET_ACL_RESTRICTION, acl.id, because, rule=number)

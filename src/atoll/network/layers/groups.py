@@ -57,7 +57,7 @@ def _ask(hop: Hop, interface: Interface, peer: Ip, member: Interface | None, *, 
             if rule.egress is egress:
                 silent = silent and group.owner != interface.owner  # a service's own group is nobody's to see
                 if matches(hop.world, group, rule, hop.packet, peer, member):
-                    return Finding(interface.id, f"{rule.id} in {id}")
+                    return Finding(interface.id, f"{rule.id} in {id}", rule=rule.id)
     own = (id for id in interface.group_ids if hop.world[SecurityGroup, id].owner == interface.owner)
     groups = " or ".join(own) or "any group"
     if silent:

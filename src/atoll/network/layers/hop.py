@@ -75,6 +75,7 @@ class Finding:
     then: Hop | None = None  # the hop as the next layers see it; `None`: as before
     receiver: At | None = None  # it has arrived
     forwards: Interface | None = None  # whose machine sends it on
+    rule: str | None = None  # of the resource: see `flow.Step`
     translator: Interface | None = None  # who translated it, if it goes on by another way than its own link
 
 
@@ -83,9 +84,9 @@ def is_judged(interface: Interface) -> bool:
     return bool(interface.group_ids) or interface.kind not in APPLIANCES
 
 
-def refuse(verdict: Verdict, code: Code, at: str, because: str) -> Finding:
+def refuse(verdict: Verdict, code: Code, at: str, because: str, *, rule: str | None = None) -> Finding:
     """Make the finding that ends a packet's way."""
-    return Finding(at, because, allowed=False, code=code, verdict=verdict)
+    return Finding(at, because, allowed=False, code=code, verdict=verdict, rule=rule)
 
 
 def owner(world: World, vpc_id: str, address: Ip) -> Interface | None:

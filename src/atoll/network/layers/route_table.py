@@ -20,9 +20,9 @@ def judge(hop: Hop) -> Finding | None:
     kind = route.target.split("-")[0]
     if hop.state != "active" or kind not in TARGETS:
         because = f"{route.towards} -> {route.target} of {table.id} is a blackhole"
-        return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, because)
+        return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, because, rule=route.towards)
     refusal = TARGETS[kind](hop)
-    return refusal or Finding(table.id, f"{route.towards} -> {route.target}")
+    return refusal or Finding(table.id, f"{route.towards} -> {route.target}", rule=route.towards)
 
 
 def _local(hop: Hop) -> Finding | None:
