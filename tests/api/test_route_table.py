@@ -76,13 +76,6 @@ def test_a_table_and_a_subnet_are_of_one_vpc(ec2, subnet):
     )
 
 
-def test_a_gateway_cannot_have_a_table_yet(ec2, table):
-    assert refusal(ec2.associate_route_table, RouteTableId=table, GatewayId="igw-0123456789abcdef0") == (
-        "UnsupportedOperation",
-        "Atoll does not support the parameter GatewayId of AssociateRouteTable.",
-    )
-
-
 def test_without_its_own_table_a_subnet_uses_the_main_one(ec2, table, subnet):
     id = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
 

@@ -112,10 +112,11 @@ class Lab:
     def table(
         self, name: str, routes: Mapping[str, str], *, subnets: Iterable[str] = (), vpc: str | None = None
     ) -> RouteTable:
-        """Make a route table for some subnets."""
+        """Make a route table for some subnets; `igw-NAME` among them is a gateway."""
         vpc = vpc or self._only_vpc()
         locals_ = self.world[RouteTable, f"rtb-{vpc}"].routes[: len(self.world[Vpc, f"vpc-{vpc}"].cidrs)]
-        own = tuple(RouteAssociation(id=f"rtbassoc-{s}", subnet_id=f"subnet-{s}") for s in subnets)
+        users = [{"gateway_id": s} if s.startswith("igw-") else {"subnet_id": f"subnet-{s}"} for s in subnets]
+        own = tuple(RouteAssociation(id=f"rtbassoc-{name}-{n}", **user) for n, user in enumerate(users))
         table = self.tx.make(RouteTable, f"rtb-{name}", vpc_id=f"vpc-{vpc}", routes=locals_, associations=own)
         for destination, target in routes.items():
             self.route(name, destination, target)

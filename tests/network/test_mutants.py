@@ -11,6 +11,7 @@ import pytest
 
 from atoll.network import plan
 from atoll.network.compile import (
+    appliances,
     groups,
     interfaces,
     internet,
@@ -30,6 +31,7 @@ SENDERS = 'for ip in it.private_ips:\n        yield element(vpc, "senders"'
 AT_LINK = "equal(direction.owner[0], links[permission.group_id]),"
 MEMBERS = "known(members(permission.group_id), direction.address),"
 PROFILE = "rules += [rule(jump(name_of(g, direction.suffix))) for g in sorted(group_ids)"
+OWN_TABLE = "elif user := association.subnet_id or association.gateway_id:"
 BUGS = [
     (
         "an ACL is asked inside a subnet, too",
@@ -89,7 +91,7 @@ BUGS = [
     ),
     (
         "a NAT gateway has groups",
-        nat_gateways,
+        appliances,
         {'"groups_in", link, to=goto("track_receiving")': '"legs_in", link + "0"'},
     ),
     (
@@ -120,6 +122,26 @@ BUGS = [
         "a range of a prefix list that lets everybody in is tracked",
         groups,
         {"in spelled_out(it.rules, lists) if": "in it.rules if"},
+    ),
+    (
+        "a gateway has no route table",
+        parts,
+        {"for way in _ways(it, table)) if table else None": "for way in ()) or None"},
+    ),
+    (
+        "a gateway leads to a middlebox without a public address",
+        parts,
+        {'if way.kind != "unicast" or any(': "if True or any("},
+    ),
+    (
+        "the table of a gateway routes a subnet of its VPC",
+        parts,
+        {OWN_TABLE: OWN_TABLE.replace("association.gateway_id", "min(it.subnets)")},
+    ),
+    (
+        "a local route with another target leads into the VPC",
+        parts,
+        {'if route.target == "local":': "if route.is_local:"},
     ),
     ("an interface has one address", interfaces, {SENDERS: SENDERS.replace("private_ips", "private_ips[:1]")}),
     (
@@ -157,7 +179,7 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
         source = source.replace(old, new)
     changed = {"__name__": module.__name__}
     exec(compile(source, module.__file__ or "", "exec"), changed)
-    for user in (groups, interfaces, internet, matching, nat_gateways, parts, peering, router, subnets):
+    for user in (appliances, groups, interfaces, internet, matching, nat_gateways, parts, peering, router, subnets):
         for name in [n for n, value in vars(user).items() if getattr(value, "__module__", None) == module.__name__]:
             if inspect.isfunction(changed.get(name)):
                 patch.setattr(user, name, changed[name])

@@ -116,7 +116,7 @@ def test_a_public_address_that_was_taken_away_is_nobody_s_for_open_flows_too():
 def test_a_gateway_s_own_table_leads_what_comes_in_through_a_machine():
     lab = two_lab("tcp 6379 198.51.100.27/32")
     lab.group("box", ingress=["all 0.0.0.0/0"])
-    lab.instance("box", "one", groups=["box"], ip="10.0.0.50", check=False)
+    lab.instance("box", "one", groups=["box"], ip="10.0.0.50", check=False, public="203.0.113.50")
     edge = lab.table("edge", {"10.0.1.0/24": "i-box"})
     gate = RouteAssociation(id="rtbassoc-edge", gateway_id="igw-v")
     lab.put(lab.world[RouteTable, edge.id], associations=(gate,))

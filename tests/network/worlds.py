@@ -17,11 +17,11 @@ How to use it, from any test:
 
 A random world has up to three VPCs of one account (sometimes with the same CIDR, else mostly peered in a row, and
 perhaps in two regions), each with three subnets and everything that decides about packets: own and main route tables,
-blackholes of every kind, prefix lists, routes to machines that forward (also more specific than `local`, also
-one-way), gateways or none, Elastic and automatic public addresses, secondary addresses and ranges, NAT gateways,
-groups with CIDR rules, references (also to the other VPC's groups) and any-any rules, ordered ACLs, ICMP, stopped
-instances, unattached interfaces, cache nodes, outside hosts, load balancers, and endpoints that lead to them or to
-Atoll's own API.
+blackholes of every kind, prefix lists, tables of gateways (`edges.py`), routes to machines that forward (also more
+specific than `local`, also one-way), gateways or none, Elastic and automatic public addresses, secondary addresses
+and ranges, NAT gateways, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
+ordered ACLs, ICMP, stopped instances, unattached interfaces, cache nodes, outside hosts, load balancers, and
+endpoints that lead to them or to Atoll's own API.
 It holds nothing that the verbs would refuse.
 """
 
@@ -47,6 +47,7 @@ from atoll.network.flow import ICMP, TCP, UDP, At, Trace
 from atoll.network.layers.hop import APPLIANCES
 from atoll.network.trace import trace
 from tests.network.balancing import ZONES, Balancing
+from tests.network.edges import edge_routes
 from tests.network.lab import ACCOUNT, CALLER, EVERYWHERE, NOW, OPEN_ACL, REGION, Lab
 
 __all__ = [
@@ -256,6 +257,7 @@ class _Vpc:
                     self.lab.route(f"{self.name}{i}", destination, target)
         for destination, target in self._routes(None, boxes).items():
             self.lab.route(self.name, destination, target)
+        edge_routes(self.lab, self.rnd, self.name, self.cidrs, boxes)
 
     def _routes(self, i: int | None, boxes: Sequence[str]) -> dict[str, str]:
         rnd, routes = self.rnd, {}

@@ -11,7 +11,7 @@ from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.gateway import InternetGateway
 from atoll.model.interface import Interface
-from atoll.model.lookup import elastic_ip_of, internet_gateway_of
+from atoll.model.lookup import elastic_ip_of, gateway_route_table, internet_gateway_of
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -78,7 +78,10 @@ def attach_internet_gateway(tx: Tx, *, internet_gateway_id: str, vpc_id: str) ->
 
 @operation("ec2", "DetachInternetGateway", network=True)
 def detach_internet_gateway(tx: Tx, *, internet_gateway_id: str, vpc_id: str) -> None:
-    """Detach a gateway from a VPC in which no interface has a public address; routes to it become blackholes."""
+    """Detach a gateway from a VPC in which no interface has a public address.
+
+    Routes to it become blackholes, and no table of the VPC is associated with it any more.
+    """
     gateway = find(tx.world, InternetGateway, internet_gateway_id)
     vpc = find(tx.world, Vpc, vpc_id)
     if gateway.vpc_id != vpc.id:
@@ -87,6 +90,9 @@ def detach_internet_gateway(tx: Tx, *, internet_gateway_id: str, vpc_id: str) ->
         interface = cast(Interface, interface)
         if interface.public_ip or elastic_ip_of(tx.world, interface.id):
             raise MAPPED(vpc=vpc.id)
+    table = gateway_route_table(tx.world, gateway)
+    if table is not None:
+        tx.put(table.but(associations=tuple(a for a in table.associations if a.gateway_id != gateway.id)))
     tx.put(gateway.but(vpc_id=None))
 
 

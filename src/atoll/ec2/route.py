@@ -8,7 +8,7 @@ from atoll.ec2 import errors, quotas
 from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.kinds import find
 from atoll.ec2.prefix_list_use import check_list, find_list, route_weight
-from atoll.ec2.route_target import Target, check_destination, find_target
+from atoll.ec2.route_target import EDGE_LIST, Target, check_destination, find_target
 from atoll.model.prefix_list import PrefixList
 from atoll.model.route import LOCAL, Route, RouteTable
 from atoll.model.world import Tx, World
@@ -25,9 +25,6 @@ NOT_LOCAL = Err(
 )
 BOTH_DESTINATIONS = Err(
     "InvalidParameterCombination", "Exactly one of destinationCidrBlock and destinationPrefixListId may be specified."
-)
-EDGE_LIST = Err(
-    "InvalidParameterValue", "A prefix list cannot be the destination of a route in the gateway route table {table}."
 )
 
 
@@ -157,11 +154,3 @@ def _route(
         raise EDGE_LIST(table=table.id)
     check_list(world, table, destination, target.id)
     return Route(prefix_list_id=destination.id, target=target.id, instance_id=target.instance_id, origin=origin)
-
-
-def check_edge(world: World, table: RouteTable) -> None:
-    """Raise the error of a route that a gateway's table may not have."""
-    for route in table.routes:
-        if route.destination is None:
-            raise EDGE_LIST(table=table.id)
-        check_destination(world, table, route.destination, route.target)

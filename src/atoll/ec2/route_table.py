@@ -1,13 +1,14 @@
 """Route tables, and the subnets that use them.  Their routes are in `route.py`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import check_id, find
-from atoll.ec2.route_target import DIFFERENT_NETWORKS
+from atoll.ec2.route_target import DIFFERENT_NETWORKS, check_edge, find_gateway
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model.interface import Interface
 from atoll.model.lookup import route_state
@@ -28,7 +29,7 @@ MAIN = Err(
 IN_USE = Err("DependencyViolation", "The routeTable '{id}' has dependencies and cannot be deleted.")
 
 FILTERS: Table = {
-    "association.gateway-id": absent,
+    "association.gateway-id": "associations.gateway_id",
     "association.main": "associations.main",
     "association.route-table-association-id": "associations.id",
     "association.route-table-id": lambda _w, t: t.id if t.associations else None,
@@ -95,23 +96,44 @@ def delete_route_table(tx: Tx, *, route_table_id: str) -> None:
 
 
 @operation("ec2", "AssociateRouteTable", network=True)
-def associate_route_table(tx: Tx, *, route_table_id: str, subnet_id: str | None = None) -> Shape:
-    """Let a subnet use a table of its own; with the table that it has already, nothing changes."""
+def associate_route_table(
+    tx: Tx, *, route_table_id: str, subnet_id: str | None = None, gateway_id: str | None = None
+) -> Shape:
+    """Let a subnet, or a gateway, use a table of its own; with the table that it has already, nothing changes."""
     table = find(tx.world, RouteTable, route_table_id)
-    if subnet_id is None:
-        raise errors.MISSING(name="subnetId")
-    subnet = find(tx.world, Subnet, subnet_id)
-    if subnet.vpc_id != table.vpc_id:
-        raise DIFFERENT_NETWORKS(table=table.id, what="subnet", id=subnet.id)
+    user = _user(tx.world, table, subnet_id, gateway_id)
     for other in tx.all(RouteTable, vpc_id=table.vpc_id):
         for association in other.associations:
-            if association.subnet_id == subnet.id:
+            if user in (association.subnet_id, association.gateway_id):
                 if other.id != table.id:
                     raise TAKEN(table=table.id)
                 return _associated(association, "AssociationId")
-    association = RouteAssociation(id=tx.new_id("rtbassoc"), subnet_id=subnet.id)
-    tx.put(table.but(associations=(*table.associations, association)))
+    association = RouteAssociation(
+        id=tx.new_id("rtbassoc"), subnet_id=user if subnet_id else None, gateway_id=user if gateway_id else None
+    )
+    _put_with(tx, table, association)
     return _associated(association, "AssociationId")
+
+
+def _user(world: World, table: RouteTable, subnet_id: str | None, gateway_id: str | None) -> str:
+    """Return the subnet or the gateway that is to use a table."""
+    if subnet_id and gateway_id:
+        raise errors.BOTH(one="subnetId", other="gatewayId")
+    if gateway_id:
+        return find_gateway(world, table, gateway_id).id
+    if subnet_id is None:
+        raise errors.MISSING(name="subnetId or gatewayId")
+    subnet = find(world, Subnet, subnet_id)
+    if subnet.vpc_id != table.vpc_id:
+        raise DIFFERENT_NETWORKS(table=table.id, what="subnet", id=subnet.id)
+    return subnet.id
+
+
+def _put_with(tx: Tx, table: RouteTable, association: RouteAssociation) -> None:
+    """Put a table with one more association; raises the error of a route that a gateway's table may not have."""
+    table = tx.put(table.but(associations=(*table.associations, association)))
+    if association.gateway_id:
+        check_edge(tx.world, table)
 
 
 @operation("ec2", "DisassociateRouteTable", network=True)
@@ -130,10 +152,9 @@ def replace_route_table_association(tx: Tx, *, association_id: str, route_table_
     table = find(tx.world, RouteTable, route_table_id)
     if old.vpc_id != table.vpc_id:
         raise DIFFERENT_NETWORKS(table=table.id, what="association", id=association.id)
-    moved = RouteAssociation(id=tx.new_id("rtbassoc"), main=association.main, subnet_id=association.subnet_id)
+    moved = replace(association, id=tx.new_id("rtbassoc"))
     tx.put(_without(old, association))
-    table = find(tx.world, RouteTable, table.id)  # it may be the same one
-    tx.put(table.but(associations=(*table.associations, moved)))
+    _put_with(tx, find(tx.world, RouteTable, table.id), moved)  # it may be the same table
     return _associated(moved, "NewAssociationId")
 
 
@@ -170,6 +191,7 @@ def render(world: World, t: RouteTable) -> Shape:
                 "RouteTableAssociationId": a.id,
                 "RouteTableId": t.id,
                 "SubnetId": a.subnet_id,
+                "GatewayId": a.gateway_id,
                 "AssociationState": {"State": "associated"},
             }
             for a in t.associations

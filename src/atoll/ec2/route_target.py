@@ -48,6 +48,9 @@ EDGE_OUTSIDE = Err(
     "The destination CIDR block {cidr} is outside the CIDR blocks of {vpc}. Route table {table} is a gateway route "
     "table.",
 )
+EDGE_LIST = Err(
+    "InvalidParameterValue", "A prefix list cannot be the destination of a route in the gateway route table {table}."
+)
 EDGE_TARGET = Err(
     "InvalidParameterValue",
     "The target {target} is not supported in the gateway route table {table}: only local, a network interface or a "
@@ -86,7 +89,7 @@ def find_target(world: World, table: RouteTable, targets: Mapping[str, str | Non
     if name == "local_target":
         return Target(LOCAL)
     if name == "gateway_id":
-        return _gateway(world, table, id)
+        return Target(find_gateway(world, table, id).id)
     if name == "vpc_peering_connection_id":
         return _peering(world, table, id)
     if name == "nat_gateway_id":
@@ -113,13 +116,22 @@ def check_destination(world: World, table: RouteTable, cidr: Net, target: str) -
         raise NO_SUBNET(cidr=cidr)
 
 
-def _gateway(world: World, table: RouteTable, id: str) -> Target:
+def check_edge(world: World, table: RouteTable) -> None:
+    """Raise the error of a route that a gateway's table may not have."""
+    for route in table.routes:
+        if route.destination is None:
+            raise EDGE_LIST(table=table.id)
+        check_destination(world, table, route.destination, route.target)
+
+
+def find_gateway(world: World, table: RouteTable, id: str) -> InternetGateway:
+    """Return the caller's internet gateway that is attached to a table's VPC."""
     gateway = world.get(InternetGateway, id)
     if gateway is None:
         raise GATEWAY_NOT_FOUND(id=id)
     if gateway.vpc_id != table.vpc_id:
         raise DIFFERENT_NETWORKS(table=table.id, what="network gateway", id=id)
-    return Target(gateway.id)
+    return gateway
 
 
 def _peering(world: World, table: RouteTable, id: str) -> Target:

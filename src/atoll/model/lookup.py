@@ -74,6 +74,14 @@ def route_table_of(world: World, subnet: Subnet) -> RouteTable:
     return main
 
 
+def gateway_route_table(world: World, gateway: InternetGateway) -> RouteTable | None:
+    """Return the table that routes what comes in through a gateway; `None`: every packet goes to its destination."""
+    for table in world.bucket(RouteTable, "vpc_id", gateway.vpc_id).values():
+        if any(a.gateway_id == gateway.id for a in cast(RouteTable, table).associations):
+            return cast(RouteTable, table)
+    return None
+
+
 def is_public(world: World, subnet: Subnet) -> bool:
     """Tell whether a subnet's route table leads to an internet gateway."""
     return any(r.target.startswith("igw-") for r in route_table_of(world, subnet).routes)

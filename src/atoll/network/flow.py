@@ -24,6 +24,8 @@ Where AWS's documents leave room, both descriptions read them so:
   private sources and destinations (RFC 1918, RFC 6598).  The public address of an interface is only in force while
   its VPC has a gateway.  Between two public addresses traffic turns round outside the gateway (AWS's analyzer stops
   there; packets do not).
+- *A gateway's route table* leads what comes from the internet to a middlebox only if that has a public address of its
+  own; else the packet is lost.
 - *A NAT gateway* translates TCP, UDP and ICMP that comes from its VPC's ranges, keeps the source port if it can
   (`NAT_PORTS`), refuses what is for itself and no answer, and is nobody's next hop but a route's.
 - *A load balancer* gives a flow one of its targets and its own address as the source; which one of several is not
@@ -161,6 +163,7 @@ class Code(StrEnum):
     BAD_STATE = "BAD_STATE"
     BAD_STATE_ATTACHMENT = "BAD_STATE_ATTACHMENT"
     IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS = "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"
+    IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS = "IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS"
     IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS"
     IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS = "IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS"
     NGW_REQUIRES_SOURCE_IN_VPC = "NGW_REQUIRES_SOURCE_IN_VPC"

@@ -236,6 +236,13 @@ def _public_address(call: _Refusal) -> list[Mend]:
     return [Mend(f"give {packet.source} a public address", command)]
 
 
+def _public_middlebox(call: _Refusal) -> list[Mend]:
+    """Give the middlebox that a gateway's table leads to a public address."""
+    box = call.world[Interface, call.step.at]
+    command = f"aws ec2 associate-address --allocation-id {_free_address(call, box)} --network-interface-id {box.id}"
+    return [Mend(f"give {box.id} a public address", command)]
+
+
 def _free_address(call: _Refusal, sender: Interface) -> str:
     """Return an Elastic IP of the sender's owner that leads nowhere, or the command that allocates one."""
     free = cast("list[ElasticIp]", list(call.world.bucket(ElasticIp, "interface_id", None).values()))
@@ -321,6 +328,7 @@ _MENDS: dict[Code, Callable[[_Refusal], list[Mend]]] = {
     Code.NO_ROUTE_TO_DESTINATION: _route,
     Code.BAD_STATE_ROUTE: _blackhole,
     Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS: _public_address,
+    Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS: _public_middlebox,
     Code.ENI_SOURCE_DEST_CHECK_RESTRICTION: _no_check,
     Code.BAD_STATE: _start,
     Code.BAD_STATE_ATTACHMENT: _attach,

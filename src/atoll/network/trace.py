@@ -17,6 +17,7 @@ from atoll.network.layers import (
     delivery,
     destination_check,
     endpoint,
+    gateway_route_table,
     groups,
     internet,
     internet_gateway,
@@ -44,6 +45,7 @@ LAYERS = (
     ("internet-gateway-out", internet_gateway.outward),
     ("internet", internet.judge),
     ("internet-gateway-in", internet_gateway.inward),
+    ("gateway-route-table", gateway_route_table.judge),
     ("acl-in", acl.inward),
     ("destination-check", destination_check.judge),
     ("ingress-groups", groups.ingress),
@@ -105,7 +107,7 @@ class _Walk:
 
     packet: Packet
     steps: list[Step] = field(default_factory=list)
-    passed: set[tuple[str, bool]] = field(default_factory=set)
+    passed: set[tuple[str, bool, Packet | None]] = field(default_factory=set)
     translated: dict[tuple[str, Packet], Packet] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     verdict: Verdict | None = None  # of the first refusal
@@ -161,7 +163,7 @@ def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
             if not thorough or finding.verdict not in PASSABLE:
                 return None
         if name in ("egress-groups", "ingress-groups") and hop.asked is None:
-            walk.passed.add((finding.at, name == "egress-groups"))
+            walk.passed.add((finding.at, name == "egress-groups", hop.packet.reply()))
         translator = finding.forwards or finding.translator
         if translator is not None and finding.then is not None:
             _remember(walk, translator.id, hop.packet, finding.then.packet)

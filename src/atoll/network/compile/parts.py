@@ -143,7 +143,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("peerings", (it.peers,), partial(_peerings, it)),
         ("groups", (it.groups, it.prefix_lists, *((p.link.id, p.named) for p in it.peers)), partial(_groups, it)),
         ("profiles", (it.interfaces, it.groups, it.prefix_lists), partial(_profiles, it)),
-        ("gateway", (gateway, *networked), partial(_gateway, it)),
+        ("gateway", (gateway, it.publics, *networked), partial(_gateway, it)),
         ("subnets", (it.subnets,), partial(_subnets, it)),
         ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
         ("nat_gateways", (gateway, it.vpc, it.interfaces, it.subnets, it.publics), partial(_nat_gateways, it)),
@@ -293,8 +293,20 @@ def _routes(it: Inputs) -> Wanted:
 def _gateway(it: Inputs) -> Wanted:
     for gateway in it.gateways.values():
         table = _tables(it)[1].get(gateway.id)
-        ways = _ways(it, table) if table else None
+        ways = tuple(_edge_way(it, way) for way in _ways(it, table)) if table else None
         yield gateway.id, (gateway, ways), partial(internet.gateway, it.vpc.id, ways)
+
+
+def _edge_way(it: Inputs, way: Way) -> Way:
+    """Return a way from the internet: to a middlebox only if that has a public address."""
+    if way.kind != "unicast" or any(way.link == link_name(id) for id in _public_ids(it)):
+        return way
+    return Way(way.network, "blackhole")
+
+
+def _public_ids(it: Inputs) -> Iterator[str]:
+    yield from (one.interface_id for one in it.publics if one.interface_id)
+    yield from (one.id for one in cast("Mapping[str, Interface]", it.interfaces).values() if one.public_ip)
 
 
 def _tables(it: Inputs) -> tuple[RouteTable, dict[str, RouteTable]]:

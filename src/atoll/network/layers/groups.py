@@ -45,7 +45,7 @@ def ingress(hop: Hop) -> Finding | None:
 
 
 def _ask(hop: Hop, interface: Interface, peer: Ip, member: Interface | None, *, egress: bool) -> Finding:
-    if hop.asked is not None and (interface.id, not egress) in hop.asked.passed:
+    if hop.asked is not None and (interface.id, not egress, hop.packet) in hop.asked.passed:
         return Finding(interface.id, "it answers what was allowed the other way")
     if hop.sender is not None and hop.target is not None and same_cache(hop.world, hop.sender, hop.target):
         return Finding(interface.id, "nodes of one replication group need no rule")

@@ -29,7 +29,8 @@ class Asked:
     """What a request left behind, for its answer."""
 
     asker: At
-    passed: frozenset[tuple[str, bool]] = frozenset()  # (interface id, egress): whose groups let it through
+    passed: frozenset[tuple[str, bool, Packet | None]] = frozenset()
+    """(interface id, egress, answer): whose groups let it through, and which answer belongs to that flow."""
     translated: Mapping[tuple[str, Packet], Packet] = field(default_factory=dict)
     """(interface id, answer as it comes to a machine that translated) -> answer as the machine sends it on."""
 

@@ -1,0 +1,41 @@
+"""Gateway route table: where a packet goes that came in through an internet gateway; without one, to its destination.
+
+Source: VPC User Guide, "Gateway route tables", and "Middlebox routing": traffic through an internet gateway needs a
+middlebox whose interface has a public address.
+"""
+
+from dataclasses import replace
+
+from atoll.model.interface import Interface
+from atoll.model.lookup import elastic_ip_of, gateway_route_table, internet_gateway_of, route_state
+from atoll.model.route import LOCAL
+from atoll.model.world import World
+from atoll.network.flow import Code, Verdict
+from atoll.network.layers.hop import Finding, Hop, best_route, refuse
+
+
+def judge(hop: Hop) -> Finding | None:
+    """Lead a packet from the internet by the table of its gateway."""
+    if hop.sender is not None or hop.abroad or hop.target is None:
+        return None
+    gateway = internet_gateway_of(hop.world, hop.target.vpc_id)
+    assert gateway, "the packet has come in through it"
+    table = gateway_route_table(hop.world, gateway)
+    if table is None:
+        return None
+    route = best_route(hop.world, table, hop.packet.destination)
+    if route is None or route.target == LOCAL:  # an address outside of all routes is local, too
+        return Finding(table.id, f"{route.towards if route else hop.packet.destination} -> {LOCAL}")
+    says = f"{route.towards} -> {route.target}"
+    if route_state(hop.world, table.vpc_id, route.target) != "active":
+        return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, f"{says} of {table.id} is a blackhole")
+    box = hop.world[Interface, route.target]
+    if not has_public_address(hop.world, box):
+        because = f"{says} of {table.id}: {box.id} has no public address, so {gateway.id} sends it nothing"
+        return refuse(Verdict.REFUSED, Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS, box.id, because)
+    return Finding(table.id, says, then=replace(hop, target=box))
+
+
+def has_public_address(world: World, interface: Interface) -> bool:
+    """Tell whether one of an interface's addresses has a public one."""
+    return interface.public_ip is not None or elastic_ip_of(world, interface.id) is not None
