@@ -27,11 +27,13 @@ import uvloop
 import atoll
 import atoll.ec2
 import atoll.elasticache
+import atoll.elbv2
 import atoll.sts
 from atoll.aws.http import Answer, Request
 from atoll.aws.operation import LOADERS
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
+from atoll.control.health import HealthChecks
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
 from atoll.control.record import Recorder
@@ -60,7 +62,7 @@ REST_SECONDS = 0.2  # the first requests after a start come at once, and load wh
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
-SERVICES = (atoll.ec2, atoll.elasticache, atoll.sts)
+SERVICES = (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.sts)
 
 
 def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
@@ -121,6 +123,7 @@ class Daemon:
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
+        self._health = HealthChecks(host, self.write, utc_now)
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         host.on_exit(self._exited)
@@ -159,7 +162,7 @@ class Daemon:
 
     def health(self) -> dict[str, Any]:
         """Say that we serve, and how."""
-        services = dict.fromkeys(("ec2", "elasticache", "sts"), "running")
+        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "sts"), "running")
         body = {"status": "running", "version": atoll.__version__, "mode": self._host.mode, "services": services}
         if self._host.mode == "paper":
             body["because"] = "nothing runs: every call works, verdicts come from the tracer"
@@ -232,6 +235,7 @@ class Daemon:
         for task in (loading, *tasks):
             task.cancel()
         results = await asyncio.gather(loading, *tasks, return_exceptions=True)
+        self._health.close()
         await self.machines.close()
         self.wires.close()
         self._store.close()
@@ -270,6 +274,7 @@ class Daemon:
 
     def _network_in_force(self, world: World, failures: Sequence[Failure]) -> None:
         self.machines.wake()
+        self._health.follow(world)
         with contextlib.suppress(StoreError):  # the next round sees it again
             self._recorder.network_obeys(world, {failure.subject for failure in failures})
 

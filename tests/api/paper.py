@@ -18,12 +18,14 @@ from botocore.exceptions import ClientError
 
 import atoll.ec2
 import atoll.elasticache
+import atoll.elbv2
 import atoll.sts
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
 from atoll.ec2.defaults import open_territory
-from atoll.model import insight, nat_transitions, transitions
+from atoll.model import balancer_transitions, insight, nat_transitions, transitions
 from atoll.model.account import AccessKey
+from atoll.model.balancer import LoadBalancer
 from atoll.model.instance import Instance
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
@@ -34,7 +36,7 @@ ACCOUNT, OTHER_ACCOUNT = "000000000000", "222222222222"
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-for service in (atoll.ec2, atoll.elasticache, atoll.sts):
+for service in (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.sts):
     for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
         importlib.import_module(module.name)  # importing a verb registers it
 
@@ -72,10 +74,12 @@ class Paper:
         return self.store.write(fn)
 
     def settle(self):
-        """Let every instance, NAT gateway and analysis become what it was asked to be."""
+        """Let every instance, NAT gateway, load balancer and analysis become what it was asked to be."""
         self.write(insight.finish)
         for gateway in list(self.world.bucket(NatGateway, "awaits", True).values()):
             self.write(lambda tx, gateway=gateway: nat_transitions.in_force(tx, gateway))
+        for balancer in list(self.world.bucket(LoadBalancer, "awaits", True).values()):
+            self.write(lambda tx, balancer=balancer: balancer_transitions.in_force(tx, balancer))
         for instance in list(self.world.all(Instance)):
             for event in (transitions.booted, transitions.stopped, transitions.terminated):
                 self.write(lambda tx, event=event, id=instance.id: event(tx, id))

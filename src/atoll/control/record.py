@@ -10,9 +10,11 @@ from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
 from atoll.control.round import subject_of
 from atoll.host.contract import GuestPlan, Machine
+from atoll.model import balancer_transitions as balancers
 from atoll.model import insight
 from atoll.model import nat_transitions as nat_gateways
 from atoll.model import transitions as instances
+from atoll.model.balancer import LoadBalancer
 from atoll.model.cache import CacheCluster
 from atoll.model.insight import InsightsAnalysis
 from atoll.model.instance import Instance
@@ -109,6 +111,10 @@ class Recorder:
         if world.bucket(InsightsAnalysis, "status", insight.RUNNING):
             self._note("analysed", insight.finish)
         self._carries(world, failed)
+        for balancer in world.bucket(LoadBalancer, "awaits", True).values():
+            nodes = cast(LoadBalancer, balancer).nodes
+            if not any(subject in failed for subject in (NETWORK, *(node.interface_id for node in nodes))):
+                self._note("load balancer in force", balancers.in_force, balancer)
 
     def _carries(self, world: World, failed: Container[str]) -> None:
         """Record that NAT gateways are, or are no longer, in a network that the kernel obeys."""

@@ -1,4 +1,4 @@
-"""Elastic Load Balancing verbs.  No I/O.
+"""Elastic Load Balancing verbs: Network Load Balancers, their listeners and target groups.  No I/O.
 
-None is declared yet: the wire knows every ELBv2 operation from botocore's model and refuses each by name.
+Application, Gateway and Classic Load Balancers, and TLS listeners, are refused by name.
 """

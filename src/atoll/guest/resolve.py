@@ -1,6 +1,6 @@
 """What a DNS name means: the VPC resolver's answers, as a pure function of the World.
 
-    reverse names -> cache endpoints -> instance names -> nothing
+    reverse names -> cache endpoints -> load balancers and endpoints -> instance names -> nothing
 
 There is no other DNS in the simulated internet, so a name that none of these knows does not exist.
 Sources: VPC User Guide, "DNS attributes for your VPC"; EC2 User Guide, "EC2 instance hostnames".
@@ -11,6 +11,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import cast
 
 from atoll.cache.endpoint import resolve as cache_addresses
+from atoll.guest.balancer_names import addresses as service_addresses
 from atoll.model.interface import Interface
 from atoll.model.lookup import public_ip_of
 from atoll.model.names import private_dns, public_dns
@@ -32,6 +33,8 @@ def addresses(world: World, vpc_id: str | None, name: str) -> tuple[IPv4Address,
     """
     name = name.rstrip(".").lower()
     if (found := cache_addresses(world, name)) is not None:
+        return found
+    if (found := service_addresses(world, vpc_id, name)) is not None:
         return found
     if match := _PRIVATE.fullmatch(name):
         return _private(world, vpc_id, match, name)

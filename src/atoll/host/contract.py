@@ -140,6 +140,13 @@ class Host(Protocol):
         """Return what packets counted in these sets, and, with `take`, have them count from zero again."""
         ...
 
+    def dial(self, namespace: str) -> socket.socket | None:
+        """Return a TCP socket inside a namespace of the plan, to connect from there; None: on paper.
+
+        Raises HostError.
+        """
+        ...
+
     def seen(self) -> Mapping[str, Seen]:
         """Return every process that was started and not forgotten."""
         ...

@@ -45,6 +45,10 @@ class PaperHost:
         """There is no network to listen in."""
         return []
 
+    def dial(self, namespace: str) -> socket.socket | None:
+        """There is no network to connect in."""
+        return None
+
     def tallies(self, containers: Iterable[Container], *, take: bool = False) -> Sequence[Tallied]:
         """No packet passes."""
         return ()

@@ -69,6 +69,14 @@ class HealthCheck:
     unhealthy_threshold: int = 2
     matcher: str = "200-399"  # of HTTP: the statuses that are well
 
+    def admits(self, status: int) -> bool:
+        """Tell whether an HTTP status is one of the matcher's: "200", "200-399", "200,301"."""
+        for part in self.matcher.split(","):
+            low, _, high = part.partition("-")
+            if int(low) <= status <= int(high or low):
+                return True
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

@@ -132,3 +132,25 @@ PEERING = Lifecycle(
         ("deleting", "out-of-force"): "deleted",
     },
 )
+
+# ELB API Reference, LoadBalancerState.  `active_impaired` and `failed` do not happen here.
+LOAD_BALANCER = Lifecycle(
+    initial="provisioning",
+    rows={
+        ("provisioning", "in-force"): "active",
+    },
+)
+
+# ELB API Reference, TargetHealth.  `unused` is derived: nobody checks such a target.
+TARGET = Lifecycle(
+    initial="initial",
+    rows={
+        ("initial", "passed"): "healthy",
+        ("initial", "failed"): "unhealthy",
+        ("unhealthy", "passed"): "healthy",
+        ("healthy", "failed"): "unhealthy",
+        ("initial", "deregister"): "draining",
+        ("healthy", "deregister"): "draining",
+        ("unhealthy", "deregister"): "draining",
+    },
+)

@@ -105,6 +105,10 @@ class LinuxHost:
         """Return what packets counted in these sets, and, with `take`, have them count from zero again."""
         return read_tallies(self._keeper.namespaces, containers, take=take)
 
+    def dial(self, namespace: str) -> socket.socket:
+        """Return a TCP socket inside a namespace."""
+        return self._keeper.namespaces.socket(namespace, socket.AF_INET, socket.SOCK_STREAM)
+
     def seen(self) -> Mapping[str, Seen]:
         """Return every process that was started and not forgotten; adopt those of an earlier daemon."""
         found = {}

@@ -73,9 +73,7 @@ def _listens(listener: Listener, hop: Hop) -> bool:
     return hop.packet.port == listener.port and protocol_name(hop.packet.protocol) in listener.protocols
 
 
-def candidates(
-    world: World, owner: LoadBalancer, group: TargetGroup, zone: str
-) -> list[tuple[Target, IPv4Address]]:
+def candidates(world: World, owner: LoadBalancer, group: TargetGroup, zone: str) -> list[tuple[Target, IPv4Address]]:
     """Return the targets that a node uses, with their addresses: the healthy ones; all, if none is."""
     found = []
     for target in group.targets:
