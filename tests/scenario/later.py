@@ -51,11 +51,6 @@ LATER = {
         "it is a measurement, not a test",
         BENCH,
     ),
-    40: Later(
-        "Pointer: high availability for NAT instances (article with example)",
-        "it comes with the pair of NAT instances that take over from each other",
-        VPC,
-    ),
     112: Later(
         "VPC endpoint: private access to AWS public services or own services without the internet",
         "there are no VPC endpoints yet",
