@@ -33,6 +33,8 @@ from atoll.aws.http import Answer, Request
 from atoll.aws.operation import LOADERS
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
+from atoll.control.flow_files import FlowFiles
+from atoll.control.flow_logs import FlowLogs
 from atoll.control.health import HealthChecks
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
@@ -45,6 +47,7 @@ from atoll.gate import Backend, Gate
 from atoll.host.contract import Failure, Host, HostError, Seen, Tallied
 from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
+from atoll.model.flow_log import FlowLog
 from atoll.model.kinds import KINDS
 from atoll.model.world import Tx, World
 from atoll.network.facts import Container
@@ -124,6 +127,10 @@ class Daemon:
         wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
         self._health = HealthChecks(host, self.write, utc_now)
+        files = FlowFiles(options.state_dir.absolute() / "flow-logs")
+        self._flow_logs = FlowLogs(
+            lambda: store.world, lambda: self.wires.plan, self._take, files, self._note_delivery
+        )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         host.on_exit(self._exited)
@@ -155,6 +162,25 @@ class Daemon:
     async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]:
         """Return what packets counted in these sets.  Raises HostError."""
         return await asyncio.to_thread(self._host.tallies, containers)
+
+    @property
+    def flow_logs(self) -> FlowLogs:
+        """The loop of flow logs."""
+        return self._flow_logs
+
+    async def _take(self, containers: Sequence[Container]) -> Sequence[Tallied]:
+        return await asyncio.to_thread(partial(self._host.tallies, containers, take=True)) if containers else ()
+
+    def _note_delivery(self, log: FlowLog, trouble: str | None) -> None:
+        """Write into the World whether a flow log could be delivered, when that has changed."""
+
+        def note(tx: Tx) -> None:
+            if (now := tx.get(FlowLog, log.id)) is not None:
+                tx.put(now.but(trouble=trouble))
+
+        if log.trouble != trouble:
+            with contextlib.suppress(StoreError):  # it is noted the next time
+                self._store.write(note, what="flow log delivery")
 
     def seen(self) -> Mapping[str, Seen]:
         """Return the processes of the host."""
@@ -200,6 +226,7 @@ class Daemon:
         self._store.clear()
         self.backend.forget()
         self._note_engines()
+        self._flow_logs.clear()
         await self.machines.idle()
         if not await self.in_force():
             raise TimeoutError
@@ -218,7 +245,9 @@ class Daemon:
         server = Server(gate.answer, sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
-        loops = self.wires.run(), self.machines.run(), self.failovers.run(), self._forget()
+        loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._forget()]
+        if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
+            loops.append(self._flow_logs.run())
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())
         await server.start()

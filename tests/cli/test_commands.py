@@ -30,6 +30,8 @@ def atoll(*arguments, **environment):
         ["status"],
         ["status", "--drops"],
         ["reset"],
+        ["flow-logs"],
+        ["flow-logs", "--flush"],
         ["down"],
         ["exec", "i-1", "--", "true"],
         ["run", "--in", "i-1", "--", "true"],

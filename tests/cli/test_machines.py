@@ -227,3 +227,27 @@ def test_refused_packets_are_shown_with_who_refused_them_and_why(atoll, app):
     shown = atoll("status", "--drops").stdout
     assert "no rule in" in shown
     assert found[0]["target"] in shown
+
+
+def test_flow_logs_are_printed_as_they_come_and_as_objects(atoll, app, node):
+    ec2 = atoll.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    assert "Flow logs: none" in atoll("flow-logs").stdout
+    made = ec2.create_flow_logs(
+        ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::mine", LogFormat="${interface-id} ${dstaddr} ${dstport} ${action} ${log-status}",
+    )["FlowLogIds"][0]  # fmt: skip
+    assert made in atoll("flow-logs").stdout, "there is no record yet, but it says where they will be"
+    assert atoll("exec", app, "--", "bash", "-c", f"exec 3<>/dev/tcp/{node}/11211").returncode == 0
+    assert atoll("exec", app, "--", "bash", "-c", f"timeout 0.3 bash -c 'exec 3<>/dev/tcp/{node}/22'").returncode
+
+    printed = atoll("flow-logs", "--flush", made)
+
+    assert printed.returncode == 0, printed.stderr
+    lines = [line.split(" ") for line in printed.stdout.splitlines()]
+    assert {(port, action) for _, _, port, action, _ in lines} >= {("11211", "ACCEPT")}
+    records = [json.loads(line) for line in atoll("flow-logs", vpc, "--json").stdout.splitlines()]
+    assert [[r[f] for f in ("interface-id", "dstaddr", "dstport", "action", "log-status")] for r in records] == lines
+    objects = list(atoll.state.glob("flow-logs/s3/mine/AWSLogs/*/vpcflowlogs/us-east-1/*/*/*/*.log.gz"))
+    assert len(objects) == 1
+    assert "is no flow log" in atoll("flow-logs", "fl-0123456789abcdef0").stderr

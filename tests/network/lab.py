@@ -18,6 +18,7 @@ from atoll.model.address import ElasticIp
 from atoll.model.balancer import HealthCheck, Listener, LoadBalancer, Node, Target, TargetGroup
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.endpoint import OWN_SERVICES, EndpointService, Foot, VpcEndpoint
+from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.image import nat_images
@@ -35,6 +36,7 @@ from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
 from atoll.model.world import Caller, Tx, World
 from atoll.network.flow import ALL, At, Code, Trace, Verdict, protocol_number
+from atoll.network.flow_format import DEFAULT_FORMAT
 from atoll.network.ipam import free_address, free_number
 from atoll.network.trace import trace
 
@@ -91,6 +93,21 @@ class Lab:
             message=status, expires=NOW,
         )  # fmt: skip
         return self.tx.put(made)
+
+    def flow_log(
+        self,
+        name: str,
+        resource_id: str,
+        *,
+        traffic: str = "ALL",
+        format: str = DEFAULT_FORMAT,
+        vpc: str | None = None,
+    ) -> FlowLog:
+        """Make a flow log `fl-NAME` of a VPC, a subnet or an interface."""
+        return self.tx.make(
+            FlowLog, f"fl-{name}", vpc_id=f"vpc-{vpc or self._only_vpc()}", resource_id=resource_id, traffic=traffic,
+            log_group="flows", format=format, interval_seconds=60, created=NOW,
+        )  # fmt: skip
 
     def subnet(
         self, name: str, cidr: str, *, vpc: str | None = None, acl: str | None = None, zone: str = ZONE

@@ -130,6 +130,9 @@ def random_world(rnd: random.Random) -> World:
     for vpc in vpcs:
         vpc.build()
     Balancing(lab, rnd).balance([vpc.name for vpc in vpcs])
+    for i, vpc in enumerate(vpcs):  # without dice: whether somebody counts must make no difference
+        if of := {0: f"vpc-{vpc.name}", 1: f"subnet-{vpc.name}0"}.get((len(lab.world) + i) % 4):
+            lab.flow_log(vpc.name, of, vpc=vpc.name)
     return lab.world
 
 

@@ -31,7 +31,7 @@ class Drop:
     """
 
     vpc: str
-    gateway: str | None  # the interface of the NAT gateway that refused; None: the VPC's router did
+    gateway: str | None  # the interface of the NAT gateway, load balancer or endpoint that refused; None: the router
     by: str
     reason: str
     source: str | None
@@ -53,7 +53,8 @@ def drops(world: World, plan: Plan, tallies: Iterable[Tallied]) -> list[Drop]:
     """Return the refusals in the VPCs that `world` shows its caller, the most frequent first."""
     spaces = {vpc.id: vpc.id for vpc in world.all(Vpc)}
     everyone = world.seen_by(None)
-    spaces |= {i.id: i.vpc_id for v in list(spaces) for i in _interfaces(everyone, v) if i.kind == "nat_gateway"}
+    counting = {container.namespace for container in counted(plan)}
+    spaces |= {i.id: i.vpc_id for v in list(spaces) for i in _interfaces(everyone, v) if i.id in counting}
     facts: dict[str, list[Fact]] = {name: [] for name in spaces}
     for fact in plan.facts():
         if fact.namespace in facts:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote
 
 from atoll.admin import why
 from atoll.admin.drops import counted, drops
+from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
@@ -43,6 +44,8 @@ class Service(Protocol):
     @property
     def plan(self) -> Plan: ...  # noqa: D102
     async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]: ...  # noqa: D102
+    @property
+    def flow_logs(self) -> Loop: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
@@ -75,6 +78,8 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/trace": {"POST": api.trace},
         "/_atoll/why": {"POST": api.why},
         "/_atoll/drops": {"GET": api.drops},
+        "/_atoll/flow-logs": {"GET": api.flow_logs},
+        "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/outside": {"POST": api.outside},
         "/_atoll/stop": {"POST": api.stop},
     }
@@ -170,6 +175,26 @@ class _Api:
             at = str(self._place(world, place).at)
             found = [drop for drop in found if at in (drop.source, drop.target, drop.gateway)]
         return _json({"drops": [drop.to_json() for drop in found]})
+
+    async def flow_logs(self, request: Request) -> Answer:
+        query = _query(request)
+        world = self._service.world.seen_by(_caller(query))
+        logs = [log for log in standing(world) if query.get("id", log.id) in (log.id, log.resource_id)]
+        if "id" in query and not logs:
+            raise Bad(404, f"{query['id']} is no flow log, and nothing that has one")
+        if not (after := query.get("after", "0")).isdecimal():
+            raise Bad(400, f"{after!r} is not the `next` of an answer")
+        loop = self._service.flow_logs
+        records = page(loop.records([log.id for log in logs], int(after)), int(after))
+        places = {log.id: loop.files.place(log) for log in standing(world)}
+        return _json({"logs": described(world, places)} | records)
+
+    async def flush_flow_logs(self, request: Request) -> Answer:
+        self._real()
+        try:
+            return _json({"records": await self._service.flow_logs.look(flush=True)})
+        except HostError as error:
+            raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
 
     async def machine(self, request: Request) -> Answer:
         self._real()

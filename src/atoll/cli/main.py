@@ -173,6 +173,21 @@ def why(
     raise typer.Exit(why(question, as_json=json, apply=apply, yes=yes))
 
 
+@app.command(name="flow-logs")
+def flow_logs(
+    log: Annotated[
+        str | None, typer.Argument(metavar="[LOG]", help="A flow log, or the VPC, subnet or interface that has it.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    flush: Annotated[bool, typer.Option("--flush", help="End the windows now, not when they are over.")] = False,
+    json: Json = False,
+) -> None:
+    """Print the records of flow logs."""
+    from atoll.cli.flow_logs import flow_logs
+
+    flow_logs(log, follow=follow, flush=flush, as_json=json)
+
+
 @app.command()
 def wait(seconds: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 30.0) -> None:
     """Wait until Atoll answers."""

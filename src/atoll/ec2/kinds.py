@@ -13,6 +13,7 @@ from atoll.aws.errors import Err
 from atoll.ec2.errors import MALFORMED_MESSAGE
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.insight import InsightsAnalysis, InsightsPath
@@ -110,6 +111,10 @@ NOUNS: dict[type[Resource], Noun] = {
             InsightsAnalysis, "network-insights-analysis", "nia",
             Err("InvalidNetworkInsightsAnalysisId.NotFound", "The ID '{id}' does not exist"),
             Err("InvalidNetworkInsightsAnalysisId.Malformed", MALFORMED_MESSAGE),
+        ),
+        Noun(
+            FlowLog, "vpc-flow-log", "fl", Err("InvalidFlowLogId.NotFound", "The flow log ID '{id}' does not exist"),
+            Err("InvalidFlowLogId.Malformed", MALFORMED_MESSAGE),
         ),
         _noun(Volume, "volume", "vol", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed", "volume"),
     )

@@ -27,6 +27,9 @@ ACLS_MAX = 200  # per VPC; AWS: 200
 ACL_ENTRIES_MAX = 40  # of one ACL in one direction, the `*` entry included; AWS: 20, then 40
 PLACEMENT_GROUPS_MAX = 500  # per region; AWS: 500
 
+FLOW_LOGS_MAX = 2  # of one VPC, subnet or interface; AWS: 2, for ever
+
+FLOW_LOG_LIMIT = Err("FlowLogsLimitExceeded", "The maximum number of flow logs on {id} has been reached.")
 VPC_LIMIT = Err("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 IGW_LIMIT = Err("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
 CIDR_LIMIT = Err("CidrLimitExceeded", "This network '{id}' has met its maximum number of allowed CIDRs: {limit}")

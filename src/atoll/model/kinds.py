@@ -9,6 +9,7 @@ from atoll.model.endpoint import EndpointService, VpcEndpoint
 from atoll.model.engine import EngineBuild
 from atoll.model.event import Event
 from atoll.model.fault import Fault
+from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.insight import InsightsAnalysis, InsightsPath
@@ -42,6 +43,7 @@ KINDS: tuple[type[Resource], ...] = (
     Event,
     InsightsAnalysis,
     InsightsPath,
+    FlowLog,
     Fault,
     Instance,
     Interface,

@@ -103,6 +103,7 @@ READ: Mapping[str, Callable[[Context], object]] = {
     "ip daddr": lambda c: c.packet.destination,
     "tcp dport": lambda c: _port(c.packet, TCP, c.packet.port),
     "udp dport": lambda c: _port(c.packet, UDP, c.packet.port),
+    "tcp flags": lambda _: None,  # nothing is decided by them
     "icmp type": lambda c: _port(c.packet, ICMP, c.packet.source_port),
     "icmp code": lambda c: _port(c.packet, ICMP, c.packet.port),
     "ct mark": lambda c: c.flow.mark if c.flow else None,

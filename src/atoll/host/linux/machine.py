@@ -31,7 +31,7 @@ from atoll.host.linux.instances import Instances
 from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
 from atoll.host.linux.replication import connects
-from atoll.host.linux.tallies import read_tallies
+from atoll.host.linux.tallies import Taker, read_tallies
 from atoll.host.linux.vital import vital
 from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.facts import Container
@@ -54,6 +54,7 @@ class LinuxHost:
         self.namespaces_dir = str(keeper.namespaces.directory)
         self._keeper, self._state_dir = keeper, state_dir
         self._fabric = Fabric(keeper.namespaces)
+        self._taker = Taker(keeper.namespaces)
         self._programs = {(e.name, e.version): e for e in engines.available(state_dir)}
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket)
         self._instances = Instances(keeper, state_dir)
@@ -103,7 +104,7 @@ class LinuxHost:
 
     def tallies(self, containers: Iterable[Container], *, take: bool = False) -> Sequence[Tallied]:
         """Return what packets counted in these sets, and, with `take`, have them count from zero again."""
-        return read_tallies(self._keeper.namespaces, containers, take=take)
+        return self._taker.take(containers) if take else read_tallies(self._keeper.namespaces, containers)
 
     def dial(self, namespace: str) -> socket.socket:
         """Return a TCP socket inside a namespace."""

@@ -4,7 +4,7 @@
         reader.read(container)               # what was counted since the set was made
         reader.read(container, take=True)    # ... and count from zero again; nothing is lost between the two
 
-A kernel before 6.5 cannot take (HostError says so); what it counted is then told as a difference by whoever asks.
+A kernel before 6.5 cannot take; a `Taker` then remembers what was counted before.
 """
 
 import errno
@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,8 @@ _ERROR, _DONE = 2, 3
 _FAMILIES = {IPV4: 2, IPV6: 10}
 _RECEIVE_BYTES = 1 << 18
 _ATTEMPTS = 3  # of a dump that a change of the rules interrupts
+CANNOT_TAKE = (errno.EINVAL, errno.EOPNOTSUPP)  # a kernel that does not know the message
+Key = tuple[str | int | IPv4Address | IPv6Address, ...]
 _HEADER = struct.Struct("IHHII")
 _WIDTHS = {  # bytes of a field of a key
     "mark": 4, "ifname": 16, "ipv4_addr": 4, "ipv6_addr": 16, "inet_service": 2, "inet_proto": 1, "ct_dir": 1,
@@ -83,19 +86,51 @@ class Reader:
                 if sequence == self._sequence and answer in (_ERROR, _DONE):
                     number = -struct.unpack_from("i", datagram, offset + 16)[0]
                     if number not in (0, errno.ENOENT):
-                        raise HostError(os.strerror(number), step=f"read set {container.name}")
+                        cause = OSError(number, os.strerror(number))
+                        raise HostError(str(cause), step=f"read set {container.name}") from cause
                     return iter(bodies)
                 if sequence == self._sequence:
                     bodies.append((flags, datagram[offset + 20 : offset + length]))
                 offset += (length + 3) & ~3
 
 
-def read_tallies(namespaces: Namespaces, containers: Iterable[Container], *, take: bool = False) -> list[Tallied]:
-    """Return the entries of sets; a namespace that is not there has none.
+class Taker:
+    """Takes what was counted since the last time, also from a kernel that cannot count from zero again."""
 
-    Where the kernel cannot take, the entries are what was counted since the set was made: `take` is then in vain,
-    and HostError is raised.
-    """
+    def __init__(self, namespaces: Namespaces) -> None:
+        """Take from these namespaces; not for two threads at once."""
+        self._namespaces = namespaces
+        self._can_take = True
+        self._before: dict[tuple[Container, Key], Tallied] | None = None  # None: nothing was read yet
+
+    def take(self, containers: Iterable[Container]) -> list[Tallied]:
+        """Return what was counted since the last call.  Raises HostError.
+
+        From an old kernel the first call returns nothing: an earlier daemon may have read it already.
+        """
+        containers = tuple(containers)
+        if self._can_take:
+            try:
+                return read_tallies(self._namespaces, containers, take=True)
+            except HostError as error:
+                if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in CANNOT_TAKE:
+                    raise
+                self._can_take = False
+        now = {(t.container, t.key): t for t in read_tallies(self._namespaces, containers)}
+        before, self._before = self._before, now
+        if before is None:
+            return []
+        return [_since(before.get(key), tallied) for key, tallied in now.items()]
+
+
+def _since(before: Tallied | None, now: Tallied) -> Tallied:
+    if before is None or before.packets > now.packets:  # it was forgotten in between, and began anew
+        return now
+    return replace(now, packets=now.packets - before.packets, bytes=now.bytes - before.bytes)
+
+
+def read_tallies(namespaces: Namespaces, containers: Iterable[Container], *, take: bool = False) -> list[Tallied]:
+    """Return the entries of sets; a namespace that is not there has none.  Raises HostError."""
     wanted: dict[str, list[Container]] = {}
     for container in containers:
         wanted.setdefault(container.namespace, []).append(container)

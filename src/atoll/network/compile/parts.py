@@ -11,6 +11,7 @@ from atoll.model.balancer import KIND as BALANCER
 from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
 from atoll.model.endpoint import KIND as ENDPOINT
 from atoll.model.endpoint import VpcEndpoint
+from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
@@ -30,6 +31,7 @@ from atoll.network.compile import internet
 from atoll.network.compile.balancers import balancers
 from atoll.network.compile.circles import Circle, circle, circles_of
 from atoll.network.compile.endpoints import endpoint
+from atoll.network.compile.flow_logs import counting, logged
 from atoll.network.compile.fragment import Memo, Part, Wanted, part
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
@@ -44,7 +46,7 @@ Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
 KINDS = (
     "router", "acls", "peerings", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways",
-    "balancers", "endpoints", "circles", "routes",
+    "balancers", "endpoints", "circles", "routes", "flow_logs",
 )  # fmt: skip
 APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
@@ -62,6 +64,7 @@ class Inputs(NamedTuple):
     instances: Bucket
     gateways: Bucket
     nat_gateways: Bucket
+    flow_logs: Bucket
     publics: tuple[ElasticIp, ...]
     circles: tuple[Circle, ...]
     peers: tuple[Peer, ...]
@@ -99,6 +102,7 @@ def inputs_of(
         instances=of(Instance),
         gateways=of(InternetGateway),
         nat_gateways=of(NatGateway),
+        flow_logs=of(FlowLog),
         publics=publics,
         circles=circles_of(world, vpc.id),
         peers=peers_of(world, vpc, groups, old.groups if old else None, old.peers if old else ()),
@@ -155,6 +159,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("endpoints", (it.interfaces, it.subnets, it.endpoints, it.wires), partial(_endpoints, it)),
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
+        ("flow_logs", (it.flow_logs, it.interfaces if it.flow_logs else None), partial(_flow_logs, it)),
     )
     for kind, made_from, wanted in makers:
         key = it.vpc.id, kind
@@ -280,6 +285,16 @@ def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
 def _circles(it: Inputs) -> Wanted:
     for one in it.circles:
         yield one.id, (one,), partial(circle, it.vpc.id, one)
+
+
+def _flow_logs(it: Inputs) -> Wanted:
+    if not it.flow_logs:
+        return
+    yield it.vpc.id, (), partial(counting, it.vpc.id)
+    wanted = {log.resource_id for log in cast("Mapping[str, FlowLog]", it.flow_logs).values()}
+    for one in cast("Mapping[str, Interface]", it.interfaces).values():
+        if not wanted.isdisjoint((one.id, one.subnet_id, one.vpc_id)):
+            yield one.id, (one.number,), partial(logged, one)
 
 
 def _routes(it: Inputs) -> Wanted:
