@@ -51,7 +51,7 @@ class Ground:
 
     def place(self, name: str) -> str:
         """Return the namespace of an instance by its short name, of an outside address, or a name as it is."""
-        if name and name[0].isdigit():
+        if name and (name[0].isdigit() or ":" in name):
             return f"out-{name}"
         return name if name.startswith(("eni-", "vpc-", "out-")) or name == INTERNET else f"eni-{name}"
 

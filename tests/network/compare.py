@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.world import World
 from atoll.network.decide import Decision, Kernel
-from atoll.network.flow import Packet, Trace, Verdict
+from atoll.network.flow import NOWHERE, Packet, Trace, Verdict
 from atoll.network.plan import Plan, compile
 from tests.network.worlds import Probe
 
@@ -29,7 +30,13 @@ def booted(world: World) -> World:
 
 def packet_of(world: World, probe: Probe) -> Packet:
     """Return the packet that a probe sends."""
-    own = world[Interface, probe.sender].address if isinstance(probe.sender, str) else probe.sender
+    own: Ip = NOWHERE
+    if not isinstance(probe.sender, str):
+        own = probe.sender
+    elif probe.destination.version == 4:
+        own = world[Interface, probe.sender].address
+    elif (first := world[Interface, probe.sender].ipv6_address) is not None:
+        own = first
     source = probe.options.get("source", own)
     return Packet(source, probe.destination, probe.protocol, probe.options["source_port"], probe.port)
 

@@ -10,7 +10,7 @@ Rules are written as people write them:
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import count
 
 from atoll.model.acl import AclEntry, NetworkAcl
@@ -19,12 +19,13 @@ from atoll.model.balancer import HealthCheck, Listener, LoadBalancer, Node, Targ
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.endpoint import OWN_SERVICES, EndpointService, Foot, VpcEndpoint
 from atoll.model.flow_log import FlowLog
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.image import nat_images
 from atoll.model.instance import Instance
 from atoll.model.interface import Attachment, Interface
 from atoll.model.internet import OutsideHost
+from atoll.model.ip import Association6, Ip, Net
 from atoll.model.lookup import primary_interface
 from atoll.model.names import key, mac_address
 from atoll.model.nat_gateway import NatAddress, NatGateway
@@ -44,7 +45,8 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ACCOUNT, REGION, ZONE = "111122223333", "us-east-1", "us-east-1a"
 CALLER = Caller(account=ACCOUNT, region=REGION, arn=f"arn:aws:iam::{ACCOUNT}:root")
 EVERYWHERE = ("all 0.0.0.0/0",)
-OPEN_ACL = ("100 allow all 0.0.0.0/0",)
+EVERYWHERE6 = ("all 0.0.0.0/0", "all ::/0")
+OPEN_ACL, OPEN_ACL6 = ("100 allow all 0.0.0.0/0",), ("101 allow all ::/0",)
 
 
 class Lab:
@@ -67,22 +69,29 @@ class Lab:
 
     # ---- the network
 
-    def vpc(self, name: str, *cidrs: str, dns_support: bool = True) -> Vpc:
+    def vpc(self, name: str, *cidrs: str, dns_support: bool = True, ipv6: str | None = None) -> Vpc:
         """Make a VPC with its main route table `rtb-NAME`, its open ACL `acl-NAME` and its group `sg-NAME`."""
         ranges = [CidrAssociation(id=f"vpc-cidr-assoc-{c}", cidr=IPv4Network(c)) for c in cidrs or ("10.0.0.0/16",)]
         vpc = self.tx.make(
-            Vpc, f"vpc-{name}", ranges=tuple(ranges), dhcp_options_id="dopt-1", dns_support=dns_support
-        )
+            Vpc, f"vpc-{name}", ranges=tuple(ranges), dhcp_options_id="dopt-1", dns_support=dns_support,
+            ranges6=_ranges6(f"vpc-cidr-assoc-{name}", ipv6),
+        )  # fmt: skip
         main = RouteAssociation(id=f"rtbassoc-{name}", main=True)
-        local = tuple(Route(destination=c, target="local", origin="CreateRouteTable") for c in vpc.cidrs)
+        cidrs_of_both: tuple[Net, ...] = (*vpc.cidrs, *vpc.cidrs6)
+        local = tuple(Route(destination=c, target="local", origin="CreateRouteTable") for c in cidrs_of_both)
         self.tx.make(RouteTable, f"rtb-{name}", vpc_id=vpc.id, routes=local, associations=(main,))
-        self.acl(name, vpc=name, ingress=OPEN_ACL, egress=OPEN_ACL, is_default=True)
+        open_acl = (*OPEN_ACL, *OPEN_ACL6) if ipv6 else OPEN_ACL
+        self.acl(name, vpc=name, ingress=open_acl, egress=open_acl, is_default=True)
         self.group(name, vpc=name, ingress=[f"all sg-{name}"])
         return vpc
 
     def gateway(self, vpc: str) -> InternetGateway:
         """Attach an internet gateway, `igw-VPC`."""
         return self.tx.make(InternetGateway, f"igw-{vpc}", vpc_id=f"vpc-{vpc}")
+
+    def egress_only(self, vpc: str) -> EgressOnlyGateway:
+        """Make an egress-only gateway, `eigw-VPC`."""
+        return self.tx.make(EgressOnlyGateway, f"eigw-{vpc}", vpc_id=f"vpc-{vpc}")
 
     def peering(self, name: str, requester: str, accepter: str, *, status: str = "active") -> Peering:
         """Make a peering connection `pcx-NAME` between two VPCs."""
@@ -110,7 +119,14 @@ class Lab:
         )  # fmt: skip
 
     def subnet(
-        self, name: str, cidr: str, *, vpc: str | None = None, acl: str | None = None, zone: str = ZONE
+        self,
+        name: str,
+        cidr: str,
+        *,
+        vpc: str | None = None,
+        acl: str | None = None,
+        zone: str = ZONE,
+        ipv6: str | None = None,
     ) -> Subnet:
         """Make a subnet with its VPC's main route table and default ACL (or another one)."""
         vpc = vpc or self._only_vpc()
@@ -119,6 +135,7 @@ class Lab:
             f"subnet-{name}",
             vpc_id=f"vpc-{vpc}",
             cidr=IPv4Network(cidr),
+            ranges6=_ranges6(f"subnet-cidr-assoc-{name}", ipv6),
             zone=zone,
             zone_id="use1-az1",
             number=free_number(self.tx.world, Subnet, f"vpc-{vpc}"),
@@ -131,7 +148,8 @@ class Lab:
     ) -> RouteTable:
         """Make a route table for some subnets; `igw-NAME` among them is a gateway."""
         vpc = vpc or self._only_vpc()
-        locals_ = self.world[RouteTable, f"rtb-{vpc}"].routes[: len(self.world[Vpc, f"vpc-{vpc}"].cidrs)]
+        locals_ = self.world[RouteTable, f"rtb-{vpc}"].routes
+        locals_ = tuple(r for r in locals_ if r.target == "local")
         users = [{"gateway_id": s} if s.startswith("igw-") else {"subnet_id": f"subnet-{s}"} for s in subnets]
         own = tuple(RouteAssociation(id=f"rtbassoc-{name}-{n}", **user) for n, user in enumerate(users))
         table = self.tx.make(RouteTable, f"rtb-{name}", vpc_id=f"vpc-{vpc}", routes=locals_, associations=own)
@@ -147,15 +165,16 @@ class Lab:
             assert interface, "an instance that is there"
             target = interface.id
         where = {"prefix_list_id": destination} if destination.startswith("pl-") else {}
-        cidr = None if where else IPv4Network(destination)
+        cidr = None if where else ip_network(destination)
         route = Route(destination=cidr, **where, target=target, instance_id=instance_id)
         old = self.world[RouteTable, f"rtb-{table}"]
         self.put(old, routes=(*old.routes, route))
 
     def prefix_list(self, name: str, *cidrs: str) -> PrefixList:
         """Make a prefix list `pl-NAME`, or give it these ranges anew."""
-        entries = tuple(PrefixListEntry(cidr=IPv4Network(c)) for c in cidrs)
-        return self.tx.make(PrefixList, f"pl-{name}", name=name, family="IPv4", max_entries=9, entries=entries)
+        entries = tuple(PrefixListEntry(cidr=ip_network(c)) for c in cidrs)
+        family = "IPv6" if ":" in "".join(cidrs) else "IPv4"
+        return self.tx.make(PrefixList, f"pl-{name}", name=name, family=family, max_entries=9, entries=entries)
 
     def acl(
         self,
@@ -192,7 +211,7 @@ class Lab:
         vpc, slash, far = peer.partition("/") if peer.startswith("vpc-") else (None, "", "")
         whom = far if slash else (peer if peer.startswith("sg-") else None)
         listed = peer if peer.startswith("pl-") else None
-        cidr = None if whom or listed else IPv4Network(peer)
+        cidr = None if whom or listed else ip_network(peer)
         account = ACCOUNT if whom else None
         return Rule(
             id=id, egress=egress, protocol=name, from_port=low, to_port=high, cidr=cidr,
@@ -209,6 +228,7 @@ class Lab:
         groups: Sequence[str] | None = None,
         ip: str | None = None,
         more_ips: Sequence[str] = (),
+        ipv6: Sequence[str] = (),
         attachment: Attachment | None = None,
         check: bool = True,
         public: str | None = None,
@@ -225,6 +245,7 @@ class Lab:
             number=free_number(self.tx.world, Interface, where.vpc_id),
             mac=mac_address(f"eni-{name}"),
             private_ips=(first, *map(IPv4Address, more_ips)),
+            ipv6_addresses=tuple(map(IPv6Address, ipv6)),
             group_ids=tuple(f"sg-{g}" for g in (groups or (where.vpc_id.removeprefix("vpc-"),))),
             source_dest_check=check,
             attachment=attachment,
@@ -240,6 +261,7 @@ class Lab:
         groups: Sequence[str] | None = None,
         ip: str | None = None,
         more_ips: Sequence[str] = (),
+        ipv6: Sequence[str] = (),
         state: str = "running",
         check: bool = True,
         public: str | None = None,
@@ -262,8 +284,9 @@ class Lab:
         )
         plug = Attachment(id=f"eni-attach-{name}", instance_owner=self.tx.account, time=NOW, instance_id=f"i-{name}")
         return self.interface(
-            name, subnet, groups=groups, ip=ip, more_ips=more_ips, attachment=plug, check=check, public=public
-        )
+            name, subnet, groups=groups, ip=ip, more_ips=more_ips, ipv6=ipv6, attachment=plug, check=check,
+            public=public,
+        )  # fmt: skip
 
     def nat_gateway(
         self,
@@ -436,7 +459,7 @@ class Lab:
     def outside(self, *addresses: str) -> None:
         """Put hosts on the internet."""
         for address in addresses:
-            self.tx.put(OutsideHost(id=address, account="", region="", address=IPv4Address(address)))
+            self.tx.put(OutsideHost(id=address, account="", region="", address=ip_address(address)))
 
     # ---- questions
 
@@ -447,15 +470,24 @@ class Lab:
 
     def at(self, name: str) -> At:
         """Return where a sender is."""
-        return IPv4Address(name) if name[0].isdigit() else f"eni-{name}"
+        return ip_address(name) if is_address(name) else f"eni-{name}"
 
-    def address(self, name: str) -> IPv4Address:
+    def address(self, name: str) -> Ip:
         """Return an address, or the first address of the interface with that name."""
-        return IPv4Address(name) if name[0].isdigit() else self.world[Interface, f"eni-{name}"].address
+        return ip_address(name) if is_address(name) else self.world[Interface, f"eni-{name}"].address
 
     def _only_vpc(self) -> str:
         (vpc,) = self.world.all(Vpc)
         return vpc.id.removeprefix("vpc-")
+
+
+def is_address(text: str) -> bool:
+    """Tell an address from a name."""
+    return text[0].isdigit() or ":" in text
+
+
+def _ranges6(id: str, cidr: str | None) -> tuple[Association6, ...]:
+    return (Association6(id=f"{id}-6", cidr=IPv6Network(cidr)),) if cidr else ()
 
 
 def acl_entry(text: str, *, egress: bool) -> AclEntry:
@@ -466,7 +498,7 @@ def acl_entry(text: str, *, egress: bool) -> AclEntry:
     number_of = ALL if protocol == "all" else protocol_number(protocol)
     return AclEntry(
         number=int(number), egress=egress, protocol=number_of, allow=verb == "allow",
-        cidr=IPv4Network(peer), from_port=low, to_port=high,
+        cidr=ip_network(peer), from_port=low, to_port=high,
     )  # fmt: skip
 
 
@@ -475,7 +507,7 @@ def _match(text: str) -> tuple[str, int, int, str]:
     protocol, *ports, peer = text.split()
     if not ports:
         return protocol, *((-1, -1) if protocol not in ("tcp", "udp") else (0, 65535)), peer
-    if protocol == "icmp":
+    if protocol in ("icmp", "icmpv6"):
         kind, _, code = ports[0].partition("/")
         return protocol, int(kind), int(code or -1), peer
     low, _, high = ports[0].partition("-")

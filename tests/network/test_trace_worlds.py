@@ -54,7 +54,7 @@ def test_every_trace_can_be_told_to_people_and_programs(case):
 
 def test_random_worlds_meet_every_verdict_and_every_layer():
     verdicts, layers = set(), set()
-    for seed in range(60):
+    for seed in range(150):
         rnd = random.Random(seed)
         world = random_world(rnd)
         for probe in random_probes(world, rnd, 60):

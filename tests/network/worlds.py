@@ -21,14 +21,15 @@ blackholes of every kind, prefix lists, tables of gateways (`edges.py`), routes 
 specific than `local`, also one-way), gateways or none, Elastic and automatic public addresses, secondary addresses
 and ranges, NAT gateways, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
 ordered ACLs, ICMP, stopped instances, unattached interfaces, cache nodes, outside hosts, load balancers, and
-endpoints that lead to them or to Atoll's own API.
+endpoints that lead to them or to Atoll's own API.  Half of the VPCs have IPv6, in most of their subnets, with the
+twins of all that: routes, rules, entries, and egress-only gateways.
 It holds nothing that the verbs would refuse.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import cast
 
@@ -38,17 +39,19 @@ from atoll.model.address import ElasticIp
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
+from atoll.model.ip import Ip
 from atoll.model.lookup import HALTED
 from atoll.model.peering import Peering
 from atoll.model.prefix_list import PrefixList
+from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.flow import ICMP, TCP, UDP, At, Trace
+from atoll.network.flow import ICMP, ICMPV6, TCP, UDP, At, Trace
 from atoll.network.layers.hop import APPLIANCES
 from atoll.network.trace import trace
 from tests.network.balancing import ZONES, Balancing
 from tests.network.edges import edge_routes
-from tests.network.lab import ACCOUNT, CALLER, EVERYWHERE, NOW, OPEN_ACL, REGION, Lab
+from tests.network.lab import ACCOUNT, CALLER, EVERYWHERE, EVERYWHERE6, NOW, OPEN_ACL, OPEN_ACL6, REGION, Lab
 
 __all__ = [
     "ACCOUNT", "CALLER", "NOW", "REGION", "Lab", "Probe", "prod_lab", "random_probes", "random_world", "worlds",
@@ -57,7 +60,7 @@ __all__ = [
 
 OTHER_REGION = "eu-west-1"
 PORTS = (6379, 6380, 22)
-OUTSIDE = ("198.51.100.27", "198.51.100.28")
+OUTSIDE, OUTSIDE6 = ("198.51.100.27", "198.51.100.28"), ("2001:db8:f::27", "2001:db8:f::28")
 
 
 def prod_lab() -> Lab:
@@ -91,10 +94,10 @@ class Probe:
     """A question to the network."""
 
     sender: At
-    destination: IPv4Address
+    destination: Ip
     protocol: int
     port: int  # ICMP: code
-    options: dict[str, int | IPv4Address] = field(default_factory=dict)  # of `trace`: source_port, source
+    options: dict[str, int | Ip] = field(default_factory=dict)  # of `trace`: source_port, source
 
     def ask(self, world: World) -> Trace:
         """Ask the tracer."""
@@ -119,7 +122,7 @@ def worlds_with_probes(n: int = 50) -> st.SearchStrategy[tuple[World, list[Probe
 def random_world(rnd: random.Random) -> World:
     """Return a random world; the same for the same dice."""
     lab = Lab()
-    lab.outside(*OUTSIDE)
+    lab.outside(*OUTSIDE, *OUTSIDE6)
     names = ["a", "b", "c"][: rnd.choice([1, 2, 2, 2, 3])]
     same = rnd.random() < 0.4
     vpcs = [_Vpc(lab, rnd, name, 0 if same else k, names) for k, name in enumerate(names)]
@@ -153,6 +156,9 @@ class _Vpc:
     def __init__(self, lab: Lab, rnd: random.Random, name: str, n: int, names: Sequence[str]) -> None:
         self.lab, self.rnd, self.name, self.n, self.names = lab, rnd, name, n, names
         self.cidrs = [f"10.{n}.{i}.0/24" for i in range(3)]
+        self.cidrs6: list[str] = []  # of the subnets; empty: no IPv6.  Global, so no two VPCs have the same
+        self.range6 = f"2001:db8:1000:{names.index(name)}00::/56"
+        self.has_egress_only = False
         self.has_gateway = rnd.random() < 0.75
         self.nat_subnet = -1
         self.peers: dict[str, _Vpc] = {}  # by connection
@@ -163,7 +169,11 @@ class _Vpc:
         if self.rnd.random() < 0.3:  # a secondary range, with the third subnet in it
             ranges.append(f"10.{self.n + 100}.0.0/16")
             self.cidrs[2] = f"10.{self.n + 100}.2.0/24"
-        vpc = self.lab.vpc(self.name, *ranges, dns_support=self.rnd.random() < 0.9)
+        dns_support = self.rnd.random() < 0.9
+        if self.rnd.random() < 0.5:
+            self.cidrs6 = [self.range6.replace("00::/56", f"0{i}::/64") for i in range(3)]
+            self.has_egress_only = self.rnd.random() < 0.6
+        vpc = self.lab.vpc(self.name, *ranges, dns_support=dns_support, ipv6=self.range6 if self.cidrs6 else None)
         if self.rnd.random() < 0.1:
             self.lab.put(vpc, region=OTHER_REGION)
 
@@ -171,6 +181,8 @@ class _Vpc:
         """Make everything in it; what refers comes after what it refers to."""
         if self.has_gateway:
             self.lab.gateway(self.name)
+        if self.has_egress_only:
+            self.lab.egress_only(self.name)
         self._lists()
         for i in range(2):
             self.lab.acl(f"{self.name}{i}", vpc=self.name, ingress=self._acl(), egress=self._acl())
@@ -179,7 +191,8 @@ class _Vpc:
         acls = [self.name, f"{self.name}0", f"{self.name}1"]
         for i, cidr in enumerate(self.cidrs):
             acl = self.rnd.choice(acls)
-            self.lab.subnet(f"{self.name}{i}", cidr, vpc=self.name, acl=acl, zone=ZONES[i % 2])
+            cidr6 = self.cidrs6[i] if self.cidrs6 and self.rnd.random() < 0.9 else None
+            self.lab.subnet(f"{self.name}{i}", cidr, vpc=self.name, acl=acl, zone=ZONES[i % 2], ipv6=cidr6)
         for i in range(3):
             for j in range(self.rnd.choice([1, 1, 2])):
                 self._place(i, j)
@@ -190,7 +203,7 @@ class _Vpc:
     def _settle(self) -> None:
         """Put what is in the VPC into its region."""
         region = self.lab.world[Vpc, f"vpc-{self.name}"].region
-        lists = [self.lab.world[PrefixList, f"pl-{self.name}{kind}"] for kind in ("", "out")]
+        lists = [self.lab.world[PrefixList, f"pl-{self.name}{kind}"] for kind in ("", "out", "out6")]
         for one in (*self.lab.world, *lists):
             if one.region != region and (one in lists or getattr(one, "vpc_id", "") == f"vpc-{self.name}"):
                 self.lab.put(one, region=region)
@@ -201,7 +214,10 @@ class _Vpc:
         far += [cidr for peer in self.peers.values() for cidr in (f"10.{peer.n}.0.0/16", *peer.cidrs)]
         self.lab.prefix_list(f"{self.name}out", *self.rnd.sample(far, self.rnd.choice([1, 2, 3])))
         mine = dict.fromkeys(self._cidr() for _ in range(self.rnd.choice([0, 1, 2, 3])))
-        self.lab.prefix_list(self.name, *mine)
+        is_six = ":" in next(iter(mine), "")  # a list is of one version
+        self.lab.prefix_list(self.name, *(cidr for cidr in mine if (":" in cidr) is is_six))
+        far6 = ["::/0", "2001:db8:f::/48", "2001:db8:f::27/128", *(peer.range6 for peer in self.peers.values())]
+        self.lab.prefix_list(f"{self.name}out6", *self.rnd.sample(far6, self.rnd.choice([1, 2])))
 
     def _place(self, i: int, j: int) -> None:
         """Put an instance (mostly), a cache node or an unattached interface into subnet i."""
@@ -212,14 +228,24 @@ class _Vpc:
             self.lab.cache(name, f"{self.name}{i}", ips=[ip], groups=groups)
             return
         if kind == "nothing":
-            self.lab.interface(name, f"{self.name}{i}", groups=groups, ip=ip)
+            self.lab.interface(name, f"{self.name}{i}", groups=groups, ip=ip, ipv6=self._addresses6(i, j))
             return
         more = [str(IPv4Address(ip) + 60)] if rnd.random() < 0.15 else []
         state = rnd.choices(["running", "stopped", "pending", "stopping"], [92, 4, 2, 2])[0]
         automatic = self._public() if self.has_gateway and state == "running" and rnd.random() < 0.25 else None
-        self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, more_ips=more, state=state, public=automatic)
+        self.lab.instance(
+            name, f"{self.name}{i}", groups=groups, ip=ip, more_ips=more, ipv6=self._addresses6(i, j), state=state,
+            public=automatic,
+        )  # fmt: skip
         if self.has_gateway and rnd.random() < 0.35:
             self.lab.elastic_ip(self._public(), name, rnd.choice([ip, *more]))
+
+    def _addresses6(self, i: int, j: int) -> list[str]:
+        """Return the IPv6 addresses of interface j in subnet i: mostly one, if the subnet has a range."""
+        cidr = self.lab.world[Subnet, f"subnet-{self.name}{i}"].cidr6
+        if cidr is None:
+            return []
+        return [str(cidr[0x10 + j + 0x100 * n]) for n in range(self.rnd.choice([0, 1, 1, 1, 1, 1, 2]))]
 
     def _middleboxes(self) -> list[str]:
         """Make up to two instances that forward (their check is off), one of them perhaps stopped."""
@@ -228,7 +254,8 @@ class _Vpc:
             name, ip = f"{self.name}mb{k}", str(IPv4Address(self.cidrs[i][:-3]) + 50)
             state = self.rnd.choices(["running", "stopped", "stopping"], [85, 10, 5])[0]
             groups = self._some_groups()
-            self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, state=state, check=False)
+            ipv6 = self._addresses6(i, 0x40)
+            self.lab.instance(name, f"{self.name}{i}", groups=groups, ip=ip, ipv6=ipv6, state=state, check=False)
             if self.has_gateway and self.rnd.random() < 0.5:
                 self.lab.elastic_ip(self._public(), name)
             boxes.append(f"i-{name}")
@@ -255,12 +282,12 @@ class _Vpc:
             if own:
                 subnet = f"{self.name}{i}"
                 self.lab.table(subnet, {}, subnets=[subnet], vpc=self.name)
-            for destination, target in self._routes(i, boxes).items():
+            for destination, target in (self._routes(i, boxes) | self._routes6(i, boxes)).items():
                 if own:
                     self.lab.route(f"{self.name}{i}", destination, target)
-        for destination, target in self._routes(None, boxes).items():
+        for destination, target in (self._routes(None, boxes) | self._routes6(None, boxes)).items():
             self.lab.route(self.name, destination, target)
-        edge_routes(self.lab, self.rnd, self.name, self.cidrs, boxes)
+        edge_routes(self.lab, self.rnd, self.name, [*self.cidrs, *self.cidrs6], boxes)
 
     def _routes(self, i: int | None, boxes: Sequence[str]) -> dict[str, str]:
         rnd, routes = self.rnd, {}
@@ -295,6 +322,34 @@ class _Vpc:
             routes[rnd.choice([c for j, c in enumerate(self.cidrs) if j != i])] = rnd.choice(sorted(interfaces))
         return routes
 
+    def _routes6(self, i: int | None, boxes: Sequence[str]) -> dict[str, str]:
+        """Return the routes of version 6; a NAT gateway is no target of one."""
+        if not self.cidrs6:
+            return {}
+        rnd, routes = self.rnd, {}
+        boxes = [box for box in boxes if not box.startswith("nat-")]
+        for id, peer in self.peers.items():
+            if rnd.random() < 0.85:  # also to a peer without IPv6: that leads nowhere
+                routes[peer.range6] = id
+            if rnd.random() < 0.2:
+                further = rnd.choice([peer, *peer.peers.values()])
+                if further is not self and further.cidrs6:
+                    routes[rnd.choice(further.cidrs6)] = id
+        gateways = [f"igw-{self.name}"] * 2 * self.has_gateway + [f"eigw-{self.name}"] * self.has_egress_only
+        if gateways and rnd.random() < 0.8:
+            routes["::/0"] = rnd.choice(gateways)
+        if boxes and rnd.random() < 0.3:
+            routes["::/0"] = rnd.choice(boxes)
+        if gateways and rnd.random() < 0.2:
+            routes[f"pl-{self.name}out6"] = rnd.choice([*gateways, *self.peers])
+        if rnd.random() < 0.1:
+            gone = rnd.choice(["2001:db8:f::28/128", "2001:db8::/32", "::/0"])
+            routes[gone] = rnd.choice(["eigw-gone", "eni-gone"])
+        if boxes and rnd.random() < 0.4:
+            others = [cidr for j, cidr in enumerate(self.cidrs6) if j != i]
+            routes[rnd.choice(others)] = rnd.choice(boxes)
+        return routes
+
     def _some_groups(self) -> list[str]:
         names = [f"{self.name}{i}" for i in range(3)]
         return self.rnd.sample(names, self.rnd.choice([1, 1, 2]))
@@ -307,6 +362,10 @@ class _Vpc:
     # ---- filters
 
     def _cidr(self) -> str:
+        if self.cidrs6 and self.rnd.random() < 0.4:
+            host = self.rnd.choice(self.cidrs6).replace("::/64", f"::{self.rnd.choice(['10', '11', '50'])}/128")
+            choices = ["::/0", "::/0", "2001:db8:1000::/36", host, "2001:db8:f::/48", "2001:db8:f::27/128"]
+            return self.rnd.choice([*choices, *(peer.range6 for peer in self.peers.values()), *self.cidrs6[:2]])
         host = f"10.{self.n}.{self.rnd.randrange(3)}.{self.rnd.choice([10, 11, 50, 70])}/32"
         choices = ["0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8", host, "198.51.100.0/24", "198.51.100.27/32"]
         choices += [cidr for peer in self.peers.values() for cidr in (f"10.{peer.n}.0.0/16", *peer.cidrs[:1])]
@@ -316,6 +375,8 @@ class _Vpc:
         protocol = self.rnd.choice(["all", "tcp", "tcp", "tcp", "udp", "icmp"])
         if protocol == "all":
             return protocol
+        if protocol == "icmp" and self.cidrs6 and self.rnd.random() < 0.5:
+            return self.rnd.choice(["icmpv6", "icmpv6 128", "icmpv6 129", "icmpv6 128/0"])
         if protocol == "icmp":
             return self.rnd.choice(["icmp", "icmp 8", "icmp 0", "icmp 8/0"])
         return f"{protocol} {self.rnd.choice(['6379', '22', '6379-6380', '0-65535', '1024-65535', '32768-60999'])}"
@@ -337,17 +398,22 @@ class _Vpc:
                 rules.append(f"{self._match()} {self._cidr()}")
         if self.rnd.random() < 0.4:  # what makes flows untracked
             rules.append(self.rnd.choice([*EVERYWHERE, "tcp 0.0.0.0/0", "udp 0.0.0.0/0", "tcp 6379 0.0.0.0/0"]))
+        if self.cidrs6 and self.rnd.random() < 0.4:
+            rules.append(self.rnd.choice(["all ::/0", "tcp ::/0", "udp ::/0", "tcp 6379 ::/0"]))
         return list(dict.fromkeys(rules))
 
     def _egress(self) -> list[str]:
-        return list(EVERYWHERE) if self.rnd.random() < 0.6 else self._rules()
+        if self.rnd.random() < 0.6:
+            return list(EVERYWHERE6 if self.cidrs6 and self.rnd.random() < 0.8 else EVERYWHERE)
+        return self._rules()
 
     def _acl(self) -> list[str]:
         numbers = self.rnd.sample([1, 5, 9, 10, 20, 99, 100, 300], self.rnd.choice([0, 0, 1, 3]))
         entries = [
             f"{n} {'allow' if self.rnd.random() < 0.6 else 'deny'} {self._match()} {self._cidr()}" for n in numbers
         ]
-        return entries + ([OPEN_ACL[0].replace("100", "500")] if self.rnd.random() < 0.85 else [])
+        entries += [OPEN_ACL[0].replace("100", "500")] if self.rnd.random() < 0.85 else []
+        return entries + ([OPEN_ACL6[0].replace("101", "501")] if self.cidrs6 and self.rnd.random() < 0.85 else [])
 
 
 def runs(world: World, interface_id: str) -> bool:
@@ -360,8 +426,16 @@ def runs(world: World, interface_id: str) -> bool:
 
 def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     """Return random questions about a world: mostly between what is there, some to nobody or to services."""
+    share = 0.4 if any(i.ipv6_addresses for i in world.all(Interface)) else 0.03
+    sixes = sum(rnd.random() < share for _ in range(n))
+    probes = [*_probes4(world, rnd, n - sixes), *probes6(world, rnd, sixes)]
+    rnd.shuffle(probes)
+    return probes
+
+
+def _probes4(world: World, rnd: random.Random, n: int) -> list[Probe]:
     interfaces = sorted(world.all(Interface), key=lambda i: i.id)
-    outside = [h.address for h in world.all(OutsideHost)]
+    outside = [h.address for h in world.all(OutsideHost) if h.address.version == 4]
     public = [e.public_ip for e in world.all(ElasticIp)] + [i.public_ip for i in interfaces if i.public_ip]
     private = [ip for i in interfaces for ip in i.private_ips]
     senders = [i for i in interfaces if i.kind not in APPLIANCES]
@@ -380,7 +454,7 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
             beyond.setdefault(one.vpc_id, []).append(peering.beyond(one.vpc_id).vpc_id)
     probes: list[Probe] = []
     while len(probes) < n:
-        options: dict[str, int | IPv4Address] = {}
+        options: dict[str, int | Ip] = {}
         if rnd.random() < 0.2:
             sender: At = rnd.choice(outside)
             pools, weights = [public or private, outside, private], [85, 5, 10]
@@ -405,4 +479,35 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
         protocol = rnd.choice([TCP, TCP, TCP, UDP, ICMP])
         options["source_port"] = 8 if protocol == ICMP else rnd.choice([40000, 40000, 1023])
         probes.append(Probe(sender, destination, protocol, 0 if protocol == ICMP else rnd.choice(PORTS), options))
+    return probes
+
+
+def probes6(world: World, rnd: random.Random, n: int) -> list[Probe]:
+    """Return random questions of version 6 about a world."""
+    senders = sorted((i for i in world.all(Interface) if i.kind != "nat_gateway"), key=lambda i: i.id)
+    speaking = [i for i in senders if i.ipv6_addresses]
+    outside = [h.address for h in world.all(OutsideHost) if h.address.version == 6]
+    everybody = [ip for i in speaking for ip in i.ipv6_addresses]
+    strangers = ["2001:db8:1000:1::99", "2001:db8:1000:101::99", "2001:db8:9::9", "fd00::1", "fe80::9"]
+    services = ["fd00:ec2::254", "fd00:ec2::253", "fd00:ec2::123"]
+    unusual = list(map(IPv6Address, strangers + services))
+    probes: list[Probe] = []
+    while len(probes) < n:
+        options: dict[str, int | Ip] = {}
+        if rnd.random() < 0.2:
+            sender: At = rnd.choice(outside)
+            pools, weights = [everybody or unusual, outside, unusual], [85, 10, 5]
+        else:
+            interface = rnd.choice(speaking if speaking and rnd.random() < 0.95 else senders)
+            sender = interface.id
+            near = [ip for i in speaking if i.vpc_id == interface.vpc_id for ip in i.ipv6_addresses]
+            pools, weights = [near or unusual, everybody or unusual, outside, unusual], [50, 30, 25, 6]
+            if rnd.random() < 0.08 and interface.ipv6_addresses:  # a secondary address, or a forged one
+                options["source"] = rnd.choice([*interface.ipv6_addresses, *near])
+        destination = rnd.choice(rnd.choices(pools, weights)[0])
+        if isinstance(sender, str) and destination in world[Interface, sender].ips and not runs(world, sender):
+            continue
+        protocol = rnd.choice([TCP, TCP, TCP, UDP, ICMPV6])
+        options["source_port"] = 128 if protocol == ICMPV6 else rnd.choice([40000, 40000, 1023])
+        probes.append(Probe(sender, destination, protocol, 0 if protocol == ICMPV6 else rnd.choice(PORTS), options))
     return probes

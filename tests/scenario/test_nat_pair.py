@@ -122,9 +122,7 @@ def test_row_040_a_monitor_moves_the_route_to_the_instance_that_lives(
     probe = f"{sys.executable} -m atoll.cli run --as {CLIENT} -- ping -c 1 -W 1 {{public}}"
     stage.ec2.authorize_security_group_ingress(
         GroupId=net.group,
-        IpPermissions=[
-            {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": f"{CLIENT}/32"}]}
-        ],
+        IpPermissions=[{"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": f"{CLIENT}/32"}]}],
     )
     words = ("route", net.first, net.second, "--table", net.table, "--probe", probe)
     with (

@@ -1,4 +1,4 @@
-"""Internet gateways."""
+"""Internet gateways, and those for IPv6 that let nothing in but answers."""
 
 from dataclasses import dataclass
 
@@ -10,3 +10,10 @@ class InternetGateway(Resource):
     """The door between a VPC and the internet; attached to at most one VPC."""
 
     vpc_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EgressOnlyGateway(Resource):
+    """A door for IPv6 that opens from inside only; attached to its VPC as long as it is there."""
+
+    vpc_id: str

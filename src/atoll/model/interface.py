@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
+from atoll.model.ip import Ip
 from atoll.model.resource import Resource
 
 
@@ -33,6 +34,7 @@ class Interface(Resource):
     number: int  # 1..0x3fff, unique in the VPC: names the interface in packet marks
     mac: str
     private_ips: tuple[IPv4Address, ...]
+    ipv6_addresses: tuple[IPv6Address, ...] = ()  # the first is the primary one
     group_ids: tuple[str, ...] = ()
     source_dest_check: bool = True
     description: str = ""
@@ -48,6 +50,16 @@ class Interface(Resource):
     def address(self) -> IPv4Address:
         """The primary private address."""
         return self.private_ips[0]
+
+    @property
+    def ipv6_address(self) -> IPv6Address | None:
+        """The first IPv6 address, if any; an index field."""
+        return self.ipv6_addresses[0] if self.ipv6_addresses else None
+
+    @property
+    def ips(self) -> tuple[Ip, ...]:
+        """All addresses that are its own inside the VPC, of both versions."""
+        return (*self.private_ips, *self.ipv6_addresses) if self.ipv6_addresses else self.private_ips
 
     @property
     def instance_id(self) -> str | None:

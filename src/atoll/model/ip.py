@@ -4,12 +4,21 @@ What is annotated `IPv4Address` is of version 4 only: a public address, an inter
 `==` and `overlaps` work across versions and are false there; `subnet_of` and `<` raise.
 """
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TypeAlias
 
 Ip: TypeAlias = IPv4Address | IPv6Address
 IpInterface: TypeAlias = IPv4Interface | IPv6Interface  # an address with the length of its network's prefix
 Net: TypeAlias = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association6:
+    """One IPv6 range of a VPC or of a subnet."""
+
+    id: str  # vpc-cidr-assoc-, subnet-cidr-assoc-
+    cidr: IPv6Network
 
 
 def lies_in(inner: Net, outer: Net) -> bool:

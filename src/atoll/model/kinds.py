@@ -10,7 +10,7 @@ from atoll.model.engine import EngineBuild
 from atoll.model.event import Event
 from atoll.model.fault import Fault
 from atoll.model.flow_log import FlowLog
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.insight import InsightsAnalysis, InsightsPath
 from atoll.model.instance import Instance
@@ -37,6 +37,7 @@ KINDS: tuple[type[Resource], ...] = (
     CacheSubnetGroup,
     ClientToken,
     DhcpOptions,
+    EgressOnlyGateway,
     ElasticIp,
     EndpointService,
     EngineBuild,

@@ -7,7 +7,7 @@ from typing import cast
 
 from atoll.model.address import ElasticIp
 from atoll.model.cache import CacheCluster, CacheNode
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
@@ -55,6 +55,13 @@ def internet_gateway_of(world: World, vpc_id: str) -> InternetGateway | None:
     return None
 
 
+def egress_only_gateway_of(world: World, vpc_id: str) -> EgressOnlyGateway | None:
+    """Return the egress-only gateway of a VPC: it has at most one."""
+    for gateway in world.bucket(EgressOnlyGateway, "vpc_id", vpc_id).values():
+        return cast(EgressOnlyGateway, gateway)
+    return None
+
+
 def main_route_table(world: World, vpc_id: str) -> RouteTable:
     """Return a VPC's main route table."""
     tables = cast("Iterator[RouteTable]", world.bucket(RouteTable, "vpc_id", vpc_id).values())
@@ -94,6 +101,9 @@ def route_state(world: World, vpc_id: str, target: str) -> str:
     if target.startswith("igw-"):
         igw = world.seen_by(None).get(InternetGateway, target)
         return "active" if igw and igw.vpc_id == vpc_id else "blackhole"
+    if target.startswith("eigw-"):
+        egress_only = world.seen_by(None).get(EgressOnlyGateway, target)
+        return "active" if egress_only and egress_only.vpc_id == vpc_id else "blackhole"
     if target.startswith("eni-"):
         interface = world.seen_by(None).get(Interface, target)
         if interface is None or interface.attachment is None:

@@ -1,8 +1,9 @@
 """VPCs and their DHCP options."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
+from atoll.model.ip import Association6, Ip
 from atoll.model.resource import Resource
 
 
@@ -20,6 +21,7 @@ class Vpc(Resource):
     """A private network; `ranges[0]` is the primary range and never changes."""
 
     ranges: tuple[CidrAssociation, ...]
+    ranges6: tuple[Association6, ...] = ()
     dhcp_options_id: str  # or "default": none
     state: str = "available"
     is_default: bool = False
@@ -35,8 +37,17 @@ class Vpc(Resource):
 
     @property
     def cidrs(self) -> tuple[IPv4Network, ...]:
-        """All ranges in force."""
+        """All IPv4 ranges in force."""
         return tuple(r.cidr for r in self.ranges if r.state == "associated")
+
+    @property
+    def cidrs6(self) -> tuple[IPv6Network, ...]:
+        """All IPv6 ranges; none: the VPC has no IPv6."""
+        return tuple(r.cidr for r in self.ranges6)
+
+    def holds(self, address: Ip) -> bool:
+        """Tell whether an address is in one of its ranges."""
+        return any(address in cidr for cidr in (self.cidrs if address.version == 4 else self.cidrs6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ on, unchanged, what is not for it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from atoll.model.ip import Ip, Net
-from atoll.network.decide_rules import Context, Ends, Filled, Flow, Ruleset, answer_ends, ends_of, fill
+from atoll.network.decide_rules import ICMP_QUERIES, Context, Ends, Filled, Flow, Ruleset, answer_ends, ends_of, fill
 from atoll.network.facts import (
     IPV4,
     IPV6,
@@ -23,6 +23,7 @@ from atoll.network.facts import (
     NETDEV,
     Address,
     Chain,
+    DualStack,
     Element,
     Fact,
     Namespace,
@@ -69,6 +70,7 @@ class Stack:
         self.links: dict[str, tuple[str, str, str]] = {}  # link -> peer's namespace, peer, own MAC
         self.addresses = {f.address.ip for f in facts if isinstance(f, Address)}
         self.neighbours = {(f.link, f.address): f.mac for f in facts if isinstance(f, Neighbour)}
+        self.dual_links = {f.link for f in facts if isinstance(f, DualStack)}
         self.rules = sorted((f for f in facts if isinstance(f, PolicyRule)), key=lambda r: r.priority)
         self.tables: dict[int, list[Route]] = {}
         for fact in facts:
@@ -86,7 +88,11 @@ class Stack:
 
     def route(self, destination: Ip, mark: int) -> Route:
         """Return the route of a packet.  Raises Lost."""
-        order = [r.table for r in self.rules if mark & r.mask == r.mark and r.priority < MAIN_PRIORITY]
+        order = [
+            r.table
+            for r in self.rules
+            if r.version == destination.version and mark & r.mask == r.mark and r.priority < MAIN_PRIORITY
+        ]
         for table in (*order, MAIN_TABLE):
             for route in self.tables.get(table, ()):
                 if _holds(route.network, destination):
@@ -96,6 +102,10 @@ class Stack:
                         raise Lost(f"blackhole {route.network} of table {table} in {self.name or 'the internet'}")
                     return route
         raise Lost(f"no route to {destination} in {self.name or 'the internet'}")
+
+    def carries(self, link: str, packet: Packet) -> bool:
+        """Tell whether a link carries packets of its version."""
+        return packet.version == 4 or link in self.dual_links
 
 
 class Kernel:
@@ -171,6 +181,8 @@ class Kernel:
         stack = self.stacks[guest]
         route = stack.route(packet.destination, 0)
         assert route.link, "a guest has only unicast routes"
+        if not stack.carries(route.link, packet):
+            raise Lost(f"{guest} has no IPv6")
         namespace, link, _ = stack.links[route.link]
         hop = route.via or packet.destination
         mac = stack.neighbours.get((route.link, hop)) or self._resolve(namespace, link, hop)
@@ -186,6 +198,8 @@ class Kernel:
 
     def _route(self, stack: Stack, link: str, mac: str, packet: Packet) -> Packet | tuple[str, str, str, Packet]:
         """Return the packet, delivered to this namespace itself, or the frame that leaves it."""
+        if not stack.carries(link, packet):
+            raise Lost(f"{link} carries no IPv6")
         if mac != stack.links[link][2] and link not in stack.listening:
             raise Lost(f"frame for {mac} at {link}")
         context = Context(packet, link, mac)
@@ -197,6 +211,8 @@ class Kernel:
         route = stack.route(context.packet.destination, context.mark)
         assert route.link, "a unicast route"
         context.outgoing = route.link
+        if not stack.carries(route.link, packet):
+            raise Lost(f"{route.link} carries no IPv6")
         self._check(stack, "forward", context)
         self._check(stack, "postrouting", context)
         self._confirm(stack, context)
@@ -222,7 +238,7 @@ class Kernel:
             context.flow, context.is_answer = flow, ends != flow.original
             flow.answered = flow.answered or context.is_answer
             _give_destination(context, flow)
-        elif ends[0] != 1 or answer_ends(ends)[2] >= 0:  # an ICMP answer begins no flow
+        elif ends[0] not in ICMP_QUERIES or answer_ends(ends)[2] >= 0:  # an ICMP answer begins no flow
             context.flow = Flow(ends)
 
     def _confirm(self, stack: Stack, context: Context) -> None:
@@ -258,11 +274,11 @@ def namespace_of(at: At) -> str:
 
 def at_of(namespace: str) -> At:
     """Return who lives in a namespace."""
-    return IPv4Address(namespace.removeprefix(OUTSIDE)) if namespace.startswith(OUTSIDE) else namespace
+    return ip_address(namespace.removeprefix(OUTSIDE)) if namespace.startswith(OUTSIDE) else namespace
 
 
 def _holds(network: Net, address: Ip) -> bool:
-    return int(address) & int(network.netmask) == int(network.network_address)
+    return network.version == address.version and int(address) & int(network.netmask) == int(network.network_address)
 
 
 def _in_family(facts: Iterable[Fact], family: str) -> tuple[list[Chain], list[Element]]:

@@ -10,7 +10,7 @@ from typing import TypeAlias, assert_never
 
 from atoll.model.ip import Ip, Net
 from atoll.network.facts import Chain, Element, Field
-from atoll.network.flow import ICMP, TCP, UDP, Packet
+from atoll.network.flow import ICMP, ICMPV6, TCP, UDP, Packet
 from atoll.network.rules import (
     ACCEPT,
     DROP,
@@ -35,7 +35,8 @@ Ends: TypeAlias = tuple[int, Ip, int, Ip, int]  # protocol, source and port, des
 Result: TypeAlias = Verdict | bool  # a verdict; or whether the rule goes on
 Step: TypeAlias = Callable[["Context"], Result]
 
-ICMP_QUERIES = {8: 0, 13: 14, 15: 16, 17: 18}  # those that begin a flow, and their answers
+# Those that begin a flow, and their answers, by protocol.
+ICMP_QUERIES = {ICMP: {8: 0, 13: 14, 15: 16, 17: 18}, ICMPV6: {128: 129, 139: 140}}
 
 
 @dataclass(slots=True)
@@ -73,18 +74,19 @@ class Context:
 
 def ends_of(packet: Packet) -> Ends | None:
     """Return what identifies a packet's flow; `None` for an ICMP message that belongs to none."""
-    if packet.protocol != ICMP:
+    queries = ICMP_QUERIES.get(packet.protocol)
+    if queries is None:
         return packet.protocol, packet.source, packet.source_port, packet.destination, packet.port
-    if packet.source_port in ICMP_QUERIES or packet.source_port in ICMP_QUERIES.values():
-        return ICMP, packet.source, packet.source_port, packet.destination, 0
+    if packet.source_port in queries or packet.source_port in queries.values():
+        return packet.protocol, packet.source, packet.source_port, packet.destination, 0
     return None
 
 
 def answer_ends(ends: Ends) -> Ends:
     """Return what identifies the answers of a flow."""
     protocol, source, port, destination, other = ends
-    if protocol == ICMP:
-        return ICMP, destination, ICMP_QUERIES.get(port, -1), source, 0
+    if protocol in ICMP_QUERIES:
+        return protocol, destination, ICMP_QUERIES[protocol].get(port, -1), source, 0
     return protocol, destination, other, source, port
 
 
@@ -101,11 +103,15 @@ READ: Mapping[str, Callable[[Context], object]] = {
     "ip frag-off": lambda _: 0,  # a packet here is whole
     "ip saddr": lambda c: c.packet.source,
     "ip daddr": lambda c: c.packet.destination,
+    "ip6 saddr": lambda c: c.packet.source,
+    "ip6 daddr": lambda c: c.packet.destination,
     "tcp dport": lambda c: _port(c.packet, TCP, c.packet.port),
     "udp dport": lambda c: _port(c.packet, UDP, c.packet.port),
     "tcp flags": lambda _: None,  # nothing is decided by them
     "icmp type": lambda c: _port(c.packet, ICMP, c.packet.source_port),
     "icmp code": lambda c: _port(c.packet, ICMP, c.packet.port),
+    "icmpv6 type": lambda c: _port(c.packet, ICMPV6, c.packet.source_port),
+    "icmpv6 code": lambda c: _port(c.packet, ICMPV6, c.packet.port),
     "ct mark": lambda c: c.flow.mark if c.flow else None,
     "ct direction": lambda c: ("reply" if c.is_answer else "original") if c.flow else None,
     "ct original proto-dst": lambda c: c.flow.original[4] if c.flow else None,
@@ -138,7 +144,7 @@ class Filled:
         """Return the value of an element (True, of a set), or None."""
         if self.spans:
             address = int(key[0]) if isinstance(key[0], Ip) else -1
-            at = bisect_right(self.spans, (address, 1 << 32)) - 1
+            at = bisect_right(self.spans, (address, 1 << 128)) - 1
             return True if at >= 0 and self.spans[at][0] <= address <= self.spans[at][1] else None
         return self.exact.get(key)
 

@@ -53,6 +53,14 @@ class Veth:
 
 
 @dataclass(frozen=True, slots=True)
+class DualStack:
+    """A link that carries IPv6; the others do not, so that nothing is heard of it where nobody asked for it."""
+
+    namespace: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """An address of a link, with its prefix length."""
 
@@ -93,6 +101,7 @@ class PolicyRule:
     mark: int
     mask: int
     table: int
+    version: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +165,17 @@ class Chain:
 
 
 Fact: TypeAlias = (
-    Namespace | Sysctl | Veth | Address | Neighbour | Route | PolicyRule | Table | Container | Element | Chain
+    Namespace
+    | Sysctl
+    | Veth
+    | DualStack
+    | Address
+    | Neighbour
+    | Route
+    | PolicyRule
+    | Table
+    | Container
+    | Element
+    | Chain
 )
 NftFact: TypeAlias = Table | Container | Element | Chain

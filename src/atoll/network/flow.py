@@ -39,20 +39,24 @@ Where AWS's documents leave room, both descriptions read them so:
 
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from ipaddress import IPv6Address
 from typing import TypeAlias
 
 from atoll.model.ip import Ip
 
-ICMP, TCP, UDP = 1, 6, 17
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ALL = -1
-PROTOCOLS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": 58, "all": ALL}
+PROTOCOLS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": ICMPV6, "all": ALL}
 NAMES = {number: name for name, number in PROTOCOLS.items()}
 
 # The ports that a NAT gateway gives to flows: 55,000 for each destination, of the 1024-65535 that AWS names.
 NAT_PORTS = range(1024, 1024 + 55_000)
 
-# ICMP requests that are answered: type -> type of the answer (RFC 792).
-ICMP_ANSWERS = {8: 0, 13: 14}
+# ICMP requests that are answered, by protocol: type -> type of the answer (RFC 792, RFC 4443).
+ICMP_ANSWERS = {ICMP: {8: 0, 13: 14}, ICMPV6: {128: 129}}
+ECHOES = {ICMP: 8, ICMPV6: 128}
+
+NOWHERE = IPv6Address("::")  # the source of who has no address
 
 At: TypeAlias = str | Ip
 """An end of a flow: an interface's id, or an address outside.  As a receiver also a VPC's id: its own services."""
@@ -68,6 +72,11 @@ def protocol_number(protocol: int | str) -> int:
 def protocol_name(number: int) -> str:
     """Return a protocol as EC2 writes it: "tcp", or the number in digits."""
     return NAMES.get(number, str(number))
+
+
+def bracketed(address: Ip) -> str:
+    """Return an address as it stands before a port."""
+    return str(address) if address.version == 4 else f"[{address}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +109,30 @@ class Packet:
             port=self.port if port is None else port,
         )
 
+    @property
+    def is_icmp(self) -> bool:
+        """Tell whether it is a message of ICMP, of either version."""
+        return self.protocol in (ICMP, ICMPV6)
+
+    @property
+    def version(self) -> int:
+        """The version of IP: 4 or 6."""
+        return self.destination.version
+
     def reply(self) -> "Packet | None":
         """Return the packet that answers this one; `None` for ICMP messages that nobody answers."""
-        if self.protocol != ICMP:
+        if not self.is_icmp:
             return Packet(self.destination, self.source, self.protocol, self.port, self.source_port)
-        answer = ICMP_ANSWERS.get(self.source_port)
-        return None if answer is None else Packet(self.destination, self.source, ICMP, answer, 0)
+        answer = ICMP_ANSWERS[self.protocol].get(self.source_port)
+        return None if answer is None else Packet(self.destination, self.source, self.protocol, answer, 0)
 
     def __str__(self) -> str:
         """Write the packet as people do: `tcp 10.0.0.10:40000 -> 10.0.1.20:6379`."""
         if self.protocol in (TCP, UDP):
-            ends = f"{self.source}:{self.source_port} -> {self.destination}:{self.port}"
+            ends = f"{bracketed(self.source)}:{self.source_port} -> {bracketed(self.destination)}:{self.port}"
         else:
             ends = f"{self.source} -> {self.destination}"
-        kind = f" type {self.source_port}" if self.protocol == ICMP else ""
+        kind = f" type {self.source_port}" if self.is_icmp else ""
         return f"{protocol_name(self.protocol)}{kind} {ends}"
 
 

@@ -6,24 +6,26 @@ page goes through the causes (groups, ACLs, routes, the rest).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import cast
 
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
-from atoll.model.lookup import internet_gateway_of, primary_interface
+from atoll.model.lookup import egress_only_gateway_of, internet_gateway_of, primary_interface
 from atoll.model.peering import Peering
 from atoll.model.route import RouteTable
+from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Step, Trace, protocol_name
+from atoll.network.flow import ICMPV6, TCP, UDP, Code, Packet, Step, Trace, protocol_name
 from atoll.network.layers.groups import fits
 from atoll.network.layers.hop import NAT_GATEWAY, best_route, leave, owner
 from atoll.network.layers.internet_gateway import is_private
 from atoll.network.mend_balancer import at_balancer, at_endpoint
-from atoll.network.mend_peering import accepting, to_other_vpc
+from atoll.network.mend_peering import accepting, creating, to_other_vpc, towards
 
 NOBODY = {
     "same-subnet": "nobody has this address: ask for one that `atoll status` lists, or give it to an interface",
@@ -125,9 +127,13 @@ def _group_rule(call: _Refusal) -> list[Mend]:
     says = f"let {interface.group_ids[0]} allow it {'to' if egress else 'from'} {whom}"
     if packet.protocol in (TCP, UDP):
         match = f"--protocol {protocol_name(packet.protocol)} --port {packet.port}"
-        return [Mend(says, f"{verb} {match} {f'--source-group {group}' if group else f'--cidr {peer}/32'}")]
-    ports = f",FromPort={packet.source_port},ToPort=-1" if packet.protocol == ICMP else ""
-    pair = f"UserIdGroupPairs=[{{GroupId={group}}}]" if group else f"IpRanges=[{{CidrIp={peer}/32}}]"
+        if group or peer.version == 4:
+            return [Mend(says, f"{verb} {match} {f'--source-group {group}' if group else f'--cidr {peer}/32'}")]
+        ports = f",FromPort={packet.port},ToPort={packet.port}"
+    else:
+        ports = f",FromPort={packet.source_port},ToPort=-1" if packet.is_icmp else ""
+    whom = f"IpRanges=[{{CidrIp={peer}/32}}]" if peer.version == 4 else f"Ipv6Ranges=[{{CidrIpv6={peer}/128}}]"
+    pair = f"UserIdGroupPairs=[{{GroupId={group}}}]" if group else whom
     permission = f"IpProtocol={protocol_name(packet.protocol)}{ports},{pair}"
     return [Mend(says, f"{verb} --ip-permissions '{permission}'")]
 
@@ -142,16 +148,16 @@ def _acl_entry(call: _Refusal) -> list[Mend]:
     number = _free_rule(set(mine), before=min(matching, default=None))
     if number is None:
         return [Mend(f"{acl.id} has no free number before rule {min(matching)}: renumber its rules")]
-    match = f"--protocol {protocol_name(packet.protocol)}"
+    match = f"--protocol {packet.protocol if packet.protocol == ICMPV6 else protocol_name(packet.protocol)}"
     if packet.protocol in (TCP, UDP):
         ports = EPHEMERAL_PORTS if call.answering else f"From={packet.port},To={packet.port}"
         match += f" --port-range {ports}"
-    elif packet.protocol == ICMP:
+    elif packet.is_icmp:
         match += f" --icmp-type-code Code=-1,Type={packet.source_port}"
     way = "egress" if egress else "ingress"
     command = (
         f"aws ec2 create-network-acl-entry --network-acl-id {acl.id} --{way} --rule-number {number} {match} "
-        f"--cidr-block {peer}/32 --rule-action allow"
+        f"{'--cidr-block' if peer.version == 4 else '--ipv6-cidr-block'} {ip_network(peer)} --rule-action allow"
     )
     why = " (ACLs are stateless: answers need rules too)" if call.answering else ""
     return [Mend(f"let {acl.id} allow it {'to' if egress else 'from'} {peer}{why}", command)]
@@ -169,24 +175,36 @@ def _free_rule(taken: set[int], before: int | None) -> int | None:
 
 def _route(call: _Refusal) -> list[Mend]:
     """Add a route to the internet gateway, if that is where the destination is."""
+    if call.step.layer == "sender":
+        return _ipv6_address(call.step.at)
     destination, table = call.packet.destination, call.world[RouteTable, call.step.at]
+    if destination.version == 6 and (found := to_other_vpc(call.world, table, destination)):
+        return [Mend(*found)]
     if is_private(destination):
         if found := to_other_vpc(call.world, table, destination):
             return [Mend(*found)]
         return [Mend(f"{destination} is in no range of {table.vpc_id}, and no other network is connected to it")]
     gateway = internet_gateway_of(call.world, table.vpc_id)
+    everywhere = "0.0.0.0/0" if destination.version == 4 else "::/0"
+    if gateway is None and destination.version == 6:
+        egress_only = egress_only_gateway_of(call.world, table.vpc_id)
+        if egress_only is not None and not call.answering:
+            to = f"--egress-only-internet-gateway-id {egress_only.id}"
+            return [Mend(f"route the internet of {table.id} to {egress_only.id}", creating(table, everywhere, to))]
     if gateway is None:
         return _attach_gateway(call, table.vpc_id)
-    command = (
-        f"aws ec2 create-route --route-table-id {table.id} --destination-cidr-block 0.0.0.0/0 "
-        f"--gateway-id {gateway.id}"
-    )
+    command = creating(table, everywhere, f"--gateway-id {gateway.id}")
     return [Mend(f"route the internet of {table.id} to {gateway.id}", command)]
+
+
+def _ipv6_address(interface_id: str) -> list[Mend]:
+    command = f"aws ec2 assign-ipv6-addresses --network-interface-id {interface_id} --ipv6-address-count 1"
+    return [Mend(f"give {interface_id} an IPv6 address (its subnet needs an IPv6 range)", command)]
 
 
 def _attach_gateway(call: _Refusal, vpc_id: str) -> list[Mend]:
     idle = cast("list[InternetGateway]", list(call.world.bucket(InternetGateway, "vpc_id", None).values()))
-    mine = [g for g in idle if g.owner == call.world[RouteTable, call.step.at].owner]
+    mine = [g for g in idle if g.owner == call.world[Vpc, vpc_id].owner]
     says = f"{vpc_id} has no internet gateway: attach one, then add the route"
     if not mine:
         return [Mend(says, "aws ec2 create-internet-gateway")]
@@ -210,8 +228,7 @@ def _blackhole(call: _Refusal) -> list[Mend]:
     if gateway is not None:
         command = f"aws ec2 attach-internet-gateway --internet-gateway-id {gateway.id} --vpc-id {table.vpc_id}"
         return [Mend(f"attach {gateway.id} to {table.vpc_id}", command)]
-    destination = "prefix-list-id" if route.destination is None else "cidr-block"
-    command = f"aws ec2 delete-route --route-table-id {table.id} --destination-{destination} {route.towards}"
+    command = f"aws ec2 delete-route --route-table-id {table.id} {towards(route.destination, route.prefix_list_id)}"
     return [Mend(f"{route.target} has gone: take its route away", command)]
 
 
@@ -219,6 +236,8 @@ def _public_address(call: _Refusal) -> list[Mend]:
     """Give the source a public address, or let the machine that forwarded it translate the source."""
     sender, packet = call.sender(), call.packet
     assert sender, "a packet to a gateway comes from an interface"
+    if packet.version == 6:
+        return [Mend(f"send from an address of the VPC's own: nobody in it has {packet.source}")]
     if packet.source not in sender.private_ips and sender.instance_id is not None:
         says = f"in {sender.instance_id}: translate the source (a trace cannot see whether it does already)"
         return [Mend(says, "sudo iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE")]
@@ -294,6 +313,13 @@ def _attach_interface(interface: Interface) -> list[Mend]:
 def _destination(call: _Refusal) -> list[Mend]:
     """Say what a destination that nobody has would need."""
     step, destination = call.step, call.packet.destination
+    if destination.version == 6 and step.layer in ("route-table", "gateway-route-table", "delivery"):
+        interface = call.world.get(Interface, step.at)
+        if interface is not None and not interface.ipv6_addresses:
+            return _ipv6_address(interface.id)
+    if step.layer == "egress-only-gateway-in":
+        vpc_id = call.world[EgressOnlyGateway, step.at].vpc_id
+        return _attach_gateway(call, vpc_id)
     if step.layer == "vpc-services":
         return [Mend("turn the resolver on", f"aws ec2 modify-vpc-attribute --vpc-id {step.at} --enable-dns-support")]
     if step.layer == "nat-gateway" and not call.answering:
@@ -307,6 +333,8 @@ def _destination(call: _Refusal) -> list[Mend]:
 
 
 def _unassociated(world: World, public: Ip) -> list[Mend]:
+    if public.version == 6:
+        return [Mend(f"{public} is no address of a VPC with a gateway, and no outside host has it")]
     for eip in world.bucket(ElasticIp, "public_ip", public).values():
         command = f"aws ec2 associate-address --allocation-id {eip.id} --instance-id INSTANCE"
         return [Mend(f"associate {public} with an instance", command)]

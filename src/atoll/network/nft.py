@@ -6,7 +6,7 @@ only_elements(change)    then the host need not parse text: it sends the element
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias, assert_never
 
 from atoll.model.ip import Ip
@@ -132,7 +132,8 @@ def is_mac(text: str) -> bool:
 
 def _field(it: Field) -> str:
     if isinstance(it, Range):
-        first, last = IPv4Address(it.first), IPv4Address(it.last)
+        address = IPv4Address if it.version == 4 else IPv6Address
+        first, last = address(it.first), address(it.last)
         return f"{first}-{last}" if first != last else str(first)
     return _written(it)
 

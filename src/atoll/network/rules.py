@@ -19,6 +19,7 @@ class Range:
 
     first: int
     last: int
+    version: int = 4  # of addresses
 
 
 Value: TypeAlias = int | str | Ip | Net | Range

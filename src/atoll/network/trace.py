@@ -10,12 +10,13 @@ from types import MappingProxyType
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.world import World
-from atoll.network.flow import ICMP, At, Code, Packet, Step, Trace, Verdict, protocol_number
+from atoll.network.flow import ECHOES, ICMP, ICMPV6, NOWHERE, At, Code, Packet, Step, Trace, Verdict, protocol_number
 from atoll.network.inside.seen import Inside
 from atoll.network.layers import (
     acl,
     delivery,
     destination_check,
+    egress_only_gateway,
     endpoint,
     gateway_route_table,
     groups,
@@ -43,8 +44,10 @@ LAYERS = (
     ("route-table", route_table.judge),
     ("peering", peering.judge),
     ("internet-gateway-out", internet_gateway.outward),
+    ("egress-only-gateway-out", egress_only_gateway.outward),
     ("internet", internet.judge),
     ("internet-gateway-in", internet_gateway.inward),
+    ("egress-only-gateway-in", egress_only_gateway.inward),
     ("gateway-route-table", gateway_route_table.judge),
     ("acl-in", acl.inward),
     ("destination-check", destination_check.judge),
@@ -57,7 +60,6 @@ LAYERS = (
 )
 
 EPHEMERAL = 40000  # a source port that Linux may choose (32768-60999)
-ECHO = 8
 HOPS_MAX = 16  # machines on the way; far more than anybody chains, far fewer than a packet's time to live
 NOBODY_LOOKED: Mapping[str, Inside] = MappingProxyType({})
 PASSABLE = (Verdict.DENIED, Verdict.SPOOFED, Verdict.DOWN)  # a thorough trace goes on behind these
@@ -77,17 +79,20 @@ def trace(
 ) -> Trace:
     """Follow a new flow from an interface (its id) or an outside address to a destination, and its answer back.
 
-    For ICMP `source_port` is the type (an echo request by default) and `port` the code.  `source` is another source
+    For ICMP (of the destination's version) `source_port` is the type, an echo request by default, and `port` the
+    code.  `source` is another source
     address than the sender's first.  `thorough`: go on behind a filter that refuses, as if it allowed, so that the
     trace shows everything that is in the way; the verdict is still that of the first refusal.  `inside`: what was
     seen in machines, by interface: how they translate what they forward, instead of what is assumed.
     """
     world = world.seen_by(None)
     number = protocol_number(protocol)
+    if number == ICMP and destination.version == 6:
+        number = ICMPV6  # as people mean it
     if source_port is None:
-        source_port = ECHO if number == ICMP else EPHEMERAL
+        source_port = ECHOES.get(number, EPHEMERAL)
     if source is None:
-        source = world[Interface, sender].address if isinstance(sender, str) else sender
+        source = _own(world[Interface, sender], destination) if isinstance(sender, str) else sender
     packet = Packet(source, destination, number, source_port, port)
     there = _walk(world, sender, packet, thorough=thorough, inside=inside)
     answer = there.packet.reply()
@@ -99,6 +104,13 @@ def trace(
     back = _walk(world, there.end, answer, asked, thorough=thorough, inside=inside)
     _check_answer(back, sender, packet)
     return _conclude(sender, packet, there, back)
+
+
+def _own(sender: Interface, destination: Ip) -> Ip:
+    """Return the address from which an interface sends: its first one of the version."""
+    if destination.version == 4:
+        return sender.address
+    return sender.ipv6_address or NOWHERE
 
 
 @dataclass(slots=True)
@@ -206,7 +218,7 @@ def _answered_by_service(world: World, sender: At, there: _Walk, answer: Packet)
     """Return the way of a service's answer: straight to whoever has the address it was asked from."""
     back = _Walk(answer, end=sender)
     asker = world[Interface, str(sender)]
-    if there.packet.source not in asker.private_ips:
+    if there.packet.source not in asker.ips:
         back.end = None
         because = f"the answer goes to {answer.destination}, which did not ask"
         back.verdict = Verdict.NOBODY

@@ -33,6 +33,7 @@ from atoll.network.facts import (
     NETDEV,
     Chain,
     Container,
+    DualStack,
     Element,
     Namespace,
     Sysctl,
@@ -71,8 +72,10 @@ class Round:
         self._change_rules(changing, IPV6)
         self._change_rules(changing, NETDEV, coming=False)
         self._links(changing)
+        self._switch_ipv6(changing, coming=True)
         self._dress_guests()
         self._place(changing)
+        self._switch_ipv6(changing, coming=False)
         self._change_rules(changing, NETDEV, going=False)
         self._settings(changing)
         for name in (changing | self._mending) - self.suspect:
@@ -218,6 +221,18 @@ class Round:
             self._attempt(name, NOTHING, self._wanted.facts[name], partial(wires.dress_guest, self._spaces, name))
 
     # Addresses, routes, settings
+
+    def _switch_ipv6(self, changing: Iterable[str], *, coming: bool) -> None:
+        """Switch IPv6 on at links of routers before anything is placed there, and off behind it."""
+        if not HAS_IPV6:
+            return
+        for name in changing:
+            change = self._delta[name]
+            out, come = (NOTHING, change.added) if coming else (change.removed, NOTHING)
+            self._attempt(name, out, come, partial(wires.switch_ipv6, self._spaces, name))
+        for name in self._mending if coming else ():
+            want: Facts = self._wanted.of(name, DualStack)
+            self._attempt(name, NOTHING, want, partial(wires.switch_ipv6, self._spaces, name))
 
     def _place(self, changing: Iterable[str]) -> None:
         for name, change in self._delta.items():

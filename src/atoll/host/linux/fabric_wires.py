@@ -2,23 +2,27 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from contextlib import ExitStack, nullcontext
 from itertools import islice
+from pathlib import Path
 from typing import TypeAlias
 
 from atoll.host.linux.fabric_space import Space, Spaces
 from atoll.host.linux.fabric_wanted import Wanted
+from atoll.host.linux.namespaces import set_sysctl
 from atoll.host.linux.netlink import LOOPBACK, Netlink
 from atoll.host.linux.netlink import Neighbour as KernelNeighbour
 from atoll.host.linux.netlink import Route as KernelRoute
 from atoll.host.linux.netlink import Rule as KernelRule
 from atoll.model.ip import Net
-from atoll.network.facts import INTERNET, Address, Fact, Neighbour, PolicyRule, Route, Veth
+from atoll.network.facts import INTERNET, Address, DualStack, Fact, Neighbour, PolicyRule, Route, Veth
 
 Placed: TypeAlias = Address | Neighbour | Route | PolicyRule
 PLACED = (Address, Neighbour, Route, PolicyRule)
+# A link that carries IPv6 asks nobody for anything: it has permanent neighbours, and no router advertises itself.
+SILENT = (("accept_ra", 0), ("accept_dad", 0), ("autoconf", 0), ("router_solicitations", 0), ("disable_ipv6", 0))
 OUR_LINK = re.compile("[io][0-9a-f]{12}")  # on the internet the keeper may have links of its own
+IPV6 = 6
 LINKS_PER_BATCH = 100  # descriptors that are open at once
 
 
@@ -57,14 +61,30 @@ def remove_links(near: Space, names: Iterable[str]) -> None:
     near.net.commit()
 
 
+def switch_ipv6(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iterable[Fact]) -> None:
+    """Let links carry IPv6, or no longer.  A link without it has no address and no route of version 6."""
+    off = [f.link for f in removed if isinstance(f, DualStack)]
+    on = [f.link for f in added if isinstance(f, DualStack)]
+    if not on and not off:
+        return
+    with nullcontext() if name == INTERNET else spaces.namespaces.inside(name):
+        for link in off:
+            if Path(f"/proc/sys/net/ipv6/conf/{link}").exists():  # it may have gone already
+                set_sysctl(f"net.ipv6.conf.{link}.disable_ipv6", 1)
+        for link in on:
+            for key, value in SILENT:
+                set_sysctl(f"net.ipv6.conf.{link}.{key}", value)
+
+
 def dress_guest(spaces: Spaces, name: str, _removed: Iterable[Fact], facts: Iterable[Fact]) -> None:
     """Give a guest's namespace its addresses and routes, and bring its links up: in one message, so whole or not.
 
     A route needs its link up, and a link that is up says that the rest was done.
     """
+    facts = tuple(facts)
+    switch_ipv6(spaces, name, (), facts)
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         links = {link.name: link.index for link in net.links()}
-        facts = tuple(facts)
         net.set_up(LOOPBACK)
         for fact in (f for kind in (Address, Neighbour) for f in facts if isinstance(f, kind)):
             _queue_add(net, links, fact)
@@ -78,9 +98,11 @@ def dress_guest(spaces: Spaces, name: str, _removed: Iterable[Fact], facts: Iter
 
 def change_guest(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iterable[Fact]) -> None:
     """Change a guest's addresses; what the guest did itself stays."""
+    removed, added = tuple(removed), tuple(added)
+    switch_ipv6(spaces, name, (), added)
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         links = {link.name: link.index for link in net.links()}
-        near = [address.network for _, address in net.addresses() if isinstance(address, IPv4Interface)]
+        near = [address.network for _, address in net.addresses()]
         for fact in _in_order(removed, reverse=True):
             _queue_remove(net, links, fact)
         for fact in _in_order(added):
@@ -89,15 +111,20 @@ def change_guest(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iter
             else:
                 _queue_add(net, links, fact)
         net.commit()
+    switch_ipv6(spaces, name, removed, ())
 
 
 def complete_guest(spaces: Spaces, name: str, links: Iterable[str], facts: Iterable[Fact]) -> bool:
     """Add the addresses that a guest lacks; tell whether its links are up, else it was never completed."""
+    facts = tuple(facts)
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         up = {link.name: link.index for link in net.links() if link.up}
         if not up.keys() >= set(links):
             return False
         have = net.addresses()
+        lacking = [f for f in facts if isinstance(f, Address) and (up[f.link], f.address) not in have]
+        if any(f.address.version == IPV6 for f in lacking):
+            switch_ipv6(spaces, name, (), facts)
         for fact in facts:
             if isinstance(fact, Address) and (up[fact.link], fact.address) not in have:
                 net.add_address(up[fact.link], fact.address)
@@ -123,19 +150,17 @@ def read_space(space: Space) -> Iterator[Placed]:
     space.read_links()
     names = {index: name for name, index in space.links.items()}
     for index, address in space.net.addresses():
-        if isinstance(address, IPv4Interface) and not address.is_loopback:
+        if not address.is_loopback and not (address.version == IPV6 and address.is_link_local):
             yield Address(space.name, names.get(index, ""), address)
     for neighbour in space.net.neighbours():
-        if isinstance(neighbour.address, IPv4Address):
+        if not neighbour.address.is_multicast:
             yield Neighbour(space.name, names.get(neighbour.link, ""), neighbour.address, neighbour.mac.hex(":"))
     for route in space.net.routes():
-        if isinstance(route.network, IPv4Network):
-            link = names.get(route.link, "") if route.link else None
-            via = route.via if isinstance(route.via, IPv4Address) else None
-            yield Route(space.name, route.network, route.table, route.kind, link, via, route.metric)
+        link = names.get(route.link, "") if route.link else None
+        yield Route(space.name, route.network, route.table, route.kind, link, route.via, route.metric)
     for rule in space.net.rules():
-        if rule.mark is not None and rule.version == 4:
-            yield PolicyRule(space.name, rule.priority, rule.mark, rule.mask, rule.table)
+        if rule.mark is not None:
+            yield PolicyRule(space.name, rule.priority, rule.mark, rule.mask, rule.table, rule.version)
 
 
 def broken_links(space: Space, wanted: Wanted) -> tuple[set[str], set[str]]:
@@ -184,8 +209,8 @@ def _queue_add(net: Netlink, links: dict[str, int], fact: Placed) -> None:
             net.add_neighbour(KernelNeighbour(links[link], address, packed_mac(mac)))
         case Route():
             net.add_route(kernel_route(fact, links))
-        case PolicyRule(_, priority, mark, mask, table):
-            net.add_rule(KernelRule(priority, table, mark=mark, mask=mask))
+        case PolicyRule(_, priority, mark, mask, table, version):
+            net.add_rule(KernelRule(priority, table, mark=mark, mask=mask, version=version))
 
 
 def _queue_remove(net: Netlink, links: dict[str, int], fact: Placed) -> None:
@@ -196,8 +221,8 @@ def _queue_remove(net: Netlink, links: dict[str, int], fact: Placed) -> None:
             net.delete_neighbour(KernelNeighbour(links[link], address, packed_mac(mac)))
         case Route():
             net.delete_route(kernel_route(fact, links))
-        case PolicyRule(_, priority, mark, mask, table):
-            net.delete_rule(KernelRule(priority, table, mark=mark, mask=mask))
+        case PolicyRule(_, priority, mark, mask, table, version):
+            net.delete_rule(KernelRule(priority, table, mark=mark, mask=mask, version=version))
 
 
 def _in_order(facts: Iterable[Fact], *, reverse: bool = False) -> list[Placed]:

@@ -74,6 +74,7 @@ _NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
 _NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
 _REQUEST, _ACK, _REPLACE, _DUMP, _EXCL, _CREATE = 1, 4, 0x100, 0x300, 0x200, 0x400
 _UP = 1
+_NODAD = 2  # an IPv6 address is used at once: nobody else can have it
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 
 
@@ -312,7 +313,8 @@ class Netlink:
     def _address(
         self, kind: int, flags: int, link: int, address: Interface, what: str, tolerated: tuple[int, ...]
     ) -> None:
-        body = ADDRESS_HEADER.pack(family_of(address), address.network.prefixlen, 0, 0, link)
+        flags_of_it = 0 if address.version == 4 else _NODAD
+        body = ADDRESS_HEADER.pack(family_of(address), address.network.prefixlen, flags_of_it, 0, link)
         body += attribute(1, address.packed) + attribute(2, address.packed)
         self._add(kind, flags, body, what, tolerated)
 

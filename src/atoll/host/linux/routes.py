@@ -18,6 +18,7 @@ PERMANENT = 0x80  # the state of a neighbour that needs no ARP
 _UP = 1
 _ONLINK = 4
 _LINK_SCOPE = 253
+_METRIC6 = 1024  # what an IPv6 route has that was given none
 _STATIC = 4  # RTPROT_STATIC; the kernel's own routes are 2
 _KINDS = {"unicast": 1, "local": 2, "blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9}
 _KIND_NAMES = {number: name for name, number in _KINDS.items()}
@@ -116,15 +117,18 @@ def read_route(body: bytes) -> Route | None:
     attributes = parse(body[ROUTE_HEADER.size :])
     length, network = (4, IPv4Network) if family == socket.AF_INET else (16, IPv6Network)
     destination = network((attributes.get(1, bytes(length)), prefix))
+    metric = _unsigned(attributes, 6)
+    if family == socket.AF_INET6 and metric == _METRIC6:
+        metric = 0
     return Route(
         destination,
-        link=_unsigned(attributes, 4),
+        link=_unsigned(attributes, 4) if kind == _KINDS["unicast"] else 0,  # IPv6 says lo for the others
         via=ip_address(attributes[5]) if 5 in attributes else None,
         table=_unsigned(attributes, 15, table),
         kind=_KIND_NAMES.get(kind, str(kind)),
         onlink=bool(flags & _ONLINK),
         source=ip_address(attributes[7]) if 7 in attributes else None,
-        metric=_unsigned(attributes, 6),
+        metric=metric,
     )
 
 

@@ -14,7 +14,6 @@ NAT gateway is tracked all the same ("Automatically tracked connections").
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from ipaddress import IPv4Network
 from typing import TypeAlias
 
 from atoll.model.group import Rule as Permission
@@ -23,13 +22,13 @@ from atoll.model.names import digest
 from atoll.model.prefix_list import PrefixList
 from atoll.network.compile.marks import chain, element, plain_set
 from atoll.network.compile.matching import is_every_port, layer_four
+from atoll.network.compile.version import V4, V6, Version, versions
 from atoll.network.facts import Chain, Element, Fact
 from atoll.network.flow import ALL, PROTOCOLS, TCP, UDP, protocol_name, protocol_number
 from atoll.network.rules import ACCEPT, Range, Rule, equal, goto, jump, known, refuse, rule, unknown
 from atoll.network.rules import chain_name as name_of
 
 COMMENT_MAX = 127  # bytes, as nftables asks
-TOP = (1 << 32) - 1
 Class: TypeAlias = tuple[int, int, int]  # protocol, first and last port (ICMP: type and code)
 
 
@@ -39,14 +38,17 @@ class Direction:
 
     egress: bool
     suffix: str
-    address: str
-    owner: tuple[str, str]
+    link: str
     track: str
     dispatch: str
 
+    def address(self, of: Version) -> str:
+        """Return the key of the other end's address."""
+        return of.destination if self.egress else of.source
 
-INGRESS = Direction(False, "in", "ip saddr", ("iifname", "ip saddr"), "track_receiving", "groups_in")
-EGRESS = Direction(True, "out", "ip daddr", ("oifname", "ip daddr"), "track_sending", "groups_out")
+
+INGRESS = Direction(False, "in", "iifname", "track_receiving", "groups_in")
+EGRESS = Direction(True, "out", "oifname", "track_sending", "groups_out")
 
 
 def members(group_id: str) -> str:
@@ -59,34 +61,48 @@ def group(
     siblings: frozenset[str],
     peered: frozenset[tuple[str, str]] = frozenset(),
     lists: tuple[PrefixList, ...] = (),
+    has_ipv6: bool = False,
 ) -> Iterator[Fact]:
     """Yield the facts of a group.
 
     `siblings` are the groups of its VPC, `peered` those of peers with the link to each, and `lists` the prefix lists
     that its rules name: a rule that names another matches nothing.
     """
-    yield plain_set(it.vpc_id, members(it.id), "ipv4_addr")
+    all_rules = tuple(spelled_out(it.rules, lists))
+    for of in versions(has_ipv6):
+        yield plain_set(it.vpc_id, members(it.id), of.address, of=of)
+        yield from _rules(it, all_rules, siblings, dict(peered), of)
+
+
+def _rules(
+    it: SecurityGroup,
+    all_rules: tuple[Permission, ...],
+    siblings: frozenset[str],
+    links: Mapping[str, str],
+    of: Version,
+) -> Iterator[Fact]:
     for direction in (INGRESS, EGRESS):
-        permissions = [r for r in spelled_out(it.rules, lists) if r.egress is direction.egress]
+        permissions = [r for r in all_rules if r.egress is direction.egress]
         rules: list[Rule] = []
         untracked: list[Rule] = []
-        for key, ranged in _classes(permissions).items():
+        for key, ranged in _classes(permissions, of).items():
             spans = merged(ranged)
             what = f"{it.id} {direction.suffix} {_spell(key)}"
-            if (spans[0].first, spans[0].last) == (0, TOP):
+            if (spans[0].first, spans[0].last) == (0, of.top):
                 comment = _listed(r.id for r in ranged if r.cidr is not None and r.cidr.prefixlen == 0) or what
                 rules.append(rule(*layer_four(*key), goto(direction.track), comment=comment))
                 untracked += _untracked(key, comment)
                 continue
             name = name_of(it.id, f"{direction.suffix}_{'_'.join(map(str, key)).replace('-1', 'any')}")
-            yield plain_set(it.vpc_id, name, "ipv4_addr", interval=True)
+            yield plain_set(it.vpc_id, name, of.address, interval=True, of=of)
             for span in spans:
-                yield _range(it.vpc_id, name, span.first, span.last, _listed(span.ids))
-            rules.append(rule(*layer_four(*key), known(name, direction.address), goto(direction.track), comment=what))
-        rules += _references(permissions, siblings, direction)
-        rules += _peer_references(permissions, dict(peered), direction)
-        yield chain(it.vpc_id, name_of(it.id, direction.suffix), *rules)
-        yield chain(it.vpc_id, name_of(it.id, f"{direction.suffix}_untracked"), *untracked)
+                yield _range(it.vpc_id, name, span.first, span.last, _listed(span.ids), of)
+            admitted = known(name, direction.address(of))
+            rules.append(rule(*layer_four(*key), admitted, goto(direction.track), comment=what))
+        rules += _references(permissions, siblings, direction, of)
+        rules += _peer_references(permissions, links, direction, of)
+        yield chain(it.vpc_id, name_of(it.id, direction.suffix), *rules, of=of)
+        yield chain(it.vpc_id, name_of(it.id, f"{direction.suffix}_untracked"), *untracked, of=of)
 
 
 Openness: TypeAlias = tuple[bool, bool, bool, bool]  # tcp in, udp in, tcp out, udp out
@@ -102,9 +118,13 @@ def spelled_out(rules: Iterable[Permission], lists: tuple[PrefixList, ...]) -> I
             yield replace(permission, cidr=network)
 
 
-def openness(it: SecurityGroup, lists: tuple[PrefixList, ...] = ()) -> Openness:
-    """Tell in which directions a group lets every packet of TCP and of UDP through."""
-    anywhere = [r for r in spelled_out(it.rules, lists) if isinstance(r.cidr, IPv4Network) and r.cidr.prefixlen == 0]
+def openness(it: SecurityGroup, lists: tuple[PrefixList, ...] = ()) -> tuple[Openness, Openness]:
+    """Tell in which directions a group lets every packet of TCP and of UDP through: of version 4, of version 6."""
+    return _openness(it, lists, V4), _openness(it, lists, V6)
+
+
+def _openness(it: SecurityGroup, lists: tuple[PrefixList, ...], of: Version) -> Openness:
+    anywhere = [r for r in spelled_out(it.rules, lists) if r.cidr == of.everywhere]
     ways = {
         (protocol, r.egress)
         for r in anywhere
@@ -120,15 +140,24 @@ def profile_name(group_ids: tuple[str, ...]) -> str:
     return "profile_" + digest("|".join(sorted(group_ids)), 10)
 
 
-def profile(vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, Openness]) -> Iterator[Chain]:
-    """Yield the two chains of a list of groups."""
+def profile(
+    vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, tuple[Openness, Openness]], has_ipv6: bool
+) -> Iterator[Chain]:
+    """Yield the two chains of a list of groups, for each version."""
+    for n, of in enumerate(versions(has_ipv6)):
+        yield from _profile(vpc_id, group_ids, {id: both[n] for id, both in open_ways.items()}, of)
+
+
+def _profile(
+    vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, Openness], of: Version
+) -> Iterator[Chain]:
     ways = [any(group) for group in zip(*(open_ways[g] for g in group_ids), strict=True)] or [False] * 4
     back = {INGRESS: ways[2:], EGRESS: ways[:2]}  # an answer goes the other way
     for direction, open_back in back.items():
         rules = [
             rule(
                 equal("meta l4proto", protocol),
-                unknown("trackers", direction.owner[0]),
+                unknown("trackers", direction.link),
                 jump(name_of(g, f"{direction.suffix}_untracked")),
             )
             for protocol, is_open in zip((TCP, UDP), open_back, strict=True)
@@ -137,7 +166,8 @@ def profile(vpc_id: str, group_ids: tuple[str, ...], open_ways: Mapping[str, Ope
         ]
         rules += [rule(jump(name_of(g, direction.suffix))) for g in sorted(group_ids)]
         name = f"{profile_name(group_ids)}_{direction.suffix}"
-        yield chain(vpc_id, name, *rules, refuse(f"no rule {direction.suffix}", side=direction.suffix))
+        refusal = refuse(f"no rule {direction.suffix}", side=direction.suffix)
+        yield chain(vpc_id, name, *rules, refusal, of=of)
 
 
 @dataclass(slots=True)
@@ -154,9 +184,9 @@ def merged(permissions: Iterable[Permission]) -> list[Span]:
     spans = []
     for permission in permissions:
         cidr = permission.cidr
-        assert isinstance(cidr, IPv4Network), "only ranges of version 4 are in a class"
+        assert cidr is not None, "only ranges are in a class"
         first = int(cidr.network_address)
-        spans.append((first, first + (1 << 32 - cidr.prefixlen) - 1, permission.id))
+        spans.append((first, first + (1 << cidr.max_prefixlen - cidr.prefixlen) - 1, permission.id))
     spans.sort()
     out: list[Span] = []
     for first, last, id in spans:
@@ -170,14 +200,14 @@ def merged(permissions: Iterable[Permission]) -> list[Span]:
 
 
 @lru_cache(maxsize=1 << 16)  # so that one more range among thousands makes one new element, and finds the others
-def _range(vpc_id: str, container: str, first: int, last: int, comment: str) -> Element:
-    return element(vpc_id, container, Range(first, last), comment=comment)
+def _range(vpc_id: str, container: str, first: int, last: int, comment: str, of: Version) -> Element:
+    return element(vpc_id, container, Range(first, last, of.number), comment=comment, of=of)
 
 
-def _classes(permissions: Iterable[Permission]) -> dict[Class, list[Permission]]:
+def _classes(permissions: Iterable[Permission], of: Version) -> dict[Class, list[Permission]]:
     alike: dict[tuple[str, int, int], list[Permission]] = {}
     for permission in permissions:
-        if isinstance(permission.cidr, IPv4Network):
+        if permission.cidr is not None and permission.cidr.version == of.number:
             same = alike.setdefault((permission.protocol, permission.from_port, permission.to_port), [])
             same.append(permission)
     classes: dict[Class, list[Permission]] = {}
@@ -200,29 +230,31 @@ def _untracked(key: Class, comment: str) -> Iterator[Rule]:
             yield rule(*matches, ACCEPT, comment=comment)
 
 
-def _references(permissions: Iterable[Permission], siblings: frozenset[str], direction: Direction) -> Iterator[Rule]:
+def _references(
+    permissions: Iterable[Permission], siblings: frozenset[str], direction: Direction, of: Version
+) -> Iterator[Rule]:
     for permission in permissions:
         if permission.group_id in siblings:
             assert permission.group_id, "a sibling"
             yield rule(
                 *layer_four(*_class(permission)),
-                known(members(permission.group_id), direction.address),
-                known("owners", *direction.owner),
+                known(members(permission.group_id), direction.address(of)),
+                known("owners", direction.link, direction.address(of)),
                 goto(direction.track),
                 comment=permission.id,
             )
 
 
 def _peer_references(
-    permissions: Iterable[Permission], links: Mapping[str, str], direction: Direction
+    permissions: Iterable[Permission], links: Mapping[str, str], direction: Direction, of: Version
 ) -> Iterator[Rule]:
     """Yield the rules that name groups of peers.  Only the peer is behind its link, so the address is enough."""
     for permission in permissions:
         if permission.group_id and permission.group_vpc_id and permission.group_id in links:
             yield rule(
                 *layer_four(*_class(permission)),
-                equal(direction.owner[0], links[permission.group_id]),
-                known(members(permission.group_id), direction.address),
+                equal(direction.link, links[permission.group_id]),
+                known(members(permission.group_id), direction.address(of)),
                 goto(direction.track),
                 comment=permission.id,
             )

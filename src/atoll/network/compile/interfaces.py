@@ -5,10 +5,11 @@ elements it neither sends nor receives, and nobody answers for its addresses.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.names import link_name
 from atoll.model.subnet import Subnet
 from atoll.network.compile.groups import EGRESS, INGRESS, members, profile_name
@@ -29,11 +30,13 @@ from atoll.network.compile.marks import (
     leg_bits,
 )
 from atoll.network.compile.marks import NEXT_HOP as FAR_END
+from atoll.network.compile.version import V4, V6, Version, versions
 from atoll.network.facts import (
     INTERNET,
     NETDEV,
     Address,
     Chain,
+    DualStack,
     Element,
     Fact,
     Hook,
@@ -65,13 +68,16 @@ def interface(it: Interface, standing: Standing) -> Iterator[Fact]:
     yield from _wire(it, standing.subnet)
     if standing.is_live:
         yield from frames(it)
-        yield from rights(it, standing.subnet)
-        yield from groups_of(it)
-        if not it.source_dest_check:
-            yield from forwarding(it, standing.subnet, is_next_hop=True)
+        for of in versions(bool(it.ipv6_addresses)):
+            yield from rights(it, standing.subnet, of)
+            yield from groups_of(it, of)
+            if not it.source_dest_check:  # no next hop of version 6: neighbours reach each other by the router
+                yield from forwarding(it, standing.subnet, is_next_hop=of is V4, of=of)
     for group_id in it.group_ids:
         for ip in it.private_ips:
             yield element(it.vpc_id, members(group_id), ip)
+        for ip6 in it.ipv6_addresses:
+            yield element(it.vpc_id, members(group_id), ip6, of=V6)
     for private, outside in standing.publics:
         yield from public(it, private, outside)
 
@@ -86,6 +92,23 @@ def _wire(it: Interface, subnet: Subnet) -> Iterator[Fact]:
         yield Neighbour(it.vpc_id, link, ip, it.mac)
     yield Neighbour(it.id, GUEST_LINK, gateway, GATEWAY_MAC)
     yield Route(it.id, EVERYWHERE, link=GUEST_LINK, via=gateway)
+    if it.ipv6_addresses:
+        yield from _wire6(it, link)
+
+
+def _wire6(it: Interface, link: str) -> Iterator[Fact]:
+    """Give it single addresses and a link-local gateway, as EC2 does: nobody asks for a neighbour."""
+    yield DualStack(it.vpc_id, link)
+    yield DualStack(it.id, "lo")
+    yield DualStack(it.id, GUEST_LINK)
+    for ip in it.ipv6_addresses:
+        yield Address(it.id, GUEST_LINK, IPv6Interface((ip, V6.bits)))
+        yield Route(it.vpc_id, IPv6Network((ip, V6.bits)), link=link)
+        yield Neighbour(it.vpc_id, link, ip, it.mac)
+        yield element(it.vpc_id, "globals", ip, of=V6)
+    yield Neighbour(it.vpc_id, link, V6.next_hop, it.mac)  # as the target of a route
+    yield Neighbour(it.id, GUEST_LINK, V6.next_hop, GATEWAY_MAC)
+    yield Route(it.id, V6.everywhere, link=GUEST_LINK, via=V6.next_hop)
 
 
 def frames(it: Interface) -> Iterator[Fact]:
@@ -101,33 +124,34 @@ def frames(it: Interface) -> Iterator[Fact]:
     yield Chain(vpc, NETDEV, ARP_TABLE, name_of(it.id), (rule(goto("frames")),), hook)
 
 
-def rights(it: Interface, subnet: Subnet) -> Iterator[Element]:
+def rights(it: Interface, subnet: Subnet, of: Version = V4) -> Iterator[Element]:
     """Let it send and receive with its own addresses."""
     vpc, link, number = it.vpc_id, link_name(it.id), subnet.number
-    for ip in it.private_ips:
-        yield element(vpc, "senders", link, ip, to=number)
-        yield element(vpc, "owners", link, ip)
-        yield element(vpc, "neighbours", number, link, ip)
-        yield element(vpc, "machines", it.mac, ip)
+    own: tuple[Ip, ...] = it.private_ips if of is V4 else it.ipv6_addresses
+    for ip in own:
+        yield element(vpc, "senders", link, ip, to=number, of=of)
+        yield element(vpc, "owners", link, ip, of=of)
+        yield element(vpc, "neighbours", number, link, ip, of=of)
+        yield element(vpc, "machines", it.mac, ip, of=of)
     for mark in (number, number | VIA):
-        yield element(vpc, "same_subnet", mark, link)
-    yield element(vpc, "acl_in", link, to=jump(name_of(subnet.acl_id, "in")))
+        yield element(vpc, "same_subnet", mark, link, of=of)
+    yield element(vpc, "acl_in", link, to=jump(name_of(subnet.acl_id, "in")), of=of)
 
 
-def groups_of(it: Interface) -> Iterator[Element]:
+def groups_of(it: Interface, of: Version = V4) -> Iterator[Element]:
     """Have its groups judge what it sends and receives."""
     vpc, link = it.vpc_id, link_name(it.id)
     for direction in (EGRESS, INGRESS):
         name = f"{profile_name(it.group_ids)}_{direction.suffix}"
-        yield element(vpc, direction.dispatch, link, to=goto(name))
+        yield element(vpc, direction.dispatch, link, to=goto(name), of=of)
 
 
-def forwarding(it: Interface, subnet: Subnet, *, is_next_hop: bool) -> Iterator[Fact]:
+def forwarding(it: Interface, subnet: Subnet, *, is_next_hop: bool, of: Version = V4) -> Iterator[Fact]:
     """Let it send what is not from it and receive what is not for it, perhaps also as a next hop in its subnet."""
     vpc, link, number, hop = it.vpc_id, link_name(it.id), subnet.number, HOP | it.number
-    yield element(vpc, "unchecked", link, to=number | VIA)
-    yield element(vpc, "forwarders", link)
-    yield from _legs(it, link)
+    yield element(vpc, "unchecked", link, to=number | VIA, of=of)
+    yield element(vpc, "forwarders", link, of=of)
+    yield from _legs(it, link, of)
     if not is_next_hop:
         return
     for via in (0, VIA):
@@ -137,17 +161,17 @@ def forwarding(it: Interface, subnet: Subnet, *, is_next_hop: bool) -> Iterator[
     yield Route(vpc, EVERYWHERE, FIRST_TABLE + hop, link=link, via=it.address)
 
 
-def _legs(it: Interface, link: str) -> Iterator[Fact]:
+def _legs(it: Interface, link: str, of: Version) -> Iterator[Fact]:
     """Give it flow bits of its own: a flow that it forwards may be tracked by its groups, too, on both legs."""
     coming_in, going_out = leg_bits(it.number)
     request, answer = equal("ct direction", "original"), equal("ct direction", "reply")
     for way, mine, opposite in (("out", going_out, coming_in), ("in", coming_in, going_out)):
         known, track = name_of(it.id, f"leg_{way}"), name_of(it.id, f"track_{way}")
         going = (equal("ct state", "established", "related"), request, bits("ct mark", mine))
-        yield chain(it.vpc_id, known, rule(*going, ACCEPT), rule(answer, bits("ct mark", opposite), ACCEPT))
-        yield chain(it.vpc_id, track, rule(request, SetBits("ct mark", mine)), rule(ACCEPT))
-        yield element(it.vpc_id, f"legs_{way}", link, to=jump(known))
-        yield element(it.vpc_id, f"track_{way}", link, to=goto(track))
+        yield chain(it.vpc_id, known, rule(*going, ACCEPT), rule(answer, bits("ct mark", opposite), ACCEPT), of=of)
+        yield chain(it.vpc_id, track, rule(request, SetBits("ct mark", mine)), rule(ACCEPT), of=of)
+        yield element(it.vpc_id, f"legs_{way}", link, to=jump(known), of=of)
+        yield element(it.vpc_id, f"track_{way}", link, to=goto(track), of=of)
 
 
 def public(it: Interface, private: IPv4Address, outside: IPv4Address) -> Iterator[Fact]:

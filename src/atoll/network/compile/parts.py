@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import NamedTuple, TypeAlias, cast
 
 from atoll.model.acl import NetworkAcl
@@ -12,7 +12,7 @@ from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
 from atoll.model.endpoint import KIND as ENDPOINT
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.flow_log import FlowLog
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -34,19 +34,20 @@ from atoll.network.compile.endpoints import endpoint
 from atoll.network.compile.flow_logs import counting, logged
 from atoll.network.compile.fragment import Memo, Part, Wanted, part
 from atoll.network.compile.interfaces import Standing, interface
-from atoll.network.compile.marks import GATEWAY_LINK, NEXT_HOP
+from atoll.network.compile.marks import EGRESS_ONLY_LINK, GATEWAY_LINK
 from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
 from atoll.network.compile.nat_gateways import nat_gateway
 from atoll.network.compile.peering import Peer, peering, peers_of
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
+from atoll.network.compile.version import V4, V6
 from atoll.network.compile.wires import Wire
 
 Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
 KINDS = (
-    "router", "acls", "peerings", "groups", "profiles", "gateway", "subnets", "interfaces", "nat_gateways",
-    "balancers", "endpoints", "circles", "routes", "flow_logs",
+    "router", "acls", "peerings", "groups", "profiles", "gateway", "egress_only", "subnets", "interfaces",
+    "nat_gateways", "balancers", "endpoints", "circles", "routes", "flow_logs",
 )  # fmt: skip
 APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
@@ -63,6 +64,7 @@ class Inputs(NamedTuple):
     acls: Bucket
     instances: Bucket
     gateways: Bucket
+    egress_only: Bucket
     nat_gateways: Bucket
     flow_logs: Bucket
     publics: tuple[ElasticIp, ...]
@@ -74,6 +76,11 @@ class Inputs(NamedTuple):
     target_groups: Bucket
     endpoints: Bucket
     wires: Mapping[str, tuple[Wire, ...]]  # by interface
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Tell whether the VPC has IPv6."""
+        return bool(self.vpc.ranges6)
 
 
 def inputs_of(
@@ -101,6 +108,7 @@ def inputs_of(
         acls=of(NetworkAcl),
         instances=of(Instance),
         gateways=of(InternetGateway),
+        egress_only=of(EgressOnlyGateway),
         nat_gateways=of(NatGateway),
         flow_logs=of(FlowLog),
         publics=publics,
@@ -140,15 +148,20 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
     gateway = next(iter(it.gateways.values()), None)
     links = tuple((peer.link.id, peer.link.name) for peer in it.peers)
     placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
-    networked = (it.vpc, gateway is not None, *placed, links, it.prefix_lists)
+    networked = (it.vpc, gateway is not None, it.egress_only, *placed, links, it.prefix_lists)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
-        ("acls", (it.acls,), partial(_acls, it)),
+        ("acls", (it.acls, it.has_ipv6), partial(_acls, it)),
         ("peerings", (it.peers,), partial(_peerings, it)),
-        ("groups", (it.groups, it.prefix_lists, *((p.link.id, p.named) for p in it.peers)), partial(_groups, it)),
-        ("profiles", (it.interfaces, it.groups, it.prefix_lists), partial(_profiles, it)),
+        (
+            "groups",
+            (it.groups, it.has_ipv6, it.prefix_lists, *((p.link.id, p.named) for p in it.peers)),
+            partial(_groups, it),
+        ),
+        ("profiles", (it.interfaces, it.groups, it.has_ipv6, it.prefix_lists), partial(_profiles, it)),
         ("gateway", (gateway, it.publics, *networked), partial(_gateway, it)),
-        ("subnets", (it.subnets,), partial(_subnets, it)),
+        ("egress_only", (gateway is None, it.vpc, it.egress_only), partial(_egress_only, it)),
+        ("subnets", (it.subnets, it.has_ipv6), partial(_subnets, it)),
         ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
         ("nat_gateways", (gateway, it.vpc, it.interfaces, it.subnets, it.publics), partial(_nat_gateways, it)),
         (
@@ -163,12 +176,12 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
     )
     for kind, made_from, wanted in makers:
         key = it.vpc.id, kind
-        yield key, part(*key, old.get(key), cast("tuple[object, ...]", made_from), cast("partial[Wanted]", wanted))
+        yield key, part(*key, old.get(key), made_from, cast("partial[Wanted]", wanted))
 
 
 def _acls(it: Inputs) -> Wanted:
     for network_acl in cast("Mapping[str, NetworkAcl]", it.acls).values():
-        yield network_acl.id, (network_acl,), partial(acl, network_acl)
+        yield network_acl.id, (network_acl, it.has_ipv6), partial(acl, network_acl, it.has_ipv6)
 
 
 def _groups_named_by(it: SecurityGroup) -> frozenset[str]:
@@ -202,12 +215,8 @@ def _groups(it: Inputs) -> Wanted:
         mentioned = _mentioned(group)
         named = siblings & mentioned
         peered = frozenset((id, links[id]) for id in mentioned if id in links)
-        lists = _lists(it, group)
-        yield (
-            group.id,
-            (group, named, peered, lists),
-            partial(security_groups.group, group, named, peered, lists),
-        )
+        made_from = group, named, peered, _lists(it, group), it.has_ipv6
+        yield group.id, made_from, partial(security_groups.group, *made_from)
 
 
 def _peerings(it: Inputs) -> Wanted:
@@ -223,17 +232,18 @@ def _profiles(it: Inputs) -> Wanted:
     for ids in used:
         mine = {id: ways[id] for id in ids}
         name = security_groups.profile_name(ids)
-        yield name, (frozenset(mine.items()),), partial(security_groups.profile, it.vpc.id, ids, mine)
+        made_from = frozenset(mine.items()), it.has_ipv6
+        yield name, made_from, partial(security_groups.profile, it.vpc.id, ids, mine, it.has_ipv6)
 
 
-def _open_ways(it: Inputs, group: SecurityGroup) -> security_groups.Openness:
+def _open_ways(it: Inputs, group: SecurityGroup) -> tuple[security_groups.Openness, security_groups.Openness]:
     lists = _lists(it, group)
     return security_groups.openness(group, lists) if lists else _openness(group)
 
 
 def _subnets(it: Inputs) -> Wanted:
     for one in cast("Mapping[str, Subnet]", it.subnets).values():
-        yield one.id, (one,), partial(subnet, one)
+        yield one.id, (one, it.has_ipv6), partial(subnet, one, it.has_ipv6)
 
 
 def _interfaces(it: Inputs) -> Wanted:
@@ -302,19 +312,30 @@ def _routes(it: Inputs) -> Wanted:
     resolved = {t.id: _ways(it, t) for t in (main, *own.values())}
     for one in cast("Mapping[str, Subnet]", it.subnets).values():
         ways = resolved[own.get(one.id, main).id]
-        yield one.id, (one, ways), partial(routes, one, ways)
+        yield one.id, (one, ways, it.has_ipv6), partial(routes, one, ways, it.has_ipv6)
 
 
 def _gateway(it: Inputs) -> Wanted:
     for gateway in it.gateways.values():
         table = _tables(it)[1].get(gateway.id)
         ways = tuple(_edge_way(it, way) for way in _ways(it, table)) if table else None
-        yield gateway.id, (gateway, ways), partial(internet.gateway, it.vpc.id, ways)
+        made_from = it.vpc.id, it.vpc.cidrs6, ways
+        yield gateway.id, (gateway, *made_from), partial(internet.gateway, *made_from)
+
+
+def _egress_only(it: Inputs) -> Wanted:
+    for gateway in it.egress_only.values() if it.has_ipv6 else ():
+        made_from = it.vpc.id, it.vpc.cidrs6, not it.gateways
+        yield gateway.id, (gateway, *made_from), partial(internet.egress_only_gateway, *made_from)
 
 
 def _edge_way(it: Inputs, way: Way) -> Way:
-    """Return a way from the internet: to a middlebox only if that has a public address."""
-    if way.kind != "unicast" or any(way.link == link_name(id) for id in _public_ids(it)):
+    """Return a way from the internet: to a middlebox only if that has a public address; of version 6 each is."""
+    if (
+        way.kind != "unicast"
+        or way.network.version == V6.number
+        or any(way.link == link_name(id) for id in _public_ids(it))
+    ):
         return way
     return Way(way.network, "blackhole")
 
@@ -346,23 +367,27 @@ def _ways(it: Inputs, table: RouteTable) -> tuple[Way, ...]:
     for route in table.routes:
         listed = _list(it, route.prefix_list_id) if route.prefix_list_id else None
         for network in listed.networks if listed else ():
-            if isinstance(network, IPv4Network) and network not in found:
+            if network not in found:
                 found[network] = _way(it, route, network)
     return tuple(found.values())
 
 
 def _way(it: Inputs, route: Route, network: Net) -> Way:
     """Resolve a route; what leads nowhere (any more) is a blackhole."""
+    of = V4 if network.version == V4.number else V6
     if route.target == "local":
         return Way(network, "throw")
     if route.target in it.gateways:
-        return Way(network, "unicast", GATEWAY_LINK, NEXT_HOP)
-    if peer := next((peer for peer in it.peers if peer.link.id == route.target), None):
-        return Way(network, "unicast", peer.link.name, NEXT_HOP)
+        return Way(network, "unicast", GATEWAY_LINK, of.next_hop)
+    if route.target in it.egress_only and it.has_ipv6:
+        return Way(network, "unicast", EGRESS_ONLY_LINK, of.next_hop)
+    peer = next((peer for peer in it.peers if peer.link.id == route.target), None)
+    if peer and of in peer.link.versions:
+        return Way(network, "unicast", peer.link.name, of.next_hop)
     nat = cast("NatGateway | None", it.nat_gateways.get(route.target))
     target = cast("Interface | None", it.interfaces.get((nat and nat.stands and nat.interface_id) or route.target))
-    if target is not None and _is_live(it, target):
-        return Way(network, "unicast", link_name(target.id), target.address)
+    if target is not None and _is_live(it, target) and (of is V4 or target.ipv6_addresses):
+        return Way(network, "unicast", link_name(target.id), target.address if of is V4 else of.next_hop)
     return Way(network, "blackhole")
 
 

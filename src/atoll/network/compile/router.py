@@ -11,13 +11,14 @@ VPC contains: that is in the elements of the maps and sets, which the other file
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 from atoll.model.vpc import Vpc
 from atoll.network.compile.marks import (
     ARP_TABLE,
     BY_RECEIVER,
     BY_SENDER,
+    DUAL_ROUTER,
     GATEWAY_MAC,
     HOP,
     ROUTER,
@@ -29,14 +30,14 @@ from atoll.network.compile.marks import (
     mapping,
     plain_set,
 )
-from atoll.network.compile.marks import EVERYWHERE as DEFAULT
 from atoll.network.compile.refusals import refusals
+from atoll.network.compile.version import V4, V6, Version, versions
 from atoll.network.facts import (
-    IPV4,
     NETDEV,
     Address,
     Chain,
     Container,
+    DualStack,
     Element,
     Fact,
     Hook,
@@ -64,21 +65,24 @@ from atoll.network.rules import (
 )
 
 METADATA, RESOLVER, CLOCK = map(IPv4Address, ("169.254.169.254", "169.254.169.253", "169.254.169.123"))
+METADATA6, RESOLVER6, CLOCK6 = map(IPv6Address, ("fd00:ec2::254", "fd00:ec2::253", "fd00:ec2::123"))
 UDP_STREAM_SECONDS = 180  # VPC User Guide, "Idle connection tracking timeout"
 LAST = 1 << 30  # the metric of the last route
 
+ADDRESS = "an address of the version"  # a field whose type depends on it
+
 # name -> (value or None, key fields)
 CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
-    "senders": ("mark", ("ifname", "ipv4_addr")),  # the addresses that an interface owns -> its subnet
-    "owners": (None, ("ifname", "ipv4_addr")),  # the same, as a set
+    "senders": ("mark", ("ifname", ADDRESS)),  # the addresses that an interface owns -> its subnet
+    "owners": (None, ("ifname", ADDRESS)),  # the same, as a set
     "unchecked": ("mark", ("ifname",)),  # interfaces without source/destination check -> subnet and VIA
     "forwarders": (None, ("ifname",)),  # the same, as a set
     "arrivals": ("verdict", ("ifname",)),  # edges, incoming
     "departures": ("verdict", ("ifname",)),  # edges, outgoing
-    "own_services": (None, ("ipv4_addr",)),  # the router's addresses in the VPC: not for peers
-    "neighbours": (None, ("mark", "ifname", "ipv4_addr")),  # subnet, and the interfaces in it with their addresses
+    "own_services": (None, (ADDRESS,)),  # the router's addresses in the VPC: not for peers
+    "neighbours": (None, ("mark", "ifname", ADDRESS)),  # subnet, and the interfaces in it with their addresses
     "same_subnet": (None, ("mark", "ifname")),
-    "machines": (None, ("ether_addr", "ipv4_addr")),
+    "machines": (None, ("ether_addr", ADDRESS)),
     "hops": ("mark", ("mark", "ether_addr")),  # interfaces that may be a next hop in their subnet
     "acl_out": ("verdict", ("mark",)),
     "acl_in": ("verdict", ("ifname",)),
@@ -96,35 +100,51 @@ CONTAINERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
 def router(vpc: Vpc) -> Iterator[Fact]:
     """Yield the facts of a VPC's router that depend on nothing but the VPC."""
     id = vpc.id
-    yield Namespace(id, ROUTER)
+    yield Namespace(id, DUAL_ROUTER if vpc.cidrs6 else ROUTER)
     resolvers = (RESOLVER, vpc.cidr.network_address + 2) if vpc.dns_support else ()
     for address in (METADATA, CLOCK, *resolvers):
         yield Address(id, "lo", IPv4Interface(f"{address}/32"))
-    yield Route(id, DEFAULT, kind="blackhole", metric=LAST)  # an unknown address dies in silence
-    yield Table(id, IPV4, TABLE)
-    yield from refusals(id)
-    for name, (value, key) in CONTAINERS.items():
-        yield mapping(id, name, value, *key) if value else plain_set(id, name, *key)
+    for of in versions(bool(vpc.cidrs6)):
+        yield from _rules(id, of)
     if vpc.dns_support:
         yield element(id, "own_services", vpc.cidr.network_address + 2)
-    yield from _source(id)
-    yield from _boundary(id)
-    yield from _groups(id)
-    yield _services(id)
+    if vpc.cidrs6:
+        yield from _ipv6(vpc)
     yield from _arp(vpc)
     yield Sysctl(id, "net.netfilter.nf_conntrack_udp_timeout_stream", UDP_STREAM_SECONDS)
     yield Sysctl(id, "net.netfilter.nf_conntrack_tcp_be_liberal", 1)  # replies may take another way
     yield Sysctl(id, "net.netfilter.nf_conntrack_acct", 1)
 
 
-def _source(id: str) -> Iterator[Chain]:
+def _rules(id: str, of: Version) -> Iterator[Fact]:
+    yield Route(id, of.everywhere, kind="blackhole", metric=LAST)  # an unknown address dies in silence
+    yield Table(id, of.family, TABLE)
+    yield from refusals(id, of.family)
+    for name, (value, fields) in CONTAINERS.items():
+        key = (of.address if field == ADDRESS else field for field in fields)
+        yield mapping(id, name, value, *key, of=of) if value else plain_set(id, name, *key, of=of)
+    yield from _source(id, of)
+    yield from _boundary(id, of)
+    yield from _groups(id, of)
+    yield _services(id, of)
+
+
+def _ipv6(vpc: Vpc) -> Iterator[Fact]:
+    yield DualStack(vpc.id, "lo")
+    for address in (METADATA6, CLOCK6, *((RESOLVER6,) if vpc.dns_support else ())):
+        yield Address(vpc.id, "lo", IPv6Interface((address, V6.bits)))
+    yield plain_set(vpc.id, "globals", V6.address, of=V6)  # addresses that a gateway carries
+
+
+def _source(id: str, of: Version) -> Iterator[Chain]:
     yield chain(
         id,
         "source",
-        rule(SetFrom("meta mark", ("iifname", "ip saddr"), "senders")),
+        rule(SetFrom("meta mark", ("iifname", of.source), "senders")),
         rule(other("meta mark", 0), equal("ether daddr", GATEWAY_MAC), ACCEPT),
         rule(goto("other_source")),
         hook=Hook("filter", "prerouting", -310),
+        of=of,
     )
     yield chain(
         id,
@@ -138,40 +158,44 @@ def _source(id: str) -> Iterator[Chain]:
             "frame for another interface",
             bits("meta mark", HOP, 0),
             other("ether daddr", GATEWAY_MAC),
-            unknown("machines", "ether daddr", "ip daddr"),
+            unknown("machines", "ether daddr", of.destination),
         ),
         rule(ACCEPT),
+        of=of,
     )
 
 
-def _boundary(id: str) -> Iterator[Chain]:
+def _boundary(id: str, of: Version) -> Iterator[Chain]:
     yield chain(
         id,
         "acls",
         rule(known("same_subnet", "meta mark", "oifname"), RETURN),
         rule(Dispatch(("meta mark",), "acl_out")),
         rule(Dispatch(("oifname",), "acl_in")),
+        of=of,
     )
-    yield chain(id, "to_owner", rule(jump("acls")), rule(ACCEPT))
-    yield chain(id, "to_forwarder", rule(jump("acls")), rule(SetBits("meta mark", TO_VIA)), rule(ACCEPT))
+    yield chain(id, "to_owner", rule(jump("acls")), rule(ACCEPT), of=of)
+    yield chain(id, "to_forwarder", rule(jump("acls")), rule(SetBits("meta mark", TO_VIA)), rule(ACCEPT), of=of)
     yield chain(
         id,
         "to_other",
         rule(Dispatch(("oifname",), "departures")),
         rule(known("forwarders", "oifname"), goto("to_forwarder")),
         refuse("destination check", side="way"),
+        of=of,
     )
     yield chain(
         id,
         "boundary",
-        rule(known("neighbours", "meta mark", "oifname", "ip daddr"), ACCEPT),
-        rule(known("owners", "oifname", "ip daddr"), goto("to_owner")),
+        rule(known("neighbours", "meta mark", "oifname", of.destination), ACCEPT),
+        rule(known("owners", "oifname", of.destination), goto("to_owner")),
         rule(goto("to_other")),
         hook=Hook("filter", "forward", -20),
+        of=of,
     )
 
 
-def _groups(id: str) -> Iterator[Chain]:
+def _groups(id: str, of: Version) -> Iterator[Chain]:
     """Judge by groups, once for the interface that sends and once for the one that receives.
 
     The two chains are mirror images.  A leg is the part of a flow's way that begins or ends at a machine which only
@@ -191,8 +215,10 @@ def _groups(id: str) -> Iterator[Chain]:
             rule(bits("meta mark", leg), Dispatch((link,), f"track_{way}")),
             rule(request, SetBits("ct mark", mine)),
             rule(ACCEPT),
+            of=of,
         )
-        yield chain(id, f"{name}_leg", rule(Dispatch((link,), f"legs_{way}")), groups, refuse("no groups", side=way))
+        by_forwarder = rule(Dispatch((link,), f"legs_{way}"))
+        yield chain(id, f"{name}_leg", by_forwarder, groups, refuse("no groups", side=way), of=of)
         yield chain(
             id,
             name,
@@ -203,19 +229,21 @@ def _groups(id: str) -> Iterator[Chain]:
             rule(known("companions", "iifname", "oifname"), ACCEPT),
             groups,
             hook=Hook("filter", "forward", priority),
+            of=of,
         )
 
 
-def _services(id: str) -> Chain:
+def _services(id: str, of: Version) -> Chain:
     return chain(
         id,
         "services",
         rule(equal("iifname", "lo"), ACCEPT),
         rule(equal("udp dport", 53, 123), ACCEPT),
         rule(equal("tcp dport", 53), ACCEPT),
-        rule(equal("ip daddr", METADATA), equal("tcp dport", 80), ACCEPT),
+        rule(equal(of.destination, METADATA if of is V4 else METADATA6), equal("tcp dport", 80), ACCEPT),
         rule(equal("ct state", "established"), ACCEPT),
         hook=Hook("filter", "input", 0),
+        of=of,
     )
 
 

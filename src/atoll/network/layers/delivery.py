@@ -20,7 +20,7 @@ def judge(hop: Hop) -> Finding | None:
     if target is None or target.kind in APPLIANCES:
         return None
     back = hop.asked.translated.get((target.id, hop.packet)) if hop.asked else None
-    is_ours = hop.packet.destination in target.private_ips and back is None
+    is_ours = hop.packet.destination in target.ips and back is None
     missing = nobody_runs(hop.world, target)
     if missing is not None:
         at, because, code = missing
@@ -30,6 +30,9 @@ def judge(hop: Hop) -> Finding | None:
         return _sent_on(hop, target, after)
     if is_ours:
         return Finding(target.id, f"arrived at {target.id}{_unready(hop.world, target)}", receiver=target.id)
+    if hop.packet.version == 6 and not target.ipv6_addresses:
+        because = f"{target.id} has no IPv6 address: its machine knows no IPv6"
+        return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, target.id, because)
     if target.instance_id is None:
         because = f"{target.id} belongs to no instance that could forward the packet"
         return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, target.id, because)
@@ -48,7 +51,7 @@ def judge(hop: Hop) -> Finding | None:
 def _sent_on(hop: Hop, target: Interface, after: Packet) -> Finding:
     """Say what a machine that was looked into makes of a packet."""
     assert target.instance_id, "only instances are looked into"
-    if after.destination in target.private_ips:
+    if after.destination in target.ips:
         because = f"{target.instance_id} takes it on port {after.port}"
         return Finding(target.instance_id, because, then=replace(hop, packet=after), receiver=target.id)
     how = "unchanged" if after == hop.packet else f"as {after}"

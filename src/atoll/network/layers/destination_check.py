@@ -7,7 +7,7 @@ from atoll.network.layers.hop import Finding, Hop, refuse
 def judge(hop: Hop) -> Finding | None:
     """Refuse a foreign destination address."""
     target = hop.target
-    if target is None or hop.packet.destination in target.private_ips:
+    if target is None or hop.packet.destination in target.ips:
         return None
     if target.source_dest_check:
         because = f"{hop.packet.destination} is not an address of {target.id}, which checks destinations"

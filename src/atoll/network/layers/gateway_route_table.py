@@ -19,8 +19,7 @@ def judge(hop: Hop) -> Finding | None:
     if hop.sender is not None or hop.abroad or hop.target is None:
         return None
     gateway = internet_gateway_of(hop.world, hop.target.vpc_id)
-    assert gateway, "the packet has come in through it"
-    table = gateway_route_table(hop.world, gateway)
+    table = gateway_route_table(hop.world, gateway) if gateway else None  # an egress-only one has none
     if table is None:
         return None
     route = best_route(hop.world, table, hop.packet.destination)
@@ -30,7 +29,11 @@ def judge(hop: Hop) -> Finding | None:
     if route_state(hop.world, table.vpc_id, route.target) != "active":
         return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, f"{says} of {table.id} is a blackhole")
     box = hop.world[Interface, route.target]
-    if not has_public_address(hop.world, box):
+    if hop.packet.version == 6 and not box.ipv6_addresses:
+        because = f"{says} of {table.id}: {box.id} has no IPv6 address: its machine knows no IPv6"
+        return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, box.id, because)
+    if hop.packet.version == 4 and not has_public_address(hop.world, box):
+        assert gateway, "it has the table"
         because = f"{says} of {table.id}: {box.id} has no public address, so {gateway.id} sends it nothing"
         return refuse(Verdict.REFUSED, Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS, box.id, because)
     return Finding(table.id, says, then=replace(hop, target=box))

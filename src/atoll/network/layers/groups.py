@@ -4,20 +4,21 @@ Two layers, `egress` and `ingress`.  An answer passes where its request passed t
 replication group send each other is AWS's own business, and is not asked about.  NAT gateways have no groups.
 """
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
-from atoll.model.ip import Ip
+from atoll.model.ip import Ip, Net
 from atoll.model.lookup import same_cache
 from atoll.model.prefix_list import rule_ranges
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.flow import ALL, ICMP, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
+from atoll.network.flow import ALL, TCP, UDP, Code, Packet, Verdict, protocol_name, protocol_number
 from atoll.network.layers.hop import Finding, Hop, is_judged, owner, refuse
 from atoll.network.layers.peering import named_member, source_member
 
-EVERYONE, PORT_MAX = IPv4Network("0.0.0.0/0"), 65535
+EVERYONE: dict[int, Net] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
+PORT_MAX = 65535
 
 
 def egress(hop: Hop) -> Finding | None:
@@ -28,7 +29,7 @@ def egress(hop: Hop) -> Finding | None:
     if hop.target is None:
         member = owner(hop.world, hop.sender.vpc_id, hop.packet.destination)
     else:
-        member = hop.target if hop.packet.destination in hop.target.private_ips else None
+        member = hop.target if hop.packet.destination in hop.target.ips else None
         member = named_member(hop.world, hop.sender, member) if member else None
     return _ask(hop, hop.sender, hop.packet.destination, member, egress=True)
 
@@ -40,7 +41,7 @@ def ingress(hop: Hop) -> Finding | None:
     sender = hop.sender
     if sender is not None and sender.vpc_id != hop.target.vpc_id:
         return _ask(hop, hop.target, hop.packet.source, source_member(hop), egress=False)
-    member = sender if sender is not None and hop.packet.source in sender.private_ips else None
+    member = sender if sender is not None and hop.packet.source in sender.ips else None
     return _ask(hop, hop.target, hop.packet.source, member, egress=False)
 
 
@@ -88,9 +89,9 @@ def is_untracked(world: World, interface: Interface, packet: Packet, *, egress: 
     """
     if packet.protocol not in (TCP, UDP):
         return False
-    region = world[Vpc, interface.vpc_id].region
+    region, everyone = world[Vpc, interface.vpc_id].region, EVERYONE[packet.version]
     named = [r for id in interface.group_ids for r in world[SecurityGroup, id].rules]
-    rules = [r for r in named if EVERYONE in rule_ranges(world, region, r)]
+    rules = [r for r in named if everyone in rule_ranges(world, region, r)]
     admitted = any(
         r.egress is egress and fits(protocol_number(r.protocol), r.from_port, r.to_port, packet) for r in rules
     )
@@ -108,7 +109,7 @@ def fits(protocol: int, low: int, high: int, packet: Packet) -> bool:
         return True
     if protocol != packet.protocol:
         return False
-    if protocol == ICMP:
+    if packet.is_icmp:
         return low < 0 or (low == packet.source_port and (high < 0 or high == packet.port))
     return protocol not in (TCP, UDP) or low < 0 or low <= packet.port <= high
 
@@ -118,4 +119,4 @@ def what(packet: Packet) -> str:
     name = protocol_name(packet.protocol)
     if packet.protocol in (TCP, UDP):
         return f"{name} {packet.port}"
-    return f"{name} type {packet.source_port}" if packet.protocol == ICMP else f"protocol {name}"
+    return f"{name} type {packet.source_port}" if packet.is_icmp else f"protocol {name}"

@@ -15,7 +15,7 @@ from atoll.network.inside.seen import Inside
 
 def moved(interface: Interface, packet: Packet, seen: Inside | None) -> Packet | None:
     """Return what a machine makes of a packet for itself, if its own rules give it another destination."""
-    if seen is None or seen.redirected(packet, interface.address) == packet:
+    if seen is None or packet.version == 6 or seen.redirected(packet, interface.address) == packet:
         return None
     after = seen.redirected(packet, interface.address)
     return after if after.destination in interface.private_ips else seen.forwarded(packet, interface.address)
@@ -31,6 +31,8 @@ def forwarded(
     """
     assert interface.instance_id, "only an instance forwards"
     if answers and packet.protocol != UDP:
+        return packet
+    if packet.version == 6:  # what it does to that nobody has looked at
         return packet
     if seen is not None:
         return seen.forwarded(packet, interface.address)

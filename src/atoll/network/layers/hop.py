@@ -91,11 +91,11 @@ def refuse(verdict: Verdict, code: Code, at: str, because: str, *, rule: str | N
 
 
 def owner(world: World, vpc_id: str, address: Ip) -> Interface | None:
-    """Return the interface that has a private address in a VPC.
+    """Return the interface that has an address in a VPC.
 
     One look-up for primary addresses; for others a pass over the interfaces of the address's subnet.
     """
-    for found in world.bucket(Interface, "address", address).values():
+    for found in world.bucket(Interface, "address" if address.version == 4 else "ipv6_address", address).values():
         interface = cast(Interface, found)
         if interface.vpc_id == vpc_id:
             return interface
@@ -103,7 +103,7 @@ def owner(world: World, vpc_id: str, address: Ip) -> Interface | None:
     if subnet is not None:
         for found in world.bucket(Interface, "subnet_id", subnet.id).values():
             interface = cast(Interface, found)
-            if address in interface.private_ips:
+            if address in interface.ips:
                 return interface
     return None
 
@@ -111,7 +111,7 @@ def owner(world: World, vpc_id: str, address: Ip) -> Interface | None:
 def subnet_at(world: World, vpc_id: str, address: Ip) -> Subnet | None:
     """Return the subnet of a VPC whose range holds an address.  Costs a pass over the VPC's subnets."""
     for subnet in world.bucket(Subnet, "vpc_id", vpc_id).values():
-        if address in cast(Subnet, subnet).cidr:
+        if cast(Subnet, subnet).holds(address):
             return cast(Subnet, subnet)
     return None
 
@@ -142,7 +142,7 @@ def _fit(world: World, table: RouteTable, route: Route, destination: Ip) -> int 
 def leave(world: World, sender: Interface, packet: Packet, asked: Asked | None = None) -> Hop:
     """Return the hop of a packet that an interface puts on the wire."""
     subnet = world[Subnet, sender.subnet_id]
-    if packet.destination in subnet.cidr:
+    if subnet.holds(packet.destination):
         target = owner(world, sender.vpc_id, packet.destination)
         return Hop(world, packet, sender, subnet, target=target, asked=asked)
     table = route_table_of(world, subnet)

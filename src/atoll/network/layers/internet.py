@@ -5,7 +5,7 @@ from dataclasses import replace
 from atoll.model.internet import OutsideHost
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.hop import Finding, Hop, refuse
-from atoll.network.layers.internet_gateway import behind, is_private
+from atoll.network.layers.internet_gateway import behind, global_owner, is_private
 
 
 def judge(hop: Hop) -> Finding | None:
@@ -13,7 +13,7 @@ def judge(hop: Hop) -> Finding | None:
     if not hop.abroad:
         return None
     destination = hop.packet.destination
-    found = behind(hop.world, destination)
+    found = behind(hop.world, destination) or global_owner(hop.world, destination)
     if found is not None:
         return Finding(str(destination), f"{destination} is {found[0].id}", then=replace(hop, target=found[0]))
     asker = hop.asked.asker if hop.asked else None

@@ -19,7 +19,7 @@ def judge(hop: Hop) -> Finding | None:
     far = hop.world[Vpc, hop.world[Peering, route.target].beyond(sender.vpc_id).vpc_id]
     near = hop.world[Vpc, sender.vpc_id]
     for what, address, vpc in (("destination", packet.destination, far), ("source", packet.source, near)):
-        if not any(address in cidr for cidr in vpc.cidrs):
+        if not vpc.holds(address):
             because = f"the {what} {address} is in no range of {vpc.id}: a peering leads no further"
             return refuse(Verdict.REFUSED, Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR, route.target, because)
     if hop.target is None:

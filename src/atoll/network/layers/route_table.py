@@ -33,7 +33,12 @@ def _local(hop: Hop) -> Finding | None:
 
 
 def _interface(hop: Hop) -> Finding | None:
-    if hop.sender is None or hop.target is None or hop.target.id != hop.sender.id:
+    if hop.sender is None or hop.target is None:
+        return None
+    if hop.packet.version == 6 and not hop.target.ipv6_addresses:
+        because = f"{hop.target.id} has no IPv6 address: its machine knows no IPv6"
+        return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, hop.target.id, because)
+    if hop.target.id != hop.sender.id:
         return None
     because = f"the route leads back to {hop.sender.id}, which sent the packet"
     return refuse(Verdict.LOOP, Code.NO_POSSIBLE_DESTINATION, hop.sender.id, because)
@@ -49,5 +54,5 @@ def _gateway(_hop: Hop) -> Finding | None:
 
 # The prefix of a target's id -> what else a route to it needs.
 TARGETS: dict[str, Callable[[Hop], Finding | None]] = {
-    "local": _local, "eni": _interface, "nat": _interface, "igw": _gateway, "pcx": _peering,
+    "local": _local, "eni": _interface, "nat": _interface, "igw": _gateway, "eigw": _gateway, "pcx": _peering,
 }  # fmt: skip

@@ -34,6 +34,9 @@ def judge(hop: Hop) -> Finding | None:
     if missing is not None:
         at, because, code = missing
         return refuse(Verdict.DOWN, code, at, because)
-    if hop.packet.destination in sender.private_ips:
+    if hop.packet.version == 6 and not sender.ipv6_addresses:
+        because = f"{sender.id} has no IPv6 address: its machine knows no IPv6"
+        return refuse(Verdict.NO_ROUTE, Code.NO_ROUTE_TO_DESTINATION, sender.id, because)
+    if hop.packet.destination in sender.ips:
         return Finding(sender.id, f"{hop.packet.destination} is its own address", receiver=sender.id)
     return None

@@ -10,7 +10,7 @@ from atoll.network.layers.hop import Finding, Hop, refuse
 def judge(hop: Hop) -> Finding | None:
     """Refuse a foreign source address."""
     sender = hop.sender
-    if sender is None or hop.packet.source in sender.private_ips:
+    if sender is None or hop.packet.source in sender.ips:
         return None
     if sender.source_dest_check:
         because = f"{hop.packet.source} is not an address of {sender.id}, which checks sources"

@@ -4,7 +4,7 @@ Source: VPC User Guide: security groups and network ACLs "do not filter traffic 
 DHCP, instance metadata, the time service and the addresses reserved for the VPC router.
 """
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from atoll.model.ip import Ip
 from atoll.model.vpc import Vpc
@@ -17,6 +17,9 @@ SERVICES: dict[Ip, str] = {
     IPv4Address("169.254.169.254"): "the instance metadata service",
     RESOLVER: "the resolver",
     IPv4Address("169.254.169.123"): "the time service",
+    IPv6Address("fd00:ec2::254"): "the instance metadata service",
+    IPv6Address("fd00:ec2::253"): "the resolver",
+    IPv6Address("fd00:ec2::123"): "the time service",
 }
 ROUTER, RESOLVER_OFFSET = 1, 2
 
@@ -30,7 +33,7 @@ def judge(hop: Hop) -> Finding | None:
     name = SERVICES.get(destination)
     if name is None and destination == vpc.cidr.network_address + RESOLVER_OFFSET:
         name = "the resolver"
-    if name is None and destination not in LINK_LOCAL:
+    if name is None and destination.version == 4 and destination not in LINK_LOCAL:
         subnet = hop.subnet if hop.is_local else subnet_at(hop.world, vpc.id, destination)
         if subnet is not None and destination == subnet.cidr.network_address + ROUTER:
             name = "the router"
