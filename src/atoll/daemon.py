@@ -33,6 +33,7 @@ from atoll.aws.http import Answer, Request
 from atoll.aws.operation import LOADERS
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
+from atoll.control.faults import Reverter
 from atoll.control.flow_files import FlowFiles
 from atoll.control.flow_logs import FlowLogs
 from atoll.control.health import HealthChecks
@@ -131,6 +132,7 @@ class Daemon:
         self._flow_logs = FlowLogs(
             lambda: store.world, lambda: self.wires.plan, self._take, files, self._note_delivery
         )
+        self._reverter = Reverter(store, utc_now)
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         host.on_exit(self._exited)
@@ -146,9 +148,9 @@ class Daemon:
         """The newest World."""
         return self._store.world
 
-    def write(self, fn: Callable[[Tx], Any], what: str) -> None:
+    def write(self, fn: Callable[[Tx], Any], what: str) -> Any:
         """Change the World for the private API."""
-        self._store.write(fn, what=what)
+        return self._store.write(fn, what=what)
 
     async def in_force(self) -> bool:
         """Wait until the kernel obeys everything that is committed now."""
@@ -245,7 +247,7 @@ class Daemon:
         server = Server(gate.answer, sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
-        loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._forget()]
+        loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops.append(self._flow_logs.run())
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]

@@ -18,9 +18,11 @@ from atoll.model.address import ElasticIp
 from atoll.model.balancer import HealthCheck, Listener, LoadBalancer, Node, Target, TargetGroup
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.endpoint import OWN_SERVICES, EndpointService, Foot, VpcEndpoint
+from atoll.model.fault import Fault
 from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import Rule, SecurityGroup
+from atoll.model.hardware import hosts_of
 from atoll.model.image import nat_images
 from atoll.model.instance import Instance
 from atoll.model.interface import Attachment, Interface
@@ -57,6 +59,7 @@ class Lab:
         self.tx = Tx(World(), caller=caller, now=NOW, new_hex=lambda digits: f"{next(numbers):0{digits}x}")
         self._rules = count(1)
         self._eips = count(1)
+        self._hosts, self._faults = count(), count(1)
 
     @property
     def world(self) -> World:
@@ -137,7 +140,7 @@ class Lab:
             cidr=IPv4Network(cidr),
             ranges6=_ranges6(f"subnet-cidr-assoc-{name}", ipv6),
             zone=zone,
-            zone_id="use1-az1",
+            zone_id=f"use1-az{ord(zone[-1]) - ord('a') + 1}",
             number=free_number(self.tx.world, Subnet, f"vpc-{vpc}"),
             acl_id=f"acl-{acl or vpc}",
             acl_association_id=f"aclassoc-{name}",
@@ -281,6 +284,7 @@ class Lab:
             vpc_id=where.vpc_id,
             subnet_id=where.id,
             zone=where.zone,
+            host=self._host(where.zone),
         )
         plug = Attachment(id=f"eni-attach-{name}", instance_owner=self.tx.account, time=NOW, instance_id=f"i-{name}")
         return self.interface(
@@ -423,7 +427,8 @@ class Lab:
         for n, ip in enumerate(ips, 1):
             plug = Attachment(id=f"ela-attach-{name}-{n}", instance_owner="amazon-elasticache", time=NOW)
             eni = self.interface(f"{name}-{n:04}", subnet, groups=groups, ip=ip, attachment=plug)
-            nodes.append(CacheNode(id=f"{n:04}", interface_id=eni.id, zone=ZONE, status="available", created=NOW))
+            self.put(eni, host=self._host(eni.zone))
+            nodes.append(CacheNode(id=f"{n:04}", interface_id=eni.id, zone=eni.zone, status="available", created=NOW))
         where = self.world[Subnet, f"subnet-{subnet}"]
         return self.tx.make(
             CacheCluster,
@@ -460,6 +465,15 @@ class Lab:
         """Put hosts on the internet."""
         for address in addresses:
             self.tx.put(OutsideHost(id=address, account="", region="", address=ip_address(address)))
+
+    def fault(self, act: str, target: str) -> Fault:
+        """Break something, as `atoll chaos` does."""
+        id = f"fault-{next(self._faults)}"
+        return self.tx.put(Fault(id=id, account="", region="", act=act, target=target, since=NOW))
+
+    def _host(self, zone: str) -> str:
+        hosts = hosts_of(zone)
+        return hosts[next(self._hosts) % len(hosts)]
 
     # ---- questions
 

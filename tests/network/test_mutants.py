@@ -12,6 +12,7 @@ import pytest
 from atoll.network import plan
 from atoll.network.compile import (
     appliances,
+    faults,
     groups,
     interfaces,
     internet,
@@ -168,6 +169,32 @@ BUGS = [
         peering,
         {"named.intersection(interface.group_ids)": "named.intersection(interface.group_ids[:1])"},
     ),
+    (
+        "an instance that is cut off still sends",
+        faults,
+        {'for side in ("iifname", "oifname") if': 'for side in ("oifname",) if'},
+    ),
+    (
+        "a parted zone still sends",
+        faults,
+        {"in ((inside, outside), (outside, inside)):": "in ((outside, inside),):"},
+    ),
+    (
+        "a parted zone reaches its VPC's peers",
+        faults,
+        {'yield refuse(zone.id, known(inside, "iifname"), equal("oifname", link), *away)': ""},
+    ),
+    (
+        "a peer reaches a parted zone",
+        faults,
+        {'yield refuse(zone.id, known(outside, "iifname"), equal("oifname", link), there)': "pass"},
+    ),
+    (
+        "a parted zone does not reach the same zone of a peer",
+        faults,
+        {'away = (other(of.destination, *ranges),) if ranges else ()': "away = ()"},
+    ),
+    ("a machine on a host that is down is alive", parts, {"or interface.id in it.cuts.dead": ""}),
 ]
 
 
@@ -179,7 +206,8 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
         source = source.replace(old, new)
     changed = {"__name__": module.__name__}
     exec(compile(source, module.__file__ or "", "exec"), changed)
-    for user in (appliances, groups, interfaces, internet, matching, nat_gateways, parts, peering, router, subnets):
+    users = appliances, faults, groups, interfaces, internet, matching, nat_gateways, parts, peering, router, subnets
+    for user in users:
         for name in [n for n, value in vars(user).items() if getattr(value, "__module__", None) == module.__name__]:
             if inspect.isfunction(changed.get(name)):
                 patch.setattr(user, name, changed[name])

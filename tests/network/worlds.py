@@ -22,7 +22,8 @@ specific than `local`, also one-way), gateways or none, Elastic and automatic pu
 and ranges, NAT gateways, groups with CIDR rules, references (also to the other VPC's groups) and any-any rules,
 ordered ACLs, ICMP, stopped instances, unattached interfaces, cache nodes, outside hosts, load balancers, and
 endpoints that lead to them or to Atoll's own API.  Half of the VPCs have IPv6, in most of their subnets, with the
-twins of all that: routes, rules, entries, and egress-only gateways.
+twins of all that: routes, rules, entries, and egress-only gateways.  In every fifth one something was broken on
+purpose.
 It holds nothing that the verbs would refuse.
 """
 
@@ -36,6 +37,8 @@ from typing import cast
 from hypothesis import strategies as st
 
 from atoll.model.address import ElasticIp
+from atoll.model.fault import dead
+from atoll.model.hardware import rack_of
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -136,7 +139,21 @@ def random_world(rnd: random.Random) -> World:
     for i, vpc in enumerate(vpcs):  # without dice: whether somebody counts must make no difference
         if of := {0: f"vpc-{vpc.name}", 1: f"subnet-{vpc.name}0"}.get((len(lab.world) + i) % 4):
             lab.flow_log(vpc.name, of, vpc=vpc.name)
+    if rnd.random() < 0.2:
+        _break(lab, rnd)
     return lab.world
+
+
+def _break(lab: Lab, rnd: random.Random) -> None:
+    """Break up to two things on purpose: hosts, racks, zones, and what lies between them."""
+    instances = sorted((i for i in lab.world.all(Instance) if i.host), key=lambda i: i.id)
+    for act in rnd.sample(["kill-host", "kill-rack", "kill-zone", *["partition-zone", "partition-instance"] * 2], 2):
+        if not instances:
+            return
+        victim = rnd.choice(instances)
+        assert victim.host, "only those that stand somewhere"
+        where = {"kill-host": victim.host, "kill-rack": rack_of(victim.host), "partition-instance": victim.id}
+        lab.fault(act, where.get(act, victim.zone))
 
 
 def _peer(lab: Lab, rnd: random.Random, vpcs: "list[_Vpc]") -> None:
@@ -419,6 +436,8 @@ class _Vpc:
 def runs(world: World, interface_id: str) -> bool:
     """Tell whether somebody is behind an interface: a service, or an instance that is not halted."""
     interface = world[Interface, interface_id]
+    if dead(world, interface):
+        return False
     if interface.instance_id is None:
         return interface.attachment is not None
     return world[Instance, interface.instance_id].state not in HALTED

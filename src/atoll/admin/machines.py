@@ -7,6 +7,7 @@ from typing import Any
 
 from atoll.host.contract import Seen
 from atoll.model.cache import CacheCluster
+from atoll.model.fault import dead
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -69,6 +70,8 @@ def machine(world: World, interface: Interface, seen: Mapping[str, Seen]) -> Mac
 
 
 def _owner(world: World, interface: Interface, seen: Mapping[str, Seen]) -> tuple[str, str, int | None]:
+    if fault := dead(world, interface):
+        raise NotRunning(f"{fault.target} is down; end that with: atoll chaos revert {fault.id}")
     if interface.instance_id:
         instance = world[Instance, interface.instance_id]
         process = seen.get(f"{instance.id}#{instance.boot}")

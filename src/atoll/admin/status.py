@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from atoll.admin.chaos import listed
 from atoll.cache.endpoint import node_name
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.hardware import rack_of
@@ -21,6 +22,7 @@ def status(world: World) -> dict[str, Any]:
         "vpcs": [_vpc(world, v) for v in world.all(Vpc)],
         "instances": [_instance(world, i) for i in world.all(Instance)],
         "caches": [_cluster(world, c) for c in world.all(CacheCluster)],
+        "faults": listed(world),
         "outside": [str(h.address) for h in world.seen_by(None).all(OutsideHost)],
     }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from atoll.cli import private, show
+from atoll.cli import chaos, private, show
 
 
 def status(*, as_json: bool) -> None:
@@ -19,8 +19,10 @@ def status(*, as_json: bool) -> None:
     show.table("VPCs", ("id", "name", "cidr", "default"), [_vpc(v) for v in seen["vpcs"]])
     columns = ("id", "name", "state", "private", "public", "subnet", "host", "trouble")
     show.table("Instances", columns, [_instance(i) for i in seen["instances"]])
-    node_columns = ("name", "engine", "version", "node", "status", "address", "role", "trouble")
+    node_columns = ("name", "engine", "version", "node", "status", "address", "role", "host", "trouble")
     show.table("Caches", node_columns, [_node(c, n) for c in seen["caches"] for n in c["nodes"]])
+    if seen["faults"]:
+        chaos.table(seen["faults"])
     show.table("Internet clients", ("address",), [(address,) for address in seen["outside"]])
     _loop(seen["loop"])
 
@@ -52,7 +54,8 @@ def _instance(i: dict[str, Any]) -> tuple[object, ...]:
 def _node(cache: dict[str, Any], node: dict[str, Any]) -> tuple[object, ...]:
     status = node["status"] if cache["status"] == "available" else f"{node['status']} (cache: {cache['status']})"
     engine, version = cache["engine"], cache["version"]
-    return cache["name"], engine, version, node["id"], status, node["address"], node["role"], node.get("host_error")
+    address, role, host, trouble = (node[name] for name in ("address", "role", "host", "host_error"))
+    return cache["name"], engine, version, node["id"], status, address, role, host, trouble
 
 
 def _loop(loop: dict[str, Any]) -> None:

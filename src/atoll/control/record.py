@@ -16,8 +16,10 @@ from atoll.model import nat_transitions as nat_gateways
 from atoll.model import transitions as instances
 from atoll.model.balancer import LoadBalancer
 from atoll.model.cache import CacheCluster
+from atoll.model.fault import KILLS, dead, down, faults
 from atoll.model.insight import InsightsAnalysis
 from atoll.model.instance import Instance
+from atoll.model.interface import Interface
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
 from atoll.model.world import Tx, World
@@ -101,6 +103,8 @@ class Recorder:
             self._note("terminated", instances.terminated, id)
         for cluster in list(self.world.all(CacheCluster)):
             self._nodes_gone(cluster, subjects)
+        if faults(self.world, *KILLS):
+            self._nodes_down()
 
     def network_obeys(self, world: World, failed: Container[str]) -> None:
         """The kernel obeys a World, except in what failed: what waited for that has happened."""
@@ -142,6 +146,13 @@ class Recorder:
             if node.status == "deleting" and names[node.id] not in subjects:
                 self._note("node gone", _gone, cluster.id, node.id)
 
+    def _nodes_down(self) -> None:
+        """Nodes on hosts that are down do not answer, and nobody starts them: those that were available are not."""
+        for cluster in list(self.world.all(CacheCluster)):
+            for node in cluster.nodes:
+                if node.status == "available" and dead(self.world, self.world[Interface, node.interface_id]):
+                    self._note("node down", caches.node_silent, cluster.id, node.id)
+
     def _note(self, what: str, transition: Callable[..., object], *subject: object) -> None:
         self._store.write(lambda tx: transition(tx, *subject), what=f"observed: {what}")
 
@@ -152,10 +163,16 @@ class Recorder:
         """
         subject = subject_of(process)
         if instance := self.world.get(Instance, subject):
+            if down(self.world, instance.host):
+                return 0.0  # power does not fail politely
             is_hurried = instance.forced or instance.state in ("shutting-down", "terminated")
             return END_GRACE_SECONDS if is_hurried else STOP_GRACE_SECONDS
         cluster = self.world.get(CacheCluster, subject.rpartition(":")[0])
-        return 0.0 if cluster is None or cluster.status == "deleting" else END_GRACE_SECONDS
+        if cluster is None or cluster.status == "deleting":
+            return 0.0
+        ids = {f"{cluster.id}:{node.id}": node.interface_id for node in cluster.nodes}
+        is_down = subject in ids and dead(self.world, self.world[Interface, ids[subject]])
+        return 0.0 if is_down else END_GRACE_SECONDS
 
     def forget_old(self) -> None:
         """Drop what AWS forgets too: instances an hour after their end, events after 14 days, old client tokens."""

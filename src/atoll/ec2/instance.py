@@ -1,6 +1,7 @@
 """Instances: finding and describing them.  Launching, states and attributes have files of their own."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
@@ -12,6 +13,7 @@ from atoll.ec2.instance_render import STATE_CODES, reservations, state
 from atoll.ec2.kinds import NOUNS, check_id
 from atoll.ec2.kinds import find as find_kind
 from atoll.ec2.path import shown
+from atoll.model.fault import down, faults
 from atoll.model.instance import Instance
 from atoll.model.world import World
 from atoll.model.zones import zone
@@ -84,8 +86,13 @@ def refuse_members(given: Mapping[str, object], parameter: str, supported: Seque
 
 
 def render_status(world: World, i: Instance) -> Shape:
-    """Return AWS's InstanceStatus.  A running instance was seen to run; what the host could not do impairs it."""
-    del world
+    """Return AWS's InstanceStatus.
+
+    A running instance was seen to run.  What the host could not do impairs it; hardware that is down, or cut off,
+    impairs the system under it, too.
+    """
+    fault = down(world, i.host) or next((f for f in faults(world, "partition-instance") if f.target == i.id), None)
+    since = fault.since if fault else None
     place = zone(i.region, i.zone)
     assert place, "an instance is in a zone of its region"
     return {
@@ -94,17 +101,18 @@ def render_status(world: World, i: Instance) -> Shape:
         "AvailabilityZoneId": place.id,
         "Events": [],
         "InstanceState": state(i.state),
-        "InstanceStatus": _summary(i, is_well=i.host_error is None),
-        "SystemStatus": _summary(i, is_well=True),
+        "InstanceStatus": _summary(i, is_well=i.host_error is None and fault is None, since=since),
+        "SystemStatus": _summary(i, is_well=fault is None, since=since),
         "AttachedEbsStatus": _summary(i, is_well=True),
     }
 
 
-def _summary(i: Instance, *, is_well: bool) -> Shape:
+def _summary(i: Instance, *, is_well: bool, since: datetime | None = None) -> Shape:
     if i.state != "running":
         return {"Status": "not-applicable", "Details": []}
     passed, status = ("passed", "ok") if is_well else ("failed", "impaired")
-    return {"Status": status, "Details": [{"Name": "reachability", "Status": passed}]}
+    detail: Shape = {"Name": "reachability", "Status": passed}
+    return {"Status": status, "Details": [detail | {"ImpairedSince": since} if since else detail]}
 
 
 STATUS_FILTERS: Table = {

@@ -80,16 +80,22 @@ def parting(world: World, one: str, other: str) -> Fault | None:
     return next((f for f in faults(world, "partition-zone") if f.target in (one, other)), None)
 
 
-def hit(world: World, fault: Fault) -> Iterator[str]:
-    """Yield what a fault hits: instances by id, cache nodes as NAME:NODE."""
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """What a fault hits."""
+
+    name: str  # for people: an instance's id, or NAME:NODE of a cache node
+    subject: str  # of its process
+
+
+def hit(world: World, fault: Fault) -> Iterator[Victim]:
+    """Yield the instances and cache nodes that a fault hits, of every account."""
     everyone = world.seen_by(None)
     for instance in everyone.all(Instance):
-        if instance.host is None:
-            continue
-        if fault.takes(instance.host) or fault.target in (instance.id, instance.zone):
-            yield instance.id
+        if instance.host and (fault.takes(instance.host) or fault.target in (instance.id, instance.zone)):
+            yield Victim(instance.id, instance.id)
     for cluster in everyone.all(CacheCluster):
         for node in cluster.nodes:
-            host = world[Interface, node.interface_id].host
-            if (host and fault.takes(host)) or fault.target == node.zone:
-                yield f"{cluster.name}:{node.id}"
+            host = everyone[Interface, node.interface_id].host
+            if fault.target == node.zone or (host and fault.takes(host)):
+                yield Victim(f"{cluster.name}:{node.id}", f"{cluster.id}:{node.id}")

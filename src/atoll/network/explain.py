@@ -21,6 +21,7 @@ FATES = {
     Verdict.REFUSED: "is refused at the edge of its VPC",
     Verdict.NOBODY: "has a destination that nobody has",
     Verdict.DOWN: "meets an interface behind which nothing runs",
+    Verdict.CUT: "meets a link that was cut on purpose",
     Verdict.LOOP: "goes round in a loop",
     Verdict.NO_ANSWER: "arrives, but the answer does not come back",
 }

@@ -151,6 +151,7 @@ class Verdict(Enum):
     |             | a peering: an address of neither VPC                                                     |
     | `NOBODY`    | has a destination that nobody has                                                        |
     | `DOWN`      | started from, or came to, an interface behind which nothing runs                         |
+    | `CUT`       | met a link that somebody cut on purpose: `atoll chaos`                                   |
     | `LOOP`      | went round, or was routed back to the interface that sent it                             |
     | `NO_ANSWER` | arrived, but its answer did not come back; the last step of `Trace.back` says why        |
     """
@@ -163,12 +164,13 @@ class Verdict(Enum):
     REFUSED = "refused"
     NOBODY = "nobody"
     DOWN = "down"
+    CUT = "cut"
     LOOP = "loop"
     NO_ANSWER = "no-answer"
 
 
 class Code(StrEnum):
-    """Reachability Analyzer's explanation codes, word for word, as far as we say them.
+    """Reachability Analyzer's explanation codes, word for word, as far as we say them, and one of our own.
 
     Source: docs.aws.amazon.com/vpc/latest/reachability/explanation-codes.html.
     """
@@ -191,6 +193,7 @@ class Code(StrEnum):
     ELBV2_LISTENERS_MISMATCH = "ELBV2_LISTENERS_MISMATCH"
     ELBV2_LISTENER_HAS_NO_TG = "ELBV2_LISTENER_HAS_NO_TG"
     NO_POSSIBLE_DESTINATION = "NO_POSSIBLE_DESTINATION"
+    ATOLL_FAULT = "ATOLL_FAULT"  # somebody broke it on purpose: AWS has no word for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ class Step:
     """One thing that looked at a packet, and what it said."""
 
     layer: str  # the name of a layer of `trace.LAYERS`
-    at: str  # the id of the resource that decided: eni-, acl-, rtb-, igw-, i-, vpc-; or an address outside
+    at: str  # the id of the resource that decided: eni-, acl-, rtb-, igw-, i-, vpc-, fault-; or an address
     allowed: bool
     because: str  # the rule or fact that decided: "sgr-0a in sg-app", "rule 100 of acl-1"
     packet: Packet  # as this layer saw it, before any translation here

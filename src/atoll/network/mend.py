@@ -11,6 +11,7 @@ from typing import cast
 
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.fault import dead
 from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -345,6 +346,12 @@ def _balancer(call: _Refusal) -> list[Mend]:
     return [Mend(*at_balancer(call.world, call.step))]
 
 
+def _revert(call: _Refusal) -> list[Mend]:
+    at = call.world.get(Interface, call.step.at)  # a NAT gateway's; else it is the fault itself
+    fault = dead(call.world, at) if at else None
+    return [Mend("end the fault that somebody made", f"atoll chaos revert {fault.id if fault else call.step.at}")]
+
+
 def _only_said(call: _Refusal) -> list[Mend]:
     return [Mend(NO_COMMAND[call.step.code or Code.BAD_STATE])]
 
@@ -364,5 +371,6 @@ _MENDS: dict[Code, Callable[[_Refusal], list[Mend]]] = {
     Code.ELBV2_LISTENERS_MISMATCH: _balancer,
     Code.ELBV2_LISTENER_HAS_NO_TG: _balancer,
     Code.NO_POSSIBLE_DESTINATION: _destination,
+    Code.ATOLL_FAULT: _revert,
     **dict.fromkeys(NO_COMMAND, _only_said),
 }

@@ -19,7 +19,8 @@ from atoll.model.internet import OutsideHost
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile.fragment import Fragment, Key, Part
-from atoll.network.compile.parts import KINDS, Inputs, PartKey, elastic_ips, inputs_of, internet_part, vpc_parts
+from atoll.network.compile.inputs import Inputs, elastic_ips, inputs_of
+from atoll.network.compile.parts import KINDS, PartKey, internet_part, vpc_parts
 from atoll.network.compile.wires import wires_of
 from atoll.network.facts import Fact
 

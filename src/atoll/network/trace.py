@@ -18,6 +18,7 @@ from atoll.network.layers import (
     destination_check,
     egress_only_gateway,
     endpoint,
+    fault,
     gateway_route_table,
     groups,
     internet,
@@ -38,6 +39,7 @@ LAYERS = (
     ("sender", sender.judge),
     ("source-check", source_check.judge),
     ("vpc-services", vpc_services.judge),
+    ("fault-out", fault.outward),
     ("egress-groups", groups.egress),
     ("same-subnet", same_subnet.judge),
     ("acl-out", acl.outward),
@@ -49,6 +51,7 @@ LAYERS = (
     ("internet-gateway-in", internet_gateway.inward),
     ("egress-only-gateway-in", egress_only_gateway.inward),
     ("gateway-route-table", gateway_route_table.judge),
+    ("fault-in", fault.inward),
     ("acl-in", acl.inward),
     ("destination-check", destination_check.judge),
     ("ingress-groups", groups.ingress),
@@ -62,7 +65,7 @@ LAYERS = (
 EPHEMERAL = 40000  # a source port that Linux may choose (32768-60999)
 HOPS_MAX = 16  # machines on the way; far more than anybody chains, far fewer than a packet's time to live
 NOBODY_LOOKED: Mapping[str, Inside] = MappingProxyType({})
-PASSABLE = (Verdict.DENIED, Verdict.SPOOFED, Verdict.DOWN)  # a thorough trace goes on behind these
+PASSABLE = (Verdict.DENIED, Verdict.SPOOFED, Verdict.DOWN, Verdict.CUT)  # a thorough trace goes on behind these
 
 
 def trace(

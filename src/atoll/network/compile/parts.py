@@ -3,16 +3,13 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 from ipaddress import IPv4Address
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from atoll.model.acl import NetworkAcl
-from atoll.model.address import ElasticIp
 from atoll.model.balancer import KIND as BALANCER
-from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
 from atoll.model.endpoint import KIND as ENDPOINT
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.flow_log import FlowLog
-from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -21,115 +18,33 @@ from atoll.model.ip import Net
 from atoll.model.names import link_name
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.prefix_list import PrefixList, managed
-from atoll.model.resource import Resource
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
-from atoll.model.vpc import Vpc
-from atoll.model.world import World
 from atoll.network.compile import groups as security_groups
 from atoll.network.compile import internet
 from atoll.network.compile.balancers import balancers
-from atoll.network.compile.circles import Circle, circle, circles_of
+from atoll.network.compile.circles import circle
 from atoll.network.compile.endpoints import endpoint
+from atoll.network.compile.faults import cuts
 from atoll.network.compile.flow_logs import counting, logged
 from atoll.network.compile.fragment import Memo, Part, Wanted, part
+from atoll.network.compile.inputs import Inputs
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import EGRESS_ONLY_LINK, GATEWAY_LINK
 from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
 from atoll.network.compile.nat_gateways import nat_gateway
-from atoll.network.compile.peering import Peer, peering, peers_of
+from atoll.network.compile.peering import peering
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
 from atoll.network.compile.version import V4, V6
-from atoll.network.compile.wires import Wire
 
-Bucket: TypeAlias = Mapping[str, Resource]
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
 KINDS = (
     "router", "acls", "peerings", "groups", "profiles", "gateway", "egress_only", "subnets", "interfaces",
-    "nat_gateways", "balancers", "endpoints", "circles", "routes", "flow_logs",
+    "nat_gateways", "balancers", "endpoints", "circles", "routes", "flow_logs", "cuts",
 )  # fmt: skip
 APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
-
-
-class Inputs(NamedTuple):
-    """Everything that a VPC's facts are made from: equal inputs make an equal plan."""
-
-    vpc: Vpc
-    interfaces: Bucket
-    subnets: Bucket
-    tables: Bucket
-    groups: Bucket
-    acls: Bucket
-    instances: Bucket
-    gateways: Bucket
-    egress_only: Bucket
-    nat_gateways: Bucket
-    flow_logs: Bucket
-    publics: tuple[ElasticIp, ...]
-    circles: tuple[Circle, ...]
-    peers: tuple[Peer, ...]
-    prefix_lists: Bucket  # of the owner, in the region
-    balancers: Bucket
-    listeners: Bucket
-    target_groups: Bucket
-    endpoints: Bucket
-    wires: Mapping[str, tuple[Wire, ...]]  # by interface
-
-    @property
-    def has_ipv6(self) -> bool:
-        """Tell whether the VPC has IPv6."""
-        return bool(self.vpc.ranges6)
-
-
-def inputs_of(
-    world: World,
-    vpc: Vpc,
-    publics: tuple[ElasticIp, ...],
-    wires: Mapping[str, tuple[Wire, ...]],
-    old: Inputs | None,
-) -> Inputs:
-    """Return the inputs of a VPC; `publics` are the Elastic IPs of its interfaces, `old` the last plan's inputs.
-
-    `wires` are those of all VPCs.
-    """
-
-    def of(kind: type[Resource]) -> Bucket:
-        return world.bucket(kind, "vpc_id", vpc.id)
-
-    groups, interfaces = of(SecurityGroup), of(Interface)
-    return Inputs(
-        vpc,
-        interfaces=interfaces,
-        subnets=of(Subnet),
-        tables=of(RouteTable),
-        groups=groups,
-        acls=of(NetworkAcl),
-        instances=of(Instance),
-        gateways=of(InternetGateway),
-        egress_only=of(EgressOnlyGateway),
-        nat_gateways=of(NatGateway),
-        flow_logs=of(FlowLog),
-        publics=publics,
-        circles=circles_of(world, vpc.id),
-        peers=peers_of(world, vpc, groups, old.groups if old else None, old.peers if old else ()),
-        prefix_lists=world.bucket(PrefixList, "owner", vpc.owner),
-        balancers=of(LoadBalancer),
-        listeners=of(Listener),
-        target_groups=of(TargetGroup),
-        endpoints=of(VpcEndpoint),
-        wires={id: mine for id, mine in wires.items() if id in interfaces},
-    )
-
-
-def elastic_ips(world: World) -> dict[str, tuple[ElasticIp, ...]]:
-    """Return the associated Elastic IPs by VPC."""
-    found: dict[str, list[ElasticIp]] = {}
-    for eip in world.all(ElasticIp):
-        if eip.interface_id is not None:
-            found.setdefault(world[Interface, eip.interface_id].vpc_id, []).append(eip)
-    return {vpc_id: tuple(eips) for vpc_id, eips in found.items()}
 
 
 def internet_part(hosts: tuple[OutsideHost, ...], old: Part | None) -> Part:
@@ -147,7 +62,8 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
     """Yield the parts of a VPC.  The order is that in which they can be applied one by one."""
     gateway = next(iter(it.gateways.values()), None)
     links = tuple((peer.link.id, peer.link.name) for peer in it.peers)
-    placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways)
+    placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways, it.cuts.dead)
+    standing = (it.interfaces, it.subnets, it.instances, it.publics, it.cuts.dead)
     networked = (it.vpc, gateway is not None, it.egress_only, *placed, links, it.prefix_lists)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
@@ -162,8 +78,8 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("gateway", (gateway, it.publics, *networked), partial(_gateway, it)),
         ("egress_only", (gateway is None, it.vpc, it.egress_only), partial(_egress_only, it)),
         ("subnets", (it.subnets, it.has_ipv6), partial(_subnets, it)),
-        ("interfaces", (gateway, it.interfaces, it.subnets, it.instances, it.publics), partial(_interfaces, it)),
-        ("nat_gateways", (gateway, it.vpc, it.interfaces, it.subnets, it.publics), partial(_nat_gateways, it)),
+        ("interfaces", (gateway, *standing), partial(_interfaces, it)),
+        ("nat_gateways", (gateway, it.vpc, *standing), partial(_nat_gateways, it)),
         (
             "balancers",
             (*placed, it.publics, gateway is not None, it.balancers, it.listeners, it.target_groups, it.wires),
@@ -173,6 +89,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
         ("flow_logs", (it.flow_logs, it.interfaces if it.flow_logs else None), partial(_flow_logs, it)),
+        ("cuts", (it.cuts, it.has_ipv6), partial(_cuts, it)),
     )
     for kind, made_from, wanted in makers:
         key = it.vpc.id, kind
@@ -254,7 +171,7 @@ def _interfaces(it: Inputs) -> Wanted:
 
 def _nat_gateways(it: Inputs) -> Wanted:
     for one, standing in _standing(it):
-        if one.kind == NAT_GATEWAY:
+        if one.kind == NAT_GATEWAY and standing.is_live:
             yield one.id, (one, standing, it.vpc.cidrs), partial(nat_gateway, one, standing, it.vpc.cidrs)
 
 
@@ -305,6 +222,11 @@ def _flow_logs(it: Inputs) -> Wanted:
     for one in cast("Mapping[str, Interface]", it.interfaces).values():
         if not wanted.isdisjoint((one.id, one.subnet_id, one.vpc_id)):
             yield one.id, (one.number,), partial(logged, one)
+
+
+def _cuts(it: Inputs) -> Wanted:
+    if it.cuts.severed or it.cuts.zones:
+        yield "cuts", (it.cuts, it.has_ipv6), partial(cuts, it.vpc.id, it.cuts, it.has_ipv6)
 
 
 def _routes(it: Inputs) -> Wanted:
@@ -393,7 +315,7 @@ def _way(it: Inputs, route: Route, network: Net) -> Way:
 
 def _is_live(it: Inputs, interface: Interface) -> bool:
     """Tell whether something runs behind an interface.  A service's interface counts as long as it is attached."""
-    if interface.attachment is None:
+    if interface.attachment is None or interface.id in it.cuts.dead:
         return False
     instance = cast("Instance | None", it.instances.get(interface.instance_id or ""))
     return instance is None or instance.state not in GONE

@@ -10,13 +10,23 @@ from atoll.model.interface import Interface
 from atoll.model.vpc import Vpc
 from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP, Code, Packet, Verdict, protocol_name
 from atoll.network.layers.hop import NAT_GATEWAY, Finding, Hop, refuse
+from atoll.network.layers.sender import nobody_runs
 
 
 def judge(hop: Hop) -> Finding | None:
     """Translate what leaves the VPC through a gateway; refuse what nobody behind it asked for."""
-    target, packet = hop.target, hop.packet
+    target = hop.target
     if target is None or target.kind != NAT_GATEWAY:
         return None
+    finding, missing = _carry(hop, target), nobody_runs(hop.world, target)
+    if missing is None or not finding.allowed:
+        return finding
+    _, because, code = missing
+    return replace(finding, because=because, allowed=False, code=code, verdict=Verdict.DOWN)
+
+
+def _carry(hop: Hop, target: Interface) -> Finding:
+    packet = hop.packet
     back = hop.asked.translated.get((target.id, packet)) if hop.asked else None
     if back is not None:
         because = f"{target.id} gives it back to {back.destination}"

@@ -1,5 +1,6 @@
 """Sender: something must run behind an interface, or it sends nothing.  What it sends to itself stays inside."""
 
+from atoll.model.fault import dead
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.lookup import HALTED
@@ -16,6 +17,8 @@ def nobody_runs(world: World, interface: Interface) -> tuple[str, str, Code] | N
     """
     if interface.attachment is None:
         return interface.id, f"{interface.id} is attached to nothing", Code.BAD_STATE_ATTACHMENT
+    if fault := dead(world, interface):
+        return fault.id, f"{fault.target} is down ({fault.act})", Code.ATOLL_FAULT
     if interface.instance_id is None:
         return None
     instance = world[Instance, interface.instance_id]
