@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -251,3 +253,77 @@ def test_flow_logs_are_printed_as_they_come_and_as_objects(atoll, app, node):
     objects = list(atoll.state.glob("flow-logs/s3/mine/AWSLogs/*/vpcflowlogs/us-east-1/*/*/*/*.log.gz"))
     assert len(objects) == 1
     assert "is no flow log" in atoll("flow-logs", "fl-0123456789abcdef0").stderr
+
+
+def frames(raw):
+    """Return the frames of a pcap file."""
+    assert raw[:4] == b"\xd4\xc3\xb2\xa1"
+    found, offset = [], 24
+    while offset < len(raw):
+        size = int.from_bytes(raw[offset + 8 : offset + 12], "little")
+        found.append(raw[offset + 16 : offset + 16 + size])
+        offset += 16 + size
+    return found
+
+
+def address(atoll):
+    """Return the address of the cache node."""
+    return json.loads(atoll("status", "--json").stdout)["caches"][0]["nodes"][0]["address"]
+
+
+def capturing(atoll, *arguments, **options):
+    """Begin a capture; returns it when it listens."""
+    command = [sys.executable, "-m", "atoll.cli", "capture", *map(str, arguments)]
+    begun = subprocess.Popen(command, env=atoll.env, stderr=subprocess.PIPE, **options)
+    assert b"listening on eth0" in begun.stderr.readline()
+    return begun
+
+
+def test_a_capture_writes_a_file_of_what_passes_and_ends_by_itself(atoll, app, node, tmp_path):
+    file = tmp_path / "seen.pcap"
+    begun = capturing(atoll, "app", "-w", file, "-f", f"tcp port 11211 and host {address(atoll)}", "-c", 3)
+    atoll("exec", app, "--", "bash", "-c", f"exec 3<>/dev/tcp/{node}/11211; exec 4<>/dev/udp/{node}/53; echo x >&4")
+
+    assert begun.wait(10) == 0
+    assert b"3 packets captured, 0 lost" in begun.stderr.read()
+    request, answer, _ = frames(file.read_bytes())
+    assert (request[47], answer[47]) == (0x02, 0x12), "SYN, and its answer"
+    assert ".".join(map(str, request[30:34])) == address(atoll)
+
+
+def test_a_capture_goes_into_a_pipe_until_it_is_interrupted(atoll, app, node):
+    begun = capturing(atoll, "sessions", "-w", "-", "-f", "tcp", stdout=subprocess.PIPE)
+    atoll("exec", app, "--", "bash", "-c", f"exec 3<>/dev/tcp/{node}/11211")
+    begun.send_signal(signal.SIGINT)
+    raw, said = begun.communicate(timeout=10)
+
+    assert begun.returncode == 0
+    assert len(frames(raw)) >= 3
+    assert b"packets captured" in said
+
+
+def test_a_capture_without_a_file_shows_lines_also_of_what_is_refused(atoll, app, node):
+    begun = capturing(atoll, app, "-f", "udp port 9", "-c", 1, stdout=subprocess.PIPE, text=False)
+    atoll("exec", app, "--", "bash", "-c", f"exec 4<>/dev/udp/{node}/9; echo x >&4")
+    shown = begun.communicate(timeout=10)[0].decode()
+
+    assert shown.rstrip().endswith(f"> {address(atoll)}.9: udp, length 2")
+
+
+def test_a_capture_ends_with_its_reader(atoll, app, node):
+    begun = capturing(atoll, app, "-w", "-", "-f", "udp port 9", stdout=subprocess.PIPE)
+    begun.stdout.close()
+    for _ in range(50):
+        if begun.poll() is not None:
+            break
+        atoll("exec", app, "--", "bash", "-c", f"exec 4<>/dev/udp/{node}/9; echo x >&4")
+
+    assert begun.wait(10) == 0
+    assert b"Traceback" not in begun.stderr.read()
+
+
+def test_what_cannot_be_captured_is_refused(atoll, app, tmp_path):
+    said = atoll("capture", app, "-f", "tcp prt 9")
+    assert (said.returncode, "is not a filter" in said.stderr) == (2, True)
+    assert "cannot be written" in atoll("capture", app, "-w", tmp_path / "none" / "file").stderr
+    assert atoll("capture", "nobody").returncode == 1

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from subprocess import PIPE
 
 import pytest
 
@@ -52,6 +54,13 @@ def test_an_ordinary_user_has_it_all():
             shell.connect(*stage.node("val-002"))
             until(lambda: shell.say("EXISTS a") == ":1", 5, "the replica's copy")
             assert not shell.reaches(*stage.node("shut"))
+
+        # a capture, by a process that has no rights on the host
+        command = [sys.executable, "-m", "atoll.cli", "capture", instance, "-w", "-", "-c", "2"]
+        capture = atoll.start_process(command, stdout=PIPE)
+        until(lambda: "SSH" in atoll.client_at(CLIENT, "timeout", "5", *knock) and capture.poll() == 0, 10, "packets")
+        assert capture.stdout is not None
+        assert capture.stdout.read(4) == b"\xd4\xc3\xb2\xa1"
 
         # a crash
         pids = stage.pids()

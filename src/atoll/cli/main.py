@@ -175,6 +175,23 @@ def why(
     raise typer.Exit(why(question, as_json=json, apply=apply, yes=yes))
 
 
+@app.command()
+def capture(
+    place: Annotated[str, typer.Argument(help="An instance, a cache node or an interface: id, name or address.")],
+    write: Annotated[
+        str | None, typer.Option("-w", "--write", metavar="FILE", help="Write a pcap file; -: to standard output.")
+    ] = None,
+    filter: Annotated[
+        str | None, typer.Option("-f", "--filter", metavar="FILTER", help="As tcpdump takes it: 'tcp port 6379'.")
+    ] = None,
+    count: Annotated[int | None, typer.Option("-c", "--count", min=1, help="End after so many packets.")] = None,
+) -> None:
+    """Capture what passes an interface, until Ctrl-C."""
+    from atoll.cli.capture import capture
+
+    raise typer.Exit(capture(place, to=write, filter=filter, count=count))
+
+
 @app.command(name="flow-logs")
 def flow_logs(
     log: Annotated[

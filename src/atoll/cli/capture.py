@@ -1,0 +1,122 @@
+"""`atoll capture`: what passes an interface, as a pcap file or as lines.
+
+It listens at the machine's own end of its link: what the machine sends, also what the network will refuse, and what
+reaches it.  Nothing is installed and nothing stays: it is one socket of this process.
+"""
+
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
+
+from atoll.cli import bpf, enter, private
+from atoll.cli.failure import Failure
+from atoll.cli.packet_text import say
+
+LINK = "eth0"
+SNAP_BYTES = 262_144  # tcpdump's: more than the largest packet that Linux hands over
+ETHERNET = 1  # LINKTYPE_ETHERNET
+BUFFER_BYTES = 16 << 20
+IDLE_SECONDS = 0.1  # after which what was captured is on its way to whoever reads it
+
+_EVERY_PROTOCOL = 3  # ETH_P_ALL
+_TIMESTAMPS = 35  # SO_TIMESTAMPNS, and the type of the message that carries it
+_SOL_PACKET, _STATISTICS = 263, 6
+_RECEIVE_BUFFER_FORCED = 33
+_FILE_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP_BYTES, ETHERNET)
+
+
+class Packet(NamedTuple):
+    """A frame and when it passed."""
+
+    nanoseconds: int  # since 1970
+    frame: bytes
+
+
+def capture(target: str, *, to: str | None, filter: str | None, count: int | None) -> int:
+    """Capture until interrupted or `count` packets have come; `to` is a file, `-` for standard output."""
+    place = enter.place_of(private.machine(target))
+    program = bpf.compiled(filter, SNAP_BYTES) if filter else None
+    out = _opened(to) if to else None  # before we are somebody else
+    enter.join_network(place)
+    sock = _listening(program)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"listening on {LINK} of {place.id} ({place.address}); Ctrl-C ends it", file=sys.stderr, flush=True)
+    seen = 0
+    try:
+        if out:
+            out.write(_FILE_HEADER)
+            out.flush()
+        for packet in _packets(sock, out):
+            seen += 1
+            if out:
+                out.write(_packed(packet))
+            else:
+                print(say(packet.nanoseconds, packet.frame), flush=True)
+            if seen == count:
+                break
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:  # nobody reads any more: an end as good as any
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes what is left when it ends
+        return 0
+    if out:
+        with suppress(BrokenPipeError):
+            out.flush()
+    print(f"{seen} packets captured, {_lost(sock)} lost", file=sys.stderr)
+    return 0
+
+
+def _opened(to: str) -> BinaryIO:
+    if to == "-":
+        if sys.stdout.isatty():
+            raise Failure("a capture file is not for a terminal", "atoll capture ... -w FILE, or -w - into a pipe")
+        return sys.stdout.buffer
+    try:
+        return open(to, "wb")  # closed when the process ends
+    except OSError as error:
+        raise Failure(f"{to} cannot be written: {error.strerror}", "name another file after -w") from None
+
+
+def _listening(program: bpf.Program | None) -> socket.socket:
+    try:
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # nothing comes before it is bound
+        with suppress(OSError):  # a smaller buffer captures, too
+            sock.setsockopt(socket.SOL_SOCKET, _RECEIVE_BUFFER_FORCED, BUFFER_BYTES)
+        if program:
+            bpf.attach(sock, program)
+        sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
+        sock.bind((LINK, _EVERY_PROTOCOL))
+    except OSError as error:
+        raise Failure(f"{LINK} cannot be heard: {error.strerror}", "is it still there? `atoll status`") from None
+    sock.settimeout(IDLE_SECONDS)
+    return sock
+
+
+def _packets(sock: socket.socket, out: BinaryIO | None) -> Iterator[Packet]:
+    while True:
+        try:
+            frame, told, _, _ = sock.recvmsg(SNAP_BYTES, 128)
+        except TimeoutError:
+            if out:
+                out.flush()
+            continue
+        stamps = (raw for level, kind, raw in told if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMPS))
+        seconds, nanoseconds = struct.unpack("qq", next(stamps)[:16])
+        yield Packet(seconds * 1_000_000_000 + nanoseconds, frame)
+
+
+def _packed(packet: Packet) -> bytes:
+    seconds, nanoseconds = divmod(packet.nanoseconds, 1_000_000_000)
+    size = len(packet.frame)
+    return struct.pack("<IIII", seconds, nanoseconds // 1000, size, size) + packet.frame
+
+
+def _lost(sock: socket.socket) -> int:
+    """Return how many packets came too fast."""
+    lost: int = struct.unpack("II", sock.getsockopt(_SOL_PACKET, _STATISTICS, 8))[1]
+    return lost
