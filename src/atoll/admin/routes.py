@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
-from atoll.admin import chaos, why
+from atoll.admin import chaos, snapshot, why
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
@@ -83,6 +83,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/drops": {"GET": api.drops},
         "/_atoll/flow-logs": {"GET": api.flow_logs},
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
+        "/_atoll/world": {"GET": api.whole},
         "/_atoll/outside": {"POST": api.outside},
         "/_atoll/chaos": {"GET": api.faults, "POST": api.begin_fault},
         "/_atoll/chaos/revert": {"POST": api.end_faults},
@@ -200,6 +201,9 @@ class _Api:
             return _json({"records": await self._service.flow_logs.look(flush=True)})
         except HostError as error:
             raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
+
+    async def whole(self, request: Request) -> Answer:
+        return Answer(200, {"content-type": "application/json"}, snapshot.write(self._service.world))
 
     async def machine(self, request: Request) -> Answer:
         self._real()

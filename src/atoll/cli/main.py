@@ -208,6 +208,35 @@ def flow_logs(
 
 
 @app.command()
+def reach(
+    matrix: Annotated[bool, typer.Option("--matrix", help="Print who can reach what (the default).")] = False,
+    vpc: Annotated[str | None, typer.Option(help="Only this VPC, by id or name.")] = None,
+    port: Annotated[list[int] | None, typer.Option(min=1, max=65535, help="Only this port; may be repeated.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the world in a file, to compare later.")
+    ] = None,
+    diff: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Compare: `live`, or a saved file.")
+    ] = None,
+    commands: Annotated[
+        list[str] | None, typer.Option("--with", metavar="COMMAND", help="Compare with the world after this command.")
+    ] = None,
+    style: Annotated[str, typer.Option("--format", help="table, json, markdown or sarif.")] = "table",
+    json: Json = False,
+) -> None:
+    """Say who can reach what, and what a change opens or closes: exit code 1 if a path has opened."""
+    from atoll.cli.failure import Failure
+    from atoll.cli.reach import Asked, reach
+
+    if matrix and (diff or commands or save):
+        raise Failure("--matrix prints; --diff, --with and --save do something else", "give one of them", 2)
+    asked = Asked(
+        vpc=vpc, ports=port or (), style="json" if json else style, save=save, sides=diff, commands=commands or ()
+    )
+    raise typer.Exit(reach(asked))
+
+
+@app.command()
 def wait(seconds: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 30.0) -> None:
     """Wait until Atoll answers."""
     from atoll.cli import up as life

@@ -41,6 +41,12 @@ def post(path: str, body: dict[str, Any] | None = None) -> Any:
     return _call("POST", path, body or {})
 
 
+def raw(path: str) -> bytes:
+    """Ask a question whose answer is not for us to decode."""
+    found: bytes = _call("GET", path, None, decode=False)
+    return found
+
+
 def machine(place: str) -> dict[str, Any]:
     """Return how to enter an instance, a cache node or an outside host, by id, name or address."""
     found: dict[str, Any] = get(f"/_atoll/machines/{quote(place, safe='')}", **whose())
@@ -62,7 +68,7 @@ def is_running() -> bool:
     return True
 
 
-def _call(method: str, path: str, body: dict[str, Any] | None) -> Any:
+def _call(method: str, path: str, body: dict[str, Any] | None, *, decode: bool = True) -> Any:
     import urllib.error  # here: `atoll up` asks nothing, and need not wait 20 ms for them
     import urllib.request
 
@@ -85,6 +91,8 @@ def _call(method: str, path: str, body: dict[str, Any] | None) -> Any:
             "start it with `atoll up`",
             NOT_RUNNING,
         ) from None
+    if not decode:
+        return answer
     return json.loads(answer) if answer else None
 
 

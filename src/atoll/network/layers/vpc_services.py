@@ -22,6 +22,7 @@ SERVICES: dict[Ip, str] = {
     IPv6Address("fd00:ec2::123"): "the time service",
 }
 ROUTER, RESOLVER_OFFSET = 1, 2
+SUBNET_SIZE_MIN = 16  # a subnet begins at a multiple of it; so most addresses cannot be a router's, without a look
 
 
 def judge(hop: Hop) -> Finding | None:
@@ -33,7 +34,8 @@ def judge(hop: Hop) -> Finding | None:
     name = SERVICES.get(destination)
     if name is None and destination == vpc.cidr.network_address + RESOLVER_OFFSET:
         name = "the resolver"
-    if name is None and destination.version == 4 and destination not in LINK_LOCAL:
+    might_be = destination.version == 4 and int(destination) % SUBNET_SIZE_MIN == ROUTER
+    if name is None and might_be and destination not in LINK_LOCAL:
         subnet = hop.subnet if hop.is_local else subnet_at(hop.world, vpc.id, destination)
         if subnet is not None and destination == subnet.cidr.network_address + ROUTER:
             name = "the router"
