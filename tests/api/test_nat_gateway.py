@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from atoll.control.record import Recorder
-from atoll.ec2 import quotas
 from atoll.host.contract import Failure
 from atoll.model import nat_transitions
 from atoll.model.nat_gateway import NatGateway
+from atoll.model.quota import NAT_GATEWAYS
 from tests.api.paper import OTHER_ACCOUNT, by, code, ids, refusal, tagging
 
 
@@ -228,10 +228,10 @@ def test_what_is_wrong_with_the_request_is_refused_at_once(ec2, net, given, refu
 
 
 def test_a_zone_holds_so_many_and_those_that_ended_do_not_count(paper, ec2, net):
-    made = [net.nat(ConnectivityType="private")["NatGatewayId"] for _ in range(quotas.NAT_GATEWAYS_MAX)]
+    made = [net.nat(ConnectivityType="private")["NatGatewayId"] for _ in range(NAT_GATEWAYS.ours)]
     assert refusal(net.nat, ConnectivityType="private") == (
         "NatGatewayLimitExceeded",
-        f"Performing this operation would exceed the limit of {quotas.NAT_GATEWAYS_MAX} NAT gateways",
+        f"Performing this operation would exceed the limit of {NAT_GATEWAYS.ours} NAT gateways",
     )
     ec2.delete_nat_gateway(NatGatewayId=made[0])
     assert code(net.nat, ConnectivityType="private") == "NatGatewayLimitExceeded"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
-from atoll.admin import chaos, snapshot, why
+from atoll.admin import chaos, quotas, snapshot, why
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
@@ -87,6 +87,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/outside": {"POST": api.outside},
         "/_atoll/chaos": {"GET": api.faults, "POST": api.begin_fault},
         "/_atoll/chaos/revert": {"POST": api.end_faults},
+        "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
     }
 
@@ -280,6 +281,22 @@ class _Api:
         if not await self._service.in_force():
             raise Bad(503, "the network is not as it was yet; see: atoll status")
         return _json([chaos.as_json(self._service.world, fault) for fault in over])
+
+    async def quotas(self, request: Request) -> Answer:
+        return _json({"quotas": quotas.described(self._service.world, _caller(_query(request)))})
+
+    async def set_quotas(self, request: Request) -> Answer:
+        body = _body(request)
+        caller = _caller(body)
+        try:
+            values = quotas.wanted(body)
+            self._service.write(lambda tx: quotas.put(tx, caller, values), "quotas")
+        except quotas.Unclear as error:
+            raise Bad(400, str(error)) from None
+        except StoreError as error:
+            raise Bad(503, str(error)) from None
+        codes = {limit.code for limit in values}
+        return _json({"quotas": [q for q in quotas.described(self._service.world, caller) if q["code"] in codes]})
 
     async def stop(self, request: Request) -> Answer:
         body = _body(request)

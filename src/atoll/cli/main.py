@@ -207,6 +207,29 @@ def flow_logs(
     flow_logs(log, follow=follow, flush=flush, as_json=json)
 
 
+quotas = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=CONTEXT)
+app.add_typer(quotas, name="quota", help="Show or set how much an account may have in a region.")
+
+
+@quotas.command(name="list")
+def list_quotas(json: Json = False) -> None:
+    """Show the quotas, with AWS's first values."""
+    from atoll.cli.quota import list_quotas
+
+    list_quotas(as_json=json)
+
+
+@quotas.command(name="set")
+def set_quota(
+    code: Annotated[str, typer.Argument(help="A quota, by AWS's code; or all of them: all.")],
+    value: Annotated[str, typer.Argument(help="A number; aws: AWS's first value; default: what Atoll starts with.")],
+) -> None:
+    """Set a quota; the next call obeys it."""
+    from atoll.cli.quota import set_quota
+
+    set_quota(code, value)
+
+
 @app.command()
 def reach(
     matrix: Annotated[bool, typer.Option("--matrix", help="Print who can reach what (the default).")] = False,

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import errors, quotas
+from atoll.ec2 import errors
 from atoll.ec2.defaults import default_vpc
+from atoll.model import quota
+from atoll.model.quota import allowed
 from atoll.model.world import World
 
 INSTANCES_MAX = 20  # what AWS still shows for it, though its quota counts processors today
@@ -19,9 +21,9 @@ def describe_account_attributes(world: World, *, attribute_names: Sequence[str] 
         "supported-platforms": "VPC",
         "default-vpc": vpc.id if vpc else NO_VPC,
         "max-instances": str(INSTANCES_MAX),
-        "vpc-max-security-groups-per-interface": str(quotas.GROUPS_PER_INTERFACE_MAX),
-        "max-elastic-ips": str(quotas.ADDRESSES_MAX),
-        "vpc-max-elastic-ips": str(quotas.ADDRESSES_MAX),
+        "vpc-max-security-groups-per-interface": str(allowed(world, quota.GROUPS_PER_INTERFACE)),
+        "max-elastic-ips": str(allowed(world, quota.ADDRESSES)),
+        "vpc-max-elastic-ips": str(allowed(world, quota.ADDRESSES)),
     }
     for name in attribute_names:
         if name not in attributes:

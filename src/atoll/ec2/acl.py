@@ -8,7 +8,9 @@ from atoll.ec2 import quotas
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.acl import AclEntry, NetworkAcl
+from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
@@ -49,7 +51,7 @@ def create_network_acl(tx: Tx, *, vpc_id: str, tag_specifications: Sequence[Shap
     """Create a network ACL that denies everything."""
     vpc = find(tx.world, Vpc, vpc_id)
     tags = tags_for("network-acl", tag_specifications)
-    quotas.check(len(tx.all(NetworkAcl, vpc_id=vpc.id)), quotas.ACLS_MAX, quotas.ACL_LIMIT)
+    quotas.check(len(tx.all(NetworkAcl, vpc_id=vpc.id)), allowed(tx.world, quota.ACLS), quotas.ACL_LIMIT)
     return {"NetworkAcl": render(tx.world, tx.make(NetworkAcl, tx.new_id("acl"), vpc_id=vpc.id, tags=tags))}
 
 

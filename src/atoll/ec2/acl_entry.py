@@ -6,7 +6,9 @@ from atoll.ec2 import errors, quotas
 from atoll.ec2.acl import ICMP, LAST, TCP, UDP
 from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.kinds import find
+from atoll.model import quota
 from atoll.model.acl import AclEntry, NetworkAcl
+from atoll.model.quota import allowed
 from atoll.model.world import Tx
 
 EXISTS = Err("NetworkAclEntryAlreadyExists", "The network acl entry identified by {number} already exists.")
@@ -41,7 +43,7 @@ def create_network_acl_entry(
     if _find(acl, rule_number, egress):
         raise EXISTS(number=rule_number)
     count = sum(e.egress is egress for e in acl.entries) + 1  # the final deny counts
-    quotas.check(count, quotas.ACL_ENTRIES_MAX, quotas.ACL_ENTRY_LIMIT)
+    quotas.check(count, allowed(tx.world, quota.ACL_ENTRIES), quotas.ACL_ENTRY_LIMIT)
     tx.put(acl.but(entries=(*acl.entries, entry)))
 
 

@@ -10,9 +10,11 @@ from atoll.ec2.cidr import parse_address
 from atoll.ec2.filters import Table, select
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.address import ElasticIp
 from atoll.model.interface import Interface
 from atoll.model.lookup import vpc_of
+from atoll.model.quota import allowed
 from atoll.model.world import Tx, World
 from atoll.network.ipam import PUBLIC_POOL, NoFreePublicAddress, free_public_ip
 
@@ -61,7 +63,7 @@ def allocate_address(
         raise POOL_NOT_FOUND(id=public_ipv4_pool)
     check_border_group(network_border_group, tx.region)
     tags = tags_for("elastic-ip", tag_specifications)
-    quotas.check(len(tx.all(ElasticIp)), quotas.ADDRESSES_MAX, quotas.ADDRESS_LIMIT)
+    quotas.check(len(tx.all(ElasticIp)), allowed(tx.world, quota.ADDRESSES), quotas.ADDRESS_LIMIT)
     wanted = None if address is None else parse_address(address, "address")
     if wanted and wanted not in PUBLIC_POOL:
         raise NOT_IN_POOL(ip=wanted, pool=PUBLIC_POOL)

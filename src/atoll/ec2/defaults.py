@@ -8,10 +8,12 @@ from atoll.ec2 import errors, quotas
 from atoll.ec2 import subnet as subnets
 from atoll.ec2 import vpc as vpcs
 from atoll.ec2.vpc import ANYWHERE
+from atoll.model import quota
 from atoll.model.account import Territory
 from atoll.model.gateway import InternetGateway
 from atoll.model.lookup import main_route_table
 from atoll.model.names import key
+from atoll.model.quota import allowed
 from atoll.model.route import Route
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
@@ -40,7 +42,7 @@ def create_default_vpc(tx: Tx) -> Shape:
     """Make the default VPC anew, with a subnet in each zone, after it was deleted."""
     if default_vpc(tx.world):
         raise VPC_EXISTS()
-    quotas.check(len(tx.all(Vpc)), quotas.VPCS_MAX, quotas.VPC_LIMIT)
+    quotas.check(len(tx.all(Vpc)), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
     return {"Vpc": vpcs.render(make_default_vpc(tx))}
 
 

@@ -9,9 +9,11 @@ from atoll.ec2 import quotas
 from atoll.ec2.filters import Table, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.gateway import InternetGateway
 from atoll.model.interface import Interface
 from atoll.model.lookup import elastic_ip_of, gateway_route_table, internet_gateway_of
+from atoll.model.quota import allowed
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -37,7 +39,7 @@ FILTERS: Table = {
 def create_internet_gateway(tx: Tx, *, tag_specifications: Sequence[Shape] = ()) -> Shape:
     """Create an internet gateway, attached to nothing."""
     tags = tags_for("internet-gateway", tag_specifications)
-    quotas.check(len(tx.all(InternetGateway)), quotas.INTERNET_GATEWAYS_MAX, quotas.IGW_LIMIT)
+    quotas.check(len(tx.all(InternetGateway)), allowed(tx.world, quota.INTERNET_GATEWAYS), quotas.IGW_LIMIT)
     return {"InternetGateway": render(tx.make(InternetGateway, tx.new_id("igw"), tags=tags))}
 
 

@@ -13,9 +13,11 @@ from atoll.ec2.filters import Table, listing, select
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.ec2.vpc import ANYWHERE
+from atoll.model import quota
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.names import arn
+from atoll.model.quota import allowed
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -104,7 +106,7 @@ def create_security_group(
     tags = tags_for("security-group", tag_specifications)
     if named(tx.world, vpc.id, group_name):
         raise DUPLICATE(name=group_name, vpc=vpc.id)
-    quotas.check(len(tx.all(SecurityGroup)), quotas.GROUPS_MAX, quotas.GROUP_LIMIT)
+    quotas.check(len(tx.all(SecurityGroup)), allowed(tx.world, quota.GROUPS), quotas.GROUP_LIMIT)
     rules = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)
     group = tx.make(
         SecurityGroup,
@@ -223,7 +225,7 @@ def groups_for(world: World, vpc_id: str, ids: Sequence[str]) -> tuple[str, ...]
     groups = [find(world, SecurityGroup, id) for id in dict.fromkeys(ids)]
     if any(g.vpc_id != vpc_id for g in groups):
         raise OTHER_NETWORK()
-    if len(groups) > quotas.GROUPS_PER_INTERFACE_MAX:
+    if len(groups) > allowed(world, quota.GROUPS_PER_INTERFACE):
         raise quotas.GROUPS_PER_INTERFACE()
     return tuple(g.id for g in groups)
 

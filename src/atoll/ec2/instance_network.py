@@ -17,9 +17,11 @@ from atoll.ec2.group import groups_for, named
 from atoll.ec2.instance import refuse_members
 from atoll.ec2.interface import ADDRESS_IN_USE, asked_addresses, check_address
 from atoll.ec2.kinds import find
+from atoll.model import quota
 from atoll.model.group import SecurityGroup
 from atoll.model.instance_type import InstanceType
 from atoll.model.interface import Attachment, Interface
+from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 from atoll.model.zones import zone
@@ -174,6 +176,7 @@ def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
     addresses = [wish.primary or free_address(tx.world, wish.subnet, wish.secondaries), *wish.secondaries]
     for _ in range(wish.more):
         addresses.append(free_address(tx.world, wish.subnet, addresses))
+    quotas.check(len(tx.all(Interface)), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
     interface = new_interface(
         tx,
         wish.subnet,

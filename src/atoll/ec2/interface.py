@@ -16,11 +16,13 @@ from atoll.ec2.group import groups_for
 from atoll.ec2.kinds import find
 from atoll.ec2.path import shown
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.address import ElasticIp
 from atoll.model.group import SecurityGroup
 from atoll.model.interface import Attachment, Interface
 from atoll.model.lookup import elastic_ip_of, vpc_of
 from atoll.model.names import private_dns, public_dns
+from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 from atoll.model.zones import zone
@@ -62,7 +64,7 @@ def create_network_interface(
     wanted = [check_address(tx.world, subnet, text) for text in [*([primary] if primary else []), *secondaries]]
     if len(set(wanted)) < len(wanted):
         raise ADDRESS_IN_USE(ip=wanted[-1])
-    quotas.check(len(tx.all(Interface)), quotas.INTERFACES_MAX, quotas.INTERFACE_LIMIT)
+    quotas.check(len(tx.all(Interface)), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
     others = wanted[1:] if primary else wanted
     if 1 + len(others) + secondary_private_ip_address_count > quotas.INTERFACE_ADDRESSES_MAX:
         raise quotas.ADDRESSES_PER_INTERFACE()

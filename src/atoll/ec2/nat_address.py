@@ -15,9 +15,11 @@ from atoll.ec2.cidr import parse_address
 from atoll.ec2.interface import SUBNET_FULL
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.nat_gateway import PRIVATE_ONLY, PUBLIC_ONLY, UNEVEN, checked_addresses, chosen, put_on, render_address
+from atoll.model import quota
 from atoll.model.address import ElasticIp
 from atoll.model.interface import Interface
 from atoll.model.nat_gateway import NatAddress, NatGateway
+from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx
 from atoll.network.ipam import NoFreeAddress
@@ -123,7 +125,9 @@ def _interface(tx: Tx, gateway: NatGateway) -> Interface:
 
 def _add(tx: Tx, gateway: NatGateway, privates: Sequence[str], allocations: Sequence[str | None]) -> Shape:
     interface, subnet = _interface(tx, gateway), tx.world[Subnet, gateway.subnet_id]
-    if len(gateway.addresses) + len(allocations) > quotas.NAT_ADDRESSES_MAX:
+    public = gateway.connectivity == "public"
+    limit = allowed(tx.world, quota.NAT_ADDRESSES) if public else quotas.NAT_ADDRESSES_MAX
+    if len(gateway.addresses) + len(allocations) > limit:
         raise quotas.ADDRESSES_PER_INTERFACE()
     asked = checked_addresses(tx.world, subnet, privates)
     try:

@@ -17,11 +17,13 @@ from atoll.ec2.filters import Table, listing
 from atoll.ec2.interface import ADDRESS_IN_USE, check_address
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.address import ElasticIp
 from atoll.model.interface import Attachment, Interface
 from atoll.model.lifecycle import NAT_GATEWAY
 from atoll.model.lookup import internet_gateway_of
 from atoll.model.nat_gateway import NatAddress, NatGateway
+from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 from atoll.network.ipam import free_address, free_addresses, new_interface
@@ -81,7 +83,7 @@ def create_nat_gateway(
     _check_quota(tx.world, subnet)
     more = (len(secondary_allocation_ids) or count) - len(others)
     wanted = [primary, *others, *([None] * more)]
-    if len(wanted) > quotas.NAT_ADDRESSES_MAX:
+    if len(wanted) > quotas.NAT_ADDRESSES_MAX or len(allocations) > allowed(tx.world, quota.NAT_ADDRESSES):
         raise quotas.ADDRESSES_PER_INTERFACE()
     gateway = tx.make(
         NatGateway, tx.new_id("nat"), vpc_id=subnet.vpc_id, subnet_id=subnet.id, zone=subnet.zone,
@@ -131,8 +133,9 @@ def checked_addresses(
 
 def _check_quota(world: World, subnet: Subnet) -> None:
     alive = [g for g in world.all(NatGateway, zone=subnet.zone) if g.state in ("pending", "available", "deleting")]
-    if len(alive) >= quotas.NAT_GATEWAYS_MAX:
-        raise quotas.NAT_GATEWAY_LIMIT(limit=quotas.NAT_GATEWAYS_MAX)
+    limit = allowed(world, quota.NAT_GATEWAYS)
+    if len(alive) >= limit:
+        raise quotas.NAT_GATEWAY_LIMIT(limit=limit)
 
 
 def _failure(world: World, subnet: Subnet, allocations: Sequence[str], addresses: int) -> tuple[str, str] | None:

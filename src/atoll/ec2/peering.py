@@ -14,8 +14,10 @@ from atoll.ec2 import errors, quotas
 from atoll.ec2.filters import Table, select
 from atoll.ec2.kinds import NOUNS, check_id, find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.lifecycle import PEERING
 from atoll.model.peering import Peering, PeeringEnd, peerings_of, seen, visible
+from atoll.model.quota import allowed, granted
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -93,7 +95,7 @@ def create_vpc_peering_connection(
                 return {"VpcPeeringConnection": render(tx.world, other)}
             raise EXISTS(one=vpc.id, other=far.vpc_id)
     waiting = sum(p.status == "pending-acceptance" and p.requester.owner == near.owner for p in visible(tx.world))
-    quotas.check(waiting, quotas.PEERING_REQUESTS_MAX, quotas.PEERING_REQUEST_LIMIT)
+    quotas.check(waiting, allowed(tx.world, quota.PEERING_REQUESTS), quotas.PEERING_REQUEST_LIMIT)
     asked = Peering(
         id=tx.new_id("pcx"),
         account="",
@@ -132,7 +134,7 @@ def accept_vpc_peering_connection(tx: Tx, *, vpc_peering_connection_id: str) -> 
         return {"VpcPeeringConnection": render(tx.world, tx.put(failed))}
     for end in (peering.requester, peering.accepter):
         active = sum(p.is_open for p in peerings_of(tx.world, end.vpc_id))
-        quotas.check(active, quotas.PEERINGS_MAX, quotas.PEERING_LIMIT)
+        quotas.check(active, granted(tx.world, end.account, end.region, quota.PEERINGS), quotas.PEERING_LIMIT)
     status = PEERING.after(peering.status, "accept")
     accepted = tx.put(peering.but(status=status, message="Provisioning"))
     return {"VpcPeeringConnection": render(tx.world, accepted)}

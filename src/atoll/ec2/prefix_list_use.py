@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
-from atoll.ec2 import quotas
 from atoll.ec2.kinds import find
 from atoll.ec2.route_target import check_destination
+from atoll.model import quota
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.prefix_list import PrefixList, managed, prefix_list
+from atoll.model.quota import allowed
 from atoll.model.route import Route, RouteTable
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
@@ -36,7 +37,7 @@ def crowded(world: World, listed: PrefixList) -> list[str]:
     found = []
     for id in users(world, listed.id):
         table, group = world.get(RouteTable, id), world.get(SecurityGroup, id)
-        if table and route_weight(world, listed.region, table.routes, listed) > quotas.ROUTES_MAX:
+        if table and route_weight(world, listed.region, table.routes, listed) > allowed(world, quota.ROUTES):
             found.append(id)
         if group and any(_is_full(world, group, listed, egress=egress) for egress in (True, False)):
             found.append(id)
@@ -78,7 +79,7 @@ def networks(listed: PrefixList) -> Iterator[IPv4Network]:
 def _is_full(world: World, group: SecurityGroup, listed: PrefixList, *, egress: bool) -> bool:
     rules = [r for r in group.rules if r.egress is egress]
     version = 6 if listed.family == "IPv6" else 4
-    return rule_weight(world, group.region, rules, version=version, instead=listed) > quotas.RULES_MAX
+    return rule_weight(world, group.region, rules, version=version, instead=listed) > allowed(world, quota.RULES)
 
 
 def _counts(world: World, region: str, rule: Rule, version: int) -> bool:

@@ -1,30 +1,14 @@
-"""How much an account may have.  AWS's first quotas are small and raised on request; ours are what a request gets.
+"""What EC2 says when an account would have more than it may, and the quotas that nobody changes.
 
-Source of the defaults in the comments: VPC User Guide, "Amazon VPC quotas".
+Those that can be set are in `model/quota.py`.  Source: VPC User Guide, "Amazon VPC quotas".
 """
 
 from atoll.aws.errors import Err
 
-VPCS_MAX = 100  # per region; AWS: 5
-INTERNET_GATEWAYS_MAX = VPCS_MAX  # AWS: follows the VPCs
-VPC_CIDRS_MAX = 5  # per VPC, the primary one included; AWS: 5
-SUBNETS_MAX = 200  # per VPC; AWS: 200
-ROUTE_TABLES_MAX = 200  # per VPC; AWS: 200
-ROUTES_MAX = 1000  # per table; AWS: 50, then 1000
-ADDRESSES_MAX = 200  # Elastic IPs per region; AWS: 5
-NAT_GATEWAYS_MAX = 20  # per zone; AWS: 5
-NAT_ADDRESSES_MAX = 8  # of one gateway; AWS: 2 public ones, then 8
-INTERFACES_MAX = 5000  # per region; AWS: 5000
+NAT_ADDRESSES_MAX = 8  # of one gateway, whatever leads to them
 INTERFACE_ADDRESSES_MAX = 50  # AWS: by instance type, at most 50
-GROUPS_MAX = 2500  # per region; AWS: 2500
-GROUPS_PER_INTERFACE_MAX = 16  # AWS: 5, then 16
-RULES_MAX = 60  # of one group in one direction; AWS: 60
 PREFIX_LISTS_MAX = 100  # per region; AWS: 100
 PREFIX_LIST_ENTRIES_MAX = 1000  # that a list may have; AWS: 1000
-PEERINGS_MAX = 125  # open ones per VPC; AWS: 50, at most 125
-PEERING_REQUESTS_MAX = 25  # that wait; AWS: 25
-ACLS_MAX = 200  # per VPC; AWS: 200
-ACL_ENTRIES_MAX = 40  # of one ACL in one direction, the `*` entry included; AWS: 20, then 40
 PLACEMENT_GROUPS_MAX = 500  # per region; AWS: 500
 
 FLOW_LOGS_MAX = 2  # of one VPC, subnet or interface; AWS: 2, for ever

@@ -9,7 +9,9 @@ from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.kinds import find
 from atoll.ec2.prefix_list_use import check_list, find_list, route_weight
 from atoll.ec2.route_target import EDGE_LIST, Target, check_destination, find_target
+from atoll.model import quota
 from atoll.model.prefix_list import PrefixList
+from atoll.model.quota import allowed
 from atoll.model.route import LOCAL, Route, RouteTable
 from atoll.model.world import Tx, World
 
@@ -59,7 +61,8 @@ def create_route(
     if any(r.towards == route.towards for r in table.routes):
         raise EXISTS(towards=route.towards)
     routes = (*table.routes, route)
-    quotas.check(route_weight(tx.world, table.region, routes) - 1, quotas.ROUTES_MAX, quotas.ROUTE_LIMIT)
+    if route_weight(tx.world, table.region, routes) > allowed(tx.world, quota.ROUTES):
+        raise quotas.ROUTE_LIMIT()
     tx.put(table.but(routes=routes))
     return {"Return": True}
 

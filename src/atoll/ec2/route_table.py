@@ -10,8 +10,10 @@ from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.route_target import DIFFERENT_NETWORKS, check_edge, find_gateway
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.interface import Interface
 from atoll.model.lookup import route_state
+from atoll.model.quota import allowed
 from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
@@ -57,7 +59,8 @@ def create_route_table(tx: Tx, *, vpc_id: str, tag_specifications: Sequence[Shap
     """Create a route table with a local route for each range of its VPC."""
     vpc = find(tx.world, Vpc, vpc_id)
     tags = tags_for("route-table", tag_specifications)
-    quotas.check(len(tx.all(RouteTable, vpc_id=vpc.id)), quotas.ROUTE_TABLES_MAX, quotas.ROUTE_TABLE_LIMIT)
+    others = len(tx.all(RouteTable, vpc_id=vpc.id))
+    quotas.check(others, allowed(tx.world, quota.ROUTE_TABLES), quotas.ROUTE_TABLE_LIMIT)
     routes = tuple(Route(destination=cidr, target="local", origin="CreateRouteTable") for cidr in vpc.cidrs)
     table = tx.make(RouteTable, tx.new_id("rtb"), vpc_id=vpc.id, routes=routes, tags=tags)
     return {"RouteTable": render(tx.world, table)}

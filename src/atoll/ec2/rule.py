@@ -13,7 +13,9 @@ from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
 from atoll.ec2.prefix_list_use import rule_weight
 from atoll.ec2.tags import tags_for
+from atoll.model import quota
 from atoll.model.group import Rule, SecurityGroup
+from atoll.model.quota import allowed
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -115,7 +117,7 @@ def check_count(world: World, group: SecurityGroup, rules: Sequence[Rule]) -> No
     """Raise RULE_LIMIT if these are too many rules for a group, in one direction and of one IP version."""
     for egress, version in product((False, True), (4, 6)):
         mine = [r for r in rules if r.egress is egress]
-        if rule_weight(world, group.region, mine, version=version) > quotas.RULES_MAX:
+        if rule_weight(world, group.region, mine, version=version) > allowed(world, quota.RULES):
             raise quotas.RULE_LIMIT()
 
 

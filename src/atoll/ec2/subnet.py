@@ -10,10 +10,12 @@ from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.acl import NetworkAcl
 from atoll.model.cache import CacheSubnetGroup
 from atoll.model.interface import Interface
 from atoll.model.names import arn
+from atoll.model.quota import allowed
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
@@ -85,7 +87,7 @@ def create_subnet(
     others = tx.all(Subnet, vpc_id=vpc.id)
     if any(cidr.overlaps(s.cidr) for s in others):
         raise CONFLICT(cidr=cidr)
-    quotas.check(len(others), quotas.SUBNETS_MAX, quotas.SUBNET_LIMIT)
+    quotas.check(len(others), allowed(tx.world, quota.SUBNETS), quotas.SUBNET_LIMIT)
     return {"Subnet": render(tx.world, make_subnet(tx, vpc, cidr, where, tags=tags))}
 
 

@@ -12,12 +12,14 @@ from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.peering import withdraw
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model import quota
 from atoll.model.acl import AclEntry, NetworkAcl
 from atoll.model.cache import CacheCluster, CacheSubnetGroup
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.peering import Peering, peerings_of
+from atoll.model.quota import allowed
 from atoll.model.route import Route, RouteAssociation, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
@@ -80,7 +82,7 @@ def create_vpc(
         raise BAD_TENANCY()
     cidr = parse_vpc_cidr(cidr_block)
     tags = tags_for("vpc", tag_specifications)
-    quotas.check(len(tx.all(Vpc)), quotas.VPCS_MAX, quotas.VPC_LIMIT)
+    quotas.check(len(tx.all(Vpc)), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
     return {"Vpc": render(make_vpc(tx, cidr, tenancy=instance_tenancy, tags=tags))}
 
 

@@ -7,9 +7,11 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.vpc import parse_vpc_cidr, render_range
+from atoll.model import quota
 from atoll.model.ip import lies_in
 from atoll.model.peering import peerings_of
 from atoll.model.prefix_list import prefix_list
+from atoll.model.quota import allowed
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import CidrAssociation, Vpc
@@ -80,8 +82,9 @@ def _check(tx: Tx, vpc: Vpc, cidr: IPv4Network) -> None:
         far = tx.world.seen_by(None).get(Vpc, peering.beyond(vpc.id).vpc_id)
         if peering.is_open and far and any(cidr.overlaps(other) for other in far.cidrs):
             raise PEERED(cidr=cidr, peering=peering.id)
-    if len(vpc.ranges) >= quotas.VPC_CIDRS_MAX:
-        raise quotas.CIDR_LIMIT(id=vpc.id, limit=quotas.VPC_CIDRS_MAX)
+    limit = allowed(tx.world, quota.VPC_CIDRS)
+    if len(vpc.ranges) >= limit:
+        raise quotas.CIDR_LIMIT(id=vpc.id, limit=limit)
     for table in tx.all(RouteTable, vpc_id=vpc.id):
         for route in table.routes:
             listed = prefix_list(tx.world, table.region, route.prefix_list_id) if route.prefix_list_id else None

@@ -9,9 +9,8 @@ from atoll.elasticache.cluster import render
 from atoll.elasticache.order import Asked, Order, check_name_is_free, make_cluster, order
 from atoll.elasticache.replica import add_replica
 from atoll.elasticache.tags import tags_of
-from atoll.model.world import Tx
-
-MEMCACHED_NODES_MAX = 40
+from atoll.model.quota import MEMCACHED_NODES, allowed
+from atoll.model.world import Tx, World
 
 VALKEY = Err(
     "InvalidParameterValue",
@@ -78,7 +77,7 @@ def create_cache_cluster(
             raise REPLICA_PARAMETERS()
         cluster = add_replica(tx, replication_group_id, name, preferred_availability_zone, tags_of(tags))
         return {"CacheCluster": render(tx.world, cluster)}
-    count = _count(engine, num_cache_nodes, cache_node_type)
+    count = _count(tx.world, engine, num_cache_nodes, cache_node_type)
     checked = order(
         tx,
         Asked(
@@ -103,7 +102,7 @@ def create_cache_cluster(
     return {"CacheCluster": render(tx.world, cluster)}
 
 
-def _count(engine: str | None, count: int | None, node_type: str | None) -> int:
+def _count(world: World, engine: str | None, count: int | None, node_type: str | None) -> int:
     """Return how many nodes are asked for.  Raises the error of the first of the three that is wrong."""
     if engine == "valkey":
         raise VALKEY()
@@ -117,9 +116,15 @@ def _count(engine: str | None, count: int | None, node_type: str | None) -> int:
         raise NO_NODES()
     if engine == "redis" and count != 1:
         raise ONE_REDIS_NODE()
-    if count > MEMCACHED_NODES_MAX:
-        raise errors.CLUSTER_NODES(limit=MEMCACHED_NODES_MAX)
+    check_memcached_nodes(world, count)
     return count
+
+
+def check_memcached_nodes(world: World, count: int) -> None:
+    """Check that the caller may have so many nodes in one cluster."""
+    limit = allowed(world, MEMCACHED_NODES)
+    if count > limit:
+        raise errors.CLUSTER_NODES(limit=limit)
 
 
 def _zones(tx: Tx, order: Order, count: int, mode: str | None, zone: str | None, listed: Sequence[str]) -> list[str]:

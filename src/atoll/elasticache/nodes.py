@@ -14,12 +14,12 @@ from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
 from atoll.model.fault import standing_hosts
 from atoll.model.interface import Attachment, Interface
 from atoll.model.lifecycle import CACHE_NODE
+from atoll.model.quota import CACHE_NODES, allowed
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 from atoll.network.ipam import NoFreeAddress, free_addresses, new_interface
 
 OWNER = "amazon-elasticache"
-REGION_NODES_MAX = 300
 
 BAD_ZONE = Err(
     "InvalidParameterValue", "The cache subnet group {group} has no subnet in the availability zone {zone}."
@@ -111,8 +111,9 @@ def _host(world: World, zone: str, group_id: str | None) -> str:
 
 def check_quota(world: World, more: int) -> None:
     """Check that the caller may have so many more nodes in the region."""
-    if sum(len(cluster.nodes) for cluster in world.all(CacheCluster)) + more > REGION_NODES_MAX:
-        raise errors.REGION_NODES(limit=REGION_NODES_MAX)
+    limit = allowed(world, CACHE_NODES)
+    if sum(len(cluster.nodes) for cluster in world.all(CacheCluster)) + more > limit:
+        raise errors.REGION_NODES(limit=limit)
 
 
 def _subnets(world: World, group: CacheSubnetGroup) -> list[Subnet]:

@@ -20,9 +20,10 @@ from atoll.elasticache.tags import tags_of
 from atoll.model.cache import CacheCluster
 from atoll.model.names import arn
 from atoll.model.parameter import CacheParameterGroup
+from atoll.model.quota import PARAMETER_GROUPS, allowed
 from atoll.model.world import Tx, World
 
-GROUPS_MAX, CHANGES_MAX = 300, 20
+CHANGES_MAX = 20
 
 EXISTS = Err("CacheParameterGroupAlreadyExists", "Cache parameter group {name} already exists.")
 BAD_FAMILY = Err("InvalidParameterValue", "CacheParameterGroupFamily {family} is not a valid parameter group family")
@@ -76,8 +77,9 @@ def create_cache_parameter_group(
         raise EXISTS(name=name)
     if cache_parameter_group_family not in families(tx.world):
         raise BAD_FAMILY(family=cache_parameter_group_family)
-    if len(tx.all(CacheParameterGroup)) >= GROUPS_MAX:
-        raise TOO_MANY(limit=GROUPS_MAX)
+    limit = allowed(tx.world, PARAMETER_GROUPS)
+    if len(tx.all(CacheParameterGroup)) >= limit:
+        raise TOO_MANY(limit=limit)
     made = tx.make(
         CacheParameterGroup,
         owner_key(tx.world, name),

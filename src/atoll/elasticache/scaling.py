@@ -9,9 +9,9 @@ from datetime import datetime
 
 from atoll.aws.errors import Err
 from atoll.cache import windows
-from atoll.elasticache import errors, nodes, subnet_group
+from atoll.elasticache import nodes, subnet_group
 from atoll.elasticache.cluster import staying
-from atoll.elasticache.cluster_create import MEMCACHED_NODES_MAX, MEMCACHED_ONLY, NO_NODES
+from atoll.elasticache.cluster_create import MEMCACHED_ONLY, NO_NODES, check_memcached_nodes
 from atoll.elasticache.find import find_cluster
 from atoll.elasticache.order import started
 from atoll.elasticache.parameter_group import find_group
@@ -42,8 +42,7 @@ def ask(
         raise MEMCACHED_ONLY(name="NumCacheNodes")
     if count < 1:
         raise NO_NODES()
-    if count > MEMCACHED_NODES_MAX:
-        raise errors.CLUSTER_NODES(limit=MEMCACHED_NODES_MAX)
+    check_memcached_nodes(tx.world, count)
     known = {node.id for node in present}
     for id in removals:
         if id not in known:

@@ -16,12 +16,12 @@ from atoll.elasticache.naming import other_name
 from atoll.elasticache.tags import tags_of
 from atoll.model.cache import CacheCluster, CacheSubnetGroup
 from atoll.model.interface import Interface
+from atoll.model.quota import GROUP_SUBNETS, SUBNET_GROUPS, allowed
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
 DEFAULT = "default"
-SUBNETS_MAX, GROUPS_MAX = 20, 300
 
 EXISTS = Err("CacheSubnetGroupAlreadyExists", "Cache subnet group {name} already exists.")
 IN_USE = Err("CacheSubnetGroupInUse", "Cache subnet group {name} is currently in use by a cache cluster.")
@@ -50,8 +50,9 @@ def create_cache_subnet_group(
         raise NOT_DEFAULT(done="created")
     if tx.get(CacheSubnetGroup, owner_key(tx.world, name)):
         raise EXISTS(name=name)
-    if len(tx.all(CacheSubnetGroup)) >= GROUPS_MAX:
-        raise TOO_MANY_GROUPS(limit=GROUPS_MAX)
+    limit = allowed(tx.world, SUBNET_GROUPS)
+    if len(tx.all(CacheSubnetGroup)) >= limit:
+        raise TOO_MANY_GROUPS(limit=limit)
     subnets = _subnets(tx.world, subnet_ids)
     group = tx.make(
         CacheSubnetGroup,
@@ -182,8 +183,9 @@ def _subnets(world: World, ids: Sequence[str]) -> list[Subnet]:
     for subnet in found:
         if subnet.vpc_id != found[0].vpc_id:
             raise SEVERAL_VPCS(one=found[0].id, other=subnet.id)
-    if len(found) > SUBNETS_MAX:
-        raise TOO_MANY_SUBNETS(limit=SUBNETS_MAX)
+    limit = allowed(world, GROUP_SUBNETS)
+    if len(found) > limit:
+        raise TOO_MANY_SUBNETS(limit=limit)
     return found
 
 

@@ -22,6 +22,7 @@ from atoll.model.parameter import CacheParameterGroup
 from atoll.model.peering import Peering
 from atoll.model.placement_group import PlacementGroup
 from atoll.model.prefix_list import PrefixList, PrefixListVersion
+from atoll.model.quota import Quota, QuotaRequest
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.signing import SigningKey
@@ -59,6 +60,8 @@ KINDS: tuple[type[Resource], ...] = (
     PlacementGroup,
     PrefixList,
     PrefixListVersion,
+    Quota,
+    QuotaRequest,
     ReplicationGroup,
     RouteTable,
     SecurityGroup,
