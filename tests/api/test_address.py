@@ -93,7 +93,7 @@ def test_one_address_can_be_asked_for(ec2, stranger):
             {"NetworkBorderGroup": "us-east-1-lax-1"},
             (
                 "InvalidParameterValue",
-                "Value (us-east-1-lax-1) for parameter networkBorderGroup is invalid. The group is us-east-1.",
+                "Value (us-east-1-lax-1) for parameter networkBorderGroup is invalid. Expecting one of us-east-1.",
             ),
         ),
         (

@@ -10,12 +10,14 @@ from atoll.ec2.cidr import parse_address
 from atoll.ec2.filters import Table, select
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.ec2.zone import usable
 from atoll.model import quota
 from atoll.model.address import ElasticIp
 from atoll.model.interface import Interface
 from atoll.model.lookup import vpc_of
 from atoll.model.quota import allowed
 from atoll.model.world import Tx, World
+from atoll.model.zones import zone
 from atoll.network.ipam import PUBLIC_POOL, NoFreePublicAddress, free_public_ip
 
 AMAZON_POOL = "amazon"
@@ -27,7 +29,12 @@ POOL_NOT_FOUND = Err("InvalidPublicIpv4PoolID.NotFound", "The Public IPv4 pool I
 POOL_EMPTY = Err("InsufficientAddressCapacity", "There are no free addresses in pool {pool}.")
 BAD_DOMAIN = Err("InvalidParameterValue", "Value ({value}) for parameter domain is invalid. EC2-Classic is retired.")
 BAD_BORDER = Err(
-    "InvalidParameterValue", "Value ({value}) for parameter networkBorderGroup is invalid. The group is {group}."
+    "InvalidParameterValue", "Value ({value}) for parameter networkBorderGroup is invalid. Expecting one of {groups}."
+)
+OTHER_BORDER = Err(
+    "InvalidParameterCombination",
+    "The address {ip} belongs to the network border group {group}, and {what} is in {other}: an address can only be "
+    "used in its own group.",
 )
 BOTH_NAMES = Err(
     "InvalidParameterCombination", "You may specify public IP or allocation id, but not both in the same call"
@@ -61,7 +68,9 @@ def allocate_address(
         raise BAD_DOMAIN(value=domain)
     if public_ipv4_pool != AMAZON_POOL:
         raise POOL_NOT_FOUND(id=public_ipv4_pool)
-    check_border_group(network_border_group, tx.region)
+    groups = list(dict.fromkeys(z.border_group for z in usable(tx.world)))
+    if network_border_group and network_border_group not in groups:
+        raise BAD_BORDER(value=network_border_group, groups=", ".join(groups))
     tags = tags_for("elastic-ip", tag_specifications)
     quotas.check(len(tx.all(ElasticIp)), allowed(tx.world, quota.ADDRESSES), quotas.ADDRESS_LIMIT)
     wanted = None if address is None else parse_address(address, "address")
@@ -71,7 +80,8 @@ def allocate_address(
         public = free_public_ip(tx.world, wanted)
     except NoFreePublicAddress:
         raise (IN_USE(ip=wanted) if wanted else POOL_EMPTY(pool=PUBLIC_POOL)) from None
-    eip = tx.make(ElasticIp, tx.new_id("eipalloc"), public_ip=public, border_group=tx.region, tags=tags)
+    border = network_border_group or tx.region
+    eip = tx.make(ElasticIp, tx.new_id("eipalloc"), public_ip=public, border_group=border, tags=tags)
     return {
         "AllocationId": eip.id,
         "PublicIp": str(public),
@@ -129,7 +139,8 @@ def release_address(
 ) -> None:
     """Give an address back; one that is associated only in the default VPC, where that ends the association."""
     eip = choose(tx.world, allocation_id, public_ip)
-    check_border_group(network_border_group, eip.border_group)
+    if network_border_group not in (None, eip.border_group):
+        raise NOT_FOUND(ip=eip.public_ip)  # EC2 API Reference, ReleaseAddress, "NetworkBorderGroup"
     if eip.interface_id:
         interface = tx.world[Interface, eip.interface_id]
         if interface.requester_managed or not vpc_of(tx.world, interface).is_default:
@@ -137,10 +148,12 @@ def release_address(
     tx.delete(eip)
 
 
-def check_border_group(given: str | None, group: str) -> None:
-    """Raise BAD_BORDER unless the group is the region's own: there are no Local Zones."""
-    if given not in (None, group):
-        raise BAD_BORDER(value=given, group=group)
+def check_border_group(eip: ElasticIp, region: str, zone_name: str, what: str) -> None:
+    """Raise OTHER_BORDER unless an address can be used in a zone."""
+    where = zone(region, zone_name)
+    assert where, "what has an interface is in a zone of its region"
+    if where.border_group != eip.border_group:
+        raise OTHER_BORDER(ip=eip.public_ip, group=eip.border_group, what=what, other=where.border_group)
 
 
 def choose(world: World, allocation_id: str | None, public_ip: str | None) -> ElasticIp:

@@ -3,7 +3,7 @@
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors
-from atoll.ec2.address import choose, find_by_ip
+from atoll.ec2.address import check_border_group, choose, find_by_ip
 from atoll.ec2.cidr import parse_address
 from atoll.ec2.kinds import check_id, find
 from atoll.model.address import ElasticIp
@@ -46,6 +46,7 @@ def associate_address(
     eip = choose(tx.world, allocation_id, public_ip)
     _check_ours(tx.world, eip)
     interface = _target(tx.world, instance_id, network_interface_id)
+    check_border_group(eip, interface.region, interface.zone, interface.id)
     private = interface.address
     if private_ip_address:
         private = parse_address(private_ip_address, "privateIpAddress")

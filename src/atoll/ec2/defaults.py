@@ -26,6 +26,7 @@ SUBNET_LENGTH = 20
 VPC_EXISTS = Err("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
 NO_VPC = Err("DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.")
 SUBNET_EXISTS = Err("DefaultSubnetAlreadyExistsInAvailabilityZone", "'{id}' is already the default subnet in {zone}.")
+NOT_LOCAL = Err("InvalidParameterValue", "A Local Zone such as {zone} has no default subnet.")
 NO_ROOM = Err("InsufficientFreeAddressesInVpc", "There is no free /20 block left in the vpc '{id}'.")
 
 
@@ -63,6 +64,8 @@ def create_default_subnet(
     if vpc is None:
         raise NO_VPC()
     where = subnets.choose_zone(tx.world, tx.region, availability_zone, availability_zone_id)
+    if where.is_local:
+        raise NOT_LOCAL(zone=where.name)
     others = tx.all(Subnet, vpc_id=vpc.id)
     for other in others:
         if other.is_default and other.zone == where.name:

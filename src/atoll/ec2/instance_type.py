@@ -9,9 +9,9 @@ from atoll.aws.page import page_ec2
 from atoll.ec2.errors import BOTH
 from atoll.ec2.filters import Table, select
 from atoll.ec2.path import shown
+from atoll.ec2.zone import usable
 from atoll.model.instance_type import INSTANCE_TYPES, InstanceType
 from atoll.model.world import World
-from atoll.model.zones import zones
 
 NO_SUCH_TYPES = Err("InvalidInstanceType", "The following supplied instance types do not exist: [{names}]")
 
@@ -50,8 +50,8 @@ def describe_instance_type_offerings(
     region = world.caller.region
     places = {
         "region": [region],
-        "availability-zone": [z.name for z in zones(region)],
-        "availability-zone-id": [z.id for z in zones(region)],
+        "availability-zone": [z.name for z in usable(world)],
+        "availability-zone-id": [z.id for z in usable(world)],
         "outpost": [],
     }[location_type]
     offers = [

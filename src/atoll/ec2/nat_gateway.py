@@ -12,6 +12,7 @@ from itertools import zip_longest
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
+from atoll.ec2.address import check_border_group
 from atoll.ec2.association import free
 from atoll.ec2.filters import Table, listing
 from atoll.ec2.interface import ADDRESS_IN_USE, check_address
@@ -187,6 +188,7 @@ def put_on(tx: Tx, interface: Interface, private: IPv4Address, allocation_id: st
     if allocation_id is None:
         return NatAddress(private_ip=private, status="assigning")
     eip, association = find(tx.world, ElasticIp, allocation_id), tx.new_id("eipassoc")
+    check_border_group(eip, interface.region, interface.zone, interface.id)
     tx.put(eip.but(association_id=association, interface_id=interface.id, private_ip=private))
     return NatAddress(private_ip=private, allocation_id=eip.id, public_ip=eip.public_ip, association_id=association)
 

@@ -10,6 +10,7 @@ from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.ec2.zone import usable
 from atoll.model import quota
 from atoll.model.acl import NetworkAcl
 from atoll.model.cache import CacheSubnetGroup
@@ -20,7 +21,7 @@ from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
-from atoll.model.zones import Zone, zone, zones
+from atoll.model.zones import Zone, zones
 from atoll.network.ipam import free_addresses, free_number
 
 BAD_RANGE = Err("InvalidSubnet.Range", "The CIDR '{cidr}' is invalid.")
@@ -92,7 +93,10 @@ def create_subnet(
 
 
 def choose_zone(world: World, region: str, name: str | None, id: str | None) -> Zone:
-    """Return the zone asked for by name or by id; without either the one with the fewest of the caller's subnets."""
+    """Return the zone asked for by name or by id; without either the one with the fewest of the caller's subnets.
+
+    A Local Zone must be asked for, after the caller opted in to it.
+    """
     known = zones(region)
     if name and id:
         raise TWO_ZONES()
@@ -101,9 +105,9 @@ def choose_zone(world: World, region: str, name: str | None, id: str | None) -> 
         for subnet in world.all(Subnet):
             counts[subnet.zone] = counts.get(subnet.zone, 0) + 1
         return min(known, key=lambda z: counts[z.name])
-    found = zone(region, name or id or "")
-    if found is None or (found.name != name and found.id != id):
-        some = ", ".join(z.name if name else z.id for z in known)
+    found = next((z for z in usable(world) if (z.name == name if name else z.id == id)), None)
+    if found is None:
+        some = ", ".join(z.name if name else z.id for z in usable(world))
         what = "availabilityZone" if name else "availabilityZoneId"
         raise BAD_ZONE(value=name or id, name=what, zones=some)
     return found

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import cast
 
 from atoll.aws.errors import Err
+from atoll.cache.node_types import line_of
 from atoll.elasticache import errors
+from atoll.model import zones
 from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
 from atoll.model.fault import standing_hosts
 from atoll.model.interface import Attachment, Interface
@@ -23,6 +25,12 @@ OWNER = "amazon-elasticache"
 
 BAD_ZONE = Err(
     "InvalidParameterValue", "The cache subnet group {group} has no subnet in the availability zone {zone}."
+)
+LOCAL_GROUPS, LOCAL_LINES = ("us-west-2-lax-1",), ("m5", "r5", "t3")
+NOT_LOCAL = Err("InvalidParameterValue", "ElastiCache is not available in the Local Zone {zone}.")
+NOT_LOCAL_TYPE = Err(
+    "InvalidParameterValue",
+    "The cache node type {type} is not supported in the Local Zone {zone}: use one of the families M5, R5 and T3.",
 )
 NO_CAPACITY = Err(
     "InsufficientCacheClusterCapacity",
@@ -65,13 +73,15 @@ def make_node(
     zone: str,
     security_group_ids: Sequence[str],
     *,
+    node_type: str,
     id: str = "0001",
     group_id: str | None = None,
 ) -> CacheNode:
     """Put a node into a zone, with its interface, on another host than its replication group's others.
 
-    Raises NO_ADDRESSES, NO_CAPACITY.
+    Raises NO_ADDRESSES, NO_CAPACITY, NOT_LOCAL, NOT_LOCAL_TYPE.
     """
+    _check_local(tx.region, zone, node_type)
     subnets = [subnet for subnet in _subnets(tx.world, group) if subnet.zone == zone]
     emptiest = max(subnets, key=lambda subnet: free_addresses(tx.world, subnet))
     attachment = Attachment(
@@ -95,6 +105,17 @@ def make_node(
     except NoFreeAddress:
         raise errors.NO_ADDRESSES(name=group.name) from None
     return CacheNode(id=id, interface_id=interface.id, zone=zone, status=CACHE_NODE.initial, created=tx.now)
+
+
+def _check_local(region: str, name: str, node_type: str) -> None:
+    """Refuse what AWS does not offer in a Local Zone.  Source: ElastiCache User Guide, "Using Local Zones"."""
+    where = zones.zone(region, name)
+    if where is None or not where.is_local:
+        return
+    if where.group not in LOCAL_GROUPS:
+        raise NOT_LOCAL(zone=name)
+    if line_of(node_type) not in LOCAL_LINES:
+        raise NOT_LOCAL_TYPE(type=node_type, zone=name)
 
 
 def _host(world: World, zone: str, group_id: str | None) -> str:

@@ -6,6 +6,7 @@ Source: ElastiCache API Reference, ModifyCacheCluster (NumCacheNodes), and "Scal
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from atoll.aws.errors import Err
 from atoll.cache import windows
@@ -113,7 +114,8 @@ def _new_nodes(tx: Tx, cluster: CacheCluster, count: int) -> list[CacheNode]:
         zones = [held[0]] * max(count, 0)
     first = max(int(node.id) for node in cluster.nodes) + 1
     values = find_group(tx.world, cluster.parameter_group).values
+    make = partial(nodes.make_node, tx, cluster.name, group, node_type=cluster.node_type)
     return [
-        started(nodes.make_node(tx, cluster.name, group, zone, cluster.security_group_ids, id=f"{n:04d}"), values)
+        started(make(zone=zone, security_group_ids=cluster.security_group_ids, id=f"{n:04d}"), values)
         for n, zone in enumerate(zones, first)
     ]

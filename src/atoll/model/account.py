@@ -23,6 +23,7 @@ class Territory(Resource):
 
     opened: datetime
     metadata: MetadataDefaults = MetadataDefaults()
+    opted_in: tuple[str, ...] = ()  # groups of Local Zones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
