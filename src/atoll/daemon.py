@@ -16,7 +16,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +45,7 @@ from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
 from atoll.gate import Backend, Gate
-from atoll.host.contract import Failure, Host, HostError, Seen, Tallied
+from atoll.host.contract import Failure, Host, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
 from atoll.model.flow_log import FlowLog
@@ -164,6 +164,13 @@ class Daemon:
     async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]:
         """Return what packets counted in these sets.  Raises HostError."""
         return await asyncio.to_thread(self._host.tallies, containers)
+
+    async def traffic(
+        self, vpc_ids: Collection[str], gateways: Collection[str]
+    ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]:
+        """Return what passed the links of VPCs' routers, and what NAT gateways track.  Raises HostError."""
+        links = await asyncio.to_thread(self._host.link_counts, tuple(vpc_ids))
+        return links, await asyncio.to_thread(self._host.tracked, tuple(gateways))
 
     @property
     def flow_logs(self) -> FlowLogs:

@@ -31,6 +31,7 @@ def atoll(*arguments, **environment):
         ["status", "--drops"],
         ["reset"],
         ["flow-logs"],
+        ["usage"],
         ["capture", "i-1"],
         ["flow-logs", "--flush"],
         ["down"],

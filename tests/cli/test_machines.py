@@ -327,3 +327,15 @@ def test_what_cannot_be_captured_is_refused(atoll, app, tmp_path):
     assert (said.returncode, "is not a filter" in said.stderr) == (2, True)
     assert "cannot be written" in atoll("capture", app, "-w", tmp_path / "none" / "file").stderr
     assert atoll("capture", "nobody").returncode == 1
+
+
+def test_usage_is_told_of_instances_and_caches(atoll, app, node):
+    assert atoll("exec", app, "--", "bash", "-c", f"exec 3<>/dev/tcp/{node}/11211").returncode == 0
+
+    seen = json.loads(atoll("usage", "--json").stdout)
+
+    assert next(i for i in seen["instances"] if i["id"] == app)["metrics"]["NetworkPacketsOut"] > 0
+    assert next(c for c in seen["caches"] if c["id"] == "sessions")["metrics"]["NetworkBytesIn"] > 0
+    shown = atoll("usage").stdout
+    assert "NAT gateways: none" in shown
+    assert app in shown

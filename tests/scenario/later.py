@@ -99,7 +99,6 @@ LATER = {
         "an instance's network is not shaped by its type",
         VPC,
     ),
-    144: Later("Cost: traffic volume / instance fee + network fee", "traffic is not counted yet", VPC),
     153: Later(
         "Suits read-centred services (social, games, recommendation) and fast analysis",
         "that reads grow with replicas is a measurement, not a test",

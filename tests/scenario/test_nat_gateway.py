@@ -229,6 +229,34 @@ def test_row_143_its_interface_is_not_the_users_to_change(stage: Stage, net: Net
     change(NetworkInterfaceId=stage.primary_interface(net.instance), Groups=[net.group])  # the instance's is
 
 
+def test_row_144_the_traffic_and_the_hours_of_either_device_are_counted(stage: Stage, net: Net) -> None:
+    """What is paid for: a gateway by its hours and its traffic, an instance by its hours and the network's."""
+
+    def used(kind: str, id: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(it for it in stage.atoll.get("/_atoll/usage")[kind] if it["id"] == id)
+        return found
+
+    before, idle = used("nat_gateways", net.gateway), used("instances", net.instance)
+    assert stage.reach(net.one, STRANGER, 8080, "x" * 90).startswith("connected")
+    after = used("nat_gateways", net.gateway)
+    more = {name: after["metrics"][name] - before["metrics"][name] for name in after["metrics"]}
+    assert more["ConnectionAttemptCount"] == more["ConnectionEstablishedCount"] == 1
+    assert more["BytesOutToDestination"] == more["BytesInFromSource"] > 90
+    assert after["hours"] > 0
+    assert used("instances", net.instance)["metrics"]["NetworkOut"] - idle["metrics"]["NetworkOut"] < 90
+
+    through(stage, net, "instance")
+    try:
+        assert stage.reach(net.one, STRANGER, 8080, "x" * 90).startswith("connected")
+    finally:
+        through(stage, net, "gateway")
+    carried = used("instances", net.instance)["metrics"]["NetworkOut"] - idle["metrics"]["NetworkOut"]
+    assert carried > 180, "it is paid for what it sends on, in both directions"
+    assert used("nat_gateways", net.gateway)["metrics"]["ConnectionAttemptCount"] == (
+        after["metrics"]["ConnectionAttemptCount"]
+    )
+
+
 @pytest.mark.parametrize("device", ["gateway", "instance"])
 def test_row_145_the_same_client_works_with_either_device(stage: Stage, net: Net, device: str) -> None:
     through(stage, net, device)

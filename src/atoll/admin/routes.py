@@ -3,18 +3,19 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
-from atoll.admin import chaos, quotas, snapshot, why
+from atoll.admin import chaos, quotas, snapshot, usage, why
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
-from atoll.host.contract import HostError, Seen, Tallied
+from atoll.host.contract import HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.model.fault import KILLS, Fault, hit
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -49,6 +50,9 @@ class Service(Protocol):
     async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]: ...  # noqa: D102
     @property
     def flow_logs(self) -> Loop: ...  # noqa: D102
+    async def traffic(  # noqa: D102
+        self, vpc_ids: Collection[str], gateways: Collection[str]
+    ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]: ...
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
@@ -81,6 +85,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/trace": {"POST": api.trace},
         "/_atoll/why": {"POST": api.why},
         "/_atoll/drops": {"GET": api.drops},
+        "/_atoll/usage": {"GET": api.usage},
         "/_atoll/flow-logs": {"GET": api.flow_logs},
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/world": {"GET": api.whole},
@@ -182,6 +187,17 @@ class _Api:
             at = str(self._place(world, place).at)
             found = [drop for drop in found if at in (drop.source, drop.target, drop.gateway)]
         return _json({"drops": [drop.to_json() for drop in found]})
+
+    async def usage(self, request: Request) -> Answer:
+        self._real()
+        world = self._service.world.seen_by(_caller(_query(request)))
+        spaces = usage.gateways(world).keys()
+        try:
+            tallies = await self._service.tallies(usage.counting(self._service.plan, spaces))
+            links, tracked = await self._service.traffic(usage.vpc_ids(world), spaces)
+        except HostError as error:
+            raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
+        return _json(usage.usage(world, datetime.now(UTC), tallies, tracked, links))
 
     async def flow_logs(self, request: Request) -> Answer:
         query = _query(request)

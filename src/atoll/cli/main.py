@@ -192,6 +192,14 @@ def capture(
     raise typer.Exit(capture(place, to=write, filter=filter, count=count))
 
 
+@app.command()
+def usage(json: Json = False) -> None:
+    """Show how much network NAT gateways, instances and caches have used."""
+    from atoll.cli.usage import usage
+
+    usage(as_json=json)
+
+
 @app.command(name="flow-logs")
 def flow_logs(
     log: Annotated[

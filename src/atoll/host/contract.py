@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from atoll.cache.node import NodePlan
 from atoll.model.engine import EngineBuild
@@ -111,6 +111,22 @@ class Tallied:
     idle_seconds: float | None = None  # since the last packet; None: the set forgets nothing
 
 
+class LinkCount(NamedTuple):
+    """What has passed a link, as its namespace sees it."""
+
+    received: int
+    received_bytes: int
+    sent: int
+    sent_bytes: int
+
+
+class Tracked(NamedTuple):
+    """What connection tracking of a namespace says."""
+
+    established: int  # TCP connections
+    refused: int  # flows for which there was no place: of a NAT gateway, no port
+
+
 class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
 
@@ -145,6 +161,14 @@ class Host(Protocol):
 
         Raises HostError.
         """
+        ...
+
+    def link_counts(self, names: Collection[str]) -> Mapping[str, Mapping[str, LinkCount]]:
+        """Return what has passed the links of namespaces, by namespace and link."""
+        ...
+
+    def tracked(self, names: Collection[str]) -> Mapping[str, Tracked]:
+        """Return what connection tracking says in namespaces.  Costs 5 us for each flow."""
         ...
 
     def seen(self) -> Mapping[str, Seen]:

@@ -9,7 +9,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Door, Failure, Fault, HostError, Machine, Replication, Seen, Tallied, Vital
+from atoll.host.contract import (
+    Door,
+    Failure,
+    Fault,
+    HostError,
+    LinkCount,
+    Machine,
+    Replication,
+    Seen,
+    Tallied,
+    Tracked,
+    Vital,
+)
 from atoll.model.engine import EngineBuild
 from atoll.network.facts import Container
 from atoll.network.plan import Plan
@@ -52,6 +64,14 @@ class PaperHost:
     def tallies(self, containers: Iterable[Container], *, take: bool = False) -> Sequence[Tallied]:
         """No packet passes."""
         return ()
+
+    def link_counts(self, names: Collection[str]) -> Mapping[str, Mapping[str, LinkCount]]:
+        """There are no links."""
+        return {}
+
+    def tracked(self, names: Collection[str]) -> Mapping[str, Tracked]:
+        """Nothing is tracked."""
+        return {}
 
     def seen(self) -> Mapping[str, Seen]:
         """Return what was started on paper."""

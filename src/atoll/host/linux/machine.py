@@ -15,10 +15,12 @@ from atoll.host.contract import (
     Fault,
     GuestPlan,
     HostError,
+    LinkCount,
     Machine,
     Replication,
     Seen,
     Tallied,
+    Tracked,
     Vital,
 )
 from atoll.host.linux import engines
@@ -32,6 +34,7 @@ from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
 from atoll.host.linux.replication import connects
 from atoll.host.linux.tallies import Taker, read_tallies
+from atoll.host.linux.traffic import link_counts, tracked
 from atoll.host.linux.vital import vital
 from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.facts import Container
@@ -109,6 +112,14 @@ class LinuxHost:
     def dial(self, namespace: str) -> socket.socket:
         """Return a TCP socket inside a namespace."""
         return self._keeper.namespaces.socket(namespace, socket.AF_INET, socket.SOCK_STREAM)
+
+    def link_counts(self, names: Collection[str]) -> Mapping[str, Mapping[str, LinkCount]]:
+        """Return what has passed the links of namespaces."""
+        return link_counts(self._keeper.namespaces, names)
+
+    def tracked(self, names: Collection[str]) -> Mapping[str, Tracked]:
+        """Return what connection tracking says in namespaces."""
+        return tracked(self._keeper.namespaces, names)
 
     def seen(self) -> Mapping[str, Seen]:
         """Return every process that was started and not forgotten; adopt those of an earlier daemon."""

@@ -19,12 +19,14 @@ from atoll.model.interface import Interface
 from atoll.network.compile.appliances import appliance
 from atoll.network.compile.interfaces import Standing, forwarding
 from atoll.network.compile.marks import chain
+from atoll.network.compile.usage import IDLE, usage
 from atoll.network.facts import Chain, Fact, Hook
 from atoll.network.flow import ICMP, NAT_PORTS, TCP, UDP
 from atoll.network.rules import (
     ACCEPT,
     RESET,
     Range,
+    Tally,
     Translate,
     bits,
     equal,
@@ -41,11 +43,12 @@ def nat_gateway(it: Interface, standing: Standing, ranges: tuple[IPv4Network, ..
     """Yield the facts of a gateway's interface; `ranges` are those of its VPC."""
     yield from appliance(it, standing)
     yield from forwarding(it, standing.subnet, is_next_hop=False)
+    yield from usage(it.id)
     yield from _rules(it, ranges)
 
 
 def _rules(it: Interface, ranges: tuple[IPv4Network, ...]) -> Iterator[Chain]:
-    own = it.private_ips
+    own, unknown = it.private_ips, (equal("meta l4proto", TCP), equal("ct state", "invalid"))
     yield chain(
         it.id,
         "whole",
@@ -64,7 +67,8 @@ def _rules(it: Interface, ranges: tuple[IPv4Network, ...]) -> Iterator[Chain]:
         it.id,
         "through",
         rule(equal("ct state", "established", "related"), ACCEPT),
-        rule(equal("meta l4proto", TCP), equal("ct state", "invalid"), RESET, comment="idle for too long"),
+        rule(*unknown, Tally(("meta l4proto",), IDLE)),
+        rule(*unknown, RESET, comment="idle for too long"),
         refuse("no flow begins so", equal("ct state", "invalid")),
         refuse("its source is not in the VPC", other("ip saddr", *ranges)),
         rule(equal("meta l4proto", TCP, UDP, ICMP), ACCEPT),
