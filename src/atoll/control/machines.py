@@ -142,7 +142,7 @@ class Machines:
 
     async def _observe(self, want: Mapping[str, Machine], seen: Mapping[str, Seen], started: set[str]) -> None:
         alive = {name for name, process in seen.items() if process.alive}
-        for name in alive & want.keys():
+        for name in sorted(alive & want.keys()):
             self._look(want[name])
         self._record.absent(alive | started)
         if self._untidy:
@@ -201,7 +201,8 @@ class Machines:
         """Ask a node until it serves.  The next round asks again if it does not within ASK_SECONDS_MAX."""
         until, waiting, pause = self._now() + ASK_SECONDS_MAX, "an answer", ASK_FIRST_SECONDS
         while self._now() < until and self._record.awaits(node):
-            answer = await self._host.ask(node)
+            newest = self._want().get(node.process, node)  # whom it follows may change while we ask
+            answer = await self._host.ask(newest if isinstance(newest, NodePlan) else node)
             if answer is None:
                 self._record.answered(node)
                 return

@@ -1,0 +1,235 @@
+"""Engines for the simulation: they replicate as Redis and Valkey do, and everything happens to them.
+
+A primary appends to its history and sends each record to the replicas that follow it, as the real one does before it
+answers the client; what was sent arrives a moment later, also when the sender is killed meanwhile (its kernel still
+delivers), unless one of both is cut off.  A replica whose history does not continue its leader's copies everything:
+what it had is gone from the first moment, and until the copy is complete it has nothing.
+"""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+from random import Random
+
+from atoll.cache.node import NodePlan
+from atoll.host.contract import HostError, Machine, Replication, Vital
+from tests.simulation.faulty import FaultyHost
+
+Address = tuple[str, int]
+
+
+@dataclass
+class Engine:
+    """One process of a node."""
+
+    plan: NodePlan
+    follows: Address | None
+    history: str
+    records: list[int] = field(default_factory=list)
+    former: str = ""  # the history that it continued when it was promoted, and how far
+    former_end: int = -1
+    link_up: bool = False
+    is_copying: bool = False
+    is_stopped: bool = False
+    paused_until: float = 0.0
+    answers: bool = True
+    arrival: float = 0.0  # of the newest record that is under way to it
+
+    @property
+    def address(self) -> Address:
+        return str(self.plan.address), self.plan.port
+
+
+class EngineHost(FaultyHost):
+    """A host whose cache nodes are simulated engines."""
+
+    def __init__(self, dice: Random, loop: asyncio.AbstractEventLoop):
+        super().__init__(dice)
+        self.loop = loop
+        self.engines: dict[str, Engine] = {}
+        self.cut: set[Address] = set()  # survives a process, as an address does
+        self.crash_chance = 0.0
+        self.crash = lambda: None
+        self._ids = itertools.count(1)
+
+    # The contract
+
+    def start(self, machine: Machine) -> None:
+        before = self.alive
+        try:
+            super().start(machine)
+        finally:
+            if machine.process in self.alive - before and isinstance(machine, NodePlan):
+                leader = (str(machine.primary.address), machine.primary.port) if machine.primary else None
+                self.engines[machine.process] = Engine(machine, leader, f"h{next(self._ids)}")
+                self._check()
+
+    def end(self, name: str, status: int) -> None:
+        if engine := self.engines.pop(name, None):
+            for replica in self._replicas(engine.address):  # when it has read what is under way
+                at = max(replica.arrival, self.loop.time() + self.dice.random() * 0.03)
+                self.loop.call_at(at + 0.001, self._lose_link, replica)
+        super().end(name, status)
+
+    async def stop(self, name: str, grace_seconds: float) -> None:
+        if name in self.engines and self.engines[name].is_stopped and grace_seconds:
+            await asyncio.sleep(grace_seconds)  # only KILL ends it
+        await super().stop(name, grace_seconds)
+
+    def vital(self, name: str) -> Vital | None:
+        if name not in self.alive:
+            return None
+        engine = self.engines.get(name)
+        return Vital(is_stopped=engine is not None and engine.is_stopped, ticks=1)
+
+    async def replication(self, node: NodePlan) -> Replication | None:
+        await asyncio.sleep(self.dice.random() * 0.01)
+        engine = self._engine(node)
+        if engine.is_stopped or not engine.answers or self._fails():
+            await asyncio.sleep(0.1)
+            raise HostError("no answer")
+        if engine.follows is None:
+            return Replication(role="primary", offset=len(engine.records), history=engine.history)
+        return Replication(
+            role="replica",
+            follows=engine.follows,
+            link_up=engine.link_up,
+            is_copying=engine.is_copying,
+            offset=len(engine.records),
+            history=engine.history,
+        )
+
+    async def command(self, node: NodePlan, *words: str) -> None:
+        await self._perhaps_crash()
+        await asyncio.sleep(self.dice.random() * 0.01)
+        engine = self._engine(node)
+        if engine.is_stopped or not engine.answers or self._fails():
+            await asyncio.sleep(2.0)
+            raise HostError("no answer")
+        if words[0] == "REPLICAOF":
+            self._replicaof(engine, None if words[1:] == ("NO", "ONE") else (words[1], int(words[2])))
+        elif words[:2] == ("CLIENT", "PAUSE"):
+            engine.paused_until = self.loop.time() + int(words[2]) / 1000
+        elif words[:2] == ("CLIENT", "UNPAUSE"):
+            engine.paused_until = 0.0
+        await self._perhaps_crash()
+        if self._fails():
+            raise HostError("the answer was lost")
+
+    async def reaches(self, node: NodePlan) -> bool:
+        if (str(node.address), node.port) in self.cut or self._fails():
+            await asyncio.sleep(0.1)
+            return False
+        return True
+
+    async def fence(self, name: str) -> None:
+        await self._perhaps_crash()
+        await asyncio.sleep(self.dice.random() * 0.01)
+        self.end(name, -9)
+        await self._perhaps_crash()
+
+    async def ask(self, node: NodePlan) -> str | None:
+        await asyncio.sleep(self.dice.random() * 0.05)
+        engine = self.engines.get(node.process)
+        if engine is None or engine.is_stopped or not engine.answers or self._fails():
+            return "an answer"
+        if node.primary is None:
+            return None if engine.follows is None else "its promotion"
+        leader = (str(node.primary.address), node.primary.port)
+        in_step = engine.follows == leader and engine.link_up and not engine.is_copying
+        return None if in_step else "its synchronisation"
+
+    # The world outside
+
+    def write(self, address: Address, record: int) -> bool:
+        """Be a client that writes; tells whether the write was acknowledged."""
+        engine = self._at(address)
+        if engine is None or engine.follows or engine.is_stopped or not engine.answers or address in self.cut:
+            return False
+        if self.loop.time() < engine.paused_until:
+            return False
+        engine.records.append(record)
+        position = len(engine.records)
+        for replica in self._replicas(address):
+            if replica.address in self.cut:
+                replica.link_up = False
+            if replica.link_up:
+                replica.arrival = max(replica.arrival + 1e-6, self.loop.time() + self.dice.random() * 0.03)
+                self.loop.call_at(replica.arrival, self._arrive, replica, engine.history, position, record)
+        return True
+
+    def step(self) -> None:
+        """Let links come up and break, and copies begin: what replicas do by themselves."""
+        for replica in list(self.engines.values()):
+            if replica.follows is None or replica.is_stopped:
+                continue
+            leader = self._at(replica.follows)
+            near = leader is not None and leader.address not in self.cut and replica.address not in self.cut
+            if not near or leader is None or leader.is_stopped or (leader.follows and not leader.link_up):
+                continue
+            if not replica.link_up:
+                self._connect(replica, leader)
+
+    def _connect(self, replica: Engine, leader: Engine) -> None:
+        same = replica.history == leader.history and len(replica.records) <= len(leader.records)
+        continues = replica.history == leader.former and len(replica.records) <= leader.former_end
+        if (same or continues) and replica.records == leader.records[: len(replica.records)]:
+            replica.history, replica.records, replica.link_up = leader.history, list(leader.records), True
+            return
+        replica.is_copying, replica.records = True, []
+        self.loop.call_later(0.05 + self.dice.random(), self._copied, replica, leader)
+
+    def _copied(self, replica: Engine, leader: Engine) -> None:
+        replica.is_copying = False
+        if replica.follows == leader.address and self._at(leader.address) is leader and self._is(replica):
+            replica.history, replica.records, replica.link_up = leader.history, list(leader.records), True
+
+    def _arrive(self, replica: Engine, history: str, position: int, record: int) -> None:
+        if replica.history == history and len(replica.records) == position - 1 and replica.follows:
+            replica.records.append(record)
+
+    def _replicaof(self, engine: Engine, leader: Address | None) -> None:
+        if leader == engine.follows:
+            return
+        if leader is None:
+            engine.former, engine.former_end = engine.history, len(engine.records)
+            engine.history = f"h{next(self._ids)}"
+        else:
+            for replica in self._replicas(engine.address):
+                replica.link_up = False
+        engine.follows, engine.link_up = leader, False
+        self._check()
+
+    def _lose_link(self, replica: Engine) -> None:
+        if replica.follows and self._at(replica.follows) is None:
+            replica.link_up = False
+
+    def _check(self) -> None:
+        """At no time are there two primaries, whether they hang or are cut off: only the dead are fenced."""
+        shards: dict[str, list[str]] = {}
+        for process, engine in self.engines.items():
+            if engine.follows is None:
+                shards.setdefault(engine.plan.cluster_id.rpartition("-")[0], []).append(process)
+        for shard, primaries in shards.items():
+            if len(primaries) > 1:
+                self.wrongs.append(f"{self.loop.time():.3f}: {shard} has the primaries {primaries}")
+
+    def _engine(self, node: NodePlan) -> Engine:
+        engine = self.engines.get(node.process)
+        if engine is None:
+            raise HostError("it does not run")
+        return engine
+
+    def _at(self, address: Address) -> Engine | None:
+        return next((e for e in self.engines.values() if e.address == address), None)
+
+    def _is(self, engine: Engine) -> bool:
+        return self.engines.get(engine.plan.process) is engine
+
+    def _replicas(self, address: Address) -> list[Engine]:
+        return [e for e in self.engines.values() if e.follows == address]
+
+    async def _perhaps_crash(self) -> None:
+        if self.dice.random() < self.crash_chance:
+            self.crash()
+            await self.loop.create_future()  # the daemon is no more: its task ends here
