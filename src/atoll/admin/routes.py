@@ -1,6 +1,7 @@
 """The private API: JSON in, JSON out; errors are {"error", "candidates"?}."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -173,6 +174,10 @@ class _Api:
             raise _unknown(error) from None
         except why.Unclear as error:
             raise Bad(400, str(error)) from None
+        if real and not found["reachable"]:
+            plan = self._service.plan
+            with contextlib.suppress(HostError):  # the answer stands without evidence
+                why.evidence(found, drops(world, plan, await self._service.tallies(counted(plan))))
         return _json(found | {"where": self._service.where()})
 
     async def drops(self, request: Request) -> Answer:

@@ -5,11 +5,12 @@ that are worth a look.  So the daemon itself enters nobody's network.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from atoll.admin.drops import Drop
 from atoll.admin.machines import NotRunning, machine
 from atoll.guest.resolve import addresses
 from atoll.host.contract import Seen
@@ -29,6 +30,7 @@ ADDRESSES_MAX = 8  # of one name
 MEMCACHED_PORT = 11211
 ENGINE_PORTS = {*range(6379, 6400), MEMCACHED_PORT}  # where somebody's own engine is looked for
 PROTOCOLS = ("tcp", "udp", "icmp")
+EVIDENCE_MAX = 8  # lines: the most frequent refusals
 MACHINES_MAX = 16  # that a question may tell of
 
 
@@ -66,7 +68,21 @@ def answer(world: World, said: Mapping[str, Any], seen: Mapping[str, Seen], *, r
             break
     assert found is not None, "a target has an address"
     machines = _machines(world, found, seen) if real else []
-    return to_json(world, found) | {"lines": explain(world, found), "machines": machines}
+    told = to_json(world, found) | {"target": found.question.target_id, "evidence": []}
+    return told | {"lines": explain(world, found), "machines": machines}
+
+
+def evidence(told: dict[str, Any], drops: Iterable[Drop]) -> None:
+    """Add to an answer what the network has refused between the two ends."""
+    sender = told["sender"] if told["sender"].startswith("eni-") else "internet"
+    found = [d for d in drops if d.source == sender and d.target in (told["target"], None, "internet")]
+    told["evidence"] = [
+        f"{d.packets} packet{'s' if d.packets > 1 else ''} from {d.source} to {d.target or 'nobody'} "
+        f"{'were' if d.packets > 1 else 'was'} refused: {d.reason} ({d.by})"
+        for d in found[:EVIDENCE_MAX]
+    ]
+    first = next((n for n, line in enumerate(told["lines"]) if not line), len(told["lines"]))
+    told["lines"][first:first] = [f"evidence: {line}" for line in told["evidence"]]
 
 
 def _text(said: Mapping[str, Any], name: str) -> str:

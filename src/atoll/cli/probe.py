@@ -4,6 +4,7 @@
 programs that it calls are this machine's, never the instance's own.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -21,6 +22,7 @@ FILE_BYTES_MAX = 64 << 10
 LISTEN, UNCONNECTED = "0A", "07"  # of /proc/net/tcp and udp
 COMMANDS = {
     "iptables": (("iptables-nft-save", "-c"), ("iptables-legacy-save", "-c")),
+    "ip6tables": (("ip6tables-nft-save", "-c"), ("ip6tables-legacy-save", "-c")),
     "nft": (("nft", "-j", "list", "ruleset"),),
     "nft_text": (("nft", "-a", "list", "ruleset"),),
 }
@@ -30,8 +32,9 @@ def main(asked: dict[str, object]) -> dict[str, object]:
     """Look, and return what was seen."""
     unseen: list[str] = []
     found: dict[str, object] = {"listeners": list(listeners()), "unseen": unseen}
-    with open("/proc/sys/net/ipv4/ip_forward") as file:
-        found["ip_forward"] = file.read().strip()
+    for name, path in (("ip_forward", "ipv4/ip_forward"), ("ipv6_forward", "ipv6/conf/all/forwarding")):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/sys/net/{path}") as file:
+            found[name] = file.read().strip()
     for name, commands in COMMANDS.items():
         found[name] = "".join(said(command, unseen) for command in commands)
     if asked.get("pid"):

@@ -58,6 +58,11 @@ class Chain:
     priority: int = 0
     policy: str = "accept"
 
+    @property
+    def family(self) -> str:
+        """The versions of IP that it sees: "ip", "ip6" or "inet"."""
+        return self.table.partition(" ")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -99,7 +104,7 @@ class Firewall:
     def rulings(self, hook: str, look: Look) -> tuple[Ruling, ...]:
         """Return what a hook does to a packet: a ruling for each table that drops it, else one that none does."""
         sure, drops = True, []
-        for chain in self._at(hook, is_nat=False):
+        for chain in self._at(hook, look, is_nat=False):
             walk = _Walk(self, look, chain.table)
             found = walk.through(chain)
             sure = sure and walk.sure
@@ -111,14 +116,16 @@ class Firewall:
 
     def translation(self, hook: str, look: Look) -> tuple[Action, str] | None:
         """Return how a hook translates a new flow, and by which rule; `None`: not at all."""
-        for chain in self._at(hook, is_nat=True):
+        for chain in self._at(hook, look, is_nat=True):
             found = _Walk(self, look, chain.table).through(chain)
             if found is not None and found[1].action.kind not in ENDS:
                 return found[1].action, Ruling(False, *found).because
         return None
 
-    def _at(self, hook: str, *, is_nat: bool) -> list[Chain]:
-        return sorted((c for c in self.chains if c.hook == hook and c.is_nat is is_nat), key=lambda c: c.priority)
+    def _at(self, hook: str, look: Look, *, is_nat: bool) -> list[Chain]:
+        families = ("inet", "ip" if look.packet.version == 4 else "ip6")
+        found = (c for c in self.chains if c.hook == hook and c.is_nat is is_nat and c.family in families)
+        return sorted(found, key=lambda chain: chain.priority)
 
     def chain(self, table: str, name: str) -> Chain | None:
         """Return a chain by its name."""

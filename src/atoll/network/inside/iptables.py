@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, ip_network
 
 from atoll.network.flow import protocol_name, protocol_number
 from atoll.network.inside.firewall import Action, Chain, Condition, Firewall, Rule, Value
@@ -18,8 +18,11 @@ ENDS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "retur
 GO_ON = ("LOG", "NFLOG", "MARK", "CONNMARK", "TRACE", "TCPMSS", "CT", "CHECKSUM", "TTL", "DSCP")
 
 
-def read(text: str) -> Firewall:
-    """Return the firewall that the text says; a line that says nothing known is a rule that nobody knows."""
+def read(text: str, family: str = "ip") -> Firewall:
+    """Return the firewall that the text says; a line that says nothing known is a rule that nobody knows.
+
+    `family`: "ip", or "ip6" for what `ip6tables-save` prints.
+    """
     chains: dict[tuple[str, str], Chain] = {}
     table = ""
     for line in text.splitlines():
@@ -27,17 +30,17 @@ def read(text: str) -> Firewall:
             table = line[1:].strip()
         elif line.startswith(":"):
             name, policy = line[1:].split()[:2]
-            chains[table, name] = _chain(table, name, policy)
+            chains[table, name] = _chain(family, table, name, policy)
         elif (at := line.find("-A ")) >= 0 and not line.startswith("#"):
             name, rule = _rule(line, at)
-            chain = chains.get((table, name)) or _chain(table, name, "-")
+            chain = chains.get((table, name)) or _chain(family, table, name, "-")
             chains[table, name] = replace(chain, rules=(*chain.rules, rule))
     return Firewall(tuple(chains.values()))
 
 
-def _chain(table: str, name: str, policy: str) -> Chain:
+def _chain(family: str, table: str, name: str, policy: str) -> Chain:
     return Chain(
-        f"ip {table}", name, hook=HOOKS.get(name), is_nat=table == "nat", priority=PRIORITIES.get(table, 0),
+        f"{family} {table}", name, hook=HOOKS.get(name), is_nat=table == "nat", priority=PRIORITIES.get(table, 0),
         policy="drop" if policy == "DROP" else "accept",
     )  # fmt: skip
 
@@ -85,14 +88,14 @@ def _known(conditions: list[Condition]) -> list[Condition]:
 def _values(key: str, word: str) -> Iterator[Value]:
     for part in word.split(","):
         if key in ("saddr", "daddr"):
-            yield IPv4Network(part, strict=False)
+            yield ip_network(part, strict=False)
         elif key in ("sport", "dport"):
             low, _, high = part.partition(":")
             yield range(int(low or 0), int(high or (65535 if ":" in part else low)) + 1)
         elif key == "state":
             yield part.lower()
         elif key == "protocol":
-            yield protocol_name(protocol_number(part)) if part.isdigit() else part
+            yield protocol_name(protocol_number(part)) if part.isdigit() else part.replace("ipv6-icmp", "icmpv6")
         else:
             yield part
 
@@ -115,7 +118,8 @@ def _translation(kind: str, words: list[str]) -> Action:
         return Action(kind, port=_number(value))
     address, _, port = value.partition(":")
     first = address.partition("-")[0]
-    return Action(kind, address=IPv4Address(first) if first else None, port=_number(port))
+    is_plain = first.count(".") == 3  # of IPv6 nobody here follows a translation
+    return Action(kind, address=IPv4Address(first) if is_plain else None, port=_number(port))
 
 
 def _number(text: str) -> int | None:

@@ -134,10 +134,11 @@ def _asks(interface: Interface, seen: Inside, trace: Trace) -> Iterator[Opinion]
 
 def _forwards(passage: Passage, seen: Inside, trace: Trace) -> Iterator[Opinion]:
     at, before, after = passage.interface.instance_id or passage.interface.id, passage.before, passage.after
-    if not seen.forwards:
+    if not seen.sends_on(before):
+        switch = "net.ipv4.ip_forward" if before.version == 4 else "net.ipv6.conf.all.forwarding"
         says = f"let {at} forward packets (/etc/sysctl.conf keeps it)"
-        mends = (Mend(says, f"atoll exec {at} -- sysctl -w net.ipv4.ip_forward=1"),)
-        yield Opinion(at, "net.ipv4.ip_forward is 0: it forwards nothing", Beyond.GUEST_NOT_FORWARDING, mends)
+        mends = (Mend(says, f"atoll exec {at} -- sysctl -w {switch}=1"),)
+        yield Opinion(at, f"{switch} is 0: it forwards nothing", Beyond.GUEST_NOT_FORWARDING, mends)
     else:
         yield Opinion(at, "it forwards packets")
     through = after.but(source=before.source, source_port=before.source_port)
@@ -162,7 +163,8 @@ def _arriving(trace: Trace, interface: Interface) -> Packet:
     if trace.received is not None:
         return trace.received
     last = trace.steps[-1].packet if trace.steps else trace.packet
-    return last.but(destination=interface.address)
+    own = interface.address if last.version == 4 else interface.ipv6_address
+    return last.but(destination=own or last.destination)
 
 
 def _takes(interface: Interface, seen: Inside, packet: Packet) -> Iterator[Opinion]:
@@ -178,7 +180,7 @@ def _takes(interface: Interface, seen: Inside, packet: Packet) -> Iterator[Opini
     if any(one.hears(packet) for one in there):
         yield Opinion(at, f"{', '.join(map(str, there))} listens")
     elif there:
-        says = f"let it listen on 0.0.0.0 or {packet.destination}"
+        says = f"let it listen on {'0.0.0.0' if packet.version == 4 else '::'} or {packet.destination}"
         because = f"{name} listens on {', '.join(map(str, there))} only, not on {packet.destination}"
         yield Opinion(at, because, Beyond.GUEST_LISTENS_ELSEWHERE, (Mend(says),))
     else:
@@ -187,7 +189,7 @@ def _takes(interface: Interface, seen: Inside, packet: Packet) -> Iterator[Opini
 
 def _no_listener(at: str, seen: Inside, packet: Packet) -> tuple[Mend, ...]:
     start = Mend(f"start what shall serve {protocol_name(packet.protocol)} {packet.port} on {at}")
-    if not seen.forwards:
+    if not seen.sends_on(packet):
         return (start,)
     port = f"-p {protocol_name(packet.protocol)} --dport {packet.port}"
     rule = f"iptables -t nat -A PREROUTING {port} -j DNAT --to-destination ADDRESS:PORT"
@@ -214,16 +216,18 @@ def _admit(at: str, ruling: Ruling, packet: Packet, hook: str, answers: bool) ->
     assert chain is not None, "somebody dropped it"
     family, _, table = chain.table.partition(" ")
     is_iptables = ruling.rule is not None and ruling.rule.text.startswith("-A ")
-    is_iptables = is_iptables or (ruling.rule is None and family == "ip" and chain.name == hook.upper())
+    is_iptables = is_iptables or (ruling.rule is None and family != "inet" and chain.name == hook.upper())
     port = packet.protocol in (TCP, UDP)
     kind = protocol_name(packet.protocol)
     if is_iptables:
         match = f"-p {kind} -s {packet.source}" + (f" --dport {packet.port}" if port else "")
         match = "-m conntrack --ctstate ESTABLISHED" if answers else match
-        return Mend(says, f"atoll exec {at} -- iptables -t {table} -I {hook.upper()} {match} -j ACCEPT")
+        program = "ip6tables" if family == "ip6" else "iptables"
+        return Mend(says, f"atoll exec {at} -- {program} -t {table} -I {hook.upper()} {match} -j ACCEPT")
     if not (PLAIN_NAME.fullmatch(table) and PLAIN_NAME.fullmatch(chain.name)):
         return Mend(says)
-    match = f"ip saddr {packet.source} " + (f"{kind} dport {packet.port}" if port else f"ip protocol {kind}")
+    version = "ip" if packet.version == 4 else "ip6"
+    match = f"{version} saddr {packet.source} " + (f"{kind} dport {packet.port}" if port else f"meta l4proto {kind}")
     match = "ct state established" if answers else match
     return Mend(says, f"atoll exec {at} -- nft insert rule {family} {table} {chain.name} {match} accept")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from atoll.network.inside.firewall import Action, Chain, Condition, Firewall, Rule, Value
 
-FAMILIES = ("ip", "inet")
+FAMILIES = ("ip", "ip6", "inet")
 META = {"iifname": "iif", "oifname": "oif", "l4proto": "protocol", "iif": "iif", "oif": "oif"}
 FIELDS = {"saddr", "daddr", "sport", "dport"}
 HANDLE = re.compile(r"^\s*(.*?)\s*# handle (\d+)$")
@@ -94,7 +94,7 @@ def _key(left: Any) -> str | None:
     if payload.get("protocol") == "ip" and payload.get("field") == "protocol":
         return "protocol"
     field = payload.get("field")
-    return field if field in FIELDS and payload.get("protocol") in ("ip", "tcp", "udp", "th") else None
+    return field if field in FIELDS and payload.get("protocol") in ("ip", "ip6", "tcp", "udp", "th") else None
 
 
 def _values(right: Any) -> Iterator[Value | None]:

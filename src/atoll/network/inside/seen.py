@@ -30,8 +30,9 @@ class Listener:
         """Tell whether a packet is for this one.  An IPv6 socket on :: hears IPv4, too."""
         if (self.protocol, self.port) != (protocol_name(packet.protocol), packet.port):
             return False
-        mapped = self.address.ipv4_mapped if isinstance(self.address, IPv6Address) else None
-        return self.address.is_unspecified or packet.destination in (self.address, mapped)
+        if isinstance(self.address, IPv6Address):
+            return self.address.is_unspecified or packet.destination in (self.address, self.address.ipv4_mapped)
+        return packet.destination == self.address or (self.address.is_unspecified and packet.version == 4)
 
     def __str__(self) -> str:
         """Write it as people do."""
@@ -44,11 +45,16 @@ class Inside:
     """One machine, as it was when somebody looked."""
 
     forwards: bool
+    forwards_ipv6: bool = False
     listeners: tuple[Listener, ...] = ()
     firewall: Firewall = OPEN
     resolvers: tuple[str, ...] | None = None  # of its /etc/resolv.conf; `None`: nobody could read it
     engine: str | None = None  # what an engine said when it was asked: see `cli/probe.py`; `None`: nobody asked
     unseen: tuple[str, ...] = ()  # what could not be looked at, and why
+
+    def sends_on(self, packet: Packet) -> bool:
+        """Tell whether the machine forwards packets of this version of IP."""
+        return self.forwards if packet.version == 4 else self.forwards_ipv6
 
     def forwarded(self, packet: Packet, own: Ip) -> Packet:
         """Return a packet of a new flow as the machine sends it on."""
@@ -71,12 +77,14 @@ def read(found: Mapping[str, Any]) -> Inside:
     """Read what `cli/probe.py` prints.  Raises ValueError, KeyError, TypeError when it is something else."""
     saved = _plain(found.get("iptables"))
     firewall = iptables.read(saved)
+    firewall = Firewall((*firewall.chains, *iptables.read(_plain(found.get("ip6tables")), "ip6").chains))
     tables = tuple({chain.table for chain in firewall.chains})
     ruleset = json.loads(_plain(found.get("nft")) or "{}")
     more = nftables.read(ruleset, _plain(found.get("nft_text")), but=tables)
     resolvers: Sequence[str] | None = found.get("resolvers")
     return Inside(
         forwards=str(found["ip_forward"]).strip() == "1",
+        forwards_ipv6=str(found.get("ipv6_forward")).strip() == "1",
         listeners=tuple(Listener(str(p), ip_address(a), int(n)) for p, a, n in found.get("listeners", ())),
         firewall=Firewall((*firewall.chains, *more.chains)),
         resolvers=None if resolvers is None else tuple(map(_plain, resolvers)),
