@@ -133,6 +133,8 @@ class TestReal:
         assert before.returncode == 28
         assert declined.returncode == 1
         assert declined.stderr.count("[y/N]") == 2
+        assert "evidence: " in declined.stdout
+        assert "no rule in (receiver)" in declined.stdout
         assert mended.returncode == 0, mended.stdout + mended.stderr
         assert "+ aws ec2 authorize-security-group-ingress" in mended.stderr
         assert "+ atoll exec" in mended.stderr

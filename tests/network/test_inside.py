@@ -1,7 +1,7 @@
 """A machine's own firewall: what its rules, as the machine prints them, do to a packet."""
 
 import json
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -164,6 +164,23 @@ def test_a_table_that_iptables_told_is_not_read_twice():
 def test_a_listener_hears_its_own_address_and_port(address, port, hears):
     seen = read({"ip_forward": "0", "listeners": [["tcp", address, port]]})
     assert seen.listeners[0].hears(REQUEST) is hears
+
+
+V6 = Packet(IPv6Address("2600::1"), IPv6Address("2600::2"), TCP, 40000, 80)
+
+
+@pytest.mark.parametrize(("address", "hears"), [("0.0.0.0", False), ("::", True), ("2600::2", True), ("::1", False)])
+def test_a_listener_of_ipv4_hears_no_ipv6(address, hears):
+    seen = read({"ip_forward": "0", "listeners": [["tcp", address, 80]]})
+    assert seen.listeners[0].hears(V6) is hears
+
+
+def test_each_version_of_ip_has_its_own_firewall():
+    drop = saved("-A INPUT -p tcp -j DROP")
+    old, new = read({"ip_forward": "1", "iptables": drop}), read({"ip_forward": "0", "ip6tables": drop})
+    assert [seen.firewall.rulings("input", Look(V6, "eth0"))[0].dropped for seen in (old, new)] == [False, True]
+    assert [seen.firewall.rulings("input", Look(REQUEST, "eth0"))[0].dropped for seen in (old, new)] == [True, False]
+    assert (old.sends_on(REQUEST), old.sends_on(V6)) == (True, False)
 
 
 def test_a_listener_of_tcp_hears_no_udp():

@@ -192,7 +192,7 @@ BUGS = [
     (
         "a parted zone does not reach the same zone of a peer",
         faults,
-        {'away = (other(of.destination, *ranges),) if ranges else ()': "away = ()"},
+        {"away = (other(of.destination, *ranges),) if ranges else ()": "away = ()"},
     ),
     ("a machine on a host that is down is alive", parts, {"or interface.id in it.cuts.dead": ""}),
 ]

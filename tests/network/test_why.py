@@ -210,6 +210,14 @@ def test_a_machine_that_was_seen_to_masquerade_is_not_told_to(prod):
     assert codes(lacking) == ["IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS", "GUEST_NO_TRANSLATION"]
 
 
+def test_behind_a_refusal_the_way_is_followed_to_its_real_end(prod):
+    """What refuses first does not make the NAT instance the one who is asked to listen."""
+    opened(prod).group("cache", ingress=[])
+    answer = ask(prod, CLIENT, "203.0.113.73", 6380, inside={"nat": forwards(DNAT, MASQUERADE), NODE: guest()})
+    assert codes(answer) == ["SG_HAS_NO_RULES", "GUEST_NO_LISTENER"]
+    assert [b.at for b in answer.blockers] == [f"eni-{NODE}", f"eni-{NODE}"]
+
+
 # ---- names
 
 

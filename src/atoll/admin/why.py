@@ -218,9 +218,9 @@ def _machines(world: World, found: Why, seen: Mapping[str, Seen]) -> list[dict[s
 def _engine(world: World, found: Why, interface: Interface) -> dict[str, Any] | None:
     """Say where an engine may be asked, and what; `None`: this is none, or not who is asked."""
     trace = found.trace
-    if interface.id not in (trace.receiver, found.question.target_id):
+    if interface.id not in (trace.came_to, found.question.target_id):
         return None
-    packet = trace.received or trace.packet
+    packet = trace.came_as or trace.packet
     at = cache_node_of(world, interface)
     if at is None and packet.port not in ENGINE_PORTS:
         return None

@@ -220,6 +220,8 @@ class Trace:
     back: tuple[Step, ...] = ()  # of the answer
     receiver: At | None = None  # where the request arrived; `None`: it did not
     received: Packet | None = None  # the request as the receiver saw it
+    came_to: At | None = None  # where the request came to, if what refuses it on its way is left aside
+    came_as: Packet | None = None  # and how it looked there
     assumed: tuple[str, ...] = ()  # interfaces of machines that were assumed to forward: see `layers.guest`
 
     @property

@@ -243,5 +243,7 @@ def _conclude(sender: At, packet: Packet, there: _Walk, back: _Walk | None) -> T
         back=tuple(back.steps) if back else (),
         receiver=there.end if arrived else None,
         received=there.packet if arrived else None,
+        came_to=there.end,
+        came_as=there.packet if there.end is not None else None,
         assumed=tuple(dict.fromkeys(there.assumed + (back.assumed if back else []))),
     )

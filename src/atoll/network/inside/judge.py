@@ -62,7 +62,7 @@ class Passage:
 def to_look_into(world: World, trace: Trace, target_id: str | None) -> list[Interface]:
     """Return the interfaces of the machines that have a say: who asks, who forwards, who is asked."""
     world = world.seen_by(None)
-    ids = (trace.sender, *trace.assumed, trace.receiver, target_id)
+    ids = (trace.sender, *trace.assumed, trace.came_to, target_id)
     found = [world.get(Interface, id) for id in dict.fromkeys(ids) if isinstance(id, str)]
     return [i for i in found if i is not None and i.attachment is not None and i.kind == "interface"]
 
@@ -89,7 +89,7 @@ def opinions(
     for passage in passages(world, trace):
         if (seen := inside.get(passage.interface.id)) is not None:
             yield from _forwards(passage, seen, trace)
-    id = trace.receiver if isinstance(trace.receiver, str) else target_id
+    id = trace.came_to if isinstance(trace.came_to, str) else target_id
     interface = world.get(Interface, id) if id is not None else None
     if interface is not None and (seen := inside.get(interface.id)) is not None:
         arriving = _arriving(trace, interface)
@@ -160,8 +160,8 @@ def _forwards(passage: Passage, seen: Inside, trace: Trace) -> Iterator[Opinion]
 
 def _arriving(trace: Trace, interface: Interface) -> Packet:
     """Return the packet as it comes, or would come, to an interface."""
-    if trace.received is not None:
-        return trace.received
+    if trace.came_as is not None:
+        return trace.came_as
     last = trace.steps[-1].packet if trace.steps else trace.packet
     own = interface.address if last.version == 4 else interface.ipv6_address
     return last.but(destination=own or last.destination)
