@@ -11,6 +11,7 @@ ELASTICACHE = "3. The whole of ElastiCache: replicas, failover, shards, discover
 CONSOLE = "4. What people see and touch: the console, the tests they write, the lessons"
 PROOF = "5. Prove it: faster than every peer, and hard to break"
 BENCH = "bench/ measures it"
+NEVER = "nothing: it is a limit"
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,6 @@ LATER = {
     6: Later(
         "Two platforms exist, EC2-VPC and EC2-Classic, and the procedure depends on the platform",
         "there is no EC2-Classic mode yet",
-        VPC,
-    ),
-    9: Later("Local Zones must be enabled (opted in) before use", "there are no Local Zones yet", VPC),
-    10: Later(
-        "After that the VPC extends into the Local Zone and its subnet is treated as any other subnet",
-        "there are no Local Zones yet",
-        VPC,
-    ),
-    11: Later(
-        "Gateways, route tables and security-group considerations are adjusted automatically for the Local Zone",
-        "there are no Local Zones yet",
         VPC,
     ),
     12: Later("Step 1: sign in and open the EC2 console", "there is no web console yet", CONSOLE),
@@ -69,30 +59,10 @@ LATER = {
         "there are no VPC endpoints yet",
         VPC,
     ),
-    118: Later(
-        "Placement group adjusts where instances are placed on hardware",
-        "there are no placement groups yet",
-        VPC,
-    ),
-    119: Later(
-        "Default: instances are spread to minimise the effect of host failure",
-        "there are no placement groups yet",
-        VPC,
-    ),
-    120: Later("Cluster placement group: one AZ", "there are no placement groups yet", VPC),
-    121: Later("Cluster: low latency, high throughput", "there are no placement groups yet", VPC),
-    122: Later("Cluster: a rack failure hits all instances", "there are no placement groups yet", VPC),
-    123: Later(
-        "Partition placement group: instances of a partition share a rack; partitions spread over several AZs",
-        "there are no placement groups yet",
-        VPC,
-    ),
-    124: Later("Partition: for Hadoop, Cassandra, Kafka", "there are no placement groups yet", VPC),
-    125: Later("Spread placement group: each instance on its own hardware", "there are no placement groups yet", VPC),
-    126: Later(
-        'Spread: several AZs possible, "raises throughput" (really: availability)',
-        "there are no placement groups yet",
-        VPC,
+    121: Later(
+        "Cluster: low latency, high throughput",
+        "all packets take one way through one kernel: no two instances are nearer than others (docs/limits.md)",
+        NEVER,
     ),
     141: Later(
         "Performance: NAT gateway high / NAT instance by instance type",

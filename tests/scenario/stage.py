@@ -46,12 +46,14 @@ class Refusal:
 class Stage:
     """A daemon, as someone who follows the documentation uses it."""
 
-    def __init__(self, atoll: Atoll, account: str = "000000000000"):
-        self.atoll, self.account = atoll, account
-        self.ec2, self.cache = atoll.client("ec2", account=account), atoll.client("elasticache", account=account)
+    def __init__(self, atoll: Atoll, account: str = "000000000000", region: str = "us-east-1"):
+        self.atoll, self.account, self.region = atoll, account, region
+        self.ec2 = atoll.client("ec2", account=account, region=region)
+        self.cache = atoll.client("elasticache", account=account, region=region)
         self.python = sys.executable
         self._images: dict[str, str] = {}
         self._serial = 0
+        self._whose = f"account={account}&region={region}"
 
     def name(self, stem: str) -> str:
         """Return a name that nothing has yet."""
@@ -187,7 +189,7 @@ class Stage:
 
     def machine(self, place: str) -> dict[str, Any]:
         """Return where a machine lives: its namespace, and its process."""
-        found: dict[str, Any] = self.atoll.get(f"/_atoll/machines/{place}?account={self.account}")
+        found: dict[str, Any] = self.atoll.get(f"/_atoll/machines/{place}?{self._whose}")
         return found
 
     def primary_interface(self, instance: str) -> str:
@@ -255,9 +257,7 @@ class Stage:
 
     def node_addresses(self, *clusters: str) -> list[str]:
         """Return the private addresses of the nodes of some clusters, in their order."""
-        caches = {
-            found["name"]: found for found in self.atoll.get(f"/_atoll/status?account={self.account}")["caches"]
-        }
+        caches = {found["name"]: found for found in self.atoll.get(f"/_atoll/status?{self._whose}")["caches"]}
         return [node["address"] for name in clusters for node in caches[name]["nodes"]]
 
     # What is tried
@@ -288,6 +288,7 @@ class Stage:
 
     def trace(self, here: str, address: str, port: int, protocol: str = "tcp") -> dict[str, Any]:
         question = {"from": here, "to": address, "port": port, "protocol": protocol, "account": self.account}
+        question["region"] = self.region
         found: dict[str, Any] = self.atoll.post("/_atoll/trace", question)
         return found
 
