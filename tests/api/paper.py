@@ -23,9 +23,10 @@ import atoll.sts
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
 from atoll.ec2.defaults import open_territory
-from atoll.model import balancer_transitions, insight, nat_transitions, transitions
+from atoll.model import balancer_transitions, endpoint_transitions, insight, nat_transitions, transitions
 from atoll.model.account import AccessKey
 from atoll.model.balancer import LoadBalancer
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.instance import Instance
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
@@ -74,12 +75,14 @@ class Paper:
         return self.store.write(fn)
 
     def settle(self):
-        """Let every instance, NAT gateway, load balancer and analysis become what it was asked to be."""
+        """Let every instance, NAT gateway, load balancer, endpoint and analysis become what it was asked to be."""
         self.write(insight.finish)
         for gateway in list(self.world.bucket(NatGateway, "awaits", True).values()):
             self.write(lambda tx, gateway=gateway: nat_transitions.in_force(tx, gateway))
         for balancer in list(self.world.bucket(LoadBalancer, "awaits", True).values()):
             self.write(lambda tx, balancer=balancer: balancer_transitions.in_force(tx, balancer))
+        for endpoint in list(self.world.bucket(VpcEndpoint, "awaits", True).values()):
+            self.write(lambda tx, endpoint=endpoint: endpoint_transitions.in_force(tx, endpoint))
         for instance in list(self.world.all(Instance)):
             for event in (transitions.booted, transitions.stopped, transitions.terminated):
                 self.write(lambda tx, event=event, id=instance.id: event(tx, id))

@@ -11,11 +11,13 @@ from atoll.cache.node import NodePlan
 from atoll.control.round import subject_of
 from atoll.host.contract import GuestPlan, Machine
 from atoll.model import balancer_transitions as balancers
+from atoll.model import endpoint_transitions as endpoints
 from atoll.model import insight
 from atoll.model import nat_transitions as nat_gateways
 from atoll.model import transitions as instances
 from atoll.model.balancer import LoadBalancer
 from atoll.model.cache import CacheCluster
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.fault import KILLS, dead, down, faults
 from atoll.model.insight import InsightsAnalysis
 from atoll.model.instance import Instance
@@ -119,6 +121,10 @@ class Recorder:
             nodes = cast(LoadBalancer, balancer).nodes
             if not any(subject in failed for subject in (NETWORK, *(node.interface_id for node in nodes))):
                 self._note("load balancer in force", balancers.in_force, balancer)
+        for endpoint in world.bucket(VpcEndpoint, "awaits", True).values():
+            feet = cast(VpcEndpoint, endpoint).feet
+            if not any(subject in failed for subject in (NETWORK, *(foot.interface_id for foot in feet))):
+                self._note("endpoint in force", endpoints.in_force, endpoint)
 
     def _carries(self, world: World, failed: Container[str]) -> None:
         """Record that NAT gateways are, or are no longer, in a network that the kernel obeys."""

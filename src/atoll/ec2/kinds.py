@@ -13,6 +13,7 @@ from atoll.aws.errors import Err
 from atoll.ec2.errors import MALFORMED_MESSAGE
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.endpoint import EndpointService, VpcEndpoint
 from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
@@ -91,6 +92,14 @@ NOUNS: dict[type[Resource], Noun] = {
         _noun(
             NetworkAcl, "network-acl", "acl", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclId.Malformed",
             "networkAcl ID",
+        ),
+        _noun(
+            VpcEndpoint, "vpc-endpoint", "vpce", "InvalidVpcEndpointId.NotFound", "InvalidVpcEndpointId.Malformed",
+            "Vpc Endpoint Id",
+        ),
+        _noun(
+            EndpointService, "vpc-endpoint-service", "vpce-svc", "InvalidVpcEndpointServiceId.NotFound",
+            "InvalidVpcEndpointServiceId.Malformed", "VpcEndpointService Id",
         ),
         _noun(Instance, "instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID"),
         _noun(KeyPair, "key-pair", "key", "InvalidKeyPair.NotFound", "InvalidKeyPair.Malformed", "key pair ID"),

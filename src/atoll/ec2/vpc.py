@@ -15,6 +15,7 @@ from atoll.ec2.tags import render_tags, tags_for
 from atoll.model import quota
 from atoll.model.acl import AclEntry, NetworkAcl
 from atoll.model.cache import CacheCluster, CacheSubnetGroup
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
@@ -128,7 +129,7 @@ def has_dependents(world: World, vpc: Vpc) -> bool:
     """Tell whether anything is in a VPC that did not come with it."""
     bucket = world.bucket
     return (
-        any(bucket(kind, "vpc_id", vpc.id) for kind in (Subnet, InternetGateway, Interface))
+        any(bucket(kind, "vpc_id", vpc.id) for kind in (Subnet, InternetGateway, Interface, VpcEndpoint))
         or any(bucket(kind, "vpc_id", vpc.id) for kind in (CacheCluster, CacheSubnetGroup))
         or any(not t.is_main for t in world.all(RouteTable, vpc_id=vpc.id))
         or any(not a.is_default for a in world.all(NetworkAcl, vpc_id=vpc.id))

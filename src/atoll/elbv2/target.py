@@ -72,7 +72,10 @@ def _zone(world: World, group: TargetGroup, id: str, asked: str | None) -> str:
     subnets = (s for s in world.all(Subnet, vpc_id=group.vpc_id) if address in s.cidr)
     if subnet := next(subnets, None):
         return subnet.zone
-    if any(address in cidr for cidr in world[Vpc, group.vpc_id].cidrs):
+    vpc = world.get(Vpc, group.vpc_id)
+    if vpc is None:
+        raise INVALID(why=f"The VPC '{group.vpc_id}' of the target group does not exist")
+    if any(address in cidr for cidr in vpc.cidrs):
         raise INVALID(why=f"The IP address '{id}' is in no subnet of the VPC '{group.vpc_id}'")
     if not any(address in network for network in OUTSIDE):
         raise INVALID(why=f"The IP address '{id}' is neither in the VPC '{group.vpc_id}' nor a private address")

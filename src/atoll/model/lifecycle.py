@@ -154,3 +154,20 @@ TARGET = Lifecycle(
         ("unhealthy", "deregister"): "draining",
     },
 )
+
+# AWS PrivateLink guide, "Interface endpoint statuses"; EC2 API Reference, VpcEndpoint, "State".
+VPC_ENDPOINT = Lifecycle(
+    initial="pending",
+    rows={
+        ("pending", "in-force"): "available",
+        ("pendingAcceptance", "accept"): "pending",
+        ("rejected", "accept"): "pending",
+        ("pendingAcceptance", "reject"): "rejected",
+        ("pending", "reject"): "rejected",
+        ("available", "reject"): "rejected",
+        ("pendingAcceptance", "delete"): "deleting",
+        ("pending", "delete"): "deleting",
+        ("available", "delete"): "deleting",
+        ("rejected", "delete"): "deleting",
+    },
+)

@@ -62,6 +62,8 @@ PEERINGS = Limit("vpc", "L-7E9ECCDB", "Active VPC peering connections per VPC", 
 PEERING_REQUESTS = Limit("vpc", "L-DC9F7029", "Outstanding VPC peering connection requests", 25, 25)
 ACLS = Limit("vpc", "L-B4A6D682", "Network ACLs per VPC", 200, 200)
 ACL_ENTRIES = Limit("vpc", "L-2AEEBF1A", "Rules per network ACL", 20, 40, 40)
+INTERFACE_ENDPOINTS = Limit("vpc", "L-29B6F2EB", "Interface VPC endpoints per VPC", 50, 50)
+GATEWAY_ENDPOINTS = Limit("vpc", "L-1B52E74A", "Gateway VPC endpoints per Region", 20, 20)
 ADDRESSES = Limit("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs", 5, 200)
 CACHE_NODES = Limit("elasticache", "L-DFE45DF3", "Nodes per Region", 300, 300)
 MEMCACHED_NODES = Limit("elasticache", "L-8C334AD1", "Nodes per cluster (Memcached)", 40, 40)
@@ -71,8 +73,8 @@ GROUP_SUBNETS = Limit("elasticache", "L-A87EE522", "Subnets per subnet group", 2
 
 LIMITS = (
     VPCS, INTERNET_GATEWAYS, VPC_CIDRS, SUBNETS, ROUTE_TABLES, ROUTES, NAT_GATEWAYS, NAT_ADDRESSES, INTERFACES,
-    GROUPS, GROUPS_PER_INTERFACE, RULES, PEERINGS, PEERING_REQUESTS, ACLS, ACL_ENTRIES, ADDRESSES, CACHE_NODES,
-    MEMCACHED_NODES, PARAMETER_GROUPS, SUBNET_GROUPS, GROUP_SUBNETS,
+    GROUPS, GROUPS_PER_INTERFACE, RULES, PEERINGS, PEERING_REQUESTS, ACLS, ACL_ENTRIES, INTERFACE_ENDPOINTS,
+    GATEWAY_ENDPOINTS, ADDRESSES, CACHE_NODES, MEMCACHED_NODES, PARAMETER_GROUPS, SUBNET_GROUPS, GROUP_SUBNETS,
 )  # fmt: skip
 SERVICES = {
     "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
