@@ -46,3 +46,12 @@ def test_a_consumer_reaches_a_provider_with_the_same_range(ground):
     near, far, seen = reach(ground, "c-client", "p-one", "10.0.0.100", 6379, 6379)
     assert seen == "10.0.0.100"
     assert alive(near, far)
+
+
+def test_a_node_asks_a_target_whether_it_is_well(ground):
+    lab = balanced(Lab())
+    lab.balancer("web", "v0", "v1", ips=["10.0.0.100", "10.0.1.100"])
+    lab.targets("t", "web", "tcp 80", "10.0.0.20:6379")
+    ground.apply(lab.world)
+    _, far, seen = reach(ground, "web-v0", "v-one", "10.0.0.20", 6379, 6379)
+    assert seen == "10.0.0.100"

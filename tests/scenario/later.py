@@ -46,19 +46,6 @@ LATER = {
         "there are no VPC endpoints yet",
         VPC,
     ),
-    113: Later("Interface endpoint + endpoint service together = PrivateLink", "there are no VPC endpoints yet", VPC),
-    114: Later("Target service limited to the same region", "there are no VPC endpoints yet", VPC),
-    115: Later("An endpoint connects to one VPC only", "there are no VPC endpoints yet", VPC),
-    116: Later(
-        "Using an endpoint service requires an interface endpoint on the other side",
-        "there are no VPC endpoints yet",
-        VPC,
-    ),
-    117: Later(
-        "Flow: interface endpoint -> PrivateLink -> NLB of the custom VPC",
-        "there are no VPC endpoints yet",
-        VPC,
-    ),
     121: Later(
         "Cluster: low latency, high throughput",
         "all packets take one way through one kernel: no two instances are nearer than others (docs/limits.md)",

@@ -56,15 +56,15 @@ def link(stage: Stage) -> Link:
     )["TargetGroups"][0]["TargetGroupArn"]
     elb.register_targets(TargetGroupArn=targets, Targets=[{"Id": address}])
     forward = [{"Type": "forward", "TargetGroupArn": targets}]
-    elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="TCP", Port=6379, DefaultActions=forward)
-    service = stage.ec2.create_vpc_endpoint_service_configuration(
-        NetworkLoadBalancerArns=[balancer["LoadBalancerArn"]]
-    )["ServiceConfiguration"]
+    arn = balancer["LoadBalancerArn"]
+    elb.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=6379, DefaultActions=forward)
+    offered = stage.ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[arn])
+    service = offered["ServiceConfiguration"]
     theirs = consumer.vpc(CIDR, internet=False)
     consumer.ec2.modify_vpc_attribute(VpcId=theirs, EnableDnsHostnames={"Value": True})
     far = subnet(consumer, theirs)
     return Link(
-        stage, consumer, elb, balancer["LoadBalancerArn"], ip, targets, group, service["ServiceId"],
+        stage, consumer, elb, arn, ip, targets, group, service["ServiceId"],
         service["ServiceName"], theirs, far, consumer.instance(far), consumer.group(theirs),
     )  # fmt: skip
 
@@ -129,7 +129,8 @@ def test_row_113_an_endpoint_and_an_endpoint_service_are_privatelink(link):
 
 def test_row_116_without_an_endpoint_there_is_no_way(link):
     assert link.consumer.is_dropped(link.app, link.balancer_ip, 6379)
-    assert link.consumer.refusal(link.app, link.balancer_ip, 6379).verdict == "nobody"
+    with pytest.raises(AssertionError, match="no interface has the private address"):  # of the consumer's
+        link.consumer.trace(link.app, link.balancer_ip, 6379)
 
 
 def test_row_117_the_target_sees_the_balancer_and_opens_nothing(link):
@@ -155,3 +156,15 @@ def test_row_114_a_service_is_of_its_region(link):
     vpc = abroad.create_vpc(CidrBlock=CIDR)["Vpc"]["VpcId"]
     with pytest.raises(Exception, match="InvalidServiceName"):
         abroad.create_vpc_endpoint(VpcId=vpc, ServiceName=link.name, VpcEndpointType="Interface")
+
+
+def test_row_115_an_endpoint_is_of_one_vpc(link):
+    made = ask(link)
+    id, address = made["VpcEndpointId"], address_of(link, made)
+    link.provider.ec2.accept_vpc_endpoint_connections(ServiceId=link.service, VpcEndpointIds=[id])
+    assert link.consumer.connects(link.app, address, 6379)
+    other = link.consumer.vpc("10.7.0.0/16", internet=False)
+    stranger = link.consumer.instance(link.consumer.subnet(other, "10.7.0.0/24"))
+    assert link.consumer.is_dropped(stranger, address, 6379)
+    assert link.consumer.refusal(stranger, address, 6379).code == "NO_ROUTE_TO_DESTINATION"
+    end(link, id)

@@ -172,8 +172,9 @@ def asked(it: Interface, own: tuple[IPv4Address, ...], *more: Rule) -> Chain:
         it.id,
         "asked",
         rule(equal("iifname", "lo"), ACCEPT),
+        rule(equal("ct state", "established", "related"), ACCEPT),
         *more,
         rule(equal("meta l4proto", TCP), equal("ct state", "invalid"), ACCEPT, comment="idle for too long: reset"),
-        refuse("nobody listens", equal("ip daddr", *own), other("ct state", "established", "related")),
+        refuse("nobody listens", equal("ip daddr", *own)),
         hook=Hook("filter", "prerouting", -90, accepts=True),
     )
