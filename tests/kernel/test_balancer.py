@@ -53,5 +53,5 @@ def test_a_node_asks_a_target_whether_it_is_well(ground):
     lab.balancer("web", "v0", "v1", ips=["10.0.0.100", "10.0.1.100"])
     lab.targets("t", "web", "tcp 80", "10.0.0.20:6379")
     ground.apply(lab.world)
-    _, far, seen = reach(ground, "web-v0", "v-one", "10.0.0.20", 6379, 6379)
+    _, _, seen = reach(ground, "web-v0", "v-one", "10.0.0.20", 6379, 6379)
     assert seen == "10.0.0.100"

@@ -60,12 +60,15 @@ def link(stage: Stage) -> Link:
     elb.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=6379, DefaultActions=forward)
     offered = stage.ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[arn])
     service = offered["ServiceConfiguration"]
+    permit = stage.ec2.modify_vpc_endpoint_service_permissions
+    permit(ServiceId=service["ServiceId"], AddAllowedPrincipals=[f"arn:aws:iam::{OTHER_ACCOUNT}:root"])
     theirs = consumer.vpc(CIDR, internet=False)
     consumer.ec2.modify_vpc_attribute(VpcId=theirs, EnableDnsHostnames={"Value": True})
-    far = subnet(consumer, theirs)
+    far, door = subnet(consumer, theirs), consumer.group(theirs)
+    consumer.allow(door, 6379, CIDR)
     return Link(
         stage, consumer, elb, arn, ip, targets, group, service["ServiceId"],
-        service["ServiceName"], theirs, far, consumer.instance(far), consumer.group(theirs),
+        service["ServiceName"], theirs, far, consumer.instance(far), door,
     )  # fmt: skip
 
 
@@ -102,9 +105,6 @@ def end(link: Link, id: str) -> None:
 def test_row_113_an_endpoint_and_an_endpoint_service_are_privatelink(link):
     until(lambda: health(link) == "healthy", 20, "a healthy target")
     link.elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[link.balancer])
-    permit = link.provider.ec2.modify_vpc_endpoint_service_permissions
-    permit(ServiceId=link.service, AddAllowedPrincipals=[f"arn:aws:iam::{OTHER_ACCOUNT}:root"])
-    link.consumer.allow(link.group, 6379, CIDR)
     made = ask(link)
     id, address = made["VpcEndpointId"], address_of(link, made)
     assert state(link, id) == "pendingAcceptance"
