@@ -21,7 +21,7 @@ import atoll
 from atoll.aws.operation import OPERATIONS, Operation
 
 PAGE = Path(__file__).with_name("coverage.md")
-VERBS = ("ec2", "elasticache", "elbv2", "sts")  # packages; also botocore's names of the services
+VERBS = ("ec2", "elasticache", "elbv2", "service-quotas", "sts")  # botocore's names; without hyphens, packages
 EVERYWHERE = {"ec2": ("DryRun", "ClientToken")}  # served for every operation alike, see aws/answer.py
 HEAD = """\
 # Coverage
@@ -38,7 +38,7 @@ This page is generated: `make docs`.
 def page() -> str:
     """Return the page's text."""
     for name in VERBS:
-        _import_all(importlib.import_module(f"atoll.{name}"))
+        _import_all(importlib.import_module(f"atoll.{name.replace('-', '')}"))
     session = Session()
     version = session.user_agent_version
     parts = [HEAD.format(version=version)]

@@ -28,8 +28,10 @@ import atoll
 import atoll.ec2
 import atoll.elasticache
 import atoll.elbv2
+import atoll.servicequotas
 import atoll.sts
 from atoll.aws.http import Answer, Request
+from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
@@ -66,7 +68,7 @@ REST_SECONDS = 0.2  # the first requests after a start come at once, and load wh
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
-SERVICES = (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.sts)
+SERVICES = (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts)
 
 
 def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
@@ -102,7 +104,8 @@ def load(service: ModuleType) -> None:
 def offer_services() -> None:
     """Load each service when its first request comes; `load_rest` does it when there is time."""
     for service in SERVICES:
-        LOADERS[service.__name__.rpartition(".")[2]] = partial(load, service)
+        package = service.__name__.rpartition(".")[2]
+        LOADERS[BY_SIGNING_NAME.get(package, package)] = partial(load, service)
 
 
 async def load_rest() -> None:
@@ -197,7 +200,7 @@ class Daemon:
 
     def health(self) -> dict[str, Any]:
         """Say that we serve, and how."""
-        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "sts"), "running")
+        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "service-quotas", "sts"), "running")
         body = {"status": "running", "version": atoll.__version__, "mode": self._host.mode, "services": services}
         if self._host.mode == "paper":
             body["because"] = "nothing runs: every call works, verdicts come from the tracer"

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 import atoll.ec2
 import atoll.elasticache
 import atoll.elbv2
+import atoll.servicequotas
 import atoll.sts
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
@@ -37,7 +38,7 @@ ACCOUNT, OTHER_ACCOUNT = "000000000000", "222222222222"
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-for service in (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.sts):
+for service in (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts):
     for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
         importlib.import_module(module.name)  # importing a verb registers it
 

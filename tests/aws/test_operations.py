@@ -9,6 +9,8 @@ from botocore import xform_name
 from atoll.aws.operation import OPERATIONS
 from tests.aws.shapes import SERVICES, SESSION
 
+ALL = (*SERVICES, "service-quotas")
+
 # Members that the model requires and an operation gives a default, each with its reason.
 # `aws/once.py` takes the client token of every operation, and SDKs send one by themselves.
 DELIBERATE: dict[tuple[str, str], set[str]] = {
@@ -19,9 +21,9 @@ DELIBERATE: dict[tuple[str, str], set[str]] = {
 @pytest.fixture(scope="module")
 def operations():
     """Every operation that a module of the verbs declares."""
-    for service in SERVICES:
-        package = importlib.import_module(f"atoll.{service}")
-        for module in pkgutil.iter_modules(package.__path__, f"atoll.{service}."):
+    for service in ALL:
+        package = importlib.import_module(f"atoll.{service.replace('-', '')}")
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     return list(OPERATIONS.values())
 
@@ -32,7 +34,7 @@ def members(operation):
 
 
 def test_each_operation_is_one_that_aws_has(operations):
-    known = {name: set(SESSION.get_service_model(name).operation_names) for name in SERVICES}
+    known = {name: set(SESSION.get_service_model(name).operation_names) for name in ALL}
     assert [f"{op.service}:{op.name}" for op in operations if op.name not in known[op.service]] == []
 
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
-from atoll.aws import bind, foreign, once, serialize, sigv4
+from atoll.aws import bind, foreign, json_wire, once, serialize, sigv4
 from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.http import Answer, Form, Request, parameters, read_form
-from atoll.aws.models import BY_SIGNING_NAME, BY_VERSION, CLASSIC_BALANCERS, SIGNING_NAMES, service
+from atoll.aws.models import BY_SIGNING_NAME, BY_VERSION, CLASSIC_BALANCERS, SIGNING_NAMES, protocol, service
+from atoll.aws.parse import parse
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Tx, World
 
@@ -95,7 +96,7 @@ async def answer(request: Request, backend: Backend) -> Answer:
         if _is_a_visit(request):
             return _plain(request_id, f"Atoll serves {foreign.SERVED}.\n")
         body = await _perform(request, backend, asked)
-        out = _xml(200, serialize.envelope(asked.service, asked.action, body, request_id), request_id)
+        out = _result(asked, body, request_id)
     except AwsError as error:
         code, out = error.code, _error(asked, error, request_id)
     except foreign.Foreign as other:
@@ -120,7 +121,7 @@ async def answer(request: Request, backend: Backend) -> Answer:
 
 
 async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
-    """Do what is asked and return the XML of its result: the five steps."""
+    """Do what is asked and return its result, as the service writes it: the five steps."""
     # 1. Which service, and which of its operations?
     form = _choose(request, asked)
 
@@ -134,7 +135,11 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
     )
 
     # 3. With which parameters?
-    call = bind.bind(asked.service, asked.action, parameters(form))
+    if protocol(asked.service) == "json":
+        given = json_wire.read(asked.service, asked.action, request)
+    else:
+        given = parse(asked.service, asked.action, parameters(form))
+    call = bind.bind(asked.service, asked.action, given)
 
     # 4. Do it, in one transaction; its answer is written inside, so an answer that cannot be sent commits nothing.
     backend.opening(caller)
@@ -156,7 +161,8 @@ def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller) -> str:
         result = operation.run(target, **call.arguments)
         if call.dry_run:
             raise _DryRun
-        return serialize.serialize(operation.service, operation.name, result)
+        write = json_wire.write if protocol(operation.service) == "json" else serialize.serialize
+        return write(operation.service, operation.name, result)
 
     def perform_once(tx: Tx) -> str:
         if call.dry_run or not call.client_token:
@@ -176,6 +182,12 @@ def _choose(request: Request, asked: _Asked) -> Form:
         asked.service = BY_SIGNING_NAME[signed_for]
     elif target := request.headers.get("x-amz-target"):
         raise foreign.Foreign(clip(target.partition(".")[0]))
+    if asked.service and protocol(asked.service) == "json":
+        action = json_wire.action_of(request)
+        if _WORD.fullmatch(action):
+            asked.action = action
+        bind.check(asked.service, action)
+        return {}
     form = read_form(request)
     action = form.get("Action", "")
     if form.get("Version") == CLASSIC_BALANCERS:
@@ -198,7 +210,8 @@ def _signed_for(request: Request) -> str | None:
 
 
 def _with_action(action: str) -> str:
-    return next((name for name in SIGNING_NAMES if action in service(name)), "ec2")
+    spoken = (name for name in SIGNING_NAMES if protocol(name) != "json")
+    return next((name for name in spoken if action in service(name)), "ec2")
 
 
 def _is_a_visit(request: Request) -> bool:
@@ -206,13 +219,27 @@ def _is_a_visit(request: Request) -> bool:
     return request.method in ("GET", "HEAD") and not request.query and "authorization" not in request.headers
 
 
+def _result(asked: _Asked, body: str, request_id: str) -> Answer:
+    if protocol(asked.service) == "json":
+        return _json(200, body, request_id)
+    return _xml(200, serialize.envelope(asked.service, asked.action, body, request_id), request_id)
+
+
 def _error(asked: _Asked, error: AwsError, request_id: str) -> Answer:
+    if asked.service and protocol(asked.service) == "json":
+        text, headers = json_wire.write_error(error)
+        return _json(error.status, text, request_id, headers)
     return _xml(error.status, serialize.serialize_error(asked.service or "ec2", error, request_id), request_id)
 
 
 def _xml(status: int, text: str, request_id: str) -> Answer:
     headers = {"Content-Type": "text/xml;charset=UTF-8", "x-amzn-RequestId": request_id}
     return Answer(status, headers, text.encode("utf-8", "replace"))
+
+
+def _json(status: int, text: str, request_id: str, more: dict[str, str] | None = None) -> Answer:
+    headers = {"Content-Type": json_wire.CONTENT_TYPE, "x-amzn-RequestId": request_id, **(more or {})}
+    return Answer(status, headers, text.encode())
 
 
 def _plain(request_id: str, text: str) -> Answer:

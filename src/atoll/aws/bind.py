@@ -1,4 +1,4 @@
-"""From a form to a call: find the operation, parse its parameters, and hand it those that it supports.
+"""From parameters to a call: find the operation, and hand it the parameters that it supports.
 
 What AWS does not know, what Atoll does not support, and what is missing are three errors, each with its name.  Two
 parameters of EC2 never reach an operation: `DryRun` and `ClientToken` mean the same everywhere, and `answer.py` sees
@@ -13,10 +13,9 @@ from typing import Any
 from botocore import xform_name
 
 from atoll.aws.dialect import DIALECTS, clip
-from atoll.aws.http import Form
-from atoll.aws.models import service
+from atoll.aws.models import protocol, service
 from atoll.aws.operation import Operation, find
-from atoll.aws.parse import parse, wire_name
+from atoll.aws.parse import wire_name
 
 EVERYWHERE = ("DryRun", "ClientToken")
 
@@ -40,26 +39,29 @@ def check(name: str, action: str) -> None:
         raise words.unsupported_action(action=action)
 
 
-def bind(name: str, action: str, form: Form) -> Bound:
-    """Return the call that a form asks for; the action has been checked.
+def bind(name: str, action: str, given: Mapping[str, Any]) -> Bound:
+    """Return the call that parameters, by their names in the model, ask for; the action has been checked.
 
     Raises AwsError in the service's words.
     """
     operation, words = find(name, action), DIALECTS[name]
     assert operation, "the action has been checked"
     members = snake_names(name, action)
-    given = parse(name, action, form)
     arguments: dict[str, Any] = {}
     for member, value in given.items():
         if members[member] in operation.parameters:
             arguments[members[member]] = value
         elif name != "ec2" or member not in EVERYWHERE:
-            raise words.unsupported(name=wire_name(name, action, member), action=action)
+            raise words.unsupported(name=_spell(name, action, member), action=action)
     for member, parameter in members.items():
         if parameter in operation.required and parameter not in arguments:
-            raise words.missing(name=wire_name(name, action, member))
+            raise words.missing(name=_spell(name, action, member))
     ec2 = given if name == "ec2" else {}
     return Bound(operation, arguments, ec2.get("DryRun", False), ec2.get("ClientToken"))
+
+
+def _spell(name: str, action: str, member: str) -> str:
+    return member if protocol(name) == "json" else wire_name(name, action, member)
 
 
 @functools.cache

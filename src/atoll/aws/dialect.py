@@ -82,6 +82,24 @@ _VALIDATION = _query(
     "1 validation error detected: Value '{got}' at '{name}' failed to satisfy constraint: {reason}",
 )
 
+SERVICE_QUOTAS = Dialect(
+    unknown=Err("ValidationException", "The parameter {name} is not recognized"),
+    missing=Err(
+        "ValidationException",
+        "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null",
+    ),
+    invalid=Err("ValidationException", "Value {got} at '{name}' is not valid. {reason}"),
+    unsupported=Err("ValidationException", "Atoll does not support the parameter {name} of {action}."),
+    unsupported_action=Err("UnknownOperationException", "Atoll does not support the operation {action}."),
+    invalid_action=Err("UnknownOperationException", "There is no operation {action} in version {version}"),
+    no_credentials=Err("MissingAuthenticationTokenException", "Missing Authentication Token"),
+    unknown_key=Err("UnrecognizedClientException", "The security token included in the request is invalid."),
+    bad_signature=Err("InvalidSignatureException", _SIGNATURE),
+    expired=Err("InvalidSignatureException", "{why}"),
+    expired_token=Err("ExpiredTokenException", "The security token included in the request is expired"),
+    internal=Err("ServiceException", "An internal error has occurred", 500),
+)
+
 DIALECTS = {
     "ec2": EC2,
     "elasticache": _query(
@@ -91,6 +109,7 @@ DIALECTS = {
     ),
     "elbv2": _VALIDATION,
     "sts": _VALIDATION,
+    "service-quotas": SERVICE_QUOTAS,
 }
 
 

@@ -20,6 +20,7 @@ SIGNING_NAMES: Mapping[str, str] = {
     "elasticache": "elasticache",
     "elbv2": "elasticloadbalancing",
     "sts": "sts",
+    "service-quotas": "servicequotas",
 }
 BY_SIGNING_NAME = {signing: name for name, signing in SIGNING_NAMES.items()}
 BY_VERSION: Mapping[str, str] = {
@@ -30,7 +31,8 @@ BY_VERSION: Mapping[str, str] = {
     "2011-06-15": "sts",
 }
 CLASSIC_BALANCERS = "2012-06-01"  # another service under the signing name of elbv2
-PROTOCOLS = ("ec2", "query")
+PROTOCOLS = ("ec2", "query", "json")
+JSON = ("service-quotas",)  # the services that speak it
 
 
 class Ref(msgspec.Struct, frozen=True, rename="camel"):
@@ -81,7 +83,7 @@ class Model:
         self.version: str = metadata["apiVersion"]
         self.protocol: str = next(protocol for protocol in offered if protocol in PROTOCOLS)
         # EC2 answers with a slash at the end that its model lacks.
-        self.namespace: str = metadata["xmlNamespace"].rstrip("/") + "/"
+        self.namespace: str = metadata.get("xmlNamespace", "").rstrip("/") + "/"
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the operations."""
@@ -117,8 +119,8 @@ def service(name: str) -> Model:
 
 
 def protocol(name: str) -> str:
-    """Return how a service speaks: "ec2" or "query"."""
-    return "ec2" if name == "ec2" else "query"
+    """Return how a service speaks: "ec2", "query" or "json"."""
+    return "ec2" if name == "ec2" else "json" if name in JSON else "query"
 
 
 def _models() -> Path:

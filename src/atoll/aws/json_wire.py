@@ -1,0 +1,120 @@
+"""AWS's JSON protocol, 1.1: the operation is named by a header, parameters and result are one JSON object each.
+
+The shapes say what is allowed, as in the other protocols: what the model lacks is refused in a request, and is a
+mistake of ours in a result.  Names are those of the model; a time is a number of seconds.
+
+Source: the awsJson1_1 protocol, as `botocore/serialize.py` and `botocore/parsers.py` write and read it.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from atoll.aws.dialect import DIALECTS, MISSING_ACTION, TOO_LARGE, clip
+from atoll.aws.errors import AwsError
+from atoll.aws.http import BODY_BYTES_MAX, Request
+from atoll.aws.models import Model, Ref, Shape, service
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "double": (int, float),
+    "float": (int, float),
+    "timestamp": (int, float),
+}
+
+
+def action_of(request: Request) -> str:
+    """Return the operation that a request names."""
+    action = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    if not action:
+        raise MISSING_ACTION()
+    return action
+
+
+def read(name: str, action: str, request: Request) -> dict[str, Any]:
+    """Return the parameters of a call; raises AwsError in the words of the service."""
+    words = DIALECTS[name]
+    if len(request.body) > BODY_BYTES_MAX:
+        raise TOO_LARGE(limit=BODY_BYTES_MAX)
+    try:
+        body = json.loads(request.body or b"{}", parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise words.invalid(name="body", got=clip(repr(request.body)), reason="It is not JSON.") from None
+    model = service(name)
+    out: dict[str, Any] = _read_structure(model, model.input(action), body, "")
+    return out
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is JSON for Python only")
+
+
+def _read(model: Model, ref: Ref, value: Any, path: str) -> Any:
+    shape = model.shape(ref)
+    if shape.type == "structure":
+        return _read_structure(model, shape, value, path)
+    words = DIALECTS[model.name]
+    if shape.type == "list":
+        assert shape.member, "a list has a member"
+        if not isinstance(value, list):
+            raise words.invalid(name=clip(path), got=clip(repr(value)), reason="It must be a list.")
+        return [_read(model, shape.member, one, f"{path}.{n}") for n, one in enumerate(value, 1)]
+    types = TYPES[shape.type]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise words.invalid(name=clip(path), got=clip(repr(value)), reason=f"It must be of type {shape.type}.")
+    if shape.enum and value not in shape.enum:
+        reason = f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+        raise words.invalid(name=clip(path), got=clip(str(value)), reason=reason)
+    return value
+
+
+def _read_structure(model: Model, shape: Shape, value: Any, path: str) -> dict[str, Any]:
+    words = DIALECTS[model.name]
+    if not isinstance(value, dict):
+        raise words.invalid(name=clip(path or "body"), got=clip(repr(value)), reason="It must be an object.")
+    out = {}
+    for member, content in value.items():
+        where = f"{path}.{member}" if path else member
+        if member not in shape.members:
+            raise words.unknown(name=clip(where))
+        if content is not None:
+            out[member] = _read(model, shape.members[member], content, where)
+    for member in shape.required if path else ():
+        if member not in out:
+            raise words.missing(name=clip(f"{path}.{member}"))
+    return out
+
+
+def write(name: str, action: str, result: Mapping[str, Any] | None) -> str:
+    """Return the JSON of a result; raises TypeError for one that is not of the operation's output shape."""
+    model = service(name)
+    ref = model.action(action).output
+    if ref is None and result:
+        raise TypeError(f"{action} answers nothing, so not {sorted(result)}")
+    return json.dumps(_write(model, ref, result or {}) if ref else {})
+
+
+def _write(model: Model, ref: Ref, value: Any) -> Any:
+    shape = model.shape(ref)
+    if shape.type == "structure":
+        if unknown := value.keys() - shape.members.keys():
+            raise TypeError(f"{ref.shape} has no member {sorted(unknown)}")
+        return {m: _write(model, shape.members[m], v) for m, v in value.items() if v is not None}
+    if shape.type == "list":
+        assert shape.member, "a list has a member"
+        return [_write(model, shape.member, one) for one in value]
+    if isinstance(value, datetime):
+        value = value.timestamp()
+    if not isinstance(value, TYPES[shape.type]):
+        raise TypeError(f"{ref.shape}: {value!r} is not a {shape.type}")
+    return value
+
+
+def write_error(error: AwsError) -> tuple[str, dict[str, str]]:
+    """Return the body of an error, and the header that names it."""
+    return json.dumps({"__type": error.code, "message": error.message}), {"x-amzn-ErrorType": error.code}
