@@ -13,6 +13,7 @@ from atoll.network import plan
 from atoll.network.compile import (
     appliances,
     faults,
+    flow_logs,
     groups,
     interfaces,
     internet,
@@ -22,6 +23,7 @@ from atoll.network.compile import (
     peering,
     router,
     subnets,
+    tracking,
 )
 from tests.network.compare import disagreements
 from tests.network.worlds import random_probes, random_world
@@ -194,6 +196,8 @@ BUGS = [
         faults,
         {"away = (other(of.destination, *ranges),) if ranges else ()": "away = ()"},
     ),
+    ("what is logged does not pass", flow_logs, {"AFTER_GROUPS, accepts=True)": "AFTER_GROUPS)"}),
+    ("who has timeouts of his own begins nothing", tracking, {"BEHIND_GROUPS, accepts=True)": "BEHIND_GROUPS)"}),
     ("a machine on a host that is down is alive", parts, {"or interface.id in it.cuts.dead": ""}),
 ]
 

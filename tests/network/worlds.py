@@ -40,7 +40,7 @@ from atoll.model.address import ElasticIp
 from atoll.model.fault import dead
 from atoll.model.hardware import rack_of
 from atoll.model.instance import Instance
-from atoll.model.interface import Interface
+from atoll.model.interface import Interface, Timeouts
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Ip
 from atoll.model.lookup import HALTED
@@ -136,7 +136,9 @@ def random_world(rnd: random.Random) -> World:
     for vpc in vpcs:
         vpc.build()
     Balancing(lab, rnd).balance([vpc.name for vpc in vpcs])
-    for i, vpc in enumerate(vpcs):  # without dice: whether somebody counts must make no difference
+    for eni in list(lab.world.all(Interface))[::5]:  # without dice: how long a flow is remembered decides nothing,
+        lab.put(eni, timeouts=Timeouts(tcp_established=60 * eni.number, udp=45))
+    for i, vpc in enumerate(vpcs):  # and whether somebody counts must make no difference
         if of := {0: f"vpc-{vpc.name}", 1: f"subnet-{vpc.name}0"}.get((len(lab.world) + i) % 4):
             lab.flow_log(vpc.name, of, vpc=vpc.name)
     if rnd.random() < 0.2:

@@ -17,10 +17,11 @@ from atoll.ec2.group import groups_for, named
 from atoll.ec2.instance import refuse_members
 from atoll.ec2.interface import ADDRESS_IN_USE, asked_addresses, check_address
 from atoll.ec2.kinds import find
+from atoll.ec2.tracking import timeouts_of
 from atoll.model import quota
 from atoll.model.group import SecurityGroup
 from atoll.model.instance_type import InstanceType
-from atoll.model.interface import Attachment, Interface
+from atoll.model.interface import AWS_TIMEOUTS, Attachment, Interface, Timeouts
 from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
@@ -48,11 +49,15 @@ SUBNET_FULL = Err(
 )
 
 _SPEC_MEMBERS = (
-    "AssociatePublicIpAddress", "DeleteOnTermination", "Description", "DeviceIndex", "Groups", "InterfaceType",
+    "AssociatePublicIpAddress", "ConnectionTrackingSpecification", "DeleteOnTermination", "Description",
+    "DeviceIndex", "Groups", "InterfaceType",
     "NetworkCardIndex", "NetworkInterfaceId", "PrivateIpAddress", "PrivateIpAddresses",
     "SecondaryPrivateIpAddressCount", "SubnetId",
 )  # fmt: skip
-_NOT_WITH_ID = ("Groups", "PrivateIpAddress", "PrivateIpAddresses", "SecondaryPrivateIpAddressCount", "SubnetId")
+_NOT_WITH_ID = (
+    "ConnectionTrackingSpecification", "Groups", "PrivateIpAddress", "PrivateIpAddresses",
+    "SecondaryPrivateIpAddressCount", "SubnetId",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,7 @@ class Wish:
     secondaries: tuple[IPv4Address, ...] = ()  # asked for
     more: int = 0  # further secondary ones, of our choice
     description: str = ""
+    timeouts: Timeouts = AWS_TIMEOUTS
 
     @property
     def addresses(self) -> tuple[IPv4Address, ...]:
@@ -183,6 +189,7 @@ def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
         wish.group_ids,
         address=addresses[0],
         description=wish.description,
+        timeouts=wish.timeouts,
         attachment=plug,
         tags=network.tags,
     )
@@ -267,6 +274,7 @@ def _wish(world: World, spec: Shape, zone_name: str | None) -> Wish:
         secondaries=tuple(check_address(world, subnet, text) for text in secondaries),
         more=_count(spec),
         description=spec.get("Description", ""),
+        timeouts=timeouts_of(spec.get("ConnectionTrackingSpecification")),
     )
 
 

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 
 from atoll.aws.operation import Shape
 from atoll.ec2.tags import render_tags
+from atoll.ec2.tracking import render_timeouts
 from atoll.model import image as catalogue
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance, MetadataOptions
@@ -219,6 +220,7 @@ def _interface(world: World, i: Instance, interface: Interface) -> Shape:
         "SourceDestCheck": interface.source_dest_check,
         "Status": interface.status,
         "InterfaceType": interface.kind,
+        "ConnectionTrackingConfiguration": render_timeouts(interface.timeouts),
         "Groups": group_names(world, interface.group_ids),
         "Ipv6Addresses": [],
         "Attachment": {

@@ -16,6 +16,7 @@ from atoll.ec2.group import groups_for
 from atoll.ec2.kinds import find
 from atoll.ec2.path import shown
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.ec2.tracking import render_timeouts, timeouts_of
 from atoll.model import quota
 from atoll.model.address import ElasticIp
 from atoll.model.group import SecurityGroup
@@ -50,12 +51,14 @@ def create_network_interface(
     private_ip_address: str | None = None,
     private_ip_addresses: Sequence[Shape] = (),
     secondary_private_ip_address_count: int = 0,
+    connection_tracking_specification: Shape | None = None,
     tag_specifications: Sequence[Shape] = (),
 ) -> Shape:
     """Create an interface in a subnet, with its default group and lowest free address unless told otherwise."""
     subnet = find(tx.world, Subnet, subnet_id)
     group_ids = groups_for(tx.world, subnet.vpc_id, groups)
     tags = tags_for("network-interface", tag_specifications)
+    timeouts = timeouts_of(connection_tracking_specification)
     primary, secondaries = asked_addresses(private_ip_address, private_ip_addresses)
     if secondary_private_ip_address_count < 0:
         raise BAD_COUNT(count=secondary_private_ip_address_count)
@@ -76,7 +79,7 @@ def create_network_interface(
             addresses.append(free_address(tx.world, subnet, addresses))
     except NoFreeAddress:
         raise SUBNET_FULL() from None
-    interface = tx.put(interface.but(private_ips=tuple(addresses)))
+    interface = tx.put(interface.but(private_ips=tuple(addresses), timeouts=timeouts))
     return {"NetworkInterface": render(tx.world, interface)}
 
 
@@ -162,6 +165,7 @@ def render(world: World, i: Interface) -> Shape:
         "RequesterManaged": i.requester_managed,
         "Operator": {"Managed": False},
         "Groups": render_groups(world, i),
+        "ConnectionTrackingConfiguration": render_timeouts(i.timeouts),
         "PrivateIpAddress": str(i.address),
         "PrivateDnsName": addresses[0].get("PrivateDnsName"),
         "PrivateIpAddresses": addresses,

@@ -11,6 +11,7 @@ from atoll.ec2.attachment import NOT_FOUND
 from atoll.ec2.group import groups_for
 from atoll.ec2.interface import render_attachment, render_groups
 from atoll.ec2.kinds import check_id, find
+from atoll.ec2.tracking import timeouts_of
 from atoll.model.interface import Attachment, Interface
 from atoll.model.lookup import public_ip_of
 from atoll.model.world import Tx, World
@@ -30,6 +31,7 @@ def modify_network_interface_attribute(
     description: Shape | None = None,
     source_dest_check: Shape | None = None,
     attachment: Shape | None = None,
+    connection_tracking_specification: Shape | None = None,
 ) -> None:
     """Set one attribute of an interface; a service's interface is the service's."""
     interface = find(tx.world, Interface, network_interface_id)
@@ -42,6 +44,8 @@ def modify_network_interface_attribute(
         changes["source_dest_check"] = source_dest_check["Value"]
     if attachment is not None:
         changes["attachment"] = _changed(interface, attachment)
+    if connection_tracking_specification is not None:
+        changes["timeouts"] = timeouts_of(connection_tracking_specification, interface.timeouts)
     if interface.requester_managed:
         raise SERVICE_OWNED()
     if not changes:

@@ -25,6 +25,18 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """After how many seconds of silence a tracked flow is forgotten; `None`: after AWS's default."""
+
+    tcp_established: int | None = None
+    udp_stream: int | None = None
+    udp: int | None = None
+
+
+AWS_TIMEOUTS = Timeouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interface(Resource):
     """A network interface.  `private_ips[0]` is its primary address."""
 
@@ -44,6 +56,7 @@ class Interface(Resource):
     requester_id: str | None = None
     requester_managed: bool = False
     host: str | None = None  # where a cache node stands (`hardware`); an instance says it itself.  An index field
+    timeouts: Timeouts = AWS_TIMEOUTS
     public_ip: IPv4Address | None = None  # an automatic one; an Elastic IP takes precedence over it
 
     @property

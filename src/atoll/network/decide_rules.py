@@ -23,6 +23,7 @@ from atoll.network.rules import (
     Rule,
     SetBits,
     SetFrom,
+    SetTimeout,
     Statement,
     Tally,
     Text,
@@ -240,7 +241,7 @@ class Ruleset:
                 return lambda c: _forward(c, it)
             case Verdict():
                 return lambda _: it
-            case Tally():
+            case Tally() | SetTimeout():
                 return None
             case Refuse():
                 return lambda _: DROP

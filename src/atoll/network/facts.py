@@ -142,6 +142,18 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeoutPolicy:
+    """How long connection tracking remembers flows to which a rule gives this policy: seconds, by state."""
+
+    namespace: str
+    family: str
+    table: str
+    name: str
+    protocol: str  # "tcp", "udp"
+    seconds: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
     """Where in the kernel a base chain is called; it drops (or accepts) what none of its rules decides."""
 
@@ -177,5 +189,6 @@ Fact: TypeAlias = (
     | Container
     | Element
     | Chain
+    | TimeoutPolicy
 )
-NftFact: TypeAlias = Table | Container | Element | Chain
+NftFact: TypeAlias = Table | Container | Element | Chain | TimeoutPolicy

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias, assert_never
 
 from atoll.model.ip import Ip
-from atoll.network.facts import Chain, Container, Element, Fact, Field, Hook, NftFact, Table
+from atoll.network.facts import Chain, Container, Element, Fact, Field, Hook, NftFact, Table, TimeoutPolicy
 from atoll.network.rules import (
     Dispatch,
     Forward,
@@ -21,6 +21,7 @@ from atoll.network.rules import (
     Rule,
     SetBits,
     SetFrom,
+    SetTimeout,
     Statement,
     Tally,
     Text,
@@ -31,7 +32,7 @@ from atoll.network.rules import (
 )
 
 TableName: TypeAlias = tuple[str, str]  # family, name
-NFT = (Table, Container, Element, Chain)
+NFT = (Table, Container, Element, Chain, TimeoutPolicy)
 REFUSED = "refused"  # the chain in which every refusal ends (compile/refusals.py)
 JHASH_SEED = 0x1  # any, but always the same one
 
@@ -68,11 +69,12 @@ def transaction(removed: Iterable[NftFact], added: Iterable[NftFact]) -> str:
     lines.append(_added(added))
     lines += [f"delete chain {' '.join(name)}\n" for name in chains if name not in kept]
     lines += [f"delete {_kind(c)} {' '.join(name)}\n" for name, c in containers.items()]
+    lines += [f"delete ct timeout {' '.join(_name(f))}\n" for f in stays if isinstance(f, TimeoutPolicy)]
     lines += [f"delete table {family} {table}\n" for family, table in sorted(gone)]
     return "".join(lines)
 
 
-def _name(fact: Chain | Container) -> tuple[str, str, str]:
+def _name(fact: Chain | Container | TimeoutPolicy) -> tuple[str, str, str]:
     return fact.family, fact.table, fact.name
 
 
@@ -80,7 +82,9 @@ def _added(facts: tuple[NftFact, ...]) -> str:
     tables: dict[TableName, list[str]] = {}
     for fact in facts:
         block = tables.setdefault((fact.family, fact.table), [])
-        if isinstance(fact, Container):
+        if isinstance(fact, TimeoutPolicy):
+            block.append(_policy(fact))
+        elif isinstance(fact, Container):
             block.append(_container(fact))
         elif isinstance(fact, Chain):
             block.append(_chain(fact))
@@ -100,6 +104,11 @@ def _container(it: Container) -> str:
         seconds = f",timeout; timeout {it.forget_seconds}s" if it.forget_seconds else ""
         flags = f" size {it.entries_max}; flags dynamic{seconds};"
     return f"  {_kind(it)} {it.name} {{ type {kind};{flags} }}\n"
+
+
+def _policy(it: TimeoutPolicy) -> str:
+    seconds = ", ".join(f"{state}: {seconds}" for state, seconds in it.seconds)
+    return f"  ct timeout {it.name} {{ protocol {it.protocol}; l3proto {it.family}; policy = {{ {seconds} }}; }}\n"
 
 
 def _chain(it: Chain) -> str:
@@ -177,6 +186,8 @@ def _statement(it: Statement) -> str:
             return f"{action} {chain}".strip()
         case Tally(keys, container):
             return f"update @{container} {{ {' . '.join(keys)} counter }}"
+        case SetTimeout(policy):
+            return f'ct timeout set "{policy}"'
         case Refuse():
             raise ValueError("a refusal needs its rule's comment")
         case Text(text):

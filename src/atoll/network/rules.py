@@ -124,6 +124,13 @@ class Refuse:
     side: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SetTimeout:
+    """Have a flow that begins be forgotten as a policy says (facts.TimeoutPolicy)."""
+
+    policy: str
+
+
 SIDES = ("", "out", "in", "way")
 REASON_BITS = 30
 
@@ -141,7 +148,7 @@ class Text:
 
 
 Statement: TypeAlias = (
-    Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Forward | Verdict | Tally | Refuse | Text
+    Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Forward | Verdict | Tally | Refuse | SetTimeout | Text
 )
 
 

@@ -31,13 +31,9 @@ from atoll.network.facts import (
     IPV4,
     IPV6,
     NETDEV,
-    Chain,
-    Container,
     DualStack,
-    Element,
     Namespace,
     Sysctl,
-    Table,
     Veth,
 )
 from atoll.network.nft import NFT
@@ -152,7 +148,7 @@ class Round:
 
     def _load_rules(self, name: str, family: str) -> None:
         space = self._spaces[name]
-        want = self._wanted.of(name, Table, Container, Chain, Element)
+        want = self._wanted.of(name, *NFT)
         mine: Facts = {f: key for f, key in want.items() if isinstance(f, NFT) and f.family == family}
         try:
             load_rules(space, family, NOTHING, mine)

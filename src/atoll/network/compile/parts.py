@@ -12,7 +12,7 @@ from atoll.model.endpoint import VpcEndpoint
 from atoll.model.flow_log import FlowLog
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
-from atoll.model.interface import Interface
+from atoll.model.interface import AWS_TIMEOUTS, Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Net
 from atoll.model.names import link_name
@@ -36,12 +36,13 @@ from atoll.network.compile.nat_gateways import nat_gateway
 from atoll.network.compile.peering import peering
 from atoll.network.compile.router import router
 from atoll.network.compile.subnets import Way, acl, routes, subnet
+from atoll.network.compile.tracking import patience, timeouts
 from atoll.network.compile.version import V4, V6
 
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
 KINDS = (
     "router", "acls", "peerings", "groups", "profiles", "gateway", "egress_only", "subnets", "interfaces",
-    "nat_gateways", "balancers", "endpoints", "circles", "routes", "flow_logs", "cuts",
+    "nat_gateways", "balancers", "endpoints", "circles", "routes", "flow_logs", "tracking", "cuts",
 )  # fmt: skip
 APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
@@ -89,6 +90,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
         ("flow_logs", (it.flow_logs, it.interfaces if it.flow_logs else None), partial(_flow_logs, it)),
+        ("tracking", (it.interfaces, it.has_ipv6), partial(_tracking, it)),
         ("cuts", (it.cuts, it.has_ipv6), partial(_cuts, it)),
     )
     for kind, made_from, wanted in makers:
@@ -212,6 +214,15 @@ def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
 def _circles(it: Inputs) -> Wanted:
     for one in it.circles:
         yield one.id, (one,), partial(circle, it.vpc.id, one)
+
+
+def _tracking(it: Inputs) -> Wanted:
+    own = [i for i in cast("Mapping[str, Interface]", it.interfaces).values() if i.timeouts != AWS_TIMEOUTS]
+    if own:
+        used = frozenset(i.timeouts for i in own)
+        yield it.vpc.id, (used, it.has_ipv6), partial(timeouts, it.vpc.id, used, it.has_ipv6)
+    for one in own:
+        yield one.id, (one.timeouts, it.has_ipv6), partial(patience, one, it.has_ipv6)
 
 
 def _flow_logs(it: Inputs) -> Wanted:
