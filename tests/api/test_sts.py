@@ -81,6 +81,7 @@ def test_the_keys_of_a_role_work_in_its_account_and_nowhere_else(ec2, sts, stran
 
 
 def test_a_session_is_the_caller_itself(paper, as_holder):
+    paper.clock = datetime.now(UTC)
     sts = paper.client("sts", account="111122223333")
 
     keys = sts.get_session_token()["Credentials"]

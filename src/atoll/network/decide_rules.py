@@ -115,6 +115,8 @@ READ: Mapping[str, Callable[[Context], object]] = {
     "icmpv6 code": lambda c: _port(c.packet, ICMPV6, c.packet.port),
     "ct mark": lambda c: c.flow.mark if c.flow else None,
     "ct direction": lambda c: ("reply" if c.is_answer else "original") if c.flow else None,
+    **{f"ct original ip{v} saddr": (lambda c: c.flow.original[1] if c.flow else None) for v in ("", "6")},
+    **{f"ct original ip{v} daddr": (lambda c: c.flow.original[3] if c.flow else None) for v in ("", "6")},
     "ct original proto-dst": lambda c: c.flow.original[4] if c.flow else None,
     "ct state": lambda c: ("established" if c.flow.answered or c.is_answer else "new") if c.flow else "invalid",
 }

@@ -50,6 +50,7 @@ from atoll.network.rules import (
     ACCEPT,
     RETURN,
     Dispatch,
+    Rule,
     SetBits,
     SetFrom,
     bits,
@@ -125,6 +126,7 @@ def _rules(id: str, of: Version) -> Iterator[Fact]:
         yield mapping(id, name, value, *key, of=of) if value else plain_set(id, name, *key, of=of)
     yield from _source(id, of)
     yield from _boundary(id, of)
+    yield _errors(id, of)
     yield from _groups(id, of)
     yield _services(id, of)
 
@@ -202,6 +204,7 @@ def _groups(id: str, of: Version) -> Iterator[Chain]:
     forwards it: such a machine brings chains of its own, with its own bits in the flow's mark.
     """
     going, open_flow = equal("ct state", "established", "related"), bits("ct mark", BY_SENDER | BY_RECEIVER)
+    error, ends = equal("ct state", "related"), bits("meta mark", VIA | TO_VIA, 0)
     request, answer = equal("ct direction", "original"), equal("ct direction", "reply")
     sides = (
         ("sending", 0, "iifname", "out", VIA, BY_SENDER, BY_RECEIVER),
@@ -219,10 +222,14 @@ def _groups(id: str, of: Version) -> Iterator[Chain]:
         )
         by_forwarder = rule(Dispatch((link,), f"legs_{way}"))
         yield chain(id, f"{name}_leg", by_forwarder, groups, refuse("no groups", side=way), of=of)
+        first: tuple[Rule, ...] = (rule(ends, going, open_flow, ACCEPT),)
+        if name == "sending":
+            told = (rule(error, jump("errors")), rule(ends, error, open_flow, ACCEPT))
+            first = (rule(ends, equal("ct state", "established"), open_flow, ACCEPT), *told)
         yield chain(
             id,
             name,
-            rule(bits("meta mark", VIA | TO_VIA, 0), going, open_flow, ACCEPT),
+            *first,
             rule(bits("meta mark", leg), goto(f"{name}_leg")),
             rule(going, request, bits("ct mark", mine), ACCEPT),
             rule(answer, bits("ct mark", others), ACCEPT),
@@ -231,6 +238,20 @@ def _groups(id: str, of: Version) -> Iterator[Chain]:
             hook=Hook("filter", "forward", priority),
             of=of,
         )
+
+
+def _errors(id: str, of: Version) -> Chain:
+    """An ICMP error passes with the flow that it quotes: from its ends, and from who forwards."""
+    return chain(
+        id,
+        "errors",
+        rule(unknown("owners", "iifname", of.source), RETURN),  # from an edge, or forwarded
+        rule(known("forwarders", "iifname"), RETURN),
+        rule(known("owners", "iifname", f"ct original {of.source}"), RETURN),
+        rule(known("owners", "iifname", f"ct original {of.destination}"), RETURN),
+        refuse("an error about others' flow", side="way"),
+        of=of,
+    )
 
 
 def _services(id: str, of: Version) -> Chain:
@@ -273,6 +294,12 @@ def _arp(vpc: Vpc) -> Iterator[Fact]:
         "arp saddr ether set arp daddr ip map @macs goto answer",
         "drop",
     )
-    frames = texts("ether type arp goto ask", "meta pkttype other meta pkttype set unicast")
+    # Linux takes off the tag of VLAN 0 itself, behind this: what hides behind one would be answered by its own ARP.
+    frames = texts(
+        "ether type arp goto ask",
+        "ether type 8021q drop",
+        "ether type 8021ad drop",
+        "meta pkttype other meta pkttype set unicast",
+    )
     for name, rules in (("answer", answer), ("ask", ask), ("frames", frames)):
         yield Chain(id, NETDEV, ARP_TABLE, name, tuple(rules))
