@@ -47,9 +47,7 @@ def measure(rounds: int) -> list[Row]:
     return rows("create", series, asked)
 
 
-def _series(
-    atoll: Atoll, room: Room, group_id: str, near: Probe, bare: Probe, rounds: int
-) -> dict[str, list[float]]:
+def _series(atoll: Atoll, room: Room, group_id: str, near: Probe, bare: Probe, rounds: int) -> dict[str, list[float]]:
     deletions: list[float] = []
     measures: dict[str, Callable[[], float]] = {}
     for engine in ENGINES:

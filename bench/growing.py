@@ -119,9 +119,7 @@ def _in_force(atoll: Atoll) -> Mapping[str, object] | None:
 def _place(api: Api) -> tuple[str, str]:
     vpc = one(api.ec2("CreateVpc", CidrBlock="10.0.0.0/16"), "vpcId")
     subnet = one(api.ec2("CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/16"), "subnetId")
-    group_id = one(
-        api.ec2("CreateSecurityGroup", GroupName="crowd", GroupDescription="bench", VpcId=vpc), "groupId"
-    )
+    group_id = one(api.ec2("CreateSecurityGroup", GroupName="crowd", GroupDescription="bench", VpcId=vpc), "groupId")
     return subnet, group_id
 
 

@@ -85,9 +85,7 @@ def groups(ec2, w):
 
 
 def groups_per_interface(ec2, w):
-    two = [
-        ec2.create_security_group(GroupName=n, Description=n, VpcId=w["vpc"])["GroupId"] for n in ("one", "two")
-    ]
+    two = [ec2.create_security_group(GroupName=n, Description=n, VpcId=w["vpc"])["GroupId"] for n in ("one", "two")]
     return lambda: ec2.create_network_interface(SubnetId=w["subnet"], Groups=two)
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from tests.tidy.tree import ROOT
 
-ROWS_MIN = {"start": 5, "create": 4, "rule change": 6, "growth": 8, "packets": 5, "NAT instance": 2}
+ROWS_MIN = {
+    "start": 5,
+    "create": 4,
+    "rule change": 6,
+    "growth": 8,
+    "reachability": 3,
+    "packets": 5,
+    "NAT instance": 2,
+}
 
 
 @pytest.mark.kernel

@@ -252,8 +252,9 @@ def test_row_144_the_traffic_and_the_hours_of_either_device_are_counted(stage: S
         through(stage, net, "gateway")
     carried = used("instances", net.instance)["metrics"]["NetworkOut"] - idle["metrics"]["NetworkOut"]
     assert carried > 180, "it is paid for what it sends on, in both directions"
-    assert used("nat_gateways", net.gateway)["metrics"]["ConnectionAttemptCount"] == (
-        after["metrics"]["ConnectionAttemptCount"]
+    assert (
+        used("nat_gateways", net.gateway)["metrics"]["ConnectionAttemptCount"]
+        == (after["metrics"]["ConnectionAttemptCount"])
     )
 
 
