@@ -355,6 +355,25 @@ def test_a_peering_is_an_end(paper, ec2, peered, near, far, image, ask):
     assert components(after)[-1] == "pcx"
 
 
+def test_an_interface_endpoint_is_a_destination(paper, ec2, vpc, subnet, launch, group, ask):
+    closed, opened = group("closed"), group("https", tcp(443, "10.0.0.0/8"))
+    made = ec2.create_vpc_endpoint(
+        VpcId=vpc, VpcEndpointType="Interface", ServiceName="com.amazonaws.us-east-1.ec2", SubnetIds=[subnet],
+        SecurityGroupIds=[closed], PrivateDnsEnabled=False,
+    )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+    paper.settle()
+    one = launch(subnet)
+    before = ask(one, made, 443)
+    ec2.modify_vpc_endpoint(VpcEndpointId=made, AddSecurityGroupIds=[opened], RemoveSecurityGroupIds=[closed])
+    after = ask(one, made, 443)
+    assert codes(before) == ["SG_HAS_NO_RULES"]
+    assert after["NetworkPathFound"] is True
+    assert components(after)[-1] == "eni"
+    assert (
+        code(ec2.create_network_insights_path, Source=made, Destination=one, Protocol="tcp") == "UnsupportedOperation"
+    )
+
+
 def test_a_terminated_end_is_in_a_bad_state(paper, ec2, subnet, launch, ask):
     one, two = launch(subnet), launch(subnet)
     ec2.terminate_instances(InstanceIds=[two])

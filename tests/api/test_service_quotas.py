@@ -162,8 +162,17 @@ def test_answers_and_errors_are_json_of_the_protocol(paper):
         (f"{NAME}.ListServices", b"[" * 100_000, "ValidationException"),
         (f"{NAME}.ListServices", b"x" * ((1 << 20) + 1), "RequestEntityTooLarge"),
     ],
-    ids=["no target", "no such operation",
-         "no JSON", "no object", "unknown member", "not its type", "not a number", "too deep", "too large"],
+    ids=[
+        "no target",
+        "no such operation",
+        "no JSON",
+        "no object",
+        "unknown member",
+        "not its type",
+        "not a number",
+        "too deep",
+        "too large",
+    ],
 )
 def test_what_is_no_request_is_refused_in_json(paper, target, body, expected):
     status, headers, said = spoken(paper, target, body)

@@ -12,6 +12,7 @@ from atoll.ec2.insights_question import answer
 from atoll.ec2.insights_render import analysis
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.gateway import InternetGateway
 from atoll.model.insight import SUCCEEDED, InsightsAnalysis, InsightsPath
 from atoll.model.instance import Instance
@@ -47,7 +48,7 @@ def start_network_insights_analysis(
 
 
 def _is_there(world: World, id: str) -> bool:
-    kinds = (Instance, Interface, InternetGateway)
+    kinds = (Instance, Interface, InternetGateway, VpcEndpoint)
     return seen_peering(world, id) is not None or any(world.get(kind, id) is not None for kind in kinds)
 
 

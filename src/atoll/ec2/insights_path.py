@@ -14,12 +14,13 @@ from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import BY_PREFIX, find
 from atoll.ec2.peering import find_peering
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.insight import InsightsAnalysis, InsightsPath
 from atoll.model.names import arn
 from atoll.model.world import Tx, World
 
 ENDS = ("i", "eni", "igw", "pcx")
-NO_ENDS_YET = ("tgw", "tgw-attach", "vgw", "vpce", "vpce-svc", "cgw")  # AWS's analyzer takes them
+NO_ENDS_YET = ("tgw", "tgw-attach", "vgw", "vpce-svc", "cgw")  # AWS's analyzer takes them
 HAS_ANALYSES = Err("AnalysisExistsForNetworkInsightsPath", "There are existing analyses for the path {id}.")
 PORT_MAX = 65535
 
@@ -57,7 +58,7 @@ def create_network_insights_path(
         InsightsPath,
         tx.new_id("nip"),
         source=_end(tx.world, source),
-        destination=_end(tx.world, destination) if destination is not None else None,
+        destination=_target(tx.world, destination) if destination is not None else None,
         source_ip=_address("SourceIp", source_ip),
         destination_ip=_address("DestinationIp", destination_ip),
         protocol=protocol,
@@ -99,13 +100,24 @@ def _end(world: World, named: str) -> str:
     """Return the id of a source or destination, given by its id or ARN; raises its NotFound and Malformed errors."""
     id = named.rpartition("/")[2] if named.startswith("arn:") else named
     prefix = id.rpartition("-")[0]
-    if prefix in NO_ENDS_YET:
+    if prefix in NO_ENDS_YET or prefix == "vpce":
         raise UNSUPPORTED(what=f"An Insights path from or to {id}")
     if prefix not in ENDS:
         raise BAD_ID(id=named)
     if prefix == "pcx":
         return find_peering(world, id).id
     return find(world, BY_PREFIX[prefix].kind, id).id
+
+
+def _target(world: World, named: str) -> str:
+    """Return the id of a destination: also an interface endpoint is one."""
+    id = named.rpartition("/")[2] if named.startswith("arn:") else named
+    if not id.startswith("vpce-0"):
+        return _end(world, named)
+    endpoint = find(world, VpcEndpoint, id)
+    if not endpoint.feet:
+        raise UNSUPPORTED(what=f"An Insights path to the gateway endpoint {id}")
+    return endpoint.id
 
 
 def _address(name: str, text: str | None) -> IPv4Address | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.gateway import InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.insight import InsightsPath
@@ -51,7 +52,7 @@ class Found:
     def steps(self) -> tuple[Step, ...]:
         """The steps of the request between the two ends that were asked about."""
         steps, flow = self.trace.steps, self.flow
-        where = {step.at: index for index, step in reversed(list(enumerate(steps)))}
+        where = {step.at: index for index, step in enumerate(steps)}
         first = where.get(flow.begins, 0) if flow.begins and isinstance(flow.sender, str) else 0
         return steps[first : where[flow.ends] + 1 if flow.ends in where else None]
 
@@ -145,6 +146,9 @@ def _destinations(
         source = _interface(world, path.source)
         for address in _outsiders(world, source, egress=True):
             yield address, path.destination, None
+    elif path.destination is not None and (endpoint := world.get(VpcEndpoint, path.destination)):
+        for foot in endpoint.feet:
+            yield world[Interface, foot.interface_id].address, foot.interface_id, None
     elif path.destination is not None and (peering := world.get(Peering, path.destination)):
         source = _interface(world, path.source)
         far = peering.beyond(source.vpc_id) if source and peering.has(source.vpc_id) else peering.accepter

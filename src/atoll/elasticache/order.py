@@ -123,8 +123,14 @@ def make_cluster(
         nodes=tuple(
             started(
                 nodes.make_node(
-                    tx, name, order.subnet_group, zone, order.security_group_ids,
-                    node_type=order.node_type, id=f"{n:04d}", group_id=group_id,
+                    tx,
+                    name,
+                    order.subnet_group,
+                    zone,
+                    order.security_group_ids,
+                    node_type=order.node_type,
+                    id=f"{n:04d}",
+                    group_id=group_id,
                 ),
                 values,
             )

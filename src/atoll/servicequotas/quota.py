@@ -41,9 +41,7 @@ def list_service_quotas(
 
 
 @operation("service-quotas", "GetServiceQuota")
-def get_service_quota(
-    world: World, *, service_code: str, quota_code: str, context_id: str | None = None
-) -> Shape:
+def get_service_quota(world: World, *, service_code: str, quota_code: str, context_id: str | None = None) -> Shape:
     """Show a quota, as it holds for the caller."""
     limit = find(service_code, quota_code, context_id)
     return {"Quota": render(world, limit, allowed(world, limit))}

@@ -31,9 +31,7 @@ def usage(namespace: str) -> Iterator[Fact]:
     for name, key in KEYS.items():
         yield Container(namespace, IPV4, TABLE, name, key, entries_max=ENTRIES_MAX)
     both, protocol = ("ct direction", "meta l4proto"), ("meta l4proto",)
-    yield chain(
-        namespace, "count_in", rule(Tally(both, CAME)), hook=Hook("filter", "prerouting", -89, accepts=True)
-    )
+    yield chain(namespace, "count_in", rule(Tally(both, CAME)), hook=Hook("filter", "prerouting", -89, accepts=True))
     asks = (equal("meta l4proto", TCP), bits("tcp flags", SYN | ACK, SYN))
     answers = (equal("meta l4proto", TCP), bits("tcp flags", SYN | ACK, SYN | ACK))
     yield chain(
