@@ -46,7 +46,9 @@ from atoll.control.services import Services
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
+from atoll.front import Front
 from atoll.gate import Backend, Gate
+from atoll.host.authority import Authority
 from atoll.host.contract import Failure, Host, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
@@ -123,10 +125,11 @@ class Daemon:
         """Wire the parts; nothing runs yet."""
         offer_services()
         self._options, self._host, self._store = options, host, store
+        self._authority = Authority(options.state_dir)
         self._stop = asyncio.Event()
         self._purge = False
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
-        services = Services(store, utc_now)
+        services = Services(store, utc_now, lambda endpoint: Front(endpoint, self.backend, self._authority))
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
@@ -213,6 +216,7 @@ class Daemon:
             "rootless": self._host.mode == "rootless",
             "pid": os.getpid(),
             "state_dir": str(self._options.state_dir),
+            "authority": str(self._options.state_dir.absolute() / "authority" / "ca.pem"),
             "keeper": getattr(self._host, "keeper_pid", None),
             "namespaces": getattr(self._host, "namespaces_dir", None),
         }

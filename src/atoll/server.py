@@ -7,6 +7,7 @@ of a small answer (docs/performance.md).
 
 import asyncio
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -37,9 +38,9 @@ _REASONS = {
 class Server:
     """The connections of one socket."""
 
-    def __init__(self, answering: Answering, sock: socket.socket) -> None:
-        """Have requests answered by `answering`; nothing is accepted yet."""
-        self.answering, self._sock = answering, sock
+    def __init__(self, answering: Answering, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Have requests answered by `answering`, over TLS if there is a context; nothing is accepted yet."""
+        self.answering, self._sock, self._tls = answering, sock, tls
         self.connections: set[_Connection] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._listening: asyncio.Server | None = None
@@ -47,7 +48,7 @@ class Server:
     async def start(self) -> None:
         """Accept connections."""
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: _Connection(self), sock=self._sock)
+        self._listening = await loop.create_server(lambda: _Connection(self), sock=self._sock, ssl=self._tls)
         self._tasks.append(loop.create_task(self._close_idle()))
 
     async def stop(self) -> None:
@@ -59,6 +60,15 @@ class Server:
         answering = [task for c in tuple(self.connections) if (task := c.close_when_answered())]
         if answering:
             await asyncio.wait(answering, timeout=FINISH_SECONDS)
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    def abort(self) -> None:
+        """Accept no more, and close all at once."""
+        assert self._listening, "it was started"
+        self._listening.close()
+        for task in self._tasks:
+            task.cancel()
         for connection in tuple(self.connections):
             connection.abort()
 

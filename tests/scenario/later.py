@@ -41,11 +41,6 @@ LATER = {
         "it is a measurement, not a test",
         BENCH,
     ),
-    112: Later(
-        "VPC endpoint: private access to AWS public services or own services without the internet",
-        "there are no VPC endpoints yet",
-        VPC,
-    ),
     121: Later(
         "Cluster: low latency, high throughput",
         "all packets take one way through one kernel: no two instances are nearer than others (docs/limits.md)",

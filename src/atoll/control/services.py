@@ -2,22 +2,27 @@
 
     resolver   UDP and TCP 53   the VPC's base + 2 and 169.254.169.253, unless DNS support is off
     metadata   TCP 80           169.254.169.254
+    api        TCP 80 and 443   each interface of an endpoint that leads to Atoll's own API
 
 The internet has a resolver too.  Sockets are opened by the host inside the router's namespace and stay there.
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 from atoll.guest import dns, imds
 from atoll.guest.issuer import Book, Issuer
 from atoll.host.contract import Door
+from atoll.model.endpoint import VpcEndpoint
+from atoll.model.interface import Interface
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
+from atoll.network.compile.endpoints import API_PORTS
 from atoll.network.compile.internet import RESOLVER as INTERNET_RESOLVER
 from atoll.network.compile.router import METADATA, RESOLVER
+from atoll.network.layers.endpoint import endpoint_of
 
 Opening = Callable[[str | None, tuple[Door, ...]], Awaitable[list[socket.socket]]]
 
@@ -34,8 +39,8 @@ class Service(Protocol):
         ...
 
 
-Kind: TypeAlias = Literal["resolver", "metadata"]
-Offer: TypeAlias = tuple[Kind, str | None]  # a service, in a VPC or (`None`) on the internet
+Kind: TypeAlias = Literal["resolver", "metadata", "api"]
+Offer: TypeAlias = tuple[Kind, str | None]  # a service, in a VPC, at an interface, or (`None`) on the internet
 
 
 def offers(world: World, vpc_ids: Iterable[str]) -> list[Offer]:
@@ -48,7 +53,15 @@ def offers(world: World, vpc_ids: Iterable[str]) -> list[Offer]:
             found.append(("metadata", vpc_id))
             if vpc.dns_support:
                 found.append(("resolver", vpc_id))
+            found += (("api", foot.interface_id) for endpoint in _own(everyone, vpc_id) for foot in endpoint.feet)
     return found
+
+
+def _own(world: World, vpc_id: str) -> Iterator[VpcEndpoint]:
+    """Yield the endpoints of a VPC that lead to Atoll's own API."""
+    for endpoint in cast("Iterator[VpcEndpoint]", world.bucket(VpcEndpoint, "vpc_id", vpc_id).values()):
+        if endpoint.service_id is None and endpoint.stands:
+            yield endpoint
 
 
 def doors(world: World, offer: Offer) -> tuple[Door, ...]:
@@ -56,6 +69,9 @@ def doors(world: World, offer: Offer) -> tuple[Door, ...]:
     kind, vpc_id = offer
     if kind == "metadata":
         return (Door(METADATA, imds.PORT, "stream"),)
+    if kind == "api":
+        assert vpc_id, "an interface"
+        return tuple(Door(world[Interface, vpc_id].address, port, "stream") for port in API_PORTS)
     own = (world[Vpc, vpc_id].cidr.network_address + 2, RESOLVER) if vpc_id else (INTERNET_RESOLVER,)
     kinds: tuple[Literal["datagram", "stream"], ...] = ("datagram", "stream")
     return tuple(Door(address, dns.PORT, one) for address in own for one in kinds)
@@ -64,9 +80,12 @@ def doors(world: World, offer: Offer) -> tuple[Door, ...]:
 class Services:
     """Every service that is open."""
 
-    def __init__(self, book: Book, now: Callable[[], datetime]) -> None:
-        """Prepare; `book` keeps the World, where the metadata service writes the credentials that it gives out."""
-        self._book, self._now = book, now
+    def __init__(self, book: Book, now: Callable[[], datetime], front: Callable[[VpcEndpoint], Service]) -> None:
+        """Prepare; `book` keeps the World, where the metadata service writes the credentials that it gives out.
+
+        `front` makes what answers at an endpoint for Atoll's own API.
+        """
+        self._book, self._now, self._front = book, now, front
         self._issuer = Issuer(book, now)
         self._open: dict[Offer, Service] = {}
 
@@ -89,7 +108,9 @@ class Services:
     def _service(self, kind: Kind, vpc_id: str | None) -> Service:
         if kind == "resolver":
             return dns.Resolver(vpc_id, self._world)
-        assert vpc_id, "the internet has no metadata"
+        assert vpc_id, "the internet has neither metadata nor endpoints"
+        if kind == "api":
+            return self._front(endpoint_of(self._world(), self._world()[Interface, vpc_id]))
         return imds.Imds(imds.Answers(vpc_id, self._world, self._issuer, self._now), self._now)
 
     def _world(self) -> World:

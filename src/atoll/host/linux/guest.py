@@ -42,6 +42,7 @@ class Guest:
     hostname: str
     resolvers: tuple[IPv4Address, ...] = ()
     search: str = ""  # empty: no search domain
+    authority: Path | None = None  # the certificate of an authority that it trusts
     authorized_keys: tuple[str, ...] = ()  # for ec2-user, at the first boot
     user_data: bytes | None = None  # run at the first boot if it starts with #!
     nat_cidr: str | None = None  # of the NAT image: forward, and masquerade what comes from here
@@ -124,6 +125,7 @@ def _prepare(guest: Guest) -> None:
         (seed / "hostname").write_text(guest.hostname + "\n")
         (seed / "resolv.conf").write_text("".join(f"{line}\n" for line in lines))
         (seed / "authorized_keys").write_text("".join(f"{key.strip()}\n" for key in guest.authorized_keys))
+        (seed / "authority.pem").write_bytes(guest.authority.read_bytes() if guest.authority else b"")
         (seed / "user-data").write_bytes(guest.user_data or b"")
         (seed / "nat").write_text(f"{guest.nat_cidr}\n" if guest.nat_cidr else "")
     except OSError as error:

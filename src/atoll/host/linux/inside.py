@@ -106,6 +106,7 @@ def _login(account: pwd.struct_passwd) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TERM": os.environ.get("TERM", "dumb"),
         "BASH_ENV": "/etc/profile.d/atoll.sh",
+        "AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
     }
 
 

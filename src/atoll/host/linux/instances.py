@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from atoll.host.authority import Authority
 from atoll.host.contract import GuestPlan
 from atoll.host.linux import guest, image
 from atoll.host.linux.client import Keeper, Process
@@ -14,11 +15,13 @@ class Instances:
     def __init__(self, keeper: Keeper, state_dir: Path) -> None:
         """Keep disks under `state_dir`/instances."""
         self._keeper, self._state_dir = keeper, state_dir
+        self._authority = Authority(state_dir)
         self._image: Path | None = None
 
     def prepare(self) -> Path:
         """Return the base image; makes it, in some tenths of a second, if it is not there.  Raises HostError."""
         if self._image is None:
+            self._authority.certificate()
             self._image = image.build(self._state_dir, single_id=guest.single_id(self._keeper))
         return self._image
 
@@ -33,6 +36,7 @@ class Instances:
                 image=self.prepare(),
                 hostname=plan.hostname,
                 resolvers=plan.resolvers,
+                authority=self._authority.certificate(),
                 search=plan.search,
                 authorized_keys=plan.authorized_keys,
                 user_data=plan.user_data,

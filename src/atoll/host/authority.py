@@ -1,0 +1,141 @@
+"""The certificate authority of one installation: instances trust it, and it vouches for nothing but endpoints here.
+
+Its key is made once and stays in the state directory, readable by its owner only.  No machine outside trusts it.
+`cryptography` (30 ms) is loaded when it is first needed.
+"""
+
+import os
+import ssl
+import tempfile
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atoll.host.contract import HostError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.x509 import Certificate, CertificateBuilder, Name
+
+NAME = "Atoll: this machine's own cloud"
+AUTHORITY_LIFE = timedelta(days=3650)
+SERVER_LIFE = timedelta(days=397)  # what clients accept; made anew at each start of the daemon
+EARLIER = timedelta(days=1)  # a guest's clock may be behind
+_making = threading.Lock()
+
+
+class Authority:
+    """Makes certificates of servers."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Keep its key and its certificate below `state_dir`."""
+        self._directory = state_dir.absolute() / "authority"
+
+    def certificate(self) -> Path:
+        """Return the file of the certificate that clients must trust; made at the first call.  Raises HostError."""
+        path = self._directory / "ca.pem"
+        with _making:
+            if not path.exists():
+                try:
+                    self._found()
+                except OSError as error:
+                    raise HostError(str(error), "make the certificate authority") from error
+        return path
+
+    def server(self, names: Sequence[str]) -> ssl.SSLContext:
+        """Return what a server of these names needs to speak TLS.  Raises HostError."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID
+
+        issuer = x509.load_pem_x509_certificate(self.certificate().read_bytes())
+        issuer_key = serialization.load_pem_private_key((self._directory / "ca.key").read_bytes(), password=None)
+        assert isinstance(issuer_key, ec.EllipticCurvePrivateKey), "as it was made"
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(names[0][:64], issuer.subject, key, SERVER_LIFE)
+        builder = (
+            builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        )
+        made = _signed(builder, key, issuer_key, signs=False)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile(dir=self._directory) as file:  # Python loads keys from files only
+            file.write(_key_text(key) + made.public_bytes(serialization.Encoding.PEM))
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def _found(self) -> None:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+        builder = _builder(NAME, name, key, AUTHORITY_LIFE)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        made = _signed(builder, key, key, signs=True)
+        self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _write(self._directory / "ca.key", _key_text(key), 0o600)
+        _write(self._directory / "ca.pem", made.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _builder(name: str, issuer: "Name", key: "EllipticCurvePrivateKey", life: timedelta) -> "CertificateBuilder":
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - EARLIER)
+        .not_valid_after(now + life)
+    )
+
+
+def _signed(
+    builder: "CertificateBuilder",
+    key: "EllipticCurvePrivateKey",
+    issuer_key: "EllipticCurvePrivateKey",
+    *,
+    signs: bool,
+) -> "Certificate":
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    usage = x509.KeyUsage(
+        digital_signature=not signs, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=signs, crl_sign=signs, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    of_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    builder = (
+        builder.add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(of_issuer, critical=False)
+    )
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _key_text(key: "EllipticCurvePrivateKey") -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, text: bytes, mode: int) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(text)
+    unfinished.replace(path)

@@ -1,0 +1,107 @@
+"""Atoll's own API at a VPC endpoint: TLS that its authority vouches for, one service, and no private API."""
+
+import asyncio
+import socket
+import ssl
+import stat
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from atoll.front import Front
+from atoll.host.authority import Authority
+from atoll.model.endpoint import VpcEndpoint
+from tests.api.paper import START, Paper
+
+
+def endpoint(service="ec2"):
+    return VpcEndpoint(
+        id="vpce-1", account="000000000000", region="us-east-1", vpc_id="vpc-1", type="Interface", created=START,
+        service_name=f"com.amazonaws.us-east-1.{service}", state="available", digits="0a",
+    )  # fmt: skip
+
+
+async def asked(front, question):
+    """Serve on a port of the loopback, and ask in a thread."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    await front.serve([sock])
+    try:
+        return await asyncio.to_thread(question, url)
+    finally:
+        front.close()
+
+
+def client(url, service="ec2", region="us-east-1"):
+    config = Config(retries={"max_attempts": 0})
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, region_name=region, endpoint_url=url, config=config, **keys)
+
+
+def test_it_answers_for_its_service(tmp_path):
+    front = Front(endpoint(), Paper().backend, Authority(tmp_path))
+    found = asyncio.run(asked(front, lambda url: client(url).describe_vpcs()["Vpcs"]))
+    assert [vpc["IsDefault"] for vpc in found] == [True]
+
+
+@pytest.mark.parametrize(("service", "region"), [("sts", "us-east-1"), ("ec2", "eu-west-1")])
+def test_it_answers_for_nothing_else(tmp_path, service, region):
+    front = Front(endpoint(), Paper().backend, Authority(tmp_path))
+
+    def call(url):
+        one = client(url, service, region)
+        with pytest.raises(ClientError) as caught:
+            (one.describe_vpcs if service == "ec2" else one.get_caller_identity)()
+        return caught.value.response
+
+    refused = asyncio.run(asked(front, call))
+    assert refused["Error"]["Code"] == "SignatureDoesNotMatch"
+    assert refused["Error"]["Message"] == (
+        "Credential should be scoped to the service 'ec2' in the region 'us-east-1'."
+    )
+
+
+def test_the_private_api_is_not_there(tmp_path):
+    front = Front(endpoint(), Paper().backend, Authority(tmp_path))
+
+    def ask(url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(b"GET /_atoll/status HTTP/1.1\r\nHost: ec2.us-east-1.amazonaws.com\r\n\r\n")
+            return sock.recv(64)
+
+    assert asyncio.run(asked(front, ask)).startswith(b"HTTP/1.1 403 ")
+
+
+def test_the_authority_vouches_for_the_names_of_the_endpoint(tmp_path):
+    authority = Authority(tmp_path)
+    server = authority.server(["ec2.us-east-1.amazonaws.com", "*.ec2.us-east-1.vpce.amazonaws.com"])
+    trusting = ssl.create_default_context(cafile=str(authority.certificate()))
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+
+    def greet(context, name):
+        near, far = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ours = context.wrap_bio(near, far, server_hostname=name)
+        theirs = server.wrap_bio(far, near, server_side=True)
+        for _ in range(4):
+            for end in (ours, theirs):
+                try:
+                    end.do_handshake()
+                except ssl.SSLWantReadError:
+                    continue
+        return ours.version()
+
+    assert greet(trusting, "ec2.us-east-1.amazonaws.com") == "TLSv1.3"
+    assert greet(trusting, "vpce-1-0a.ec2.us-east-1.vpce.amazonaws.com") == "TLSv1.3"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        greet(trusting, "sts.us-east-1.amazonaws.com")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        greet(ssl.create_default_context(), "ec2.us-east-1.amazonaws.com")
+
+
+def test_its_key_is_its_owners_and_stays(tmp_path):
+    made = Authority(tmp_path).certificate()
+    assert Authority(tmp_path).certificate().read_bytes() == made.read_bytes()
+    assert stat.S_IMODE((made.parent / "ca.key").stat().st_mode) == 0o600
