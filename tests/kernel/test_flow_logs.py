@@ -15,7 +15,7 @@ from atoll.model.flow_log import FlowLog
 from atoll.network.flow_format import VERSIONS
 from atoll.network.flow_records import as_dict
 from tests.kernel.ground import alive, lay_ground
-from tests.network.lab import EVERYWHERE, OPEN_ACL
+from tests.network.lab import EVERYWHERE, EVERYWHERE6, OPEN_ACL
 from tests.network.worlds import Lab
 
 pytestmark = pytest.mark.kernel
@@ -263,3 +263,39 @@ def test_files_stand_where_they_are_said_to_be_and_outlive_the_loop(ground, tmp_
     assert len(again.loop.records(["fl-all"], 0)) == len(told)
     assert "6390" in {r["dstport"] for r in again.flush()}, "what was counted before it began"
     assert datetime.fromtimestamp(again.files.looked(), UTC).year >= 2026
+
+
+def test_ipv6_is_told_beside_ipv4(ground, tmp_path):
+    lab = Lab()
+    lab.vpc("v", "10.0.0.0/16", ipv6="2600:1f18:0:100::/56")
+    lab.subnet("s", "10.0.1.0/24", ipv6="2600:1f18:0:100::/64")
+    lab.group("open", ingress=["tcp 6379 ::/0", "tcp 6379 0.0.0.0/0"], egress=EVERYWHERE6)
+    for name, last in (("a", 10), ("b", 11)):
+        lab.instance(name, "s", groups=["open"], ip=f"10.0.1.{last}", ipv6=[f"2600:1f18:0:100::{last}"])
+    lab.flow_log("all", "vpc-v", format=EVERY_FIELD)
+    logs = Logs(ground, lab, tmp_path)
+    ground.apply(lab.world)
+    ends = {}
+    for name in ("a", "b"):
+        ends[name] = ground.fabric.socket_in(f"eni-{name}", socket.AF_INET6, socket.SOCK_STREAM)
+        ends[name].settimeout(2)
+        ground.sockets.append(ends[name])
+    ends["b"].bind(("::", 6379))
+    ends["b"].listen()
+    ends["a"].connect(("2600:1f18:0:100::11", 6379))
+    refused = ground.fabric.socket_in("eni-a", socket.AF_INET6, socket.SOCK_STREAM)
+    ground.sockets.append(refused)
+    refused.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        refused.connect(("2600:1f18:0:100::11", 22))
+    told = [r for r in logs.flush() if r["log-status"] == "OK" and r["protocol"] == "6"]
+    there = ("2600:1f18:0:100::10", "2600:1f18:0:100::11")
+    assert flows(told) == {
+        ("eni-a", "egress", "ACCEPT", *there),
+        ("eni-b", "ingress", "ACCEPT", *there),
+        ("eni-b", "egress", "ACCEPT", *there[::-1]),
+        ("eni-a", "ingress", "ACCEPT", *there[::-1]),
+        ("eni-b", "ingress", "REJECT", *there),
+    }
+    assert {r["type"] for r in told} == {"IPv6"}
+    assert {r["dstport"] for r in told if r["action"] == "REJECT"} == {"22"}

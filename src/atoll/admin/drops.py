@@ -5,7 +5,7 @@ rules or a restart of the machine.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from atoll.host.contract import Tallied
@@ -13,7 +13,7 @@ from atoll.model.interface import Interface
 from atoll.model.names import link_name
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.compile.marks import GATEWAY_LINK
+from atoll.network.compile.marks import EGRESS_ONLY_LINK, GATEWAY_LINK
 from atoll.network.compile.refusals import DROPS, reasons
 from atoll.network.facts import Container, Fact
 from atoll.network.plan import Plan
@@ -61,6 +61,7 @@ def drops(world: World, plan: Plan, tallies: Iterable[Tallied]) -> list[Drop]:
             facts[fact.namespace].append(fact)
     ends = {vpc_id: _ends(everyone, plan, vpc_id) for vpc_id in set(spaces.values())}
     found = list(_drops(spaces, ends, facts, tallies))
+    found = _together(found)  # the two IP versions count by themselves
     return sorted(found, key=lambda drop: (-drop.packets, drop.vpc, drop.reason))
 
 
@@ -90,9 +91,19 @@ def _drops(
         )
 
 
+def _together(drops: Iterable[Drop]) -> list[Drop]:
+    found: dict[Drop, tuple[int, int]] = {}
+    for drop in drops:
+        key = replace(drop, packets=0, bytes=0)
+        packets, size = found.get(key, (0, 0))
+        found[key] = packets + drop.packets, size + drop.bytes
+    return [replace(key, packets=packets, bytes=size) for key, (packets, size) in found.items()]
+
+
 def _ends(world: World, plan: Plan, vpc_id: str) -> dict[str, str]:
     """Return what is behind the links of a router."""
-    ends = {link_name(i.id): i.id for i in _interfaces(world, vpc_id)} | {GATEWAY_LINK: "internet"}
+    ends = {link_name(i.id): i.id for i in _interfaces(world, vpc_id)}
+    ends |= dict.fromkeys((GATEWAY_LINK, EGRESS_ONLY_LINK), "internet")
     made_from = plan.made_from.get(vpc_id)
     return ends | {peer.link.name: peer.link.id for peer in (made_from.peers if made_from else ())}
 

@@ -118,8 +118,9 @@ class FlowFiles:
         objects = sorted(self.place(log).rglob(f"{begun}*.log.gz"), key=lambda path: path.name)
         for old in objects[:-OBJECTS_MAX]:
             old.unlink(missing_ok=True)
-            with suppress(OSError):  # the folder of the day, with its last object
-                old.parent.rmdir()
+            with suppress(OSError):  # the folder of the day, of the month ... with its last object
+                for folder in list(old.relative_to(self.place(log)).parents)[:-1]:
+                    (self.place(log) / folder).rmdir()
 
 
 def _append(path: Path, text: str) -> None:

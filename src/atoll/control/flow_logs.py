@@ -7,7 +7,7 @@ over; what it could not read in time, or what the kernel had no room to count, i
 import asyncio
 import contextlib
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -144,7 +144,7 @@ class FlowLogs:
         }
         parts = self._plan().parts
         facts = (f for id in vpc_ids if (part := parts.get((id, "flow_logs"))) for f in part.fragments[id].facts)
-        tallies = await self._take([fact for fact in facts if isinstance(fact, Container)])
+        tallies = await self._take([fact for fact in facts if isinstance(fact, Container) and fact.entries_max])
         now = self._clock()
         self._known |= interfaces
         full = {c for c, n in _sizes(tallies).items() if n >= FLOWS_MAX}
@@ -200,12 +200,8 @@ class FlowLogs:
 
 
 def _sizes(tallies: Iterable[Tallied]) -> dict[str, int]:
-    """Return by VPC how many entries its fuller set has."""
-    sizes: dict[tuple[str, str], int] = {}
-    for it in tallies:
-        key = it.container.namespace, it.container.name
-        sizes[key] = sizes.get(key, 0) + 1
+    """Return by VPC how many entries its fullest set has."""
     found: dict[str, int] = {}
-    for (vpc_id, _), size in sizes.items():
-        found[vpc_id] = max(size, found.get(vpc_id, 0))
+    for container, size in Counter(it.container for it in tallies).items():
+        found[container.namespace] = max(size, found.get(container.namespace, 0))
     return found

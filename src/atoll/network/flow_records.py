@@ -171,13 +171,12 @@ def _about(world: World, interface: Interface) -> dict[str, str]:
 
 
 def _values(world: World, interface: Interface, flow: Flow, begin: float) -> dict[str, str]:
-    own = str(interface.address) if flow.source.version == 4 else ""  # the interface is always its first address
-    here = flow.destination if flow.received else flow.source
+    own = _first_address(interface, flow)
     is_nitro = _is_nitro(world, interface)
     path = None if flow.received else traffic_path(world, interface, flow.destination, is_nitro=is_nitro)
     return {
-        "srcaddr": str(flow.source) if flow.received else own or str(here),
-        "dstaddr": own or str(here) if flow.received else str(flow.destination),
+        "srcaddr": str(flow.source) if flow.received else own,
+        "dstaddr": own if flow.received else str(flow.destination),
         "srcport": str(flow.source_port),
         "dstport": str(flow.destination_port),
         "protocol": str(flow.protocol),
@@ -196,6 +195,13 @@ def _values(world: World, interface: Interface, flow: Flow, begin: float) -> dic
         "flow-direction": "ingress" if flow.received else "egress",
         "traffic-path": NONE if path is None else str(path),
     }
+
+
+def _first_address(interface: Interface, flow: Flow) -> str:
+    """Return what stands for the interface: its primary private address; of IPv6 what is in the packet."""
+    if flow.source.version == 4:
+        return str(interface.address)
+    return str(flow.destination if flow.received else flow.source)
 
 
 def _service(address: Ip) -> str:

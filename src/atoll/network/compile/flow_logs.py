@@ -20,7 +20,8 @@ from atoll.model.interface import Interface
 from atoll.model.names import link_name
 from atoll.network.compile.marks import TABLE, chain, element, mapping
 from atoll.network.compile.refusals import ON_REFUSAL
-from atoll.network.facts import IPV4, Container, Fact, Hook
+from atoll.network.compile.version import Version, versions
+from atoll.network.facts import Chain, Container, Fact, Hook
 from atoll.network.flow import TCP, UDP
 from atoll.network.rules import (
     DROP,
@@ -38,22 +39,30 @@ from atoll.network.rules import (
 )
 
 FLOWS, PLAIN_FLOWS = "flows", "plain_flows"
-FLOWS_MAX = 131_072  # entries of a VPC: some 20 MB.  A connection makes up to six: its first, later and last packets
+FLOWS_MAX = 131_072  # entries: some 20 MB for a version of IP.  A connection makes six: first, later, last packets
 FORGET_SECONDS = 150  # more than two of the minutes after which they are read
 NUMBER, RECEIVED, REFUSED_THERE, IS_UDP, FLAG_SHIFT = 0x3FFF, 0x10000, 0x20000, 0x40000, 20
 FIN, SYN, RST, ACK = 1, 2, 4, 0x10  # of a TCP header
 FLAGS = {FIN: 1, SYN: 2, RST: 4, ACK: 8}  # -> bit in WHAT, above FLAG_SHIFT
-WHAT, ENDS = "meta mark", ("ip saddr", "ip daddr")
+WHAT = "meta mark"
 AFTER_GROUPS = 20  # priority in forward
 
 
-def counting(vpc_id: str) -> Iterator[Fact]:
+def counting(vpc_id: str, has_ipv6: bool = False) -> Iterator[Fact]:
     """Yield what counts flows in a router."""
-    for name, more in ((FLOWS, ("inet_service", "inet_service")), (PLAIN_FLOWS, ("inet_proto",))):
-        key = ("mark", "ipv4_addr", "ipv4_addr", *more)
-        yield Container(vpc_id, IPV4, TABLE, name, key, entries_max=FLOWS_MAX, forget_seconds=FORGET_SECONDS)
-    yield mapping(vpc_id, "logged", "mark", "ifname")
-    yield chain(vpc_id, "count_ports", rule(Tally((WHAT, *ENDS, "th sport", "th dport"), FLOWS)))
+    for of in versions(has_ipv6):
+        for name, more in ((FLOWS, ("inet_service", "inet_service")), (PLAIN_FLOWS, ("inet_proto",))):
+            key = ("mark", of.address, of.address, *more)
+            yield Container(vpc_id, of.family, TABLE, name, key, entries_max=FLOWS_MAX, forget_seconds=FORGET_SECONDS)
+        yield mapping(vpc_id, "logged", "mark", "ifname", of=of)
+        yield from _count(vpc_id, of)
+        yield from _tell(vpc_id, of)
+
+
+def _count(vpc_id: str, of: Version) -> Iterator[Chain]:
+    """Yield the chains that count a packet, of which it is known what it is to whom."""
+    ends = (of.source, of.destination)
+    yield chain(vpc_id, "count_ports", rule(Tally((WHAT, *ends, "th sport", "th dport"), FLOWS)), of=of)
     flagged = [rule(bits("tcp flags", flag, flag), SetBits(WHAT, bit << FLAG_SHIFT)) for flag, bit in FLAGS.items()]
     yield chain(
         vpc_id,
@@ -61,23 +70,24 @@ def counting(vpc_id: str) -> Iterator[Fact]:
         rule(bits("tcp flags", FIN | SYN | RST, 0), goto("count_ports")),
         *flagged,
         rule(goto("count_ports")),
+        of=of,
     )
     yield chain(
         vpc_id,
         "count",
         rule(equal("meta l4proto", TCP), goto("count_tcp")),
         rule(equal("meta l4proto", UDP), SetBits(WHAT, IS_UDP), goto("count_ports")),
-        rule(Tally((WHAT, *ENDS, "meta l4proto"), PLAIN_FLOWS)),
+        rule(Tally((WHAT, *ends, "meta l4proto"), PLAIN_FLOWS)),
+        of=of,
     )
+
+
+def _tell(vpc_id: str, of: Version) -> Iterator[Chain]:
+    """Yield the chains that say what a packet is to whom: passed or refused, sent or received."""
     sent, received = SetFrom(WHAT, ("iifname",), "logged"), SetFrom(WHAT, ("oifname",), "logged")
     hook = Hook("filter", "forward", AFTER_GROUPS, accepts=True)
-    yield chain(
-        vpc_id,
-        "flow_log",
-        rule(sent, jump("count")),
-        rule(received, SetBits(WHAT, RECEIVED), jump("count")),
-        hook=hook,
-    )
+    passed = rule(sent, jump("count")), rule(received, SetBits(WHAT, RECEIVED), jump("count"))
+    yield chain(vpc_id, "flow_log", *passed, hook=hook, of=of)
     by_side = {
         "out": (rule(sent, SetBits(WHAT, REFUSED_THERE), jump("count")),),
         "in": (
@@ -87,14 +97,15 @@ def counting(vpc_id: str) -> Iterator[Fact]:
         "way": (rule(sent, jump("count")),),
     }
     for side, rules in by_side.items():
-        yield chain(vpc_id, f"refused_{side}", *rules, rule(DROP))
+        yield chain(vpc_id, f"refused_{side}", *rules, rule(DROP), of=of)
     mask = (len(SIDES) - 1) << REASON_BITS
     sides = [rule(bits(WHAT, mask, SIDES.index(s) << REASON_BITS), goto(f"refused_{s}")) for s in by_side]
-    yield chain(vpc_id, "refused_and_logged", *sides, rule(DROP))
+    yield chain(vpc_id, "refused_and_logged", *sides, rule(DROP), of=of)
 
 
-def logged(it: Interface) -> Iterator[Fact]:
+def logged(it: Interface, has_ipv6: bool = False) -> Iterator[Fact]:
     """Yield what has the flows of an interface counted."""
     link = link_name(it.id)
-    yield element(it.vpc_id, "logged", link, to=it.number)
-    yield element(it.vpc_id, ON_REFUSAL, link, to=Verdict("goto", "refused_and_logged"))
+    for of in versions(has_ipv6):
+        yield element(it.vpc_id, "logged", link, to=it.number, of=of)
+        yield element(it.vpc_id, ON_REFUSAL, link, to=Verdict("goto", "refused_and_logged"), of=of)

@@ -89,7 +89,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("endpoints", (it.interfaces, it.subnets, it.endpoints, it.wires), partial(_endpoints, it)),
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
-        ("flow_logs", (it.flow_logs, it.interfaces if it.flow_logs else None), partial(_flow_logs, it)),
+        ("flow_logs", (it.flow_logs, it.has_ipv6, it.flow_logs and it.interfaces), partial(_flow_logs, it)),
         ("tracking", (it.interfaces, it.has_ipv6), partial(_tracking, it)),
         ("cuts", (it.cuts, it.has_ipv6), partial(_cuts, it)),
     )
@@ -228,11 +228,11 @@ def _tracking(it: Inputs) -> Wanted:
 def _flow_logs(it: Inputs) -> Wanted:
     if not it.flow_logs:
         return
-    yield it.vpc.id, (), partial(counting, it.vpc.id)
+    yield it.vpc.id, (it.has_ipv6,), partial(counting, it.vpc.id, it.has_ipv6)
     wanted = {log.resource_id for log in cast("Mapping[str, FlowLog]", it.flow_logs).values()}
     for one in cast("Mapping[str, Interface]", it.interfaces).values():
         if not wanted.isdisjoint((one.id, one.subnet_id, one.vpc_id)):
-            yield one.id, (one.number,), partial(logged, one)
+            yield one.id, (one.number, it.has_ipv6), partial(logged, one, it.has_ipv6)
 
 
 def _cuts(it: Inputs) -> Wanted:
