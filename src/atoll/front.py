@@ -58,4 +58,3 @@ class Front:
         error = WRONG_SCOPE(service=self._service, region=self._endpoint.region)
         text = serialize.serialize_error(BY_SIGNING_NAME[self._service], error, request_id)
         return Answer(error.status, {"Content-Type": "text/xml;charset=UTF-8"}, text.encode())
-

@@ -122,8 +122,8 @@ def test_entries_are_in_order_and_of_one_direction(ec2, acl):
         (
             {"Ipv6CidrBlock": "::/0"},
             (
-                "UnsupportedOperation",
-                "Atoll does not support the parameter Ipv6CidrBlock of CreateNetworkAclEntry.",
+                "InvalidParameterCombination",
+                "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock",
             ),
         ),
         ({"RuleAction": "reject"}, ("InvalidParameterValue", None)),

@@ -236,7 +236,6 @@ REFUSALS = {
     "user data too long": ({"UserData": "x" * 16385}, "InvalidParameterValue", "User data is limited to 16384 bytes"),
     "a hop limit of 65": ({"MetadataOptions": {"HttpPutResponseHopLimit": 65}}, "InvalidParameterValue",
                           "Specify a number from 1 to 64."),
-    "metadata over IPv6": ({"MetadataOptions": {"HttpProtocolIpv6": "enabled"}}, "UnsupportedOperation", "IPv6"),
     "a profile named twice": ({"IamInstanceProfile": {"Name": "a", "Arn": "arn:aws:iam::1:instance-profile/a"}},
                               "InvalidParameterCombination", "iamInstanceProfile.arn"),
     "a profile that is none": ({"IamInstanceProfile": {"Arn": "arn:aws:s3:::b"}}, "InvalidParameterValue",

@@ -229,7 +229,7 @@ def test_a_group_of_another_vpc_is_refused(ec2, group):
         ({"SubnetId": "x"}, "InvalidSubnetID.Malformed", 'Invalid id: "x" (expecting "subnet-...")'),
         ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound", "sg-0123456789abcdef0"),
         ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, "InvalidParameterCombination", "instance-level subnet ID"),
-        ({"Ipv6AddressCount": 1}, "UnsupportedOperation", "Ipv6AddressCount"),
+        ({"Ipv6AddressCount": 1}, "InvalidParameterValue", "has no IPv6 CIDR block associated with it."),
     ],
     ids=["outside", "reserved first", "broadcast", "no address", "one for two", "another zone", "no subnet", "no id",
          "no group", "interfaces beside a subnet", "IPv6"],
@@ -283,7 +283,8 @@ def test_interfaces_that_do_not_go_together_are_refused(ec2, subnet, elsewhere):
         (of({"DeviceIndex": 0, "SecondaryPrivateIpAddressCount": -1}), "InvalidParameterValue", "negative"),
         (of({"DeviceIndex": 0, "PrivateIpAddress": "10.0.0.9"}, {"DeviceIndex": 1, "PrivateIpAddress": "10.0.0.9"}),
          "InvalidIPAddress.InUse", "10.0.0.9"),
-        (of({"DeviceIndex": 0, "Ipv6AddressCount": 1}), "UnsupportedOperation", "NetworkInterfaces.Ipv6AddressCount"),
+        (of({"DeviceIndex": 0, "Ipv6AddressCount": 1}), "InvalidParameterValue", "has no IPv6 CIDR block"),
+        (of({"DeviceIndex": 0, "Ipv6PrefixCount": 1}), "UnsupportedOperation", "NetworkInterfaces.Ipv6PrefixCount"),
         (of({"DeviceIndex": 0, "InterfaceType": "efa"}), "UnsupportedOperation", "An interface of another type"),
     ):  # fmt: skip
         with refused(code, message):

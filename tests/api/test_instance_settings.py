@@ -29,8 +29,8 @@ def test_names_change_while_stopped_and_records_at_any_time(paper, ec2, running)
         ec2.modify_private_dns_name_options(InstanceId=running, **change)
     ec2.modify_private_dns_name_options(InstanceId=running, EnableResourceNameDnsARecord=True)
     assert show(ec2, running)["PrivateDnsNameOptions"]["EnableResourceNameDnsARecord"] is True
-    with refused("UnsupportedOperation", "IPv6"):
-        ec2.modify_private_dns_name_options(InstanceId=running, EnableResourceNameDnsAAAARecord=True)
+    ec2.modify_private_dns_name_options(InstanceId=running, EnableResourceNameDnsAAAARecord=True)
+    assert show(ec2, running)["PrivateDnsNameOptions"]["EnableResourceNameDnsAAAARecord"] is True
 
 
 @pytest.mark.parametrize(

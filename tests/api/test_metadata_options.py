@@ -43,10 +43,9 @@ def test_metadata_options_change_at_once_and_one_by_one(ec2, running):
     ("change", "code", "message"),
     [
         ({"HttpPutResponseHopLimit": 0}, "InvalidParameterValue", "Specify a number from 1 to 64."),
-        ({"HttpProtocolIpv6": "enabled"}, "UnsupportedOperation", "HttpProtocolIpv6 (IPv6)"),
         ({"HttpTokens": "maybe"}, "InvalidParameterValue", "maybe"),
     ],
-    ids=["no hop", "IPv6", "no such value"],
+    ids=["no hop", "no such value"],
 )
 def test_metadata_options_are_checked(ec2, running, change, code, message):
     with refused(code, message):

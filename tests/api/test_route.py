@@ -190,10 +190,7 @@ def test_inside_the_vpc_only_a_whole_subnet_can_be_routed_to_an_interface(ec2, t
         ),
         (
             {"EgressOnlyInternetGatewayId": "eigw-0123456789abcdef0"},
-            (
-                "UnsupportedOperation",
-                "Atoll does not support the parameter EgressOnlyInternetGatewayId of CreateRoute.",
-            ),
+            ("InvalidGatewayID.NotFound", "The eigw ID 'eigw-0123456789abcdef0' does not exist"),
         ),
         (
             {},
@@ -223,7 +220,9 @@ def test_a_target_that_cannot_be_is_refused(ec2, table, target, refused):
         ({}, "MissingParameter"),
         ({"DestinationCidrBlock": "everything"}, "InvalidParameterValue"),
         ({"DestinationCidrBlock": "169.254.168.0/24"}, "InvalidParameterValue"),
-        ({"DestinationIpv6CidrBlock": "::/0"}, "UnsupportedOperation"),
+        ({"DestinationIpv6CidrBlock": "0.0.0.0/0"}, "InvalidParameterValue"),
+        ({"DestinationIpv6CidrBlock": "::/0", "DestinationCidrBlock": "0.0.0.0/0"}, "InvalidParameterCombination"),
+        ({"DestinationIpv6CidrBlock": "fd00:ec2::/64"}, "InvalidParameterValue"),
         ({"DestinationPrefixListId": "pl-0123456789abcdef0"}, "InvalidPrefixListID.NotFound"),
     ],
     ids=str,

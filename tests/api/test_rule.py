@@ -139,11 +139,8 @@ def test_protocols_are_shown_as_aws_shows_them(ec2, group, asked, shown, ports):
             ("InvalidParameterValue", "CIDR block none is malformed"),
         ),
         (
-            {**PORT_22, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]},
-            (
-                "UnsupportedOperation",
-                "The IPv6 CIDR block 2001:db8::/32 (only ::/0 is) is not supported by Atoll.",
-            ),
+            {**PORT_22, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::"}]},
+            ("InvalidParameterValue", "CIDR block 2001:db8:: is malformed"),
         ),
         (
             {**PORT_22, "PrefixListIds": [{"PrefixListId": "pl-0123456789abcdef0"}]},

@@ -98,10 +98,7 @@ def test_a_zone_may_be_named_by_its_id(ec2, vpc):
         ),
         (
             {"CidrBlock": "10.0.2.0/24", "Ipv6CidrBlock": "2001:db8::/64"},
-            (
-                "UnsupportedOperation",
-                "Atoll does not support the parameter Ipv6CidrBlock of CreateSubnet.",
-            ),
+            ("InvalidSubnet.Range", "The CIDR '2001:db8::/64' is invalid."),
         ),
         (
             {"CidrBlock": "10.0.2.0/24", "TagSpecifications": tagging("vpc", Name="x")},
@@ -215,7 +212,7 @@ def test_names_of_instances(ec2, subnet):
             "InvalidParameterCombination",
         ),
         ({"EnableDns64": {"Value": True}}, "UnsupportedOperation"),
-        ({"AssignIpv6AddressOnCreation": {"Value": True}}, "UnsupportedOperation"),
+        ({"AssignIpv6AddressOnCreation": {"Value": True}}, "InvalidParameterValue"),
         ({"EnableLniAtDeviceIndex": 1}, "UnsupportedOperation"),
         ({"PrivateDnsHostnameTypeOnLaunch": "nickname"}, "InvalidParameterValue"),
     ],

@@ -93,14 +93,6 @@ def test_a_range_that_no_vpc_has_is_refused(ec2, cidr, refused):
     assert refusal(ec2.create_vpc, CidrBlock=cidr) == refused
 
 
-def test_ipv6_is_refused_by_name_and_its_absence_is_not(ec2):
-    assert refusal(ec2.create_vpc, CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True) == (
-        "UnsupportedOperation",
-        "AmazonProvidedIpv6CidrBlock (IPv6) is not supported by Atoll.",
-    )
-    assert ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=False)
-
-
 def test_a_vpc_without_a_range_is_refused(ec2):
     assert refusal(ec2.create_vpc) == ("MissingParameter", "The request must contain the parameter cidrBlock")
 

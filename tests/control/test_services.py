@@ -15,16 +15,27 @@ def test_a_vpc_has_metadata_always_and_a_resolver_unless_dns_support_is_off():
     found = offers(lab.world, [named.id, nameless.id, "vpc-gone"])
 
     assert found == [
-        ("resolver", None), ("metadata", named.id), ("resolver", named.id), ("metadata", nameless.id),
+        ("resolver", None, 4), ("resolver", None, 6), ("metadata", named.id, 4), ("resolver", named.id, 4),
+        ("metadata", nameless.id, 4),
     ]  # fmt: skip
+
+
+def test_a_vpc_with_ipv6_has_them_of_both_versions():
+    lab = Lab()
+    vpc = lab.vpc("dual", ipv6="2001:db8:1000::/56")
+    assert offers(lab.world, [vpc.id])[2:] == [
+        ("metadata", vpc.id, 4), ("resolver", vpc.id, 4), ("metadata", vpc.id, 6), ("resolver", vpc.id, 6),
+    ]  # fmt: skip
+    assert [str(d.address) for d in doors(lab.world, ("metadata", vpc.id, 6))] == ["fd00:ec2::254"]
+    assert {str(d.address) for d in doors(lab.world, ("resolver", vpc.id, 6))} == {"fd00:ec2::253"}
 
 
 def test_each_service_listens_at_its_own_addresses():
     lab = Lab()
     vpc = lab.vpc("one", "10.7.0.0/16")
 
-    assert doors(lab.world, ("metadata", vpc.id)) == (Door(IPv4Address("169.254.169.254"), 80, "stream"),)
+    assert doors(lab.world, ("metadata", vpc.id, 4)) == (Door(IPv4Address("169.254.169.254"), 80, "stream"),)
     for place, addresses in ((vpc.id, ["10.7.0.2", "169.254.169.253"]), (None, [str(INTERNET_RESOLVER)])):
-        found = doors(lab.world, ("resolver", place))
+        found = doors(lab.world, ("resolver", place, 4))
         expected = [(address, 53, kind) for address in addresses for kind in ("datagram", "stream")]
         assert [(str(d.address), d.port, d.kind) for d in found] == expected

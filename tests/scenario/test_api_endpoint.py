@@ -117,7 +117,9 @@ def test_other_services_and_names(private):
 
 def test_programs_inside_an_instance_trust_the_endpoint(private):
     id = private.endpoint("sts", PrivateDnsEnabled=True)
-    said = private.stage.typed(private.app, "curl -s -o /dev/null -w '%{http_code}' https://sts.us-east-1.amazonaws.com/")
+    said = private.stage.typed(
+        private.app, "curl -s -o /dev/null -w '%{http_code}' https://sts.us-east-1.amazonaws.com/"
+    )
     assert said in ("403", "200")
     assert private.stage.typed(private.app, "echo $AWS_CA_BUNDLE") == "/etc/ssl/certs/ca-certificates.crt"
     private.end(id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address
 from typing import Any
 
 from atoll.host.contract import Seen
@@ -11,13 +11,16 @@ from atoll.model.fault import dead
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
+from atoll.model.ip import Ip
 from atoll.model.lookup import cache_node_of
 from atoll.model.names import internal_domain
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.compile.internet import RESOLVER, outside_namespace
+from atoll.network.compile.internet import RESOLVER, RESOLVER6, outside_namespace
+from atoll.network.compile.version import V4, V6
+from atoll.network.ipam import POOL6
 
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+_NOT_OUTSIDE = (*V4.private, *V6.private, POOL6)
 
 
 class NotRunning(Exception):
@@ -48,7 +51,7 @@ def outside(host: OutsideHost) -> Machine:
         id=str(host.address),
         namespace=outside_namespace(host.address),
         address=str(host.address),
-        resolvers=(str(RESOLVER),),
+        resolvers=(str(RESOLVER if host.address.version == 4 else RESOLVER6),),
         search="",
     )
 
@@ -94,17 +97,18 @@ def _node_pid(cluster: CacheCluster, node_id: str, seen: Mapping[str, Seen]) -> 
     return next((p.pid for name, p in seen.items() if name.startswith(prefix) and p.alive), None)
 
 
-def outside_address(text: str) -> IPv4Address:
-    """Check an address for an internet client: any public unicast address.  Raises ValueError."""
-    address = IPv4Address(text)
+def outside_address(text: str) -> Ip:
+    """Check an address for an internet client: any public unicast address, of no VPC.  Raises ValueError."""
+    address = ip_address(text)
     if (
         address.is_multicast
         or address.is_loopback
         or address.is_link_local
         or address.is_unspecified
-        or any(address in net for net in _PRIVATE)
+        or any(address in net for net in _NOT_OUTSIDE)
     ):
         raise ValueError(
             f"{address} is not an address of an internet client: choose a public one, such as 198.51.100.27"
+            " or 2001:db8::27"
         )
     return address

@@ -1,8 +1,10 @@
 """The services of the VPCs: what listens where, opened in each router and closed with it.
 
-    resolver   UDP and TCP 53   the VPC's base + 2 and 169.254.169.253, unless DNS support is off
-    metadata   TCP 80           169.254.169.254
+    resolver   UDP and TCP 53   the VPC's base + 2 and 169.254.169.253, unless DNS support is off; fd00:ec2::253
+    metadata   TCP 80           169.254.169.254; fd00:ec2::254
     api        TCP 80 and 443   each interface of an endpoint that leads to Atoll's own API
+
+Those of IPv6 are open in a VPC that has it.
 
 The internet has a resolver too.  Sockets are opened by the host inside the router's namespace and stay there.
 """
@@ -17,11 +19,13 @@ from atoll.guest.issuer import Book, Issuer
 from atoll.host.contract import Door
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile.endpoints import API_PORTS
 from atoll.network.compile.internet import RESOLVER as INTERNET_RESOLVER
-from atoll.network.compile.router import METADATA, RESOLVER
+from atoll.network.compile.internet import RESOLVER6 as INTERNET_RESOLVER6
+from atoll.network.compile.router import METADATA, METADATA6, RESOLVER, RESOLVER6
 from atoll.network.layers.endpoint import endpoint_of
 
 Opening = Callable[[str | None, tuple[Door, ...]], Awaitable[list[socket.socket]]]
@@ -40,20 +44,23 @@ class Service(Protocol):
 
 
 Kind: TypeAlias = Literal["resolver", "metadata", "api"]
-Offer: TypeAlias = tuple[Kind, str | None]  # a service, in a VPC, at an interface, or (`None`) on the internet
+# A service, in a VPC, at an interface, or (`None`) on the internet; and the version of IP.
+Offer: TypeAlias = tuple[Kind, str | None, int]
 
 
 def offers(world: World, vpc_ids: Iterable[str]) -> list[Offer]:
     """Return what must be served, given the VPCs that are in the kernel.  Costs 0.3 us a VPC: each round asks."""
-    found: list[Offer] = [("resolver", None)]
+    found: list[Offer] = [("resolver", None, 4), ("resolver", None, 6)]
     everyone = world.seen_by(None)
     for vpc_id in vpc_ids:
         vpc = everyone.get(Vpc, vpc_id)
-        if vpc is not None:
-            found.append(("metadata", vpc_id))
+        if vpc is None:
+            continue
+        for version in (4, 6) if vpc.ranges6 else (4,):
+            found.append(("metadata", vpc_id, version))
             if vpc.dns_support:
-                found.append(("resolver", vpc_id))
-            found += (("api", foot.interface_id) for endpoint in _own(everyone, vpc_id) for foot in endpoint.feet)
+                found.append(("resolver", vpc_id, version))
+        found += (("api", foot.interface_id, 4) for endpoint in _own(everyone, vpc_id) for foot in endpoint.feet)
     return found
 
 
@@ -66,13 +73,15 @@ def _own(world: World, vpc_id: str) -> Iterator[VpcEndpoint]:
 
 def doors(world: World, offer: Offer) -> tuple[Door, ...]:
     """Return where a service listens; that never changes."""
-    kind, vpc_id = offer
+    kind, vpc_id, version = offer
     if kind == "metadata":
-        return (Door(METADATA, imds.PORT, "stream"),)
+        return (Door(METADATA if version == 4 else METADATA6, imds.PORT, "stream"),)
     if kind == "api":
         assert vpc_id, "an interface"
         return tuple(Door(world[Interface, vpc_id].address, port, "stream") for port in API_PORTS)
-    own = (world[Vpc, vpc_id].cidr.network_address + 2, RESOLVER) if vpc_id else (INTERNET_RESOLVER,)
+    own: tuple[Ip, ...] = (INTERNET_RESOLVER,) if version == 4 else (INTERNET_RESOLVER6,)
+    if vpc_id:
+        own = (world[Vpc, vpc_id].cidr.network_address + 2, RESOLVER) if version == 4 else (RESOLVER6,)
     kinds: tuple[Literal["datagram", "stream"], ...] = ("datagram", "stream")
     return tuple(Door(address, dns.PORT, one) for address in own for one in kinds)
 
@@ -97,7 +106,7 @@ class Services:
         for offer in wanted:
             if offer not in self._open:
                 sockets = await sockets_of(offer[1], doors(world, offer))
-                service = self._open[offer] = self._service(*offer)
+                service = self._open[offer] = self._service(*offer[:2])
                 await service.serve(sockets)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import quotas
-from atoll.ec2.filters import Table, absent, listing
+from atoll.ec2.filters import Table, listing
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model import quota
@@ -22,24 +22,24 @@ DIFFERENT_NETWORKS = Err(
     "InvalidParameterValue", "network ACL {acl} and subnet {subnet} belong to different networks"
 )
 
-LAST = 32767  # the final deny, shown as `*` in the console
-TCP, UDP, ICMP = 6, 17, 1
+LAST, LAST6 = 32767, 32768  # the final denies, shown as `*` in the console: of IPv4, of IPv6
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 
 FILTERS: Table = {
     "association.association-id": lambda w, a: [s.acl_association_id for s in subnets_of(w, a)],
     "association.network-acl-id": lambda w, a: a.id if subnets_of(w, a) else None,
     "association.subnet-id": lambda w, a: [s.id for s in subnets_of(w, a)],
     "default": "is_default",
-    "entry.cidr": lambda _w, a: [e["CidrBlock"] for e in entries(a)],
-    "entry.egress": lambda _w, a: [e["Egress"] for e in entries(a)],
-    "entry.icmp.code": lambda _w, a: [e["IcmpTypeCode"]["Code"] for e in entries(a) if "IcmpTypeCode" in e],
-    "entry.icmp.type": lambda _w, a: [e["IcmpTypeCode"]["Type"] for e in entries(a) if "IcmpTypeCode" in e],
-    "entry.ipv6-cidr": absent,
-    "entry.port-range.from": lambda _w, a: [e["PortRange"]["From"] for e in entries(a) if "PortRange" in e],
-    "entry.port-range.to": lambda _w, a: [e["PortRange"]["To"] for e in entries(a) if "PortRange" in e],
-    "entry.protocol": lambda _w, a: [e["Protocol"] for e in entries(a)],
-    "entry.rule-action": lambda _w, a: [e["RuleAction"] for e in entries(a)],
-    "entry.rule-number": lambda _w, a: [e["RuleNumber"] for e in entries(a)],
+    "entry.cidr": lambda w, a: [e["CidrBlock"] for e in entries(w, a) if "CidrBlock" in e],
+    "entry.egress": lambda w, a: [e["Egress"] for e in entries(w, a)],
+    "entry.icmp.code": lambda w, a: [e["IcmpTypeCode"]["Code"] for e in entries(w, a) if "IcmpTypeCode" in e],
+    "entry.icmp.type": lambda w, a: [e["IcmpTypeCode"]["Type"] for e in entries(w, a) if "IcmpTypeCode" in e],
+    "entry.ipv6-cidr": lambda w, a: [e["Ipv6CidrBlock"] for e in entries(w, a) if "Ipv6CidrBlock" in e],
+    "entry.port-range.from": lambda w, a: [e["PortRange"]["From"] for e in entries(w, a) if "PortRange" in e],
+    "entry.port-range.to": lambda w, a: [e["PortRange"]["To"] for e in entries(w, a) if "PortRange" in e],
+    "entry.protocol": lambda w, a: [e["Protocol"] for e in entries(w, a)],
+    "entry.rule-action": lambda w, a: [e["RuleAction"] for e in entries(w, a)],
+    "entry.rule-number": lambda w, a: [e["RuleNumber"] for e in entries(w, a)],
     "network-acl-id": "id",
     "owner-id": "account",
     "vpc-id": "vpc_id",
@@ -120,18 +120,19 @@ def render(world: World, a: NetworkAcl) -> Shape:
             {"NetworkAclAssociationId": s.acl_association_id, "NetworkAclId": a.id, "SubnetId": s.id}
             for s in subnets_of(world, a)
         ],
-        "Entries": entries(a),
+        "Entries": entries(world, a),
         "Tags": render_tags(a),
     }
 
 
-def entries(a: NetworkAcl) -> list[Shape]:
-    """Return the entries as AWS shows them: those out, those in, each by number, with the final deny."""
+def entries(world: World, a: NetworkAcl) -> list[Shape]:
+    """Return the entries as AWS shows them: those out, those in, each by number, with the final denies."""
     ordered = sorted(a.entries, key=lambda e: e.number)
+    has_ipv6 = bool(world[Vpc, a.vpc_id].ranges6)
     return [
         shape
         for egress in (True, False)
-        for shape in (*(_render_entry(e) for e in ordered if e.egress is egress), _last(egress))
+        for shape in (*(_render_entry(e) for e in ordered if e.egress is egress), *_last(egress, has_ipv6))
     ]
 
 
@@ -141,20 +142,16 @@ def _render_entry(e: AclEntry) -> Shape:
         "Egress": e.egress,
         "Protocol": str(e.protocol),
         "RuleAction": "allow" if e.allow else "deny",
-        "CidrBlock": str(e.cidr),
+        "CidrBlock" if e.cidr.version == 4 else "Ipv6CidrBlock": str(e.cidr),
     }
     if e.protocol in (TCP, UDP):
         shape["PortRange"] = {"From": e.from_port, "To": e.to_port}
-    if e.protocol == ICMP:
+    if e.protocol in (ICMP, ICMPV6):
         shape["IcmpTypeCode"] = {"Type": e.from_port, "Code": e.to_port}
     return shape
 
 
-def _last(egress: bool) -> Shape:
-    return {
-        "RuleNumber": LAST,
-        "Egress": egress,
-        "Protocol": "-1",
-        "RuleAction": "deny",
-        "CidrBlock": "0.0.0.0/0",
-    }
+def _last(egress: bool, has_ipv6: bool) -> list[Shape]:
+    deny: Shape = {"Egress": egress, "Protocol": "-1", "RuleAction": "deny"}
+    of_ipv4 = {"RuleNumber": LAST, "CidrBlock": "0.0.0.0/0"} | deny
+    return [of_ipv4, {"RuleNumber": LAST6, "Ipv6CidrBlock": "::/0"} | deny] if has_ipv6 else [of_ipv4]

@@ -3,11 +3,12 @@
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
-from atoll.ec2.acl import ICMP, LAST, TCP, UDP
-from atoll.ec2.cidr import parse_cidr
+from atoll.ec2.acl import ICMP, ICMPV6, LAST, TCP, UDP
+from atoll.ec2.cidr import parse_cidr, parse_cidr6
 from atoll.ec2.kinds import find
 from atoll.model import quota
 from atoll.model.acl import AclEntry, NetworkAcl
+from atoll.model.ip import Net
 from atoll.model.quota import allowed
 from atoll.model.world import Tx
 
@@ -20,7 +21,7 @@ BAD_PROTOCOL = Err("InvalidParameterValue", "Invalid value '{protocol}' for IP p
 BAD_PORTS = Err("InvalidParameterValue", "Invalid TCP/UDP port range ({low}:{high})")
 BAD_ICMP = Err("InvalidParameterValue", "Invalid ICMP type and code ({low}:{high})")
 
-PROTOCOLS = {"all": -1, "tcp": TCP, "udp": UDP, "icmp": ICMP}
+PROTOCOLS = {"all": -1, "tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
 PORT_MAX, ICMP_MAX = 65535, 255
 
 
@@ -34,12 +35,15 @@ def create_network_acl_entry(
     rule_action: str,
     egress: bool,
     cidr_block: str | None = None,
+    ipv6_cidr_block: str | None = None,
     icmp_type_code: Shape | None = None,
     port_range: Shape | None = None,
 ) -> None:
     """Add an entry."""
     acl = find(tx.world, NetworkAcl, network_acl_id)
-    entry = _read(rule_number, protocol, rule_action, egress, cidr_block, icmp_type_code, port_range)
+    entry = _read(
+        rule_number, protocol, rule_action, egress, (cidr_block, ipv6_cidr_block), icmp_type_code, port_range
+    )
     if _find(acl, rule_number, egress):
         raise EXISTS(number=rule_number)
     count = sum(e.egress is egress for e in acl.entries) + 1  # the final deny counts
@@ -57,12 +61,15 @@ def replace_network_acl_entry(
     rule_action: str,
     egress: bool,
     cidr_block: str | None = None,
+    ipv6_cidr_block: str | None = None,
     icmp_type_code: Shape | None = None,
     port_range: Shape | None = None,
 ) -> None:
     """Say anew what the entry of a number does."""
     acl = find(tx.world, NetworkAcl, network_acl_id)
-    entry = _read(rule_number, protocol, rule_action, egress, cidr_block, icmp_type_code, port_range)
+    entry = _read(
+        rule_number, protocol, rule_action, egress, (cidr_block, ipv6_cidr_block), icmp_type_code, port_range
+    )
     old = _find(acl, rule_number, egress)
     if old is None:
         raise NOT_FOUND(number=rule_number)
@@ -94,14 +101,13 @@ def _read(
     protocol: str,
     action: str,
     egress: bool,
-    cidr: str | None,
+    cidrs: tuple[str | None, str | None],
     icmp: Shape | None,
     ports: Shape | None,
 ) -> AclEntry:
     """Return the entry that the parameters describe; ports are ignored, as on AWS, where the protocol has none."""
     _check_number(number)
-    if cidr is None:
-        raise errors.MISSING(name="cidrBlock")
+    cidr = _range(*cidrs)
     kind = _protocol(protocol)
     low, high = -1, -1
     if kind in (TCP, UDP):
@@ -110,7 +116,7 @@ def _read(
         low, high = ports["From"], ports["To"]
         if not 0 <= low <= high <= PORT_MAX:
             raise BAD_PORTS(low=low, high=high)
-    if kind == ICMP:
+    if kind in (ICMP, ICMPV6):
         if not icmp or icmp.get("Type") is None or icmp.get("Code") is None:
             raise errors.MISSING(name="icmpTypeCode")
         low, high = icmp["Type"], icmp["Code"]
@@ -121,10 +127,20 @@ def _read(
         egress=egress,
         protocol=kind,
         allow=action == "allow",
-        cidr=parse_cidr(cidr),
+        cidr=cidr,
         from_port=low,
         to_port=high,
     )
+
+
+def _range(cidr: str | None, cidr6: str | None) -> Net:
+    if cidr is not None and cidr6 is not None:
+        raise errors.BOTH(one="cidrBlock", other="ipv6CidrBlock")
+    if cidr6 is not None:
+        return parse_cidr6(cidr6, "ipv6CidrBlock")
+    if cidr is None:
+        raise errors.MISSING(name="cidrBlock")
+    return parse_cidr(cidr)
 
 
 def _protocol(text: str) -> int:

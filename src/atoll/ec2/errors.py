@@ -12,6 +12,7 @@ BAD_CIDR = Err(
     "InvalidParameterValue", "Value ({value}) for parameter {name} is invalid. This is not a valid CIDR block."
 )
 BAD_ADDRESS = Err("InvalidParameterValue", "Value ({value}) for parameter {name} is invalid. Not an IPv4 address.")
+BAD_ADDRESS6 = Err("InvalidParameterValue", "Value ({value}) for parameter {name} is invalid. Not an IPv6 address.")
 BOTH = Err("InvalidParameterCombination", "The parameter {one} cannot be used with the parameter {other}")
 BAD_COMBINATION = Err("InvalidParameterCombination", "{why}")
 UNSUPPORTED = Err("UnsupportedOperation", "{what} is not supported by Atoll.")

@@ -10,6 +10,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
 from atoll.ec2 import errors, permission, quotas
 from atoll.ec2.filters import Table, listing, select
+from atoll.ec2.ipv6 import everywhere_rule
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.ec2.vpc import ANYWHERE
@@ -107,7 +108,9 @@ def create_security_group(
     if named(tx.world, vpc.id, group_name):
         raise DUPLICATE(name=group_name, vpc=vpc.id)
     quotas.check(len(tx.all(SecurityGroup)), allowed(tx.world, quota.GROUPS), quotas.GROUP_LIMIT)
-    rules = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)
+    rules: tuple[Rule, ...] = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)
+    if vpc.ranges6:
+        rules = (*rules, everywhere_rule(tx))
     group = tx.make(
         SecurityGroup,
         tx.new_id("sg"),

@@ -44,6 +44,7 @@ def run_instances(
     tx: Tx, *, image_id: str, min_count: int, max_count: int, instance_type: str = "m1.small",
     key_name: str | None = None, subnet_id: str | None = None, security_group_ids: Sequence[str] = (),
     security_groups: Sequence[str] = (), private_ip_address: str | None = None,
+    ipv6_addresses: Sequence[Shape] = (), ipv6_address_count: int | None = None,
     network_interfaces: Sequence[Shape] = (), placement: Shape | None = None,
     private_dns_name_options: Shape | None = None, user_data: str = "", block_device_mappings: Sequence[Shape] = (),
     ebs_optimized: bool | None = None, monitoring: Shape | None = None, iam_instance_profile: Shape | None = None,
@@ -62,7 +63,8 @@ def run_instances(
     zone_name, wanted = _where(placement or {}), placements.wish(tx.world, placement or {}, type.name)
     nets = network.plan(
         tx.world, subnet_id=subnet_id, group_ids=security_group_ids, group_names=security_groups,
-        private_ip=private_ip_address, specs=network_interfaces, zone_name=zone_name, type=type,
+        private_ip=private_ip_address, sixes=ipv6_addresses, more_sixes=ipv6_address_count, specs=network_interfaces,
+        zone_name=zone_name, type=type,
         tags=of_interface,
     )  # fmt: skip
     root = volumes.plan(block_device_mappings, image, of_volume)
@@ -177,10 +179,11 @@ def _dns_options(asked: Shape, nets: network.Network) -> dict[str, Any]:
     """Return how the instance is named: as asked, else as its subnet says."""
     members = ("HostnameType", "EnableResourceNameDnsARecord", "EnableResourceNameDnsAAAARecord")
     refuse_members(asked, "PrivateDnsNameOptions", members)
-    _refuse_enabled("EnableResourceNameDnsAAAARecord (IPv6)", asked.get("EnableResourceNameDnsAAAARecord"))
+    quad_a = asked.get("EnableResourceNameDnsAAAARecord", nets.subnet.resource_name_aaaa_record)
     return {
         "hostname_type": asked.get("HostnameType", nets.subnet.hostname_type),
         "resource_name_a_record": asked.get("EnableResourceNameDnsARecord", nets.subnet.resource_name_a_record),
+        "resource_name_aaaa_record": quad_a,
     }
 
 

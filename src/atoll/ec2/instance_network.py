@@ -5,12 +5,12 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape
-from atoll.ec2 import attachment, quotas
+from atoll.ec2 import attachment, ipv6, quotas
 from atoll.ec2.defaults import default_vpc
 from atoll.ec2.errors import BAD_COMBINATION, BAD_VALUE, BOTH, UNSUPPORTED
 from atoll.ec2.group import groups_for, named
@@ -50,13 +50,13 @@ SUBNET_FULL = Err(
 
 _SPEC_MEMBERS = (
     "AssociatePublicIpAddress", "ConnectionTrackingSpecification", "DeleteOnTermination", "Description",
-    "DeviceIndex", "Groups", "InterfaceType",
+    "DeviceIndex", "Groups", "InterfaceType", "Ipv6AddressCount", "Ipv6Addresses",
     "NetworkCardIndex", "NetworkInterfaceId", "PrivateIpAddress", "PrivateIpAddresses",
     "SecondaryPrivateIpAddressCount", "SubnetId",
 )  # fmt: skip
 _NOT_WITH_ID = (
-    "ConnectionTrackingSpecification", "Groups", "PrivateIpAddress", "PrivateIpAddresses",
-    "SecondaryPrivateIpAddressCount", "SubnetId",
+    "ConnectionTrackingSpecification", "Groups", "Ipv6AddressCount", "Ipv6Addresses", "PrivateIpAddress",
+    "PrivateIpAddresses", "SecondaryPrivateIpAddressCount", "SubnetId",
 )  # fmt: skip
 
 
@@ -72,6 +72,8 @@ class Wish:
     primary: IPv4Address | None = None  # None: of our choice
     secondaries: tuple[IPv4Address, ...] = ()  # asked for
     more: int = 0  # further secondary ones, of our choice
+    sixes: tuple[Shape, ...] = ()  # IPv6 addresses asked for
+    more_sixes: int | None = None  # or how many; None: as the subnet says
     description: str = ""
     timeouts: Timeouts = AWS_TIMEOUTS
 
@@ -102,7 +104,7 @@ class Network:
     @property
     def is_for_one(self) -> bool:
         """Tell whether only one instance can have it: it names an interface or an address."""
-        return any(w.existing or w.addresses for w in self.wishes)
+        return any(w.existing or w.addresses or w.sixes for w in self.wishes)
 
 
 def plan(
@@ -112,6 +114,8 @@ def plan(
     group_ids: Sequence[str],
     group_names: Sequence[str],
     private_ip: str | None,
+    sixes: Sequence[Shape] = (),
+    more_sixes: int | None = None,
     specs: Sequence[Shape],
     zone_name: str | None,
     type: InstanceType,
@@ -122,16 +126,22 @@ def plan(
         (subnet_id, "subnet ID"),
         (group_ids or group_names, "security groups"),
         (private_ip, "private IP address"),
+        (sixes or more_sixes, "IPv6 addresses"),
     )
     for value, what in given:
         if specs and value:
             raise ALONE(what=what)
     if not specs:
-        return _of_instance(world, subnet_id, group_ids, group_names, private_ip, zone_name, tags)
+        network = _of_instance(world, subnet_id, group_ids, group_names, private_ip, zone_name, tags)
+        wishes = [replace(network.wishes[0], sixes=tuple(sixes), more_sixes=more_sixes)]
+        _check_together(wishes, type)
+        _check_sixes(world, wishes, type)
+        return replace(network, wishes=tuple(wishes))
     if len(specs) > type.interfaces_max:
         raise attachment.LIMIT(count=len(specs), type=type.name)
     wishes = sorted((_wish(world, spec, zone_name) for spec in specs), key=lambda w: w.device_index)
     _check_together(wishes, type)
+    _check_sixes(world, wishes, type)
     asked = next((s["AssociatePublicIpAddress"] for s in specs if "AssociatePublicIpAddress" in s), None)
     if asked is not None and len(specs) > 1:
         raise BAD_COMBINATION(
@@ -193,7 +203,8 @@ def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
         attachment=plug,
         tags=network.tags,
     )
-    return tx.put(interface.but(private_ips=tuple(addresses)))
+    sixes = ipv6.asked_addresses(tx.world, wish.subnet, wish.sixes, wish.more_sixes)
+    return tx.put(interface.but(private_ips=tuple(addresses), ipv6_addresses=sixes))
 
 
 def _of_instance(
@@ -273,6 +284,8 @@ def _wish(world: World, spec: Shape, zone_name: str | None) -> Wish:
         primary=check_address(world, subnet, primary) if primary else None,
         secondaries=tuple(check_address(world, subnet, text) for text in secondaries),
         more=_count(spec),
+        sixes=tuple(spec.get("Ipv6Addresses", ())),
+        more_sixes=spec.get("Ipv6AddressCount"),
         description=spec.get("Description", ""),
         timeouts=timeouts_of(spec.get("ConnectionTrackingSpecification")),
     )
@@ -313,6 +326,15 @@ def _check_together(wishes: Sequence[Wish], type: InstanceType) -> None:
             raise BAD_COMBINATION(why="All network interfaces of an instance must be in one VPC and one zone.")
         if w.address_count > type.addresses_max:
             raise quotas.ADDRESSES_PER_INTERFACE()
+
+
+def _check_sixes(world: World, wishes: Sequence[Wish], type: InstanceType) -> None:
+    """Check the IPv6 addresses asked for as if the launch were to take them now."""
+    for w in wishes:
+        if w.existing is None:
+            found = ipv6.asked_addresses(world, w.subnet, w.sixes, w.more_sixes)
+            if len(found) > type.addresses_max:
+                raise quotas.ADDRESSES6_PER_INTERFACE()
 
 
 def _device_index(spec: Shape) -> int:

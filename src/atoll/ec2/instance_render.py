@@ -194,12 +194,14 @@ def _network(world: World, i: Instance) -> Shape:
         "PrivateDnsNameOptions": {
             "HostnameType": i.hostname_type,
             "EnableResourceNameDnsARecord": i.resource_name_a_record,
-            "EnableResourceNameDnsAAAARecord": False,
+            "EnableResourceNameDnsAAAARecord": i.resource_name_aaaa_record,
         },
         "SecurityGroups": group_names(world, first.group_ids),
         "SourceDestCheck": first.source_dest_check,
         "NetworkInterfaces": [_interface(world, i, interface) for interface in interfaces],
     }
+    if first.ipv6_address:
+        shape["Ipv6Address"] = str(first.ipv6_address)
     if address := public_ip_of(world, first):
         shape["PublicIpAddress"] = str(address)
     return shape
@@ -222,7 +224,7 @@ def _interface(world: World, i: Instance, interface: Interface) -> Shape:
         "InterfaceType": interface.kind,
         "ConnectionTrackingConfiguration": render_timeouts(interface.timeouts),
         "Groups": group_names(world, interface.group_ids),
-        "Ipv6Addresses": [],
+        "Ipv6Addresses": [{"Ipv6Address": str(ip), "IsPrimaryIpv6": False} for ip in interface.ipv6_addresses],
         "Attachment": {
             "AttachmentId": interface.attachment.id,
             "AttachTime": interface.attachment.time,

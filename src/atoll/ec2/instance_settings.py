@@ -38,17 +38,21 @@ def modify_private_dns_name_options(
     instance_id: str,
     private_dns_hostname_type: str | None = None,
     enable_resource_name_dns_a_record: bool | None = None,
-    enable_resource_name_dns_aaaa_record: bool = False,
+    enable_resource_name_dns_aaaa_record: bool | None = None,
 ) -> Shape:
     """Change how an instance is named; the kind of name only while it is stopped."""
     i = _not_ended(tx, instance_id)
-    if enable_resource_name_dns_aaaa_record:
-        raise UNSUPPORTED(what="EnableResourceNameDnsAAAARecord (IPv6)")
     kind = private_dns_hostname_type or i.hostname_type
     if kind != i.hostname_type and i.state != "stopped":
         raise NOT_STOPPED(id=i.id)
-    record = enable_resource_name_dns_a_record
-    tx.put(i.but(hostname_type=kind, resource_name_a_record=i.resource_name_a_record if record is None else record))
+    record, record6 = enable_resource_name_dns_a_record, enable_resource_name_dns_aaaa_record
+    tx.put(
+        i.but(
+            hostname_type=kind,
+            resource_name_a_record=i.resource_name_a_record if record is None else record,
+            resource_name_aaaa_record=i.resource_name_aaaa_record if record6 is None else record6,
+        )
+    )
     return {"Return": True}
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import errors, quotas
+from atoll.ec2 import errors, ipv6, quotas
 from atoll.ec2.association import free
 from atoll.ec2.cidr import parse_address
 from atoll.ec2.filters import Field, Table, absent, listing
@@ -51,6 +51,8 @@ def create_network_interface(
     private_ip_address: str | None = None,
     private_ip_addresses: Sequence[Shape] = (),
     secondary_private_ip_address_count: int = 0,
+    ipv6_addresses: Sequence[Shape] = (),
+    ipv6_address_count: int | None = None,
     connection_tracking_specification: Shape | None = None,
     tag_specifications: Sequence[Shape] = (),
 ) -> Shape:
@@ -71,6 +73,9 @@ def create_network_interface(
     others = wanted[1:] if primary else wanted
     if 1 + len(others) + secondary_private_ip_address_count > quotas.INTERFACE_ADDRESSES_MAX:
         raise quotas.ADDRESSES_PER_INTERFACE()
+    sixes = ipv6.asked_addresses(tx.world, subnet, ipv6_addresses, ipv6_address_count)
+    if len(sixes) > quotas.INTERFACE_ADDRESSES_MAX:
+        raise quotas.ADDRESSES6_PER_INTERFACE()
     try:
         first = wanted[0] if primary else free_address(tx.world, subnet, others)
         interface = new_interface(tx, subnet, group_ids, address=first, description=description, tags=tags)
@@ -79,7 +84,7 @@ def create_network_interface(
             addresses.append(free_address(tx.world, subnet, addresses))
     except NoFreeAddress:
         raise SUBNET_FULL() from None
-    interface = tx.put(interface.but(private_ips=tuple(addresses), timeouts=timeouts))
+    interface = tx.put(interface.but(private_ips=tuple(addresses), ipv6_addresses=sixes, timeouts=timeouts))
     return {"NetworkInterface": render(tx.world, interface)}
 
 
@@ -169,7 +174,8 @@ def render(world: World, i: Interface) -> Shape:
         "PrivateIpAddress": str(i.address),
         "PrivateDnsName": addresses[0].get("PrivateDnsName"),
         "PrivateIpAddresses": addresses,
-        "Ipv6Addresses": [],
+        "Ipv6Addresses": [{"Ipv6Address": str(ip), "IsPrimaryIpv6": False} for ip in i.ipv6_addresses],
+        "Ipv6Address": str(i.ipv6_address) if i.ipv6_address else None,
         "Association": addresses[0].get("Association"),
         "Attachment": render_attachment(i.attachment) if i.attachment else None,
         "TagSet": render_tags(i),
@@ -241,7 +247,7 @@ FILTERS: Table = {
     "group-id": "group_ids",
     "group-name": _shown("Groups.GroupName"),
     "interface-type": "kind",
-    "ipv6-addresses.ipv6-address": absent,
+    "ipv6-addresses.ipv6-address": "ipv6_addresses",
     "mac-address": "mac",
     "network-interface-id": "id",
     "operator.managed": lambda _w, _i: False,

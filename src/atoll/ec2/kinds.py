@@ -15,7 +15,7 @@ from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
 from atoll.model.endpoint import EndpointService, VpcEndpoint
 from atoll.model.flow_log import FlowLog
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import SecurityGroup
 from atoll.model.insight import InsightsAnalysis, InsightsPath
 from atoll.model.instance import Instance
@@ -74,6 +74,11 @@ NOUNS: dict[type[Resource], Noun] = {
         _noun(
             InternetGateway, "internet-gateway", "igw", "InvalidInternetGatewayID.NotFound",
             "InvalidInternetGatewayId.Malformed", "internetGateway ID",
+        ),
+        _noun(
+            EgressOnlyGateway, "egress-only-internet-gateway", "eigw",
+            "InvalidEgressOnlyInternetGatewayId.NotFound", "InvalidEgressOnlyInternetGatewayId.Malformed",
+            "eigw ID",
         ),
         Noun(
             NatGateway, "natgateway", "nat", Err("NatGatewayNotFound", "NatGateway {id} was not found"),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2.errors import BAD_VALUE, UNSUPPORTED
+from atoll.ec2.errors import BAD_VALUE
 from atoll.ec2.instance import find, refuse_members
 from atoll.ec2.instance_attribute import ENDED
 from atoll.ec2.instance_render import metadata_options
@@ -154,8 +154,6 @@ def _changed(asked: Shape, before: MetadataOptions) -> MetadataOptions:
     hops = asked.get(_HOPS, 1)
     if hops not in HOP_LIMITS:
         raise BAD_VALUE(value=hops, name=_HOPS, why="Specify a number from 1 to 64.")
-    if asked.get("HttpProtocolIpv6") == "enabled":
-        raise UNSUPPORTED(what="HttpProtocolIpv6 (IPv6)")
     known = {field: getattr(before, field) for field in _MEMBERS.values()}
     return MetadataOptions(**(known | {_MEMBERS[name]: value for name, value in asked.items()}))
 

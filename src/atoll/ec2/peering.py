@@ -54,6 +54,11 @@ def _cidrs(world: World, end: PeeringEnd) -> list[str]:
     return [str(cidr) for cidr in vpc.cidrs] if vpc else []
 
 
+def _cidrs6(world: World, end: PeeringEnd) -> list[str]:
+    vpc = world.seen_by(None).get(Vpc, end.vpc_id)
+    return [str(cidr) for cidr in vpc.cidrs6] if vpc else []
+
+
 FILTERS: Table = {
     "accepter-vpc-info.cidr-block": lambda w, p: _cidrs(w, p.accepter),
     "accepter-vpc-info.owner-id": "accepter.account",
@@ -285,6 +290,7 @@ def _side(world: World, p: Peering, end: PeeringEnd, *, with_ranges: bool) -> Sh
     cidrs = _cidrs(world, end) if with_ranges else []
     if cidrs:
         shape |= {"CidrBlock": cidrs[0], "CidrBlockSet": [{"CidrBlock": cidr} for cidr in cidrs]}
+        shape["Ipv6CidrBlockSet"] = [{"Ipv6CidrBlock": cidr} for cidr in _cidrs6(world, end)]
     if p.is_open:
         shape["PeeringOptions"] = _options(end)
     return shape

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape
 from atoll.ec2 import errors
-from atoll.ec2.cidr import read_cidr
+from atoll.ec2.cidr import read_cidr, read_cidr6
 from atoll.ec2.kinds import find
 from atoll.ec2.peer_group import NO_GROUP, OTHER_NETWORK, from_peer, render_pair
 from atoll.ec2.prefix_list_use import find_list
@@ -145,13 +145,10 @@ def read_block(text: str | None) -> IPv4Network:
 
 
 def read_block6(text: str | None) -> IPv6Network:
-    """Return an IPv6 source.  Only `::/0` is taken: there is no IPv6 here, so it matches nothing."""
-    try:
-        cidr = IPv6Network(text or "", strict=False)
-    except ValueError:
-        raise BAD_BLOCK(cidr=text or "null") from None
-    if cidr.prefixlen:
-        raise errors.UNSUPPORTED(what=f"The IPv6 CIDR block {text} (only ::/0 is)")
+    """Return an IPv6 source; raises BAD_BLOCK."""
+    cidr = read_cidr6(text or "")
+    if cidr is None:
+        raise BAD_BLOCK(cidr=text or "null")
     return cidr
 
 

@@ -1,12 +1,12 @@
 """What names a prefix list, routes and rules, and whether it can: a list weighs as much as it may have ranges."""
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Network
 
 from atoll.ec2.kinds import find
 from atoll.ec2.route_target import check_destination
 from atoll.model import quota
 from atoll.model.group import Rule, SecurityGroup
+from atoll.model.ip import Net
 from atoll.model.prefix_list import PrefixList, managed, prefix_list
 from atoll.model.quota import allowed
 from atoll.model.route import Route, RouteTable
@@ -57,7 +57,8 @@ def check_list(world: World, table: RouteTable, listed: PrefixList, target: str)
 
     A range of the VPC may: its local route comes before it.
     """
-    local = world[Vpc, table.vpc_id].cidrs
+    vpc = world[Vpc, table.vpc_id]
+    local: tuple[Net, ...] = (*vpc.cidrs, *vpc.cidrs6)
     for network in networks(listed):
         if network not in local:
             check_destination(world, table, network, target)
@@ -69,11 +70,9 @@ def find_list(world: World, id: str) -> PrefixList:
     return next((one for one in managed(world.caller.region) if one.id == id), None) or find(world, PrefixList, id)
 
 
-def networks(listed: PrefixList) -> Iterator[IPv4Network]:
+def networks(listed: PrefixList) -> Iterator[Net]:
     """Yield a list's ranges that routes may lead to."""
-    for network in listed.networks:
-        if isinstance(network, IPv4Network):
-            yield network
+    yield from listed.networks
 
 
 def _is_full(world: World, group: SecurityGroup, listed: PrefixList, *, egress: bool) -> bool:

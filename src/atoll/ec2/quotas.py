@@ -26,6 +26,10 @@ NAT_GATEWAY_LIMIT = Err(
 ADDRESS_LIMIT = Err("AddressLimitExceeded", "The maximum number of addresses has been reached.")
 INTERFACE_LIMIT = Err("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
 ADDRESSES_PER_INTERFACE = Err("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
+ADDRESSES6_PER_INTERFACE = Err("Ipv6AddressLimitExceeded", "Number of IPv6 addresses will exceed limit.")
+EGRESS_ONLY_LIMIT = Err(
+    "EgressOnlyInternetGatewayLimitExceeded", "The maximum number of egress-only internet gateways has been reached."
+)
 GROUP_LIMIT = Err("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 GROUPS_PER_INTERFACE = Err(
     "SecurityGroupsPerInterfaceLimitExceeded",

@@ -1,15 +1,14 @@
 """Routes: a destination, a range or a prefix list, and the target that `route_target.py` finds."""
 
-from ipaddress import IPv4Network
-
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
-from atoll.ec2.cidr import parse_cidr
+from atoll.ec2.cidr import parse_cidr, parse_cidr6
 from atoll.ec2.kinds import find
 from atoll.ec2.prefix_list_use import check_list, find_list, route_weight
 from atoll.ec2.route_target import EDGE_LIST, Target, check_destination, find_target
 from atoll.model import quota
+from atoll.model.ip import Net
 from atoll.model.prefix_list import PrefixList
 from atoll.model.quota import allowed
 from atoll.model.route import LOCAL, Route, RouteTable
@@ -26,7 +25,8 @@ NOT_LOCAL = Err(
     "InvalidParameterValue", "The route {towards} of {table} is no local route: it has no default target to restore."
 )
 BOTH_DESTINATIONS = Err(
-    "InvalidParameterCombination", "Exactly one of destinationCidrBlock and destinationPrefixListId may be specified."
+    "InvalidParameterCombination",
+    "Exactly one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId may be specified.",
 )
 
 
@@ -36,8 +36,10 @@ def create_route(
     *,
     route_table_id: str,
     destination_cidr_block: str | None = None,
+    destination_ipv6_cidr_block: str | None = None,
     destination_prefix_list_id: str | None = None,
     gateway_id: str | None = None,
+    egress_only_internet_gateway_id: str | None = None,
     network_interface_id: str | None = None,
     instance_id: str | None = None,
     nat_gateway_id: str | None = None,
@@ -47,9 +49,12 @@ def create_route(
 ) -> Shape:
     """Add a route to a table."""
     table = find(tx.world, RouteTable, route_table_id)
-    destination = _destination(tx.world, destination_cidr_block, destination_prefix_list_id)
+    destination = _destination(
+        tx.world, destination_cidr_block, destination_ipv6_cidr_block, destination_prefix_list_id
+    )
     targets = {
         "gateway_id": gateway_id,
+        "egress_only_internet_gateway_id": egress_only_internet_gateway_id,
         "network_interface_id": network_interface_id,
         "instance_id": instance_id,
         "nat_gateway_id": nat_gateway_id,
@@ -73,9 +78,11 @@ def replace_route(
     *,
     route_table_id: str,
     destination_cidr_block: str | None = None,
+    destination_ipv6_cidr_block: str | None = None,
     destination_prefix_list_id: str | None = None,
     local_target: bool = False,
     gateway_id: str | None = None,
+    egress_only_internet_gateway_id: str | None = None,
     network_interface_id: str | None = None,
     instance_id: str | None = None,
     nat_gateway_id: str | None = None,
@@ -85,7 +92,9 @@ def replace_route(
 ) -> None:
     """Give a route of a table another target; a local route may have one too, and get its own back."""
     table = find(tx.world, RouteTable, route_table_id)
-    destination = _destination(tx.world, destination_cidr_block, destination_prefix_list_id)
+    destination = _destination(
+        tx.world, destination_cidr_block, destination_ipv6_cidr_block, destination_prefix_list_id
+    )
     towards = _spell(destination)
     old = next((r for r in table.routes if r.towards == towards), None)
     if old is None:
@@ -93,6 +102,7 @@ def replace_route(
     targets = {
         "local_target": LOCAL if local_target else None,
         "gateway_id": gateway_id,
+        "egress_only_internet_gateway_id": egress_only_internet_gateway_id,
         "network_interface_id": network_interface_id,
         "instance_id": instance_id,
         "nat_gateway_id": nat_gateway_id,
@@ -112,39 +122,46 @@ def delete_route(
     *,
     route_table_id: str,
     destination_cidr_block: str | None = None,
+    destination_ipv6_cidr_block: str | None = None,
     destination_prefix_list_id: str | None = None,
 ) -> None:
     """Remove a route from a table; the local ones stay."""
     table = find(tx.world, RouteTable, route_table_id)
-    towards = _spell(_destination(tx.world, destination_cidr_block, destination_prefix_list_id))
+    towards = _spell(
+        _destination(tx.world, destination_cidr_block, destination_ipv6_cidr_block, destination_prefix_list_id)
+    )
     old = next((r for r in table.routes if r.towards == towards), None)
     if old is None:
         what = "prefix-list-id" if destination_prefix_list_id else "cidr-block"
+        what = "ipv6-cidr-block" if destination_ipv6_cidr_block else what
         raise NOT_FOUND(what=what, towards=towards, table=table.id)
     if old.is_local:
         raise IS_LOCAL(towards=towards, table=table.id)
     tx.put(table.but(routes=tuple(r for r in table.routes if r != old)))
 
 
-def _destination(world: World, cidr: str | None, prefix_list_id: str | None) -> IPv4Network | PrefixList:
-    if cidr is None and prefix_list_id is None:
+def _destination(world: World, cidr: str | None, cidr6: str | None, prefix_list_id: str | None) -> Net | PrefixList:
+    given = [one for one in (cidr, cidr6, prefix_list_id) if one is not None]
+    if not given:
         raise errors.MISSING(name="destinationCidrBlock")
-    if cidr is not None and prefix_list_id is not None:
+    if len(given) > 1:
         raise BOTH_DESTINATIONS()
     if prefix_list_id is not None:
         return find_list(world, prefix_list_id)
-    assert cidr is not None, "one of the two is given"
+    if cidr6 is not None:
+        return parse_cidr6(cidr6, "destinationIpv6CidrBlock")
+    assert cidr is not None, "one of the three is given"
     return parse_cidr(cidr, "destinationCidrBlock")
 
 
-def _spell(destination: IPv4Network | PrefixList) -> str:
+def _spell(destination: Net | PrefixList) -> str:
     return destination.id if isinstance(destination, PrefixList) else str(destination)
 
 
 def _route(
     world: World,
     table: RouteTable,
-    destination: IPv4Network | PrefixList,
+    destination: Net | PrefixList,
     target: Target,
     *,
     origin: str = "CreateRoute",

@@ -38,10 +38,10 @@ FILTERS: Table = {
     "association.subnet-id": "associations.subnet_id",
     "owner-id": "account",
     "route-table-id": "id",
-    "route.destination-cidr-block": "routes.destination",
-    "route.destination-ipv6-cidr-block": absent,
+    "route.destination-cidr-block": lambda w, t: _shown(w, t, "DestinationCidrBlock"),
+    "route.destination-ipv6-cidr-block": lambda w, t: _shown(w, t, "DestinationIpv6CidrBlock"),
     "route.destination-prefix-list-id": "routes.prefix_list_id",
-    "route.egress-only-internet-gateway-id": absent,
+    "route.egress-only-internet-gateway-id": lambda w, t: _shown(w, t, "EgressOnlyInternetGatewayId"),
     "route.gateway-id": lambda w, t: _shown(w, t, "GatewayId"),
     "route.instance-id": lambda w, t: _shown(w, t, "InstanceId"),
     "route.nat-gateway-id": lambda _w, t: [r.target for r in t.routes if r.target.startswith("nat-")],
@@ -205,15 +205,23 @@ def render(world: World, t: RouteTable) -> Shape:
     }
 
 
+def _destination_member(r: Route) -> str:
+    if r.destination is None:
+        return "DestinationPrefixListId"
+    return "DestinationCidrBlock" if r.destination.version == 4 else "DestinationIpv6CidrBlock"
+
+
 def render_route(world: World, t: RouteTable, r: Route) -> Shape:
     """Return a route as AWS shows it: one to an interface also names the instance that has the interface."""
     shape: Shape = {
-        "DestinationCidrBlock" if r.destination else "DestinationPrefixListId": r.towards,
+        _destination_member(r): r.towards,
         "Origin": r.origin,
         "State": route_state(world, t.vpc_id, r.target),
     }
     if r.target.startswith("pcx-"):
         return shape | {"VpcPeeringConnectionId": r.target}
+    if r.target.startswith("eigw-"):
+        return shape | {"EgressOnlyInternetGatewayId": r.target}
     if r.target.startswith("nat-"):
         return shape | {"NatGatewayId": r.target}
     if not r.target.startswith("eni-"):

@@ -9,14 +9,14 @@ Source: VPC User Guide, "Route tables", "Gateway route tables", "Route priority"
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from atoll.aws.errors import Err
 from atoll.ec2 import errors
 from atoll.ec2.association import BAD_STATE, SEVERAL_INTERFACES
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.peering import find_peering
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.ip import Net, lies_in
@@ -57,7 +57,17 @@ EDGE_TARGET = Err(
     "Gateway Load Balancer endpoint is.",
 )
 
-SERVICES = IPv4Network("169.254.168.0/22")  # VPC User Guide, "Route tables": may not be a destination
+ONLY_IPV6 = Err(
+    "InvalidParameterValue",
+    "The destination CIDR block {cidr} is not IPv6: an egress-only internet gateway takes no other.",
+)
+NO_IPV6_NAT = Err("UnsupportedOperation", "A route for IPv6 to a NAT gateway (NAT64) is not supported by Atoll.")
+EGRESS_ONLY_NOT_FOUND = Err("InvalidGatewayID.NotFound", "The eigw ID '{id}' does not exist")
+
+# VPC User Guide, "Route tables": may not be a destination.
+SERVICES: tuple[Net, ...] = (IPv4Network("169.254.168.0/22"), IPv6Network("fd00:ec2::/32"))
+
+V6 = 6
 
 # Targets of which nobody has one: parameter -> prefix and errors of its ids.
 ABSENT = {
@@ -90,6 +100,8 @@ def find_target(world: World, table: RouteTable, targets: Mapping[str, str | Non
         return Target(LOCAL)
     if name == "gateway_id":
         return Target(find_gateway(world, table, id).id)
+    if name == "egress_only_internet_gateway_id":
+        return _egress_only(world, table, id)
     if name == "vpc_peering_connection_id":
         return _peering(world, table, id)
     if name == "nat_gateway_id":
@@ -99,10 +111,15 @@ def find_target(world: World, table: RouteTable, targets: Mapping[str, str | Non
 
 def check_destination(world: World, table: RouteTable, cidr: Net, target: str) -> None:
     """Raise the error of a destination that may not have such a target in this table."""
-    if lies_in(cidr, SERVICES):
+    if any(lies_in(cidr, reserved) for reserved in SERVICES):
         raise RESERVED(cidr=cidr)
+    if target.startswith("eigw-") and cidr.version != V6:
+        raise ONLY_IPV6(cidr=cidr)
+    if target.startswith("nat-") and cidr.version == V6:
+        raise NO_IPV6_NAT()
     vpc = world[Vpc, table.vpc_id]
-    inside = any(lies_in(cidr, block) for block in vpc.cidrs)
+    blocks: tuple[Net, ...] = (*vpc.cidrs, *vpc.cidrs6)
+    inside = any(lies_in(cidr, block) for block in blocks)
     if table.is_of_gateway:
         if not inside:
             raise EDGE_OUTSIDE(cidr=cidr, vpc=vpc.id, table=table.id)
@@ -112,7 +129,7 @@ def check_destination(world: World, table: RouteTable, cidr: Net, target: str) -
         return
     if not target.startswith(("eni-", "nat-")):
         raise TOO_SPECIFIC(cidr=cidr)
-    if cidr not in vpc.cidrs and not any(s.cidr == cidr for s in world.all(Subnet, vpc_id=vpc.id)):
+    if cidr not in blocks and not any(cidr in (s.cidr, s.cidr6) for s in world.all(Subnet, vpc_id=vpc.id)):
         raise NO_SUBNET(cidr=cidr)
 
 
@@ -132,6 +149,15 @@ def find_gateway(world: World, table: RouteTable, id: str) -> InternetGateway:
     if gateway.vpc_id != table.vpc_id:
         raise DIFFERENT_NETWORKS(table=table.id, what="network gateway", id=id)
     return gateway
+
+
+def _egress_only(world: World, table: RouteTable, id: str) -> Target:
+    gateway = world.get(EgressOnlyGateway, id)
+    if gateway is None:
+        raise EGRESS_ONLY_NOT_FOUND(id=id)
+    if gateway.vpc_id != table.vpc_id:
+        raise DIFFERENT_NETWORKS(table=table.id, what="egress only internet gateway", id=id)
+    return Target(gateway.id)
 
 
 def _peering(world: World, table: RouteTable, id: str) -> Target:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import errors, quotas
+from atoll.ec2 import errors, ipv6, quotas
 from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import find
@@ -15,6 +15,7 @@ from atoll.model import quota
 from atoll.model.acl import NetworkAcl
 from atoll.model.cache import CacheSubnetGroup
 from atoll.model.interface import Interface
+from atoll.model.ip import Association6
 from atoll.model.names import arn
 from atoll.model.quota import allowed
 from atoll.model.route import RouteTable
@@ -30,6 +31,11 @@ BAD_ZONE = Err(
     "InvalidParameterValue",
     "Value ({value}) for parameter {name} is invalid. Subnets can currently only be created in the following "
     "availability zones: {zones}.",
+)
+NOTHING_TO_ASSIGN = Err(
+    "InvalidParameterValue",
+    "Invalid value 'true' for assign-ipv6-address-on-creation. Cannot set assign-ipv6-address-on-creation to true "
+    "unless the subnet ({id}) has an IPv6 CIDR block associated with it.",
 )
 TWO_ZONES = Err("InvalidParameterCombination", "availabilityZone and availabilityZoneId must not be used together.")
 
@@ -47,16 +53,16 @@ FILTERS: Table = {
     "defaultForAz": "is_default",
     "enable-dns64": lambda _w, _s: False,
     "enable-lni-at-device-index": absent,
-    "ipv6-cidr-block-association.association-id": absent,
-    "ipv6-cidr-block-association.ipv6-cidr-block": absent,
-    "ipv6-cidr-block-association.state": absent,
+    "ipv6-cidr-block-association.association-id": "ranges6.id",
+    "ipv6-cidr-block-association.ipv6-cidr-block": "ranges6.cidr",
+    "ipv6-cidr-block-association.state": lambda _w, s: "associated" if s.ranges6 else None,
     "ipv6-native": lambda _w, _s: False,
     "map-customer-owned-ip-on-launch": lambda _w, _s: False,
     "map-public-ip-on-launch": "map_public_ip",
     "outpost-arn": absent,
     "owner-id": "account",
     "private-dns-name-options-on-launch.enable-resource-name-dns-a-record": "resource_name_a_record",
-    "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": lambda _w, _s: False,
+    "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": "resource_name_aaaa_record",
     "private-dns-name-options-on-launch.hostname-type": "hostname_type",
     "state": "state",
     "subnet-arn": lambda _w, s: _arn(s),
@@ -71,6 +77,7 @@ def create_subnet(
     *,
     vpc_id: str,
     cidr_block: str | None = None,
+    ipv6_cidr_block: str | None = None,
     availability_zone: str | None = None,
     availability_zone_id: str | None = None,
     tag_specifications: Sequence[Shape] = (),
@@ -89,7 +96,9 @@ def create_subnet(
     if any(cidr.overlaps(s.cidr) for s in others):
         raise CONFLICT(cidr=cidr)
     quotas.check(len(others), allowed(tx.world, quota.SUBNETS), quotas.SUBNET_LIMIT)
-    return {"Subnet": render(tx.world, make_subnet(tx, vpc, cidr, where, tags=tags))}
+    ranges6 = (ipv6.subnet_range(tx, vpc, ipv6_cidr_block),) if ipv6_cidr_block is not None else ()
+    subnet = make_subnet(tx, vpc, cidr, where, ranges6=ranges6, tags=tags)
+    return {"Subnet": render(tx.world, subnet)}
 
 
 def choose_zone(world: World, region: str, name: str | None, id: str | None) -> Zone:
@@ -119,6 +128,7 @@ def make_subnet(
     cidr: IPv4Network,
     where: Zone,
     *,
+    ranges6: tuple[Association6, ...] = (),
     is_default: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Subnet:
@@ -129,6 +139,7 @@ def make_subnet(
         tx.new_id("subnet"),
         vpc_id=vpc.id,
         cidr=cidr,
+        ranges6=ranges6,
         zone=where.name,
         zone_id=where.id,
         number=free_number(tx.world, Subnet, vpc.id),
@@ -194,17 +205,17 @@ def modify_subnet_attribute(
     enable_resource_name_dns_aaaa_record_on_launch: Shape | None = None,
     map_customer_owned_ip_on_launch: Shape | None = None,
 ) -> None:
-    """Set one attribute of a subnet.  What needs IPv6 or an Outpost can only be switched off."""
+    """Set one attribute of a subnet.  What needs DNS64 or an Outpost can only be switched off."""
     subnet = find(tx.world, Subnet, subnet_id)
     never = {
-        "AssignIpv6AddressOnCreation (IPv6)": assign_ipv6_address_on_creation,
-        "EnableDns64 (IPv6)": enable_dns64,
-        "EnableResourceNameDnsAAAARecordOnLaunch (IPv6)": enable_resource_name_dns_aaaa_record_on_launch,
+        "EnableDns64": enable_dns64,
         "MapCustomerOwnedIpOnLaunch (Outposts)": map_customer_owned_ip_on_launch,
     }
     given = {
         "map_public_ip": map_public_ip_on_launch,
         "resource_name_a_record": enable_resource_name_dns_a_record_on_launch,
+        "assign_ipv6": assign_ipv6_address_on_creation,
+        "resource_name_aaaa_record": enable_resource_name_dns_aaaa_record_on_launch,
     }
     changes: dict[str, object] = {name: v["Value"] for name, v in given.items() if v is not None and "Value" in v}
     if private_dns_hostname_type_on_launch is not None:
@@ -217,6 +228,8 @@ def modify_subnet_attribute(
         raise errors.MISSING(name="attribute")
     if len(changes) + len(offs) > 1:
         raise errors.BAD_COMBINATION(why="Only one attribute of a subnet can be modified at a time.")
+    if changes.get("assign_ipv6") and not subnet.ranges6:
+        raise NOTHING_TO_ASSIGN(id=subnet.id)
     tx.put(subnet.but(**changes))
 
 
@@ -235,14 +248,14 @@ def render(world: World, s: Subnet) -> Shape:
         "DefaultForAz": s.is_default,
         "MapPublicIpOnLaunch": s.map_public_ip,
         "MapCustomerOwnedIpOnLaunch": False,
-        "AssignIpv6AddressOnCreation": False,
-        "Ipv6CidrBlockAssociationSet": [],
+        "AssignIpv6AddressOnCreation": s.assign_ipv6,
+        "Ipv6CidrBlockAssociationSet": [ipv6.render_subnet_range(r) for r in s.ranges6],
         "Ipv6Native": False,
         "EnableDns64": False,
         "PrivateDnsNameOptionsOnLaunch": {
             "HostnameType": s.hostname_type,
             "EnableResourceNameDnsARecord": s.resource_name_a_record,
-            "EnableResourceNameDnsAAAARecord": False,
+            "EnableResourceNameDnsAAAARecord": s.resource_name_aaaa_record,
         },
         "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "Tags": render_tags(s),

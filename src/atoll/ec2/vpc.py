@@ -5,10 +5,10 @@ from ipaddress import IPv4Network
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import errors, quotas
+from atoll.ec2 import errors, ipv6, quotas
 from atoll.ec2.cidr import parse_cidr
 from atoll.ec2.dhcp import default_options
-from atoll.ec2.filters import Table, absent, listing
+from atoll.ec2.filters import Table, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.peering import withdraw
 from atoll.ec2.tags import render_tags, tags_for
@@ -16,7 +16,7 @@ from atoll.model import quota
 from atoll.model.acl import AclEntry, NetworkAcl
 from atoll.model.cache import CacheCluster, CacheSubnetGroup
 from atoll.model.endpoint import VpcEndpoint
-from atoll.model.gateway import InternetGateway
+from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.peering import Peering, peerings_of
@@ -46,10 +46,10 @@ FILTERS: Table = {
     "cidr-block-association.state": "ranges.state",
     "dhcp-options-id": "dhcp_options_id",
     "dhcpOptionsId": "dhcp_options_id",
-    "ipv6-cidr-block-association.association-id": absent,
-    "ipv6-cidr-block-association.ipv6-cidr-block": absent,
-    "ipv6-cidr-block-association.ipv6-pool": absent,
-    "ipv6-cidr-block-association.state": absent,
+    "ipv6-cidr-block-association.association-id": "ranges6.id",
+    "ipv6-cidr-block-association.ipv6-cidr-block": "ranges6.cidr",
+    "ipv6-cidr-block-association.ipv6-pool": lambda _w, v: "Amazon" if v.ranges6 else None,
+    "ipv6-cidr-block-association.state": lambda _w, v: "associated" if v.ranges6 else None,
     "is-default": "is_default",
     "isDefault": "is_default",
     "owner-id": "account",
@@ -72,11 +72,11 @@ def create_vpc(
     cidr_block: str | None = None,
     instance_tenancy: str = "default",
     amazon_provided_ipv6_cidr_block: bool = False,
+    ipv6_cidr_block_network_border_group: str | None = None,
     tag_specifications: Sequence[Shape] = (),
 ) -> Shape:
     """Create a VPC with its main route table, default network ACL and default security group."""
-    if amazon_provided_ipv6_cidr_block:
-        raise errors.UNSUPPORTED(what="AmazonProvidedIpv6CidrBlock (IPv6)")
+    ipv6.check_border_group(ipv6_cidr_block_network_border_group, tx.region)
     if cidr_block is None:
         raise errors.MISSING(name="cidrBlock")
     if instance_tenancy == "host":
@@ -84,7 +84,10 @@ def create_vpc(
     cidr = parse_vpc_cidr(cidr_block)
     tags = tags_for("vpc", tag_specifications)
     quotas.check(len(tx.all(Vpc)), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
-    return {"Vpc": render(make_vpc(tx, cidr, tenancy=instance_tenancy, tags=tags))}
+    vpc = make_vpc(tx, cidr, tenancy=instance_tenancy, tags=tags)
+    if amazon_provided_ipv6_cidr_block:
+        vpc, _ = ipv6.add_range(tx, vpc)
+    return {"Vpc": render(vpc)}
 
 
 @operation("ec2", "DescribeVpcs")
@@ -129,7 +132,8 @@ def has_dependents(world: World, vpc: Vpc) -> bool:
     """Tell whether anything is in a VPC that did not come with it."""
     bucket = world.bucket
     return (
-        any(bucket(kind, "vpc_id", vpc.id) for kind in (Subnet, InternetGateway, Interface, VpcEndpoint))
+        any(bucket(kind, "vpc_id", vpc.id) for kind in (Subnet, InternetGateway, EgressOnlyGateway))
+        or any(bucket(kind, "vpc_id", vpc.id) for kind in (Interface, VpcEndpoint))
         or any(bucket(kind, "vpc_id", vpc.id) for kind in (CacheCluster, CacheSubnetGroup))
         or any(not t.is_main for t in world.all(RouteTable, vpc_id=vpc.id))
         or any(not a.is_default for a in world.all(NetworkAcl, vpc_id=vpc.id))
@@ -250,7 +254,9 @@ def make_default_group(tx: Tx, vpc: Vpc) -> SecurityGroup:
 
 def render(v: Vpc) -> Shape:
     """Return a VPC as AWS shows it."""
+    sixes = [ipv6.render_vpc_range(r, v.region) for r in v.ranges6]
     return {
+        **({"Ipv6CidrBlockAssociationSet": sixes} if sixes else {}),
         "VpcId": v.id,
         "OwnerId": v.account,
         "CidrBlock": str(v.cidr),

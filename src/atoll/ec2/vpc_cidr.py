@@ -4,11 +4,11 @@ from ipaddress import IPv4Network
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2 import errors, quotas
+from atoll.ec2 import errors, ipv6, quotas
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.vpc import parse_vpc_cidr, render_range
 from atoll.model import quota
-from atoll.model.ip import lies_in
+from atoll.model.ip import Association6, lies_in
 from atoll.model.peering import peerings_of
 from atoll.model.prefix_list import prefix_list
 from atoll.model.quota import allowed
@@ -52,12 +52,21 @@ ELSEWHERE = (A, B, C, BENCH)  # for a primary range that is public, or in 100.64
 
 @operation("ec2", "AssociateVpcCidrBlock", network=True)
 def associate_vpc_cidr_block(
-    tx: Tx, *, vpc_id: str, cidr_block: str | None = None, amazon_provided_ipv6_cidr_block: bool = False
+    tx: Tx,
+    *,
+    vpc_id: str,
+    cidr_block: str | None = None,
+    amazon_provided_ipv6_cidr_block: bool = False,
+    ipv6_cidr_block_network_border_group: str | None = None,
 ) -> Shape:
-    """Add a range to a VPC; every route table gets a local route for it."""
-    if amazon_provided_ipv6_cidr_block:
-        raise errors.UNSUPPORTED(what="AmazonProvidedIpv6CidrBlock (IPv6)")
+    """Add a range to a VPC, of IPv4 or IPv6; every route table gets a local route for it."""
+    ipv6.check_border_group(ipv6_cidr_block_network_border_group, tx.region)
     vpc = find(tx.world, Vpc, vpc_id)
+    if amazon_provided_ipv6_cidr_block:
+        if cidr_block is not None:
+            raise errors.BOTH(one="amazonProvidedIpv6CidrBlock", other="cidrBlock")
+        vpc, added = ipv6.add_range(tx, vpc)
+        return {"VpcId": vpc.id, "Ipv6CidrBlockAssociation": ipv6.render_vpc_range(added, vpc.region)}
     if cidr_block is None:
         raise errors.MISSING(name="cidrBlock")
     cidr = parse_vpc_cidr(cidr_block)
@@ -95,11 +104,14 @@ def _check(tx: Tx, vpc: Vpc, cidr: IPv4Network) -> None:
 
 @operation("ec2", "DisassociateVpcCidrBlock", network=True)
 def disassociate_vpc_cidr_block(tx: Tx, *, association_id: str) -> Shape:
-    """Take a secondary range, in which there is no subnet, from its VPC."""
+    """Take a secondary or an IPv6 range, in which there is no subnet, from its VPC."""
     for vpc in tx.all(Vpc):
         for association in vpc.ranges:
             if association.id == association_id:
                 return _disassociate(tx, vpc, association)
+        for association6 in vpc.ranges6:
+            if association6.id == association_id:
+                return _disassociate6(tx, vpc, association6)
     check_id(association_id, "vpc-cidr-assoc", MALFORMED)
     raise NOT_FOUND(id=association_id)
 
@@ -115,3 +127,13 @@ def _disassociate(tx: Tx, vpc: Vpc, association: CidrAssociation) -> Shape:
         tx.put(table.but(routes=kept))
     gone = CidrAssociation(id=association.id, cidr=association.cidr, state="disassociating")
     return {"VpcId": vpc.id, "CidrBlockAssociation": render_range(gone)}
+
+
+def _disassociate6(tx: Tx, vpc: Vpc, association: Association6) -> Shape:
+    if any(s.cidr6 and s.cidr6.subnet_of(association.cidr) for s in tx.all(Subnet, vpc_id=vpc.id)):
+        raise IN_USE(id=vpc.id, cidr=association.cidr)
+    tx.put(vpc.but(ranges6=tuple(r for r in vpc.ranges6 if r != association)))
+    for table in tx.all(RouteTable, vpc_id=vpc.id):
+        tx.put(table.but(routes=tuple(r for r in table.routes if r.destination != association.cidr)))
+    gone = ipv6.render_vpc_range(association, vpc.region, "disassociating")
+    return {"VpcId": vpc.id, "Ipv6CidrBlockAssociation": gone}

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-from dnslib import PTR, QTYPE, RCODE, RR, A, DNSRecord
+from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSRecord
 from dnslib.dns import DNSError
 
 from atoll.guest.resolve import TTL_SECONDS, addresses, reverse
@@ -42,9 +42,11 @@ def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
     found = addresses(world, vpc_id, name)
     if found is None:
         reply.header.rcode = RCODE.NXDOMAIN
-    elif kind in (QTYPE.A, QTYPE.ANY):
+    else:
         for address in found:
-            reply.add_answer(RR(name, QTYPE.A, rdata=A(str(address)), ttl=TTL_SECONDS))
+            its_kind, record = (QTYPE.A, A) if address.version == 4 else (QTYPE.AAAA, AAAA)
+            if kind in (its_kind, QTYPE.ANY):
+                reply.add_answer(RR(name, its_kind, rdata=record(str(address)), ttl=TTL_SECONDS))
     return bytes(reply.pack())
 
 

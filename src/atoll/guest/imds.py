@@ -1,4 +1,5 @@
-"""The instance metadata service, versions 1 and 2: HTTP at 169.254.169.254, one request per connection, as on AWS.
+"""The instance metadata service, versions 1 and 2: HTTP at 169.254.169.254 (and, where it is enabled,
+fd00:ec2::254), one request per connection, as on AWS.
 
 Who asks is who the packet comes from: the router lets an interface send from its own addresses only.  The answer to a
 PUT leaves with the instance's hop limit as its IP TTL, so that a token does not travel further than the owner allows;
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import cast
 from urllib.parse import unquote
 
@@ -73,10 +74,11 @@ class Answers:
     async def reply(self, request: Request) -> Reply:
         """Answer a request; its `peer` says who asks."""
         world = self._world()
-        instance = metadata.instance_at(world, self._vpc_id, IPv4Address(request.peer))
+        instance = metadata.instance_at(world, self._vpc_id, ip_address(request.peer))
         if instance is None:
             return Reply(_refusal(404))
-        if instance.metadata.endpoint == "disabled":
+        over_ipv6 = ":" in request.peer
+        if instance.metadata.endpoint == "disabled" or (over_ipv6 and instance.metadata.ipv6 == "disabled"):
             return Reply(_refusal(403))
         try:
             if request.method == "PUT":
@@ -244,7 +246,10 @@ class _Connection(asyncio.Protocol):
         self._is_answered = True
         if reply.hop_limit is not None:
             sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, reply.hop_limit)
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, reply.hop_limit)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, reply.hop_limit)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_MS)  # nobody may be in reach
         self._transport.write(_written(reply.answer, self._imds.now(), with_body=with_body))
         self._transport.close()

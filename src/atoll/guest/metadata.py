@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address
 from typing import TypeAlias, cast
 
 from atoll.ec2.instance_render import placement_group, private_name, public_name
@@ -21,6 +20,7 @@ from atoll.model.image import image
 from atoll.model.instance import Instance
 from atoll.model.instance_type import INSTANCE_TYPES
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.lookup import elastic_ip_of, interfaces_of, public_ip_of
 from atoll.model.names import digest
 from atoll.model.subnet import Subnet
@@ -52,13 +52,13 @@ class Folder:
         return "\n".join(shown)
 
 
-def instance_at(world: World, vpc_id: str, address: IPv4Address) -> Instance | None:
+def instance_at(world: World, vpc_id: str, address: Ip) -> Instance | None:
     """Return the instance that sends from an address of a VPC.  Costs a pass over the VPC's interfaces.
 
     `None`: nobody's, or a machine of a service, such as a cache node, to which AWS shows no metadata.
     """
     for interface in cast("Iterable[Interface]", world.bucket(Interface, "vpc_id", vpc_id).values()):
-        if address in interface.private_ips:
+        if address in interface.ips:
             return world[Instance, interface.instance_id] if interface.instance_id else None
     return None
 
@@ -140,6 +140,8 @@ def _first(world: World, i: Instance, first: Interface) -> dict[str, Folder | Le
         "mac": first.mac,
         "security-groups": _group_names(world, first),
     }
+    if first.ipv6_address:
+        found["ipv6"] = str(first.ipv6_address)
     if address := public_ip_of(world, first):
         found["public-ipv4"] = str(address)
     if public := public_name(world, first):
@@ -166,6 +168,11 @@ def _interface(world: World, i: Instance, interface: Interface) -> dict[str, Fol
         "vpc-ipv4-cidr-block": str(vpc.cidr),
         "vpc-ipv4-cidr-blocks": "\n".join(map(str, vpc.cidrs)),
     }
+    if interface.ipv6_addresses:
+        found["ipv6s"] = "\n".join(map(str, interface.ipv6_addresses))
+    if subnet.cidr6:
+        found["subnet-ipv6-cidr-blocks"] = str(subnet.cidr6)
+        found["vpc-ipv6-cidr-blocks"] = "\n".join(map(str, vpc.cidrs6))
     if public := _public_addresses(world, interface):
         found["public-ipv4s"] = "\n".join(public)
         found["ipv4-associations"] = Folder(dict(public))

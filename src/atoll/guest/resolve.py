@@ -12,21 +12,24 @@ from typing import cast
 
 from atoll.cache.endpoint import resolve as cache_addresses
 from atoll.guest.balancer_names import addresses as service_addresses
+from atoll.model.instance import Instance
 from atoll.model.interface import Interface
-from atoll.model.lookup import public_ip_of
-from atoll.model.names import private_dns, public_dns
+from atoll.model.ip import Ip
+from atoll.model.lookup import primary_interface, public_ip_of
+from atoll.model.names import internal_domain, private_dns, public_dns
 from atoll.model.peering import peering_between
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
 _PRIVATE = re.compile(r"ip-(\d+)-(\d+)-(\d+)-(\d+)\.(ec2\.internal|[a-z0-9-]+\.compute\.internal)")
 _PUBLIC = re.compile(r"ec2-(\d+)-(\d+)-(\d+)-(\d+)\.(compute-1|[a-z0-9-]+\.compute)\.amazonaws\.com")
+_RESOURCE = re.compile(r"(i-[0-9a-f]{8,17})\.(ec2\.internal|[a-z0-9-]+\.compute\.internal)")
 _REVERSE = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa")
 
 TTL_SECONDS = 5  # cache names follow a failover; AWS uses 5 to 15 s
 
 
-def addresses(world: World, vpc_id: str | None, name: str) -> tuple[IPv4Address, ...] | None:
+def addresses(world: World, vpc_id: str | None, name: str) -> tuple[Ip, ...] | None:
     """Return a name's addresses as seen from a VPC, or from the internet (`None`).
 
     An empty tuple means that the name exists without an address; `None` that it does not exist.
@@ -40,6 +43,8 @@ def addresses(world: World, vpc_id: str | None, name: str) -> tuple[IPv4Address,
         return _private(world, vpc_id, match, name)
     if match := _PUBLIC.fullmatch(name):
         return _public(world, vpc_id, match, name)
+    if match := _RESOURCE.fullmatch(name):
+        return _resource(world, vpc_id, match)
     return None
 
 
@@ -66,6 +71,23 @@ def _private(world: World, vpc_id: str | None, match: re.Match[str], name: str) 
     vpc = world[Vpc, vpc_id]
     ours = any(address in cidr for cidr in vpc.cidrs) and name == private_dns(address, vpc.region)
     return (address,) if ours else None
+
+
+def _resource(world: World, vpc_id: str | None, match: re.Match[str]) -> tuple[Ip, ...] | None:
+    """Names of instances exist in their own VPC, with the records that are switched on.
+
+    Source: EC2 User Guide, "Amazon EC2 instance hostname types".
+    """
+    instance = world.seen_by(None).get(Instance, match[1])
+    if instance is None or instance.vpc_id != vpc_id or match[2] != internal_domain(instance.region):
+        return None
+    first = primary_interface(world, instance.id)
+    if first is None or not (instance.resource_name_a_record or instance.resource_name_aaaa_record):
+        return None
+    found: list[Ip] = [first.address] if instance.resource_name_a_record else []
+    if instance.resource_name_aaaa_record and first.ipv6_address:
+        found.append(first.ipv6_address)
+    return tuple(found)
 
 
 def _public(world: World, vpc_id: str | None, match: re.Match[str], name: str) -> tuple[IPv4Address, ...] | None:

@@ -95,7 +95,7 @@ class Failure:
 class Door:
     """Where a service listens."""
 
-    address: IPv4Address
+    address: Ip
     port: int
     kind: Literal["datagram", "stream"]
 

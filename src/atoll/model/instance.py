@@ -63,6 +63,7 @@ class Instance(Resource):
     public_ip_wanted: bool = False  # at launch: each start takes a new automatic public address
     hostname_type: str = "ip-name"
     resource_name_a_record: bool = False
+    resource_name_aaaa_record: bool = False
     cpu_credits: str | None = None  # "standard" or "unlimited"; None: the type's own default, or not burstable
     auto_recovery: str = "default"
     host_error: str | None = None  # why the machine could not do what was asked; shown in StateReason

@@ -49,6 +49,8 @@ class QuotaRequest(Resource):
 VPCS = Limit("vpc", "L-F678F1CE", "VPCs per Region", 5, 100)
 INTERNET_GATEWAYS = Limit("vpc", "L-A4707A72", "Internet gateways per Region", 5, 100)
 VPC_CIDRS = Limit("vpc", "L-83CA0A9D", "IPv4 CIDR blocks per VPC", 5, 5, 50)
+VPC_CIDRS6 = Limit("vpc", "L-085A6257", "IPv6 CIDR blocks per VPC", 5, 5, 50)
+EGRESS_ONLY_GATEWAYS = Limit("vpc", "L-45FE3B85", "Egress-only internet gateways per Region", 5, 100)
 SUBNETS = Limit("vpc", "L-407747CB", "Subnets per VPC", 200, 200)
 ROUTE_TABLES = Limit("vpc", "L-589F43AA", "Route tables per VPC", 200, 200)
 ROUTES = Limit("vpc", "L-93826ACB", "Routes per route table", 50, 1000, 1000)
@@ -72,7 +74,8 @@ SUBNET_GROUPS = Limit("elasticache", "L-3E7F7726", "Subnet groups per Region", 3
 GROUP_SUBNETS = Limit("elasticache", "L-A87EE522", "Subnets per subnet group", 20, 20)
 
 LIMITS = (
-    VPCS, INTERNET_GATEWAYS, VPC_CIDRS, SUBNETS, ROUTE_TABLES, ROUTES, NAT_GATEWAYS, NAT_ADDRESSES, INTERFACES,
+    VPCS, INTERNET_GATEWAYS, EGRESS_ONLY_GATEWAYS, VPC_CIDRS, VPC_CIDRS6, SUBNETS, ROUTE_TABLES, ROUTES,
+    NAT_GATEWAYS, NAT_ADDRESSES, INTERFACES,
     GROUPS, GROUPS_PER_INTERFACE, RULES, PEERINGS, PEERING_REQUESTS, ACLS, ACL_ENTRIES, INTERFACE_ENDPOINTS,
     GATEWAY_ENDPOINTS, ADDRESSES, CACHE_NODES, MEMCACHED_NODES, PARAMETER_GROUPS, SUBNET_GROUPS, GROUP_SUBNETS,
 )  # fmt: skip

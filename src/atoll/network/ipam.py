@@ -1,7 +1,7 @@
 """Addresses and numbers: what is free in a subnet and in a VPC, and the interface that takes it."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, cast
 
 from atoll.model.address import ElasticIp
@@ -9,10 +9,15 @@ from atoll.model.interface import Interface
 from atoll.model.names import mac_address
 from atoll.model.resource import Resource
 from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
 RESERVED_FIRST, RESERVED_LAST = 4, 1  # network, router, resolver, future use; broadcast
 PUBLIC_POOL = IPv4Network("203.0.113.0/24")  # Elastic IPs and automatic public addresses; RFC 5737: no real network
+
+
+POOL6 = IPv6Network("2001:db8:1000::/36")  # ranges of VPCs; RFC 3849: no real network.  The rest is for others
+RANGE6_LENGTH = 56
 
 
 class NoFreeAddress(Exception):
@@ -49,6 +54,33 @@ def free_address(world: World, subnet: Subnet, also_taken: Iterable[IPv4Address]
         if (address := IPv4Address(number)) not in used:
             return address
     raise NoFreeAddress(subnet.id)
+
+
+def is_reserved6(cidr: IPv6Network, address: IPv6Address) -> bool:
+    """Tell whether AWS keeps the address for itself: the first four and the last of a subnet."""
+    offset = int(address) - int(cidr.network_address)
+    return offset < RESERVED_FIRST or offset >= cidr.num_addresses - RESERVED_LAST
+
+
+def taken6(world: World, subnet: Subnet) -> set[IPv6Address]:
+    """Return the IPv6 addresses that interfaces of a subnet have.  Costs one pass over them."""
+    interfaces = world.bucket(Interface, "subnet_id", subnet.id).values()
+    return {ip for i in interfaces for ip in cast(Interface, i).ipv6_addresses}
+
+
+def free_address6(world: World, subnet: Subnet, also_taken: Iterable[IPv6Address] = ()) -> IPv6Address:
+    """Return the lowest IPv6 address of a subnet that no interface has, above AWS's own.  Raises NoFreeAddress."""
+    if subnet.cidr6 is None:
+        raise NoFreeAddress(subnet.id)
+    used = taken6(world, subnet) | set(also_taken)
+    first = int(subnet.cidr6.network_address) + RESERVED_FIRST
+    return next(a for n in range(first, first + len(used) + 1) if (a := IPv6Address(n)) not in used)
+
+
+def free_range6(world: World) -> IPv6Network:
+    """Return the lowest range of the pool that no VPC has, in any account."""
+    used = {cidr for vpc in world.seen_by(None).all(Vpc) for cidr in vpc.cidrs6}
+    return next(cidr for cidr in POOL6.subnets(new_prefix=RANGE6_LENGTH) if cidr not in used)
 
 
 def free_public_ip(world: World, wanted: IPv4Address | None = None) -> IPv4Address:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.instance import Instance
@@ -22,7 +22,7 @@ from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Caller, World
 from atoll.network.flow import At
-from atoll.network.layers.internet_gateway import behind, is_private
+from atoll.network.layers.internet_gateway import behind, global_owner, is_private
 from atoll.network.layers.vpc_services import LINK_LOCAL, RESOLVER_OFFSET, ROUTER
 
 CANDIDATES_MAX = 8  # as many as people read
@@ -96,19 +96,20 @@ def _by_address(world: World, text: str) -> list[Place]:
     if (name := EC2_NAME.match(text)) is not None:
         text = ".".join(name.groups())
     try:
-        address = IPv4Address(text)
-    except AddressValueError:
+        address = ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
         return []
-    found = [i for i in world.all(Interface) if address in i.private_ips]
+    found = [i for i in world.all(Interface) if address in i.ips]
     if found:
         return [Place(i.id, address, f"{address} ({i.id} in {i.vpc_id})") for i in found]
-    public = behind(world.seen_by(None), address)
+    everyone = world.seen_by(None)
+    public = behind(everyone, address) or global_owner(everyone, address)
     if public is not None and world.get(Interface, public[0].id):
         return [Place(public[0].id, address, f"{address} ({public[0].id})")]
     services = [Place(vpc.id, address, f"{address} (a service of {vpc.id})") for vpc in _serving(world, address)]
     if services or not is_private(address):
         return services or [Place(address, address, str(address))]
-    raise UnknownPlace(f"no interface has the private address {address}")
+    raise UnknownPlace(f"no interface has the {'private ' if is_private(address) else ''}address {address}")
 
 
 def _serving(world: World, address: Ip) -> Iterator[Vpc]:

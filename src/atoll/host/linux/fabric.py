@@ -15,7 +15,7 @@ from atoll.host.contract import HostError
 from atoll.host.linux import fabric_wires as wires
 from atoll.host.linux.fabric_round import Round
 from atoll.host.linux.fabric_space import Spaces
-from atoll.host.linux.fabric_wanted import Wanted
+from atoll.host.linux.fabric_wanted import HAS_IPV6, Wanted, without_ipv6
 from atoll.host.linux.namespaces import Namespaces
 from atoll.network.facts import INTERNET
 from atoll.network.plan import Change, Key, Plan, difference
@@ -43,6 +43,8 @@ class Fabric:
         The first call takes over what an earlier daemon left: open flows live on, and what nobody wants goes.
         """
         delta = difference(self._plan, plan)
+        if not HAS_IPV6:
+            delta = without_ipv6(delta)
         self._plan = plan
         self._wanted.note(delta)
         if not self._adopted:

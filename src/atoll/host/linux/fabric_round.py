@@ -16,14 +16,13 @@ all rules in one instant.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 from atoll.host.contract import HostError
 from atoll.host.linux import fabric_wires as wires
 from atoll.host.linux.fabric_rules import change_rules, load_rules
 from atoll.host.linux.fabric_space import Spaces
-from atoll.host.linux.fabric_wanted import Facts, Wanted
+from atoll.host.linux.fabric_wanted import HAS_IPV6, Facts, Wanted
 from atoll.host.linux.namespaces import set_sysctl
 from atoll.host.linux.netlink import LOOPBACK
 from atoll.network.facts import (
@@ -41,7 +40,6 @@ from atoll.network.plan import Change, Key
 
 Act: TypeAlias = Callable[[Facts, Facts], None]  # removed, added
 NOTHING: Facts = {}
-HAS_IPV6 = Path("/proc/sys/net/ipv6").exists()  # a kernel may be started without
 
 
 class Round:
@@ -220,8 +218,6 @@ class Round:
 
     def _switch_ipv6(self, changing: Iterable[str], *, coming: bool) -> None:
         """Switch IPv6 on at links of routers before anything is placed there, and off behind it."""
-        if not HAS_IPV6:
-            return
         for name in changing:
             change = self._delta[name]
             out, come = (NOTHING, change.added) if coming else (change.removed, NOTHING)

@@ -1,11 +1,28 @@
 """What each namespace must hold, indexed the ways the fabric asks."""
 
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
-from atoll.network.facts import Fact, Namespace, Veth
+from atoll.network.facts import (
+    IPV6,
+    Address,
+    Chain,
+    Container,
+    DualStack,
+    Element,
+    Fact,
+    Namespace,
+    Neighbour,
+    PolicyRule,
+    Route,
+    Table,
+    Veth,
+)
 from atoll.network.plan import Change, Key
 
+IPV6_VERSION = 6
+HAS_IPV6 = Path("/proc/sys/net/ipv6").exists()  # a kernel may be started without
 Facts: TypeAlias = Mapping[Fact, Key]
 
 
@@ -58,3 +75,29 @@ class Wanted:
     def far_links(self, name: str) -> dict[str, Veth]:
         """Return the pairs that end in a namespace, by link."""
         return self.far.get(name, {})
+
+
+def without_ipv6(delta: Mapping[str, Change]) -> Mapping[str, Change]:
+    """Return changes without what a kernel that has no IPv6 cannot do."""
+    return {
+        name: Change(
+            {f: key for f, key in change.removed.items() if not _is_ipv6(f)},
+            {f: key for f, key in change.added.items() if not _is_ipv6(f)},
+        )
+        for name, change in delta.items()
+    }
+
+
+def _is_ipv6(fact: Fact) -> bool:
+    match fact:
+        case DualStack():
+            return True
+        case Address(_, _, address) | Neighbour(_, _, address):
+            return address.version == IPV6_VERSION
+        case Route():
+            return fact.network.version == IPV6_VERSION
+        case PolicyRule():
+            return fact.version == IPV6_VERSION
+        case Table() | Container() | Element() | Chain():
+            return fact.family == IPV6
+    return False

@@ -27,6 +27,7 @@ from atoll.host.linux import engines
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
+from atoll.host.linux.fabric_wanted import HAS_IPV6
 from atoll.host.linux.harm import harm
 from atoll.host.linux.ignition import Ignition, run_dir
 from atoll.host.linux.instances import Instances
@@ -40,7 +41,8 @@ from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.facts import Container
 from atoll.network.plan import Plan
 
-_IP_FREEBIND = 15  # linux/in.h; Python names it since 3.12
+IPV4_VERSION = 4
+_FREEBIND = {4: (socket.SOL_IP, 15), 6: (socket.IPPROTO_IPV6, 78)}
 _BACKLOG = 64
 _CONSOLE_BYTES_MAX = 64 << 10
 _WORDS_BYTES_MAX = 2_000
@@ -95,11 +97,15 @@ class LinuxHost:
         """Open a socket at each door; those of streams listen."""
         sockets = []
         for door in doors:
+            if door.address.version != IPV4_VERSION and not HAS_IPV6:
+                continue
             kind = socket.SOCK_STREAM if door.kind == "stream" else socket.SOCK_DGRAM
-            sock = self._keeper.namespaces.socket(vpc_id or INTERNET, socket.AF_INET, kind)
+            family = socket.AF_INET if door.address.version == 4 else socket.AF_INET6
+            sock = self._keeper.namespaces.socket(vpc_id or INTERNET, family, kind)
             sockets.append(sock)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)  # the address may come a moment later
+            level, option = _FREEBIND[door.address.version]
+            sock.setsockopt(level, option, 1)  # the address may come a moment later
             sock.bind((str(door.address), door.port))
             if kind == socket.SOCK_STREAM:
                 sock.listen(_BACKLOG)

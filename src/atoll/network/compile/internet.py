@@ -58,6 +58,7 @@ BEFORE_ALL = -30  # in the forward hook: behind conntrack, before the boundary
 def internet() -> Iterator[Fact]:
     """Yield the facts of the internet's namespace."""
     yield Namespace(INTERNET, DUAL_ROUTER)
+    yield DualStack(INTERNET, "lo")
     yield Address(INTERNET, "lo", IPv4Interface(f"{RESOLVER}/32"))
     yield Address(INTERNET, "lo", IPv6Interface((RESOLVER6, V6.bits)))
     for of in BOTH:
