@@ -423,3 +423,20 @@ def test_what_an_analysis_cannot_do_is_refused_by_name(ec2, subnet, launch, name
     )
     assert found[0] == "UnsupportedOperation"
     assert name.removesuffix("s") in found[1]
+
+
+def test_a_gateways_own_table_and_its_route_are_on_the_way_in(ec2, vpc, subnet, other_subnet, gateway, launch, ask):
+    box, web = launch(other_subnet), launch(subnet)
+    for instance in (box, web):
+        allocation = ec2.allocate_address()["AllocationId"]
+        ec2.associate_address(AllocationId=allocation, InstanceId=instance)
+    ec2.modify_instance_attribute(InstanceId=box, SourceDestCheck={"Value": False})
+    default = ec2.describe_security_groups(Filters=by(vpc_id=vpc))["SecurityGroups"][0]["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=default, IpPermissions=[OPEN])
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.0.1.0/24", InstanceId=box)
+    ec2.associate_route_table(RouteTableId=table, GatewayId=gateway)
+    done = ask(gateway, web, port=443)
+    (hop,) = [c for c in done["ForwardPathComponents"] if c["Component"]["Id"] == table]
+    assert hop["RouteTableRoute"]["DestinationCidr"] == "10.0.1.0/24"
+    assert hop["RouteTableRoute"]["InstanceId"] == box

@@ -177,12 +177,3 @@ def test_the_rest_of_sts_is_refused_by_name(sts):
         sts.decode_authorization_message(EncodedMessage="x")
     with refused("InvalidAction", "AssumeRoleWithWebIdentity"):
         sts.assume_role_with_web_identity(RoleArn=ROLE, RoleSessionName="ci", WebIdentityToken="x" * 8)
-
-
-@pytest.mark.parametrize(
-    ("call", "action"),
-    [("describe_load_balancers", "DescribeLoadBalancers"), ("describe_target_groups", "DescribeTargetGroups")],
-)
-def test_load_balancers_are_refused_by_name(paper, call, action):
-    with refused("InvalidAction", f"Atoll does not support the operation {action}."):
-        getattr(paper.client("elbv2"), call)()

@@ -23,6 +23,7 @@ NO_PUBLIC_ADDRESS = "IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS"
 SILENT = ("sender", "source-check", "destination-check", "same-subnet", "internet")  # no components when they allow
 GROUPS = {"egress-groups": "egress", "ingress-groups": "ingress"}
 ACLS = {"acl-out": True, "acl-in": False}
+ROUTES = ("route-table", "gateway-route-table")
 
 
 def analysis(world: World, path: InsightsPath, found: Found | None) -> Shape:
@@ -92,7 +93,7 @@ def _components(world: World, step: Step) -> Iterator[Shape]:
     elif step.layer in ACLS:
         rule = acl_rule(world, step.at, step.rule, egress=ACLS[step.layer])
         yield {"AclRule": rule, "Component": component(world, step.at), **refusals}
-    elif step.layer == "route-table" and step.at.startswith("rtb-"):
+    elif step.layer in ROUTES and step.at.startswith("rtb-"):
         found = route(world, step.at, step.rule, state="active" if step.allowed else "blackhole")
         shape = {"RouteTableRoute": found} if found else {}
         yield {"Component": component(world, step.at), **shape, **refusals}

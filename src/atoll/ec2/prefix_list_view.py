@@ -12,6 +12,7 @@ from atoll.ec2.prefix_list_use import find_list, users
 from atoll.model.prefix_list import PrefixList, managed
 from atoll.model.world import World
 
+PAGE_MAX, USERS_MAX = 100, 255  # EC2 API Reference: of lists and of ranges, and of what names a list
 FILTERS: Table = {"owner-id": "account", "prefix-list-id": "id", "prefix-list-name": "name"}
 SERVICE_FILTERS: Table = {"prefix-list-id": "id", "prefix-list-name": "name"}
 
@@ -29,7 +30,8 @@ def describe_managed_prefix_lists(
     if prefix_list_ids and max_results is not None:
         raise errors.BOTH(one="prefixListIds", other="maxResults")
     lists = _chosen(world, prefix_list_ids, [*_managed(world), *world.all(PrefixList)])
-    page, token = page_ec2(select(world, lists, filters, FILTERS), lambda p: p.id, max_results, next_token, low=1)
+    found = select(world, lists, filters, FILTERS)
+    page, token = page_ec2(found, lambda p: p.id, max_results, next_token, low=1, high=PAGE_MAX)
     return {"PrefixLists": [render(p) for p in page], "NextToken": token}
 
 
@@ -61,7 +63,7 @@ def get_managed_prefix_list_entries(
 ) -> Shape:
     """List the ranges of a list, as they are or as they were in a version."""
     entries = entries_of(world, find_list(world, prefix_list_id), target_version)
-    page, token = page_ec2(entries, lambda e: str(e.cidr), max_results, next_token, low=1)
+    page, token = page_ec2(entries, lambda e: str(e.cidr), max_results, next_token, low=1, high=PAGE_MAX)
     return {"Entries": [{"Cidr": str(e.cidr), "Description": e.description} for e in page], "NextToken": token}
 
 
@@ -71,7 +73,7 @@ def get_managed_prefix_list_associations(
 ) -> Shape:
     """List the caller's route tables and groups that name a list."""
     listed = find_list(world, prefix_list_id)
-    page, token = page_ec2(users(world, listed.id), str, max_results, next_token)
+    page, token = page_ec2(users(world, listed.id), str, max_results, next_token, high=USERS_MAX)
     assert world.caller, "only a caller asks"
     owner = world.caller.account
     return {"PrefixListAssociations": [{"ResourceId": i, "ResourceOwner": owner} for i in page], "NextToken": token}

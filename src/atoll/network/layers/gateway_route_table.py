@@ -24,10 +24,12 @@ def judge(hop: Hop) -> Finding | None:
         return None
     route = best_route(hop.world, table, hop.packet.destination)
     if route is None or route.target == LOCAL:  # an address outside of all routes is local, too
-        return Finding(table.id, f"{route.towards if route else hop.packet.destination} -> {LOCAL}")
+        towards = route.towards if route else None
+        return Finding(table.id, f"{towards or hop.packet.destination} -> {LOCAL}", rule=towards)
     says = f"{route.towards} -> {route.target}"
     if route_state(hop.world, table.vpc_id, route.target) != "active":
-        return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, f"{says} of {table.id} is a blackhole")
+        because = f"{says} of {table.id} is a blackhole"
+        return refuse(Verdict.BLACKHOLE, Code.BAD_STATE_ROUTE, table.id, because, rule=route.towards)
     box = hop.world[Interface, route.target]
     if hop.packet.version == 6 and not box.ipv6_addresses:
         because = f"{says} of {table.id}: {box.id} has no IPv6 address: its machine knows no IPv6"
@@ -36,7 +38,7 @@ def judge(hop: Hop) -> Finding | None:
         assert gateway, "it has the table"
         because = f"{says} of {table.id}: {box.id} has no public address, so {gateway.id} sends it nothing"
         return refuse(Verdict.REFUSED, Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_INGRESS, box.id, because)
-    return Finding(table.id, says, then=replace(hop, target=box))
+    return Finding(table.id, says, then=replace(hop, target=box), rule=route.towards)
 
 
 def has_public_address(world: World, interface: Interface) -> bool:
