@@ -33,6 +33,7 @@ import atoll.sts
 from atoll.aws.http import Answer, Request
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
+from atoll.cache.node import NodePlan
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
@@ -49,7 +50,7 @@ from atoll.ec2 import console
 from atoll.front import Front
 from atoll.gate import Backend, Gate
 from atoll.host.authority import Authority
-from atoll.host.contract import Failure, Host, HostError, LinkCount, Seen, Tallied, Tracked
+from atoll.host.contract import Failure, Harm, Host, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.host.paper import PaperHost
 from atoll.model.engine import EngineBuild
 from atoll.model.flow_log import FlowLog
@@ -131,7 +132,7 @@ class Daemon:
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
         services = Services(store, utc_now, lambda endpoint: Front(endpoint, self.backend, self._authority))
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
-        wanted = Wanted(lambda: store.world)
+        wanted = self._wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
         self._health = HealthChecks(host, self.write, utc_now)
         files = FlowFiles(options.state_dir.absolute() / "flow-logs")
@@ -208,6 +209,18 @@ class Daemon:
         if self._host.mode == "paper":
             body["because"] = "nothing runs: every call works, verdicts come from the tracer"
         return body
+
+    async def harm(self, cluster_id: str, what: Harm) -> None:
+        """Harm a cache node on purpose, or heal it.  Raises HostError."""
+        for machine in self._wanted.machines().values():
+            if isinstance(machine, NodePlan) and machine.cluster_id == cluster_id:
+                await self._host.harm(machine, what)
+                return
+        raise HostError("it does not run", f"{what} {cluster_id}")
+
+    def failover_steps(self) -> list[dict[str, Any]]:
+        """Return what the failover did last, step by step."""
+        return list(self.failovers.steps)
 
     def where(self) -> dict[str, Any]:
         """Say where we run."""

@@ -2,26 +2,29 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from atoll.admin import chaos, quotas, snapshot, usage, why
+from atoll.admin import chaos, drill_routes, quotas, snapshot, usage, why
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
+from atoll.admin.wire import Bad
+from atoll.admin.wire import answer as _json
+from atoll.admin.wire import body as _body
+from atoll.admin.wire import caller as _caller
+from atoll.admin.wire import query as _query
+from atoll.admin.wire import text as _text
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
-from atoll.host.contract import HostError, LinkCount, Seen, Tallied, Tracked
+from atoll.host.contract import Harm, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.model.fault import KILLS, Fault, hit
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
-from atoll.model.names import DEFAULT_ACCOUNT
-from atoll.model.world import Caller, Tx, World
+from atoll.model.world import Tx, World
 from atoll.network.explain import as_dict, explain
 from atoll.network.facts import Container
 from atoll.network.flow import Verdict
@@ -31,14 +34,12 @@ from atoll.network.trace import trace
 from atoll.store.sqlite import StoreError
 
 _log = logging.getLogger(__name__)
-_BODY_BYTES_MAX = 64 << 10
 _WHY_BYTES_MAX = BODY_BYTES_MAX  # with the firewalls of some machines
 _HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
 _RESETS = ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
 _MACHINES = "/_atoll/machines/"
 Route = Callable[[Request], Awaitable[Answer]]
 KILL_SECONDS, LOOK_SECONDS = 10.0, 0.01  # a machine that is killed has ended within milliseconds
-DEFAULT_REGION = "us-east-1"
 
 
 class Service(Protocol):
@@ -62,15 +63,8 @@ class Service(Protocol):
     async def in_force(self) -> bool: ...  # noqa: D102
     async def reset(self) -> None: ...  # noqa: D102
     def stop(self, *, purge: bool) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Bad(Exception):
-    """A request that cannot be answered."""
-
-    status: int
-    error: str
-    candidates: tuple[str, ...] = ()
+    async def harm(self, cluster_id: str, what: Harm) -> None: ...  # noqa: D102
+    def failover_steps(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
 def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
@@ -93,6 +87,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/outside": {"POST": api.outside},
         "/_atoll/chaos": {"GET": api.faults, "POST": api.begin_fault},
         "/_atoll/chaos/revert": {"POST": api.end_faults},
+        **drill_routes.table(service),
         "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
     }
@@ -344,36 +339,3 @@ class _Api:
 
 def _unknown(error: PlaceError) -> Bad:
     return Bad(404 if isinstance(error, UnknownPlace) else 400, str(error), error.candidates)
-
-
-def _json(body: Any, status: int = 200) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, json.dumps(body, ensure_ascii=False).encode())
-
-
-def _query(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(request.query, keep_blank_values=True))
-
-
-def _body(request: Request, bytes_max: int = _BODY_BYTES_MAX) -> dict[str, Any]:
-    if len(request.body) > bytes_max:
-        raise Bad(413, f"the request is larger than {bytes_max} bytes")
-    try:
-        body = json.loads(request.body or b"{}")
-    except ValueError:
-        raise Bad(400, "the request is not JSON") from None
-    if not isinstance(body, dict):
-        raise Bad(400, "the request is not a JSON object")
-    return body
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Bad(400, f"{name} is missing")
-    return value
-
-
-def _caller(said: Mapping[str, Any]) -> Caller:
-    account = str(said.get("account") or DEFAULT_ACCOUNT)
-    region = str(said.get("region") or DEFAULT_REGION)
-    return Caller(account=account, region=region, arn=f"arn:aws:iam::{account}:root")

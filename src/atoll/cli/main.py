@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from atoll.cli.chaos_commands import chaos
+from atoll.cli.drill_commands import drill
 from atoll.cli.failure import exit_code
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Amazon ElastiCache and the Amazon VPC around it, on this machine: real caches, real packets, the real API.",
 )
 app.add_typer(chaos, name="chaos")
+app.add_typer(drill, name="drill")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]

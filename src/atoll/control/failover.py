@@ -128,7 +128,7 @@ class Failovers:
         at = watch.group_id, watch.shard_id
         match act:
             case Fence(id):
-                await self._host.fence(watch.plans[id].process)
+                await self._host.fence(watch.processes[id])
             case Choose(id):
                 restored = shard.source_id is not None and id == shard.primary_id
                 self._write("chosen", partial(takeover.chosen, restored=restored), *at, id)
@@ -137,7 +137,7 @@ class Failovers:
             case Publish(id):
                 self._write("published", takeover.published, *at, id)
                 self._wake_machines()
-                if (old := shard.find(shard.leader_id)) and old.is_running:
+                if (old := shard.find(shard.leader_id)) and old.is_running and old.id in watch.plans:
                     await self._release(watch, watch.plans[old.id])
             case Follow(id, leader):
                 await self._obey(watch, id, leader)

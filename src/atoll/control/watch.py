@@ -43,7 +43,8 @@ class Watch:
         self._history = ""
         self._promotion: tuple[object, float] = (None, 0.0)
         self.paused: tuple[str, float] | None = None  # a process whose writes we hold back, and since when
-        self.plans: dict[str, NodePlan] = {}  # of the members, by the World ids of their clusters
+        self.plans: dict[str, NodePlan] = {}  # of the members that may run, by the World ids of their clusters
+        self.processes: dict[str, str] = {}  # of all members, likewise
 
     async def look(self, world: World, want: Mapping[str, Machine], *, full: bool, probe: bool) -> Shard | None:
         """Return what is to be seen; `probe`: try the network too.  None: the shard is gone, or has one member."""
@@ -66,41 +67,45 @@ class Watch:
         return self._shard(group, shard, tuple(sights.values()))
 
     def _members(self, world: World, shard: NodeGroup, want: Mapping[str, Machine]) -> dict[str, CacheCluster]:
-        """Return the members that are to run, and remember their plans."""
+        """Return the members, and remember their plans; one whose host is down has none, and is a member."""
         found: dict[str, CacheCluster] = {}
-        self.plans = {}
+        self.plans, self.processes = {}, {}
         for id in shard.member_ids:
             cluster = world.get(CacheCluster, id)
             if cluster is None or cluster.status in STOPPED or not cluster.nodes:
                 continue
-            plan = want.get(f"{id}:{cluster.nodes[0].id}#{cluster.nodes[0].boot}")
+            node = cluster.nodes[0]
+            if node.status == "deleting":
+                continue
+            found[id], self.processes[id] = cluster, f"{id}:{node.id}#{node.boot}"
+            plan = want.get(self.processes[id])
             if isinstance(plan, NodePlan):
-                found[id], self.plans[id] = cluster, plan
-        kept = {plan.process for plan in self.plans.values()}
+                self.plans[id] = plan
+        kept = set(self.processes.values())
         self._memory = {process: m for process, m in self._memory.items() if process in kept}
         return found
 
     async def _see(self, cluster: CacheCluster, shard: NodeGroup, *, probe: bool) -> Sight:
         """Look at one member closely."""
-        plan, now = self.plans[cluster.id], _now()
-        memory = self._memory.setdefault(plan.process, _Memory(answered=now))
-        before = self._host.vital(plan.process)
+        plan, process, now = self.plans.get(cluster.id), self.processes[cluster.id], _now()
+        memory = self._memory.setdefault(process, _Memory(answered=now))
+        before = self._host.vital(process)
         said: Replication | None = None
-        if before is not None and not before.is_stopped:
+        if plan is not None and before is not None and not before.is_stopped:
             every = REACH_SECONDS if cluster.id == shard.leader_id else REACH_OTHERS_SECONDS
             due = memory.misses > 0 or now - memory.reached >= every
             reach = probe and due and cluster.nodes[0].status == "available"
             said, _ = await asyncio.gather(self._ask(plan, memory), self._reach(plan, memory, due=reach))
-        vital = self._host.vital(plan.process)
+        vital = self._host.vital(process)
         if said is not None or vital is None or memory.ticks == 0:
             memory.ticks = vital.ticks if vital else 0
         return self._sight(cluster, memory, vital, said)
 
     def _glance(self, cluster: CacheCluster) -> Sight:
         """Look at one member without asking it: what it said last stands."""
-        plan = self.plans[cluster.id]
-        memory = self._memory.setdefault(plan.process, _Memory(answered=_now()))
-        sight = self._sight(cluster, memory, self._host.vital(plan.process), None)
+        process = self.processes[cluster.id]
+        memory = self._memory.setdefault(process, _Memory(answered=_now()))
+        sight = self._sight(cluster, memory, self._host.vital(process), None)
         known = self._last.get(cluster.id)
         if known is None or not sight.is_running:
             return sight
@@ -122,14 +127,14 @@ class Watch:
             memory.misses = 0 if await self._host.reaches(plan) else memory.misses + 1
 
     def _sight(self, cluster: CacheCluster, memory: _Memory, vital: Vital | None, said: Replication | None) -> Sight:
-        now, plan, node = _now(), self.plans[cluster.id], cluster.nodes[0]
+        now, process, node = _now(), self.processes[cluster.id], cluster.nodes[0]
         if vital is None and memory.gone is None:
             memory.gone = now
         elif vital is not None:
             memory.gone = None
         memory.stopped_looks = memory.stopped_looks + 1 if vital and vital.is_stopped else 0
         follows = said.follows if said else None
-        held = self.paused if self.paused and self.paused[0] == plan.process else None
+        held = self.paused if self.paused and self.paused[0] == process else None
         return Sight(
             id=cluster.id,
             name=cluster.name,

@@ -16,7 +16,7 @@ from atoll.model.ip import Ip
 from atoll.network.facts import Container
 from atoll.network.plan import Plan
 
-Fault: TypeAlias = Literal["kill", "hang", "partition", "heal"]
+Harm: TypeAlias = Literal["kill", "hang", "partition", "heal"]  # what may be done to one node, for rehearsals
 
 
 class HostError(Exception):
@@ -219,8 +219,8 @@ class Host(Protocol):
         """Kill a process, and return when it has ended: it cannot answer anybody any more.  Raises HostError."""
         ...
 
-    async def harm(self, node: NodePlan, fault: Fault) -> None:
-        """Let a fault happen to a node: for rehearsals.  Raises HostError."""
+    async def harm(self, node: NodePlan, what: Harm) -> None:
+        """Harm a node on purpose, or heal it.  Raises HostError."""
         ...
 
     def console(self, instance_id: str) -> bytes:

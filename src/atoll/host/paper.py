@@ -12,7 +12,7 @@ from atoll.cache.node import NodePlan
 from atoll.host.contract import (
     Door,
     Failure,
-    Fault,
+    Harm,
     HostError,
     LinkCount,
     Machine,
@@ -130,9 +130,9 @@ class PaperHost:
         if name in self._seen:
             await self.stop(name, 0.0)
 
-    async def harm(self, node: NodePlan, fault: Fault) -> None:
+    async def harm(self, node: NodePlan, what: Harm) -> None:
         """Nothing runs that could suffer."""
-        raise HostError("nothing runs on paper", f"{fault} {node.name}")
+        raise HostError("nothing runs on paper", f"{what} {node.name}")
 
     def console(self, instance_id: str) -> bytes:
         """Return a line that says why there is no console."""

@@ -9,7 +9,7 @@ heal        the end of a hang or a partition
 import signal
 
 from atoll.cache.node import NodePlan
-from atoll.host.contract import Fault, HostError
+from atoll.host.contract import Harm, HostError
 from atoll.host.linux.client import Process
 from atoll.host.linux.namespaces import Namespaces
 from atoll.host.linux.nft import Nft
@@ -24,13 +24,13 @@ _HEAL = f"add {_TABLE}\ndelete {_TABLE}\n"
 _SIGNALS = {"kill": signal.SIGKILL, "hang": signal.SIGSTOP, "heal": signal.SIGCONT}
 
 
-def harm(namespaces: Namespaces, node: NodePlan, process: Process | None, fault: Fault) -> None:
-    """Let a fault happen to a node.  Raises HostError."""
-    if fault in ("partition", "heal"):
+def harm(namespaces: Namespaces, node: NodePlan, process: Process | None, what: Harm) -> None:
+    """Do it.  Raises HostError."""
+    if what in ("partition", "heal"):
         with namespaces.opened(node.interface_id) as fd, Nft(fd) as nft:
-            nft.run(_HEAL if fault == "heal" else _DROP)
-    if number := _SIGNALS.get(fault):
-        if process is None and fault != "heal":
-            raise HostError("it does not run", f"{fault} {node.name}")
+            nft.run(_HEAL if what == "heal" else _DROP)
+    if number := _SIGNALS.get(what):
+        if process is None and what != "heal":
+            raise HostError("it does not run", f"{what} {node.name}")
         if process is not None:
             process.send(number)

@@ -12,8 +12,8 @@ from atoll.cache.node import NodePlan
 from atoll.host.contract import (
     Door,
     Failure,
-    Fault,
     GuestPlan,
+    Harm,
     HostError,
     LinkCount,
     Machine,
@@ -210,10 +210,10 @@ class LinuxHost:
             if not await self._ends(name, _KILL_SECONDS):
                 raise HostError(f"it did not end within {_KILL_SECONDS:.0f} s of a KILL", f"fence {name}")
 
-    async def harm(self, node: NodePlan, fault: Fault) -> None:
-        """Let a fault happen to a node."""
+    async def harm(self, node: NodePlan, what: Harm) -> None:
+        """Harm a node on purpose, or heal it."""
         watched = self._processes.get(node.process)
-        await asyncio.to_thread(harm, self._keeper.namespaces, node, watched.process if watched else None, fault)
+        await asyncio.to_thread(harm, self._keeper.namespaces, node, watched.process if watched else None, what)
 
     def console(self, instance_id: str) -> bytes:
         """Return the newest output of an instance's console."""

@@ -1,0 +1,61 @@
+"""`atoll drill failover`: harm a replication group's primary on purpose, and say what the failover did."""
+
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from atoll.cache.endpoint import node_name, primary_name
+from atoll.cache.takeover import MANUAL
+from atoll.model.cache import CacheCluster, Promotion, ReplicationGroup
+from atoll.model.lifecycle import REPLICATION_GROUP
+from atoll.model.names import key
+from atoll.model.world import Tx, World
+
+FAULTS = ("kill", "hang", "partition", "planned")
+Json: TypeAlias = dict[str, Any]
+
+
+class NoDrill(Exception):
+    """There is nothing to rehearse with, or not now."""
+
+
+def group_of(world: World, name: str) -> ReplicationGroup:
+    """Return the caller's group of that name.  Raises NoDrill."""
+    assert world.caller, "a route has a caller"
+    group = world.get(ReplicationGroup, key(world.caller.account, world.caller.region, name.lower()))
+    if group is None:
+        raise NoDrill(f"there is no replication group {name}")
+    return group
+
+
+def described(world: World, group: ReplicationGroup) -> Json:
+    """Return what a drill must know of a group."""
+    members = [world[CacheCluster, id] for id in group.shard.member_ids]
+    primary = world[CacheCluster, group.shard.primary_id]
+    return {
+        "group": group.name,
+        "status": group.status,
+        "automatic_failover": group.automatic_failover,
+        "engine": f"{primary.engine} {primary.engine_version}",
+        "vpc": primary.vpc_id,
+        "endpoint": primary_name(group),
+        "port": group.port,
+        "primary": primary.name,
+        "members": {member.name: node_name(member, member.nodes[0].id) for member in members},
+    }
+
+
+def check(group: ReplicationGroup, fault: str) -> None:
+    """Check that a group can stand a fault now.  Raises NoDrill."""
+    if fault not in FAULTS:
+        raise NoDrill(f"{fault!r} is not a fault: {', '.join(FAULTS)}")
+    if group.status != "available":
+        raise NoDrill(f"{group.name} is {group.status}: wait until it is available")
+    if len(group.shard.member_ids) < 2:
+        raise NoDrill(f"{group.name} has no replica that could take over")
+
+
+def ask_planned(tx: Tx, group: ReplicationGroup) -> None:
+    """Ask for a planned change of primary, to the replica that has the most."""
+    group = tx.world[ReplicationGroup, group.id]
+    busy = group.but(status=REPLICATION_GROUP.after(group.status, "modify"))
+    tx.put(busy.with_shard(replace(group.shard, promotion=Promotion(because=MANUAL))))

@@ -1,0 +1,36 @@
+"""The commands under `atoll drill`: what each takes.  What they do is in `drill.py`, imported when one runs."""
+
+from typing import Annotated
+
+import typer
+
+drill = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Rehearse what must work when something fails, with clients that write meanwhile.",
+)
+
+
+@drill.callback()
+def main() -> None:
+    """Rehearse what must work when something fails, with clients that write meanwhile."""
+
+
+@drill.command()
+def failover(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="A replication group.")],
+    fault: Annotated[str, typer.Option(help="kill, hang, partition or planned.")] = "kill",
+    clients: Annotated[int, typer.Option(min=1, max=64, help="How many write at once.")] = 2,
+    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long they write after the fault.")] = 3.0,
+    wait: Annotated[int, typer.Option(min=0, max=5, help="Replicas that must have a write: WAIT.")] = 0,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="INSTANCE", help="Where they run [one that may talk to the cache]."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Lose a group's primary, and say how long nobody could write and what is gone of what was acknowledged."""
+    from atoll.cli.drill import failover
+
+    code = failover(group, fault=fault, clients=clients, seconds=seconds, wait=wait, source=source, as_json=json)
+    raise typer.Exit(code)

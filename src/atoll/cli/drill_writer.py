@@ -1,0 +1,159 @@
+"""The client of a drill: a program of its own, which runs inside the VPC and knows nothing of Atoll.
+
+    python drill_writer.py ENDPOINT PORT CLIENTS WAIT RUN        # until a line comes on standard input
+
+Each client writes numbered records through the endpoint's name, one after the other, as fast as they are
+acknowledged, and asks for the name again after each error.  WAIT n: a record counts as acknowledged when n replicas
+have it, too.  At the end it reads every acknowledged record back, and prints what happened as JSON.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+TIMEOUT_SECONDS = 0.5  # of a client that waits for an answer: the least that people configure
+AGAIN_SECONDS = 0.005
+NAME_SECONDS = 0.01  # between two looks at the name
+BATCH = 500
+FINAL_SECONDS = 15.0
+KEPT_SECONDS = 3600  # then the records go
+
+
+class Refused(Exception):
+    """The engine answered with an error."""
+
+
+class Link:
+    """A connection to the primary."""
+
+    def __init__(self, address: str, port: int) -> None:
+        """Connect."""
+        self._socket = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self._socket.makefile("rb")
+
+    def ask(self, *words: object) -> "str | int | list[object] | None":
+        """Give a command, and return its answer."""
+        parts = [str(word).encode() for word in words]
+        self._socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        return self._answer()
+
+    def close(self) -> None:
+        """Close."""
+        self._file.close()
+        self._socket.close()
+
+    def _answer(self) -> "str | int | list[object] | None":
+        line = self._file.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionResetError("closed")
+        kind, rest = line[:1], line[1:-2].decode()
+        if kind == b"-":
+            raise Refused(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if int(rest) < 0 else self._file.read(int(rest) + 2)[:-2].decode()
+        if kind == b"*":
+            return [self._answer() for _ in range(int(rest))]
+        return rest
+
+
+class Drill:
+    """What all clients write down."""
+
+    def __init__(self, endpoint: str, port: int, wait: int, run: str) -> None:
+        """Prepare."""
+        self._endpoint, self._port, self._wait, self._run = endpoint, port, wait, run
+        self.acks: list[tuple[float, int, int]] = []  # when, client, record
+        self.errors: list[tuple[float, int, str]] = []
+        self.names: list[tuple[float, str]] = []
+        self._stop = threading.Event()
+
+    def resolve(self) -> str:
+        """Ask for the name, as a client does that keeps no answers."""
+        return str(socket.getaddrinfo(self._endpoint, self._port, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
+
+    def key(self, client: int, record: int) -> str:
+        """Return the name of a record."""
+        return f"drill:{self._run}:{client}:{record}"
+
+    def write(self, client: int) -> None:
+        """Write until told to stop."""
+        record, link = 0, None
+        while not self._stop.is_set():
+            record += 1
+            try:
+                link = link or Link(self.resolve(), self._port)
+                link.ask("SET", self.key(client, record), record, "EX", KEPT_SECONDS)
+                if self._wait and int(str(link.ask("WAIT", self._wait, 200))) < self._wait:
+                    raise Refused("WAIT: too few replicas")
+                self.acks.append((time.time(), client, record))
+            except (OSError, Refused) as error:
+                self.errors.append((time.time(), client, f"{type(error).__name__}: {error}"[:80]))
+                if link and not str(error).startswith("WAIT"):
+                    link.close()
+                    link = None
+                time.sleep(AGAIN_SECONDS)
+
+    def watch(self) -> None:
+        """Note whenever the name leads elsewhere."""
+        while not self._stop.is_set():
+            try:
+                address = self.resolve()
+            except OSError:
+                address = ""
+            if not self.names or self.names[-1][1] != address:
+                self.names.append((time.time(), address))
+            time.sleep(NAME_SECONDS)
+
+    def stop(self) -> None:
+        """Have everybody stop."""
+        self._stop.set()
+
+    def lost(self) -> list[str]:
+        """Read back what was acknowledged; returns what is gone."""
+        keys, gone = [self.key(client, record) for _, client, record in self.acks], []
+        until, at = time.time() + FINAL_SECONDS, 0
+        while at < len(keys):
+            try:
+                link = Link(self.resolve(), self._port)
+                while at < len(keys):
+                    part = keys[at : at + BATCH]
+                    found = link.ask("MGET", *part)
+                    assert isinstance(found, list), "MGET returns a list"
+                    gone += [key for key, value in zip(part, found, strict=True) if value is None]
+                    at += BATCH
+                link.close()
+            except (OSError, Refused):
+                if time.time() > until:
+                    raise
+                time.sleep(0.05)
+        return gone
+
+
+def main() -> None:
+    """Run the drill's clients."""
+    endpoint, port, clients, wait, run = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
+    drill = Drill(endpoint, port, wait, run)
+    threads = [threading.Thread(target=drill.write, args=(n,), daemon=True) for n in range(clients)]
+    threads.append(threading.Thread(target=drill.watch, daemon=True))
+    for thread in threads:
+        thread.start()
+    until = time.time() + FINAL_SECONDS
+    while not drill.acks and time.time() < until:
+        time.sleep(0.01)
+    print("ready" if drill.acks else f"failed: {drill.errors[-1:]}", flush=True)
+    os.read(0, 1)
+    drill.stop()
+    for thread in threads:
+        thread.join()
+    said = {"acks": sorted(drill.acks), "errors": sorted(drill.errors), "names": drill.names, "lost": drill.lost()}
+    print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()

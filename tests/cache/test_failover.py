@@ -1,0 +1,169 @@
+"""The failover's decisions: what is seen, and the next act."""
+
+from dataclasses import replace
+
+import pytest
+
+from atoll.cache.failover import (
+    DRAIN_SECONDS,
+    HOPE_SECONDS,
+    HUNG_BUSY_SECONDS,
+    HUNG_SECONDS,
+    MISSES,
+    PAUSE_SECONDS,
+    PROMOTION_SECONDS,
+    Abandon,
+    Choose,
+    Demote,
+    Fence,
+    Follow,
+    Pause,
+    Promote,
+    Publish,
+    Rebuild,
+    Restore,
+    Shard,
+    Sight,
+    Wait,
+    decide,
+    trouble,
+)
+
+P = Sight(id="p", name="p", is_available=True, is_running=True, role="primary", offset=100, history="h")
+A = Sight(id="a", name="a", is_available=True, is_running=True, role="replica", follows="p", link_up=True,
+          offset=100, history="h")  # fmt: skip
+B = replace(A, id="b", name="b", offset=90)
+DEAD = replace(P, is_running=False, role=None, gone_seconds=1.0)
+STOPPED = replace(P, is_stopped=True, role=None)
+ALONE_A, ALONE_B = replace(A, link_up=False), replace(B, link_up=False)
+
+
+def shard(*members, **more):
+    return Shard(primary_id="p", members=members, **({"history": "h"} | more))
+
+
+def act(*members, **more):
+    """Return the act without its reason."""
+    found = decide(shard(*members, **more))
+    return found if found is None else replace(found, because="")
+
+
+LOST = [
+    ("killed: the one with the most", [DEAD, ALONE_A, ALONE_B], {}, Choose("a", "")),
+    ("of two that have as much, the first", [DEAD, ALONE_B, replace(ALONE_A, offset=90)], {}, Choose("a", "")),
+    ("one that has another history has nothing", [DEAD, replace(ALONE_A, history="x", offset=900), ALONE_B], {},
+     Choose("b", "")),
+    ("one that copies has nothing", [DEAD, replace(ALONE_A, is_copying=True), ALONE_B], {}, Choose("b", "")),
+    ("one that never was in step has nothing", [DEAD, replace(ALONE_A, is_available=False), ALONE_B], {},
+     Choose("b", "")),
+    ("one that is cut off is of no use", [DEAD, replace(ALONE_A, misses=MISSES), ALONE_B], {}, Choose("b", "")),
+    ("what is under way arrives first", [replace(DEAD, gone_seconds=0.01), A, B], {}, Wait("")),
+    ("but nobody waits for long", [replace(DEAD, gone_seconds=DRAIN_SECONDS), A, B], {}, Choose("a", "")),
+    ("stopped: fenced first", [STOPPED, A, B], {}, Fence("p", "")),
+    ("silent: fenced first", [replace(P, role=None, silent_seconds=HUNG_SECONDS), A], {}, Fence("p", "")),
+    ("silent for a moment", [replace(P, role=None, silent_seconds=HUNG_SECONDS / 2), A], {}, None),
+    ("silent, but at work", [replace(P, role=None, silent_seconds=HUNG_SECONDS, is_busy=True), A], {}, None),
+    ("at work for too long", [replace(P, role=None, silent_seconds=HUNG_BUSY_SECONDS, is_busy=True), A], {},
+     Fence("p", "")),
+    ("cut off: fenced first", [replace(P, misses=MISSES), A], {}, Fence("p", "")),
+    ("one lost probe", [replace(P, misses=MISSES - 1), A], {}, None),
+    ("cut off, and nobody could take over", [replace(P, misses=MISSES), replace(A, misses=MISSES)], {}, None),
+    ("stopped, and nobody could take over", [STOPPED, replace(A, is_running=False)], {}, None),
+    ("everybody is dead", [DEAD, replace(A, is_running=False)], {}, Rebuild("")),
+    ("a replica is silent: there is hope", [DEAD, replace(ALONE_A, role=None)], {}, Wait("")),
+    ("until there is none", [replace(DEAD, gone_seconds=HOPE_SECONDS), replace(ALONE_A, role=None)], {}, Rebuild("")),
+    ("a user's reboot is no failure", [replace(DEAD, is_available=False), A], {}, None),
+    ("no replica, no failover", [DEAD], {}, None),
+    ("failover is off: it copies back", [DEAD, ALONE_A], {"is_automatic": False}, Restore("a", "")),
+    ("failover is off, and nobody has the data", [DEAD, replace(A, is_running=False)], {"is_automatic": False},
+     Rebuild("")),
+]  # fmt: skip
+
+CHOSEN = {"promotion": "failure", "target_id": "a"}
+PROMOTED = replace(ALONE_A, role="primary", follows=None)
+CHOSEN_ROWS = [
+    ("promoted when the old one is dead", [DEAD, ALONE_A, ALONE_B], CHOSEN, Promote("a", "")),
+    ("not while the old one may come back", [STOPPED, ALONE_A], CHOSEN, Fence("p", "")),
+    ("published when it is promoted", [DEAD, PROMOTED, ALONE_B], CHOSEN, Publish("a", "")),
+    ("not published beside the old one", [STOPPED, PROMOTED], CHOSEN, Fence("p", "")),
+    ("it does not say: wait", [DEAD, replace(ALONE_A, role=None), ALONE_B], CHOSEN, Wait("")),
+    ("it hangs, and may be promoted: fenced before another", [DEAD, replace(PROMOTED, is_stopped=True), ALONE_B],
+     CHOSEN, Fence("a", "")),
+    ("it is cut off: fenced before another", [DEAD, replace(PROMOTED, misses=MISSES), ALONE_B], CHOSEN,
+     Fence("a", "")),
+    ("it died: another", [DEAD, replace(ALONE_A, is_running=False), ALONE_B], CHOSEN, Choose("b", "")),
+    ("it was started again and is empty: another", [DEAD, replace(ALONE_A, offset=0), ALONE_B], CHOSEN,
+     Choose("b", "")),
+    ("it is gone: another", [DEAD, ALONE_B], CHOSEN, Choose("b", "")),
+]  # fmt: skip
+
+PLANNED = {"promotion": "manual", "target_id": "a"}
+HELD = replace(P, paused_seconds=0.01)
+DEMOTED = replace(HELD, role="replica", follows="a")
+PLANNED_ROWS = [
+    ("nobody was named: the one with the most", [P, A, B], {"promotion": "test"}, Choose("a", "")),
+    ("nobody is in step", [P, replace(A, is_copying=True)], {"promotion": "test"}, Wait("")),
+    ("nobody gets in step", [P, replace(A, is_copying=True)],
+     {"promotion": "test", "promotion_seconds": PROMOTION_SECONDS + 1}, Abandon("p", "")),
+    ("writes are held back first", [P, A, B], PLANNED, Pause("p", "")),
+    ("until it has all of it", [replace(HELD, offset=101), A], PLANNED, Wait("")),
+    ("in the same history", [HELD, replace(A, history="x")], PLANNED, Wait("")),
+    ("not for ever", [replace(HELD, offset=101, paused_seconds=PAUSE_SECONDS + 0.1), A], PLANNED, Abandon("p", "")),
+    ("then the old one steps down", [HELD, A], PLANNED, Demote("p", "a", "")),
+    ("then the new one is promoted", [DEMOTED, ALONE_A], PLANNED, Promote("a", "")),
+    ("if it does have all of it", [replace(DEMOTED, offset=101), ALONE_A], PLANNED, Promote("p", "")),
+    ("then published", [DEMOTED, PROMOTED], PLANNED, Publish("a", "")),
+    ("it dies before it is promoted: back", [DEMOTED, replace(ALONE_A, is_running=False)], PLANNED, Promote("p", "")),
+    ("it hangs, perhaps promoted: fenced before going back", [DEMOTED, replace(ALONE_A, role=None, is_stopped=True)],
+     PLANNED, Fence("a", "")),
+    ("it does not say", [DEMOTED, replace(ALONE_A, role=None)], PLANNED, Wait("")),
+    ("it fails before anything happened", [P, replace(A, is_running=False), B], PLANNED, Abandon("p", "")),
+    ("it was deleted", [P, B], PLANNED, Abandon("p", "")),
+    ("the old one dies meanwhile", [replace(DEAD, gone_seconds=1), ALONE_A], PLANNED, Promote("a", "")),
+    ("it follows somebody else", [P, replace(A, follows="b"), B], PLANNED, Follow("a", "p", "")),
+    ("its link is down: no pause yet", [P, ALONE_A], PLANNED, Wait("")),
+]  # fmt: skip
+
+COPY = replace(P, role="replica", follows="a", link_up=True)
+LEADS = replace(A, role="primary", follows=None)
+RESTORING = {"source_id": "a", "is_automatic": False}
+RESTORED_ROWS = [
+    ("the source leads first", [replace(COPY, is_available=False), ALONE_A], RESTORING, Promote("a", "")),
+    ("the primary copies", [replace(COPY, is_available=False), LEADS], RESTORING, None),
+    ("and then takes over again", [COPY, LEADS], RESTORING, Choose("p", "")),
+    ("the source is lost: another one", [replace(COPY, is_available=False, link_up=False),
+                                         replace(DEAD, id="a", name="a"), replace(ALONE_B, follows="a")], RESTORING,
+     Restore("b", "")),
+    ("the only source is lost", [replace(COPY, is_available=False), replace(DEAD, id="a", name="a")], RESTORING,
+     Rebuild("")),
+]  # fmt: skip
+
+WELL_ROWS = [
+    ("all is well", [P, A, B], {}, None),
+    ("one follows nobody we know", [P, A, replace(B, follows=None)], {}, Follow("b", "p", "")),
+    ("one thinks that it leads", [P, replace(A, role="primary", follows=None)], {}, Follow("a", "p", "")),
+    ("a replica that is stopped is replaced", [P, A, replace(B, is_stopped=True, role=None)], {}, Fence("b", "")),
+    ("a replica that is cut off is replaced", [P, A, replace(B, misses=MISSES)], {}, Fence("b", "")),
+    ("but not by a leader whom nobody reaches", [replace(P, misses=1), replace(B, misses=MISSES)], {}, None),
+    ("the leader was told to be a replica", [replace(P, role="replica"), A], {}, Promote("p", "")),
+    ("and somebody else leads: who steps down", [replace(P, role="replica"), PROMOTED], {}, Follow("a", "p", "")),
+    ("the leader is being deleted", [A, B], {}, None),
+]  # fmt: skip
+ROWS = [*LOST, *CHOSEN_ROWS, *PLANNED_ROWS, *RESTORED_ROWS, *WELL_ROWS]
+
+
+@pytest.mark.parametrize(("members", "more", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_the_next_act(members, more, expected):
+    assert act(*members, **more) == expected
+
+
+def test_every_act_has_a_reason():
+    for _, members, more, _ in ROWS:
+        found = decide(shard(*members, **more))
+        assert found is None or found.because
+
+
+def test_the_kernel_is_believed_before_the_clock():
+    assert trouble(replace(P, is_running=False, silent_seconds=99)) == "its process has ended"
+    assert trouble(replace(P, is_stopped=True, silent_seconds=99)) == "its process is stopped"
+    assert trouble(P) is None

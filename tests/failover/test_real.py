@@ -1,0 +1,160 @@
+"""Failover with real engines, real packets and clients that write: bounded runs, and nothing acknowledged is lost.
+
+How long it takes is measured (bench/), not asserted beyond what no machine should need: times on a shared machine
+say little.
+"""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.daemon.atoll import until
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+
+RUNS = int(os.environ.get("ATOLL_RUNS", "2"))
+OUTAGE_MS_MAX = {"kill": 1500.0, "hang": 2000.0, "partition": 4000.0, "planned": 1500.0}
+
+
+@pytest.mark.parametrize("fault", ["kill", "hang", "partition", "planned"])
+def test_writes_go_on_and_none_that_was_acknowledged_is_lost(ward, fault):
+    for _ in range(RUNS):
+        old = ward.primary()
+
+        found = ward.drill(fault, "--clients", "4", "--seconds", "2.5")
+
+        assert found["lost"] == []
+        assert found["outage_ms"] < OUTAGE_MS_MAX[fault], found["steps"]
+        assert found["slowest_client_ms"] is not None, "every client goes on"
+        assert ward.roles()[old] == "replica", "the old primary is back"
+        acts = [step["act"] for step in found["steps"]]
+        assert "promote" in acts
+        assert ("fence" in acts) == (fault in ("hang", "partition"))
+        print(f"{ward.engine} {fault}: {found['outage_ms']} ms, {found['writes_per_second']['before']:.0f} writes/s")
+
+
+def test_writes_that_wait_for_a_replica_go_on(ward):
+    found = ward.drill("kill", "--wait", "1", "--seconds", "2.5")
+
+    assert found["lost"] == []
+    assert found["acknowledged"] > 100
+
+
+def test_the_names_follow_the_roles_and_replicas_are_read_only(ward):
+    old = ward.primary()
+    ward.redis(ward.endpoint(), "SET", "kept", "yes")
+
+    os.kill(ward.pid(old), signal.SIGKILL)
+    until(lambda: ward.roles()[old] == "replica", what="a new primary")
+
+    assert ward.redis(ward.endpoint(), "GET", "kept") == "yes"
+    assert "role:master" in ward.redis(ward.endpoint(), "INFO", "replication")
+    assert "READONLY" in ward.redis(ward.endpoint(kind="ReaderEndpoint"), "SET", "kept", "no")
+    ward.available()
+    said = f"Failover from primary node {old} to replica node {ward.primary()} completed"
+    assert ward.messages("auto")[-1] == said
+    assert ward.messages(old, "cache-cluster")[-2:] == [
+        "Recovering cache nodes 0001",
+        "Finished recovery for cache nodes 0001",
+    ]
+    assert ward.redis(ward.endpoint(), "WAIT", "2", "2000") == "2", "the old primary follows"
+
+
+def test_test_failover_promotes_a_replica_and_replaces_the_primary(ward):
+    old, pid = ward.primary(), ward.pid(ward.primary())
+
+    ward.cache.test_failover(ReplicationGroupId="auto", NodeGroupId="0001")
+    ward.available()
+
+    new = ward.primary()
+    assert new != old
+    assert ward.pid(old) != pid
+    assert [m for m in ward.messages("auto") if m.startswith("Test Failover")] == [
+        "Test Failover API called for node group 0001"
+    ]
+    assert (
+        ward.messages(new, "cache-cluster")[-1] == f"Failover from primary node {old} to replica node {new} completed"
+    )
+
+
+def test_a_replica_that_dies_or_hangs_is_replaced_and_the_primary_stays(ward):
+    primary = ward.primary()
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        replica = next(name for name, role in ward.roles().items() if role == "replica")
+        pid = ward.pid(replica)
+        os.kill(pid, number)
+        until(lambda r=replica, p=pid: ward.pid(r) not in (p, None), 20.0, "another process")
+        ward.available()
+        until(lambda: ward.redis(ward.endpoint(), "WAIT", "2", "1000") == "2", what="both replicas in step")
+    assert ward.primary() == primary
+
+
+@pytest.mark.parametrize("act", ["fence", "choose", "promote", "publish", "follow", "pause", "demote"])
+def test_the_next_daemon_finishes_what_a_killed_one_began(ward, act):
+    """The daemon is killed as soon as its log tells of an act: before, in or just after it."""
+    old, planned = ward.primary(), act in ("pause", "demote")
+    ward.redis(ward.endpoint(), "SET", "kept", act)
+    begun = ward.atoll.log.stat().st_size
+    if planned:
+        ward.cache.test_failover(ReplicationGroupId="auto", NodeGroupId="0001")
+    else:
+        os.kill(ward.pid(old), signal.SIGSTOP)
+    end = time.monotonic() + 10.0
+    while f'"act": "{act}"' not in ward.atoll.said(begun):
+        assert time.monotonic() < end, ward.atoll.said(begun)
+    ward.atoll.kill()
+
+    ward.atoll.up()
+
+    until(lambda: ward.roles()[old] == "replica", 20.0, f"a new primary ({ward.atoll.log})")
+    ward.available()
+    assert ward.redis(ward.endpoint(), "GET", "kept") == act
+    assert ward.redis(ward.endpoint(), "SET", "after", act) == "OK"
+    assert ward.redis(ward.endpoint(), "WAIT", "2", "3000") == "2"
+
+
+def test_a_primary_that_dies_while_no_daemon_is_there_is_replaced_by_the_next(ward):
+    old = ward.primary()
+    ward.redis(ward.endpoint(), "SET", "kept", "alone")
+    pid = ward.pid(old)
+    ward.atoll.kill()
+    os.kill(pid, signal.SIGKILL)
+
+    ward.atoll.up()
+
+    until(lambda: ward.roles()[old] == "replica", 20.0, "a new primary")
+    ward.available()
+    assert ward.redis(ward.endpoint(), "GET", "kept") == "alone"
+
+
+def test_without_failover_the_lost_primary_copies_its_data_back_and_leads_again(ward):
+    ward.group("man", failover=False, members=2)
+    ward.redis(ward.endpoint("man"), "SET", "kept", "yes")
+
+    os.kill(ward.pid("man-001"), signal.SIGKILL)
+    until(lambda: ward.described("man")["Status"] == "modifying", what="that it is noticed")
+    ward.available("man")
+
+    assert ward.roles("man") == {"man-001": "primary", "man-002": "replica"}, "no promotion"
+    assert ward.redis(ward.endpoint("man"), "GET", "kept") == "yes"
+    assert ward.redis(ward.endpoint("man"), "SET", "kept", "again") == "OK"
+    assert not [m for m in ward.messages("man") if "Failover" in m]
+
+    ward.cache.modify_replication_group(ReplicationGroupId="man", PrimaryClusterId="man-002", ApplyImmediately=True)
+    ward.available("man")
+
+    assert ward.roles("man") == {"man-001": "replica", "man-002": "primary"}, "by hand"
+    assert ward.redis(ward.endpoint("man"), "GET", "kept") == "again"
+
+
+def test_a_group_that_is_lost_as_a_whole_comes_back_empty(ward):
+    for name in ward.roles():
+        os.kill(ward.pid(name), signal.SIGKILL)
+
+    until(lambda: ward.described()["Status"] == "modifying", what="that it is noticed")
+    ward.available()
+
+    assert list(ward.roles().values()).count("primary") == 1
+    assert ward.redis(ward.endpoint(), "SET", "new", "life") == "OK"
