@@ -11,7 +11,7 @@ from tests.network.lab import Lab
 
 ZONES = ("us-east-1a", "us-east-1b")
 PORTS = (6379, 6380, 22)
-STATES = ["healthy"] * 5 + ["initial", "unhealthy", "draining"]
+STATES = ["healthy"] * 4 + ["initial", "unhealthy", "unhealthy", "draining"]
 
 
 class Balancing:
@@ -60,10 +60,13 @@ class Balancing:
             i for i in self.lab.world.all(Interface, vpc_id=f"vpc-{vpc}")
             if i.instance_id and self.lab.world[Instance, i.instance_id].state in ("running", "stopped")
         ]  # fmt: skip
+        stopped = [i for i in machines if self.lab.world[Instance, i.instance_id].state == "stopped"]
         chosen = rnd.sample(machines, min(len(machines), rnd.choice([0, 1, 1, 2, 3])))
-        by_id = rnd.random() < 0.4
+        if stopped and rnd.random() < 0.7:
+            chosen = [i for i in chosen if i != stopped[0]] + stopped[:1]
+        by_id, ports = rnd.random() < 0.4, PORTS[: rnd.choice([1, 3])]
         targets = [
-            f"{i.instance_id if by_id else i.address}:{rnd.choice(PORTS)} {rnd.choice(STATES)}" for i in chosen
+            f"{i.instance_id if by_id else i.address}:{rnd.choice(ports)} {rnd.choice(STATES)}" for i in chosen
         ]
         self.lab.targets(name, balancer, listens, *targets, sticky=rnd.random() < 0.3)
 

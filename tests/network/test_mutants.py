@@ -12,6 +12,8 @@ import pytest
 from atoll.network import plan
 from atoll.network.compile import (
     appliances,
+    balancers,
+    endpoints,
     faults,
     flow_logs,
     groups,
@@ -24,6 +26,7 @@ from atoll.network.compile import (
     router,
     subnets,
     tracking,
+    wires,
 )
 from tests.network.compare import disagreements
 from tests.network.worlds import random_probes, random_world
@@ -199,6 +202,43 @@ BUGS = [
     ("what is logged does not pass", flow_logs, {"AFTER_GROUPS, accepts=True)": "AFTER_GROUPS)"}),
     ("who has timeouts of his own begins nothing", tracking, {"BEHIND_GROUPS, accepts=True)": "BEHIND_GROUPS)"}),
     ("a machine on a host that is down is alive", parts, {"or interface.id in it.cuts.dead": ""}),
+    (
+        "a balancer keeps its clients' addresses",
+        balancers,
+        {'rule(other("ip saddr", *it.private_ips), Translate(it.private_ips)),': "rule(ACCEPT),"},
+    ),
+    ("a balancer uses unhealthy targets, too", balancers, {'found.get("healthy") or ': ""}),
+    (
+        "a balancer crosses zones unasked",
+        balancers,
+        {"(owner.crosses_zones or target.zone in": "(True or target.zone in"},
+    ),
+    (
+        "a draining target gets new flows",
+        balancers,
+        {'"healthy", "unhealthy")': '"healthy", "unhealthy", "draining")'},
+    ),
+    ("a stopped instance is a target", balancers, {" or _halted(target, instances)": ""}),
+    (
+        "a balancer listens for every protocol",
+        balancers,
+        {"in door.protocols:\n        yield rule(": 'in ("tcp", "udp"):\n        yield rule('},
+    ),
+    ("a sticky balancer is not", balancers, {"Forward(door.choices, door.sticky)": "Forward(door.choices)"}),
+    (
+        "the flows of another listener end",
+        balancers,
+        {'equal("ct original proto-dst", door.port)': 'equal("ct direction", "original")'},
+    ),
+    ("a balancer takes what has no listener", balancers, {'refuse("nobody listens", equal("ip daddr", *own)),': ""}),
+    ("a balancer's groups are not asked", appliances, {"if it.group_ids:": "if False:"}),
+    ("an endpoint that nobody accepted is connected", wires, {" or not endpoint.stands": ""}),
+    (
+        "an endpoint leads to the node of another zone",
+        wires,
+        {"if foot.zone in nodes:": "if nodes:", "nodes[foot.zone]": "next(iter(nodes.values()))"},
+    ),
+    ("an endpoint of the API answers on every port", endpoints, {'equal("tcp dport", *API_PORTS), ': ""}),
 ]
 
 
@@ -211,7 +251,7 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
     changed = {"__name__": module.__name__}
     exec(compile(source, module.__file__ or "", "exec"), changed)
     users = appliances, faults, groups, interfaces, internet, matching, nat_gateways, parts, peering, router, subnets
-    for user in users:
+    for user in (*users, balancers, endpoints, plan):
         for name in [n for n, value in vars(user).items() if getattr(value, "__module__", None) == module.__name__]:
             if inspect.isfunction(changed.get(name)):
                 patch.setattr(user, name, changed[name])

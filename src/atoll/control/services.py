@@ -18,6 +18,7 @@ from atoll.guest import dns, imds
 from atoll.guest.issuer import Book, Issuer
 from atoll.host.contract import Door
 from atoll.model.endpoint import VpcEndpoint
+from atoll.model.fault import dead
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.vpc import Vpc
@@ -60,15 +61,16 @@ def offers(world: World, vpc_ids: Iterable[str]) -> list[Offer]:
             found.append(("metadata", vpc_id, version))
             if vpc.dns_support:
                 found.append(("resolver", vpc_id, version))
-        found += (("api", foot.interface_id, 4) for endpoint in _own(everyone, vpc_id) for foot in endpoint.feet)
+        found += (("api", id, 4) for id in _fronts(everyone, vpc_id))
     return found
 
 
-def _own(world: World, vpc_id: str) -> Iterator[VpcEndpoint]:
-    """Yield the endpoints of a VPC that lead to Atoll's own API."""
+def _fronts(world: World, vpc_id: str) -> Iterator[str]:
+    """Yield the interfaces of a VPC's endpoints for Atoll's own API, without those that are down."""
     for endpoint in cast("Iterator[VpcEndpoint]", world.bucket(VpcEndpoint, "vpc_id", vpc_id).values()):
         if endpoint.service_id is None and endpoint.stands:
-            yield endpoint
+            feet = (foot.interface_id for foot in endpoint.feet)
+            yield from (id for id in feet if dead(world, world[Interface, id]) is None)
 
 
 def doors(world: World, offer: Offer) -> tuple[Door, ...]:

@@ -63,7 +63,8 @@ def balancers(
         if i.instance_id and i.attachment and i.attachment.device_index == 0
     }
     for one, standing in standings:
-        if (owner := nodes.get(one.id)) is None:
+        owner = nodes.get(one.id)
+        if owner is None or not standing.is_live:
             continue
         doors = []
         for listener in cast("Mapping[str, Listener]", listeners).values():

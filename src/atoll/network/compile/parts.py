@@ -86,7 +86,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
             (*placed, it.publics, gateway is not None, it.balancers, it.listeners, it.target_groups, it.wires),
             partial(_balancers, it),
         ),
-        ("endpoints", (it.interfaces, it.subnets, it.endpoints, it.wires), partial(_endpoints, it)),
+        ("endpoints", (it.interfaces, it.subnets, it.endpoints, it.wires, it.cuts.dead), partial(_endpoints, it)),
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
         ("flow_logs", (it.flow_logs, it.has_ipv6, it.flow_logs and it.interfaces), partial(_flow_logs, it)),
@@ -192,7 +192,7 @@ def _endpoints(it: Inputs) -> Wanted:
         for foot in one.feet
     }
     for one, standing in _standing(it) if own else ():
-        if one.id in own:
+        if one.id in own and standing.is_live:
             mine = it.wires.get(one.id, ())
             made_from = (one, standing, mine, own[one.id])
             yield one.id, made_from, partial(endpoint, one, standing, mine, is_api=own[one.id])

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from atoll.model.balancer import LoadBalancer
 from atoll.model.endpoint import EndpointService, VpcEndpoint
+from atoll.model.fault import dead
+from atoll.model.interface import Interface
 from atoll.model.names import digest
 from atoll.model.world import World
 
@@ -48,6 +50,8 @@ def wires_of(world: World) -> Mapping[str, tuple[Wire, ...]]:
         for foot in endpoint.feet:
             if foot.zone in nodes:
                 wire = Wire(foot.interface_id, nodes[foot.zone].interface_id, endpoint.number)
+                if any(dead(world, world[Interface, id]) for id in (wire.near_id, wire.far_id)):
+                    continue
                 for id in (wire.near_id, wire.far_id):
                     found.setdefault(id, []).append(wire)
     return {id: tuple(wires) for id, wires in found.items()}

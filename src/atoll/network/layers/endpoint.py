@@ -17,6 +17,7 @@ from atoll.network.flow import TCP, UDP, Code, Verdict
 from atoll.network.layers.groups import what
 from atoll.network.layers.hop import Finding, Hop, refuse
 from atoll.network.layers.load_balancer import DOOR
+from atoll.network.layers.sender import nobody_runs
 
 API_PORTS = (80, 443)
 FIRST = IPv4Address("169.254.128.0")  # + an endpoint's number: as a balancer knows it
@@ -27,6 +28,8 @@ def request(hop: Hop) -> Finding | None:
     target, packet = hop.target, hop.packet
     if target is None or target.kind != KIND or packet.source == DOOR:
         return None
+    if missing := nobody_runs(hop.world, target):
+        return refuse(Verdict.DOWN, missing[2], missing[0], missing[1])
     endpoint = endpoint_of(hop.world, target)
     if hop.asked is not None:
         because = f"{endpoint.id} carries no flow that it answers: a provider opens nothing"

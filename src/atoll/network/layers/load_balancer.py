@@ -16,6 +16,7 @@ from atoll.model.world import World
 from atoll.network.flow import Code, Verdict, protocol_name
 from atoll.network.layers.groups import what
 from atoll.network.layers.hop import Finding, Hop, refuse
+from atoll.network.layers.sender import nobody_runs
 
 DOOR = IPv4Address("169.254.255.1")  # as endpoints know a node
 
@@ -25,6 +26,8 @@ def judge(hop: Hop) -> Finding | None:
     target, packet = hop.target, hop.packet
     if target is None or target.kind != KIND:
         return None
+    if missing := nobody_runs(hop.world, target):
+        return refuse(Verdict.DOWN, missing[2], missing[0], missing[1])
     if hop.asked is not None:
         return _answer(hop, target)
     owner = owner_of(hop.world, target)
