@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from atoll.cache.endpoint import node_name
+from atoll.cache.endpoint import node_name, reader_name
 from atoll.guest.dns import Resolver, answer
 from atoll.model.cache import CacheCluster
 from atoll.model.names import public_dns
@@ -134,3 +134,16 @@ def test_the_server_answers_by_datagram_and_by_stream(prod):
         return [str(DNSRecord.parse(r).rr[0].rdata) for r in replies]
 
     assert asyncio.run(scenario()) == ["10.0.0.55", "10.0.0.55"]
+
+
+def test_the_readers_name_leads_to_the_replicas_in_turn():
+    lab = prod_lab()
+    group = lab.replication_group("more", "private", members=4)
+    world, firsts = lab.world.seen_by(None), set()
+    for id in range(6):
+        query = DNSRecord.question(reader_name(group))
+        query.header.id = id
+        found = [str(r.rdata) for r in DNSRecord.parse(answer(world, None, query.pack())).rr]
+        assert len(found) == len(set(found)) == 3, "the replicas, and not the primary"
+        firsts.add(found[0])
+    assert len(firsts) == 3

@@ -56,11 +56,6 @@ LATER = {
         "that reads grow with replicas is a measurement, not a test",
         PROOF,
     ),
-    163: Later(
-        "On primary failure a read replica is promoted automatically (failover)",
-        "there is no failover yet",
-        ELASTICACHE,
-    ),
     165: Later("Console: Redis tab, Create", "there is no web console yet", CONSOLE),
     166: Later("Cluster Mode enabled gives sharding", "there is one shard in a group yet", ELASTICACHE),
     167: Later("Sharding settings appear only with cluster mode", "there is one shard in a group yet", ELASTICACHE),
@@ -91,8 +86,4 @@ PARTLY = {
         VPC,
     ),
     155: Later("Memcached: distributed memory cache", "auto discovery", ELASTICACHE),
-    169: Later(
-        "Earlier UI: replicas added on a separate Replication Group screen", "IncreaseReplicaCount", ELASTICACHE
-    ),
-    170: Later("Failover option selectable", "AutomaticFailoverEnabled true", ELASTICACHE),
 }

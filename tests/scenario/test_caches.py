@@ -199,32 +199,3 @@ def test_row_168_the_number_of_replicas_is_chosen_at_creation(stage, shop):
     (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=shop.valkey)["ReplicationGroups"]
     members = found["NodeGroups"][0]["NodeGroupMembers"]
     assert [member["CurrentRole"] for member in members] == ["primary", "replica", "replica"]
-
-
-def test_row_169_a_replica_is_added_to_a_group_later(stage, shop):
-    group = stage.replication_group("valkey", shop.subnet_group, shop.group, 1)
-    (primary,) = stage.members(group)
-    redis(stage, shop, primary, "SET", "row", "169")
-    late = f"{group}-late"
-    stage.cache.create_cache_cluster(CacheClusterId=late, ReplicationGroupId=group)
-    stage.cache.get_waiter("cache_cluster_available").wait(CacheClusterId=late, WaiterConfig=QUICK)
-    assert stage.members(group) == [primary, late]
-    until(lambda: redis(stage, shop, late, "GET", "row") == "169", 10, "the copy")
-    assert info(stage, shop, late, "role") == "slave"
-    stage.delete_replication_group(group)
-
-
-def test_row_170_without_automatic_failover_nobody_is_promoted(stage, shop):
-    group = stage.replication_group(
-        "valkey", shop.subnet_group, shop.group, 2, AutomaticFailoverEnabled=False
-    )  # fmt: skip
-    (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=group)["ReplicationGroups"]
-    assert found["AutomaticFailover"] == "disabled"
-    primary, replica = stage.members(group)
-    pid = stage.machine(primary)["pid"]
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: stage.machine(primary)["pid"] not in (None, pid), 20, "the same node again")
-    until(lambda: redis(stage, shop, primary, "PING") == "PONG", 20, "its answer")
-    assert info(stage, shop, primary, "role") == "master"
-    assert info(stage, shop, replica, "role") == "slave"
-    stage.delete_replication_group(group)

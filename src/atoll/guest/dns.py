@@ -43,7 +43,8 @@ def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
     if found is None:
         reply.header.rcode = RCODE.NXDOMAIN
     else:
-        for address in found:
+        turn = request.header.id % len(found) if found else 0  # round robin: the reader's name has several
+        for address in (*found[turn:], *found[:turn]):
             its_kind, record = (QTYPE.A, A) if address.version == 4 else (QTYPE.AAAA, AAAA)
             if kind in (its_kind, QTYPE.ANY):
                 reply.add_answer(RR(name, its_kind, rdata=record(str(address)), ttl=TTL_SECONDS))
