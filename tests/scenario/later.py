@@ -24,16 +24,6 @@ class Later:
 
 
 LATER = {
-    4: Later(
-        "EC2-Classic: access is given by authorising the instance's EC2 security group in a *cache security group*",
-        "there is no EC2-Classic mode yet; in a VPC these calls are refused as AWS refuses them today",
-        VPC,
-    ),
-    6: Later(
-        "Two platforms exist, EC2-VPC and EC2-Classic, and the procedure depends on the platform",
-        "there is no EC2-Classic mode yet",
-        VPC,
-    ),
     12: Later("Step 1: sign in and open the EC2 console", "there is no web console yet", CONSOLE),
     13: Later("Step 2: navigation Network & Security > Security Groups", "there is no web console yet", CONSOLE),
     37: Later(

@@ -118,7 +118,7 @@ def _place(world: World, text: str) -> Interface:
         place = endpoint(world, world.caller, text)
     except PlaceError as error:
         raise NoTarget(str(error), error.candidates) from None
-    interface = world.get(Interface, str(place.at))
+    interface = world.seen_by(None).get(Interface, str(place.at))  # the place was among the caller's
     if interface is None:
         raise NoTarget(f"{text} is not a machine of yours")
     return interface

@@ -1,6 +1,5 @@
 """The private API: JSON in, JSON out; errors are {"error", "candidates"?}."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -8,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from atoll.admin import chaos, drill_routes, quotas, snapshot, usage, why
+from atoll.admin import chaos_routes, classic_routes, drill_routes, quotas, snapshot, usage, why
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
@@ -21,7 +20,6 @@ from atoll.admin.wire import query as _query
 from atoll.admin.wire import text as _text
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
 from atoll.host.contract import Harm, HostError, LinkCount, Seen, Tallied, Tracked
-from atoll.model.fault import KILLS, Fault, hit
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.world import Tx, World
@@ -39,7 +37,6 @@ _HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/heal
 _RESETS = ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
 _MACHINES = "/_atoll/machines/"
 Route = Callable[[Request], Awaitable[Answer]]
-KILL_SECONDS, LOOK_SECONDS = 10.0, 0.01  # a machine that is killed has ended within milliseconds
 
 
 class Service(Protocol):
@@ -85,8 +82,8 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/world": {"GET": api.whole},
         "/_atoll/outside": {"POST": api.outside},
-        "/_atoll/chaos": {"GET": api.faults, "POST": api.begin_fault},
-        "/_atoll/chaos/revert": {"POST": api.end_faults},
+        **chaos_routes.table(service),
+        **classic_routes.table(service),
         **drill_routes.table(service),
         "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
@@ -228,7 +225,7 @@ class _Api:
         place = self._place(world, unquote(request.path).removeprefix(_MACHINES))
         if host := self._service.world.get(OutsideHost, str(place.at)):
             return self._machine(outside(host))
-        interface = world.get(Interface, str(place.at))
+        interface = world.seen_by(None).get(Interface, str(place.at))  # the place was among the caller's
         if interface is None:
             raise Bad(404, f"{place.name} is not a machine")
         try:
@@ -251,52 +248,6 @@ class _Api:
         if not await self._service.in_force():
             raise Bad(503, f"the network of {address} could not be made in time; see: atoll status")
         return self._machine(outside(host))
-
-    async def faults(self, request: Request) -> Answer:
-        return _json(chaos.listed(self._service.world))
-
-    async def begin_fault(self, request: Request) -> Answer:
-        body = _body(request)
-        act, seconds = _text(body, "act"), body.get("seconds")
-        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
-            raise Bad(400, f"{seconds!r} is not a number of seconds")
-        world = self._service.world.seen_by(_caller(body))
-        try:
-            target = chaos.target_of(world, act, _text(body, "target"))
-            fault = self._service.write(lambda tx: chaos.begin(tx, act, target, seconds), "chaos")
-        except chaos.NoTarget as error:
-            raise Bad(404, str(error), error.candidates) from None
-        except chaos.Refused as error:
-            raise Bad(409, str(error)) from None
-        except StoreError as error:
-            raise Bad(503, str(error)) from None
-        if not await self._service.in_force():
-            raise Bad(503, f"{fault.id} is not in force yet; see: atoll status")
-        if fault.act in KILLS:
-            await self._ended({victim.subject for victim in hit(self._service.world, fault)}, fault)
-        return _json(chaos.as_json(self._service.world, fault))
-
-    async def _ended(self, subjects: set[str], fault: Fault) -> None:
-        """Wait until nothing of these runs any more.  Raises Bad."""
-        for _ in range(int(KILL_SECONDS / LOOK_SECONDS)):
-            alive = (name for name, process in self._service.seen().items() if process.alive)
-            if not any(name.rpartition("#")[0] in subjects for name in alive):
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-        raise Bad(503, f"{fault.id}: not everything has ended in time; see: atoll status")
-
-    async def end_faults(self, request: Request) -> Answer:
-        body = _body(request)
-        id = None if body.get("all") is True else _text(body, "id")
-        try:
-            over = self._service.write(lambda tx: chaos.end(tx, id), "chaos")
-        except chaos.NoTarget as error:
-            raise Bad(404, str(error), error.candidates) from None
-        except StoreError as error:
-            raise Bad(503, str(error)) from None
-        if not await self._service.in_force():
-            raise Bad(503, "the network is not as it was yet; see: atoll status")
-        return _json([chaos.as_json(self._service.world, fault) for fault in over])
 
     async def quotas(self, request: Request) -> Answer:
         return _json({"quotas": quotas.described(self._service.world, _caller(_query(request)))})

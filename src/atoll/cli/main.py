@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from atoll.cli.chaos_commands import chaos
+from atoll.cli.classic_commands import classic
 from atoll.cli.drill_commands import drill
 from atoll.cli.failure import exit_code
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(chaos, name="chaos")
 app.add_typer(drill, name="drill")
+app.add_typer(classic, name="classic")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]

@@ -7,6 +7,7 @@ from atoll.ec2.address import check_border_group, choose, find_by_ip
 from atoll.ec2.cidr import parse_address
 from atoll.ec2.kinds import check_id, find
 from atoll.model.address import ElasticIp
+from atoll.model.classic import is_classic
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.lookup import elastic_ip_of, interfaces_of, internet_gateway_of
@@ -46,6 +47,8 @@ def associate_address(
     eip = choose(tx.world, allocation_id, public_ip)
     _check_ours(tx.world, eip)
     interface = _target(tx.world, instance_id, network_interface_id)
+    if is_classic(tx.world, interface.vpc_id):
+        raise errors.UNSUPPORTED(what="An Elastic IP address in EC2-Classic")
     check_border_group(eip, interface.region, interface.zone, interface.id)
     private = interface.address
     if private_ip_address:

@@ -1,7 +1,7 @@
 """Security groups.  Their rules are in `rule.py`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import cast
 
@@ -15,6 +15,7 @@ from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.ec2.vpc import ANYWHERE
 from atoll.model import quota
+from atoll.model.classic import is_classic, network_of
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.names import arn
@@ -23,6 +24,7 @@ from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
 DUPLICATE = Err("InvalidGroup.Duplicate", "The security group '{name}' already exists for VPC '{vpc}'")
+DUPLICATE_IN_CLASSIC = Err("InvalidGroup.Duplicate", "The security group '{name}' already exists")
 RESERVED = Err("InvalidParameterValue", "Cannot use reserved security group name: {name}")
 BAD_NAME = Err(
     "InvalidParameterValue",
@@ -37,6 +39,11 @@ NO_DEFAULT_VPC = Err("VPCIdNotSpecified", "No default VPC for this user")
 NO_NAMED_GROUP = Err("InvalidGroup.NotFound", "The security group '{name}' does not exist in default VPC '{vpc}'")
 CANNOT_DELETE = Err("CannotDelete", 'the specified group: "{id}" name: "{name}" cannot be deleted by a user')
 IN_USE = Err("DependencyViolation", "resource {id} has a dependent object")
+IN_USE_IN_CLASSIC = Err("InvalidGroup.InUse", "There are active instances or caches using security group '{id}'")
+VPC_GROUPS_ONLY = Err(
+    "InvalidParameterValue", "Only Amazon VPC security groups may be used with this operation."
+)
+NO_GROUP_IN_CLASSIC = Err("InvalidGroup.NotFound", "The security group '{name}' does not exist")
 OTHER_NETWORK = Err("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 
 NAME_CHARS_MAX = 255
@@ -72,7 +79,7 @@ FILTERS: Table = {
     "group-id": "id",
     "group-name": "name",
     "owner-id": "account",
-    "vpc-id": "vpc_id",
+    "vpc-id": lambda w, g: None if is_classic(w, g.vpc_id) else g.vpc_id,
     **_rules(egress=False),
     **_rules(egress=True),
 }
@@ -103,10 +110,12 @@ def create_security_group(
     if not description:
         raise errors.MISSING(name="GroupDescription")
     _check_name(description, "GroupDescription")
-    vpc = find(tx.world, Vpc, vpc_id) if vpc_id else _default_vpc(tx.world)
+    vpc = find(tx.world, Vpc, vpc_id) if vpc_id else home(tx.world)
     tags = tags_for("security-group", tag_specifications)
     if named(tx.world, vpc.id, group_name):
-        raise DUPLICATE(name=group_name, vpc=vpc.id)
+        raise DUPLICATE_IN_CLASSIC(name=group_name) if is_classic(tx.world, vpc.id) else DUPLICATE(
+            name=group_name, vpc=vpc.id
+        )
     quotas.check(len(tx.all(SecurityGroup)), allowed(tx.world, quota.GROUPS), quotas.GROUP_LIMIT)
     rules: tuple[Rule, ...] = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)
     if vpc.ranges6:
@@ -162,12 +171,13 @@ def delete_security_group(tx: Tx, *, group_id: str | None = None, group_name: st
     group = choose(tx.world, group_id, group_name)
     if group.name == "default":
         raise CANNOT_DELETE(id=group.id, name=group.name)
+    in_use = IN_USE_IN_CLASSIC if is_classic(tx.world, group.vpc_id) else IN_USE
     carriers = tx.world.bucket(Interface, "vpc_id", group.vpc_id).values()
     if any(group.id in cast(Interface, i).group_ids for i in carriers):
-        raise IN_USE(id=group.id)
-    for other in tx.all(SecurityGroup, vpc_id=group.vpc_id):
+        raise in_use(id=group.id)
+    for other in cast("Iterable[SecurityGroup]", tx.world.bucket(SecurityGroup, "vpc_id", group.vpc_id).values()):
         if other.id != group.id and any(r.group_id == group.id for r in other.rules):
-            raise IN_USE(id=group.id)
+            raise in_use(id=group.id)
     tx.delete(group)
     return {"Return": True, "GroupId": group.id}
 
@@ -200,14 +210,16 @@ def get_security_groups_for_vpc(
 
 
 def choose(world: World, group_id: str | None, group_name: str | None) -> SecurityGroup:
-    """Return the caller's group by its id, or, in the default VPC, by its name."""
+    """Return the caller's group by its id, or, in the default VPC or EC2-Classic, by its name."""
     if group_id:
         return find(world, SecurityGroup, group_id)
     if not group_name:
         raise errors.MISSING(name="groupName or groupId")
-    vpc = _default_vpc(world)
+    vpc = home(world)
     if group := named(world, vpc.id, group_name):
         return group
+    if is_classic(world, vpc.id):
+        raise NO_GROUP_IN_CLASSIC(name=group_name)
     raise NO_NAMED_GROUP(name=group_name, vpc=vpc.id)
 
 
@@ -233,16 +245,25 @@ def groups_for(world: World, vpc_id: str, ids: Sequence[str]) -> tuple[str, ...]
     return tuple(g.id for g in groups)
 
 
-def _default_vpc(world: World) -> Vpc:
+def home(world: World) -> Vpc:
+    """Return where a group is that is named without a VPC: the default one, or else EC2-Classic."""
     for vpc in world.all(Vpc):
         if vpc.is_default:
             return vpc
+    if network := network_of(world):
+        return network
     raise NO_DEFAULT_VPC()
 
 
+def refuse_classic(world: World, group: SecurityGroup) -> None:
+    """Raise VPC_GROUPS_ONLY for a group of EC2-Classic: it has no rules for what goes out."""
+    if is_classic(world, group.vpc_id):
+        raise VPC_GROUPS_ONLY()
+
+
 def render(world: World, g: SecurityGroup) -> Shape:
-    """Return a group as AWS shows it."""
-    return {
+    """Return a group as AWS shows it; one of EC2-Classic has neither a VPC nor rules for what goes out."""
+    shape: Shape = {
         "GroupId": g.id,
         "GroupName": g.name,
         "Description": g.description,
@@ -253,6 +274,10 @@ def render(world: World, g: SecurityGroup) -> Shape:
         "IpPermissionsEgress": permission.render(world, g.rules, egress=True),
         "Tags": render_tags(g),
     }
+    if is_classic(world, g.vpc_id):
+        del shape["VpcId"]
+        shape["IpPermissionsEgress"] = []
+    return shape
 
 
 def _arn(g: SecurityGroup) -> str:

@@ -13,6 +13,7 @@ from atoll.ec2 import instance_network as network
 from atoll.ec2 import instance_options as options
 from atoll.ec2.instance import find, refuse_members
 from atoll.ec2.instance_render import block_devices, group_names
+from atoll.model.classic import is_classic
 from atoll.model.instance import Instance
 from atoll.model.instance_type import INSTANCE_TYPES
 from atoll.model.interface import Interface
@@ -21,6 +22,9 @@ from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 
 NOT_STOPPED = Err("IncorrectInstanceState", "The instance '{id}' is not in the 'stopped' state.")
+FIXED_GROUPS = Err(
+    "InvalidParameterCombination", "The security groups of the EC2-Classic instance '{id}' are fixed at its launch."
+)
 ENDED = Err("IncorrectInstanceState", "The instance '{id}' is terminated: its attributes cannot be changed.")
 SEVERAL_INTERFACES = Err(
     "InvalidInstanceID",
@@ -150,6 +154,8 @@ def _set_source_dest_check(tx: Tx, i: Instance, wanted: bool) -> None:
 
 def _set_groups(tx: Tx, i: Instance, wanted: Sequence[str]) -> None:
     interface = _only_interface(tx, i)
+    if is_classic(tx.world, interface.vpc_id):
+        raise FIXED_GROUPS(id=i.id)
     ids = network.groups(tx.world, tx.world[Subnet, interface.subnet_id], wanted)
     tx.put(interface.but(group_ids=ids))
     tx.put(i.but(group_ids=ids))

@@ -13,17 +13,19 @@ from atoll.aws.operation import Shape
 from atoll.ec2 import attachment, ipv6, quotas
 from atoll.ec2.defaults import default_vpc
 from atoll.ec2.errors import BAD_COMBINATION, BAD_VALUE, BOTH, UNSUPPORTED
-from atoll.ec2.group import groups_for, named
+from atoll.ec2.group import choose, groups_for, named
 from atoll.ec2.instance import refuse_members
 from atoll.ec2.interface import ADDRESS_IN_USE, asked_addresses, check_address
 from atoll.ec2.kinds import find
 from atoll.ec2.tracking import timeouts_of
 from atoll.model import quota
+from atoll.model.classic import network_of, subnets_of
 from atoll.model.group import SecurityGroup
 from atoll.model.instance_type import InstanceType
 from atoll.model.interface import AWS_TIMEOUTS, Attachment, Interface, Timeouts
 from atoll.model.quota import allowed
 from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 from atoll.model.zones import zone
 from atoll.network.ipam import free_address, free_addresses, new_interface
@@ -47,6 +49,14 @@ SUBNET_FULL = Err(
     "InsufficientFreeAddressesInSubnet",
     "There are not enough free addresses in subnet '{id}' to satisfy the requested number of instances.",
 )
+
+VPC_TYPE = Err(
+    "VPCResourceNotSpecified",
+    "The specified instance type can only be used in a VPC. A subnet ID or network interface ID is required to carry "
+    "out the request.",
+)
+# Source: EC2 User Guide of 2021, "EC2-Classic", "Instance types available in EC2-Classic"; the catalogue has some.
+CLASSIC_FAMILIES = ("m1", "m2", "m3", "t1", "c1", "c3", "cc2", "cr1", "r3", "d2", "hs1", "i2", "g2")
 
 _SPEC_MEMBERS = (
     "AssociatePublicIpAddress", "ConnectionTrackingSpecification", "DeleteOnTermination", "Description",
@@ -131,6 +141,9 @@ def plan(
     for value, what in given:
         if specs and value:
             raise ALONE(what=what)
+    classic = None if specs or subnet_id or default_vpc(world) else network_of(world)
+    if classic:
+        return _in_classic(world, classic, group_ids, group_names, private_ip, zone_name, type, tags)
     if not specs:
         network = _of_instance(world, subnet_id, group_ids, group_names, private_ip, zone_name, tags)
         wishes = [replace(network.wishes[0], sixes=tuple(sixes), more_sixes=more_sixes)]
@@ -229,6 +242,33 @@ def _of_instance(
         primary=check_address(world, subnet, private_ip) if private_ip else None,
     )
     return Network(wishes=(wish,), public_ip=subnet.map_public_ip, tags=tags)
+
+
+def _in_classic(
+    world: World,
+    network: Vpc,
+    group_ids: Sequence[str],
+    group_names: Sequence[str],
+    private_ip: str | None,
+    zone_name: str | None,
+    type: InstanceType,
+    tags: Mapping[str, str],
+) -> Network:
+    """Return what an instance gets in EC2-Classic: a private and a public address, of the network's choice."""
+    assert world.caller, "the wire knows the caller"
+    if type.name.partition(".")[0] not in CLASSIC_FAMILIES:
+        raise VPC_TYPE()
+    if private_ip:
+        raise BAD_COMBINATION(why="A private IP address can only be specified for an instance in a VPC.")
+    if zone_name and zone(world.caller.region, zone_name) is None:
+        raise NO_SUCH_ZONE(zone=zone_name)
+    found = [s for s in subnets_of(world, network) if zone_name in (None, s.zone, s.zone_id)]
+    if not found:
+        raise NO_SUCH_ZONE(zone=zone_name)
+    subnet = found[0]
+    ids = [*group_ids, *(choose(world, None, name).id for name in group_names)]
+    wish = Wish(device_index=0, subnet=subnet, delete_on_termination=True, group_ids=groups(world, subnet, ids))
+    return Network(wishes=(wish,), public_ip=True, tags=tags)
 
 
 def groups(world: World, subnet: Subnet, ids: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from atoll.aws.operation import Shape
 from atoll.ec2.tags import render_tags
 from atoll.ec2.tracking import render_timeouts
 from atoll.model import image as catalogue
+from atoll.model.classic import is_classic
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance, MetadataOptions
 from atoll.model.instance_type import INSTANCE_TYPES
@@ -204,6 +205,10 @@ def _network(world: World, i: Instance) -> Shape:
         shape["Ipv6Address"] = str(first.ipv6_address)
     if address := public_ip_of(world, first):
         shape["PublicIpAddress"] = str(address)
+    if is_classic(world, first.vpc_id):
+        for member in ("VpcId", "SubnetId", "SourceDestCheck", "PrivateDnsNameOptions"):
+            del shape[member]
+        shape["NetworkInterfaces"] = []
     return shape
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, permission, quotas
-from atoll.ec2.group import choose, named
+from atoll.ec2.group import choose, named, refuse_classic
 from atoll.ec2.kinds import find
 from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
@@ -61,6 +61,7 @@ def authorize_security_group_egress(
 ) -> Shape:
     """Let packets out."""
     group = find(tx.world, SecurityGroup, group_id)
+    refuse_classic(tx.world, group)
     return _authorize(tx, group, _one_form(ip_permissions, []), tag_specifications, egress=True)
 
 
@@ -158,6 +159,7 @@ def revoke_security_group_egress(
 ) -> Shape:
     """Take rules away that let packets out."""
     group = find(tx.world, SecurityGroup, group_id)
+    refuse_classic(tx.world, group)
     return _revoke(tx, group, ip_permissions, security_group_rule_ids, egress=True)
 
 

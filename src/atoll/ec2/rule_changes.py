@@ -13,6 +13,7 @@ from atoll.ec2.kinds import check_id, find
 from atoll.ec2.peer_group import check_peers
 from atoll.ec2.permission import identity
 from atoll.ec2.rule import BOTH_FORMS, DUPLICATE, NOT_FOUND, RULE_NOT_FOUND, check_count, find_rule
+from atoll.model.classic import is_classic
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.world import Tx, World
 
@@ -54,7 +55,8 @@ def describe_security_group_rules(
     """List rules, each with its id."""
     if security_group_rule_ids and max_results is not None:
         raise errors.BOTH(one="securityGroupRuleIds", other="maxResults")
-    rules = [RuleOf(g, r) for g in world.all(SecurityGroup) for r in g.rules]
+    groups = list(world.all(SecurityGroup))
+    rules = [RuleOf(g, r) for g in groups for r in g.rules if not (r.egress and is_classic(world, g.vpc_id))]
     if security_group_rule_ids:
         known = {of.rule.id: of for of in rules}
         rules = [_found(known, id) for id in dict.fromkeys(security_group_rule_ids)]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from atoll.aws.errors import Err
 from atoll.cache import windows
 from atoll.elasticache import errors
+from atoll.elasticache.find import find_cache_security_group
+from atoll.elasticache.subnet_group import CLASSIC
 from atoll.model.cache import CacheSubnetGroup
 from atoll.model.group import SecurityGroup
 from atoll.model.world import Tx, World
@@ -75,7 +77,12 @@ def security_groups(
     subnet_group: CacheSubnetGroup,
     cache_security_groups: Sequence[str] | None,
 ) -> tuple[str, ...]:
-    """Return the security groups of a cache's interfaces: those asked for, else the VPC's own `default`."""
+    """Return the security groups of a cache's interfaces: those asked for, else the VPC's own `default`.
+
+    In EC2-Classic they are those of cache security groups.
+    """
+    if subnet_group.name == CLASSIC:
+        return _in_classic(world, ids, cache_security_groups)
     if cache_security_groups:
         raise errors.CACHE_SECURITY_GROUPS_IN_VPC()
     if not ids:
@@ -89,6 +96,13 @@ def security_groups(
         if group.vpc_id != subnet_group.vpc_id:
             raise errors.OTHER_VPC(subnet_group=subnet_group.name, vpc=subnet_group.vpc_id, other=group.vpc_id)
     return unique
+
+
+def _in_classic(world: World, ids: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
+    if ids:
+        raise errors.VPC_GROUPS_IN_CLASSIC()
+    found = [find_cache_security_group(world, name) for name in dict.fromkeys(names or ["default"])]
+    return tuple(group.group_id for group in found)
 
 
 def refuse_unless(value: object, allowed: object, name: str, because: str) -> None:

@@ -5,7 +5,9 @@ from atoll.aws.page import page_query
 from atoll.cache import endpoint
 from atoll.elasticache.find import arn_of, find_cluster
 from atoll.elasticache.parameter_group import render_status
+from atoll.elasticache.subnet_group import CLASSIC
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache_security_group import CacheSecurityGroup
 from atoll.model.world import World
 
 LANDING_PAGE = "https://console.aws.amazon.com/elasticache/home#client-download:"
@@ -33,6 +35,8 @@ def describe_cache_clusters(
 
 def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape:
     """Return a cluster as AWS's CacheCluster; `nodes`: with CacheNodes."""
+    mine = world.all(CacheSecurityGroup) if cluster.subnet_group == CLASSIC else ()
+    classic = [group for group in mine if group.group_id in cluster.security_group_ids]
     shape: Shape = {
         "CacheClusterId": cluster.name,
         "ClientDownloadLandingPage": LANDING_PAGE,
@@ -45,11 +49,13 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         "PreferredAvailabilityZone": None if cluster.status == "creating" else _zone(cluster),
         "PreferredMaintenanceWindow": cluster.maintenance_window,
         "PendingModifiedValues": _pending(cluster),
-        "CacheSecurityGroups": [],
+        "CacheSecurityGroups": [{"CacheSecurityGroupName": g.name, "Status": "active"} for g in classic],
         "CacheParameterGroup": render_status(world, cluster),
-        "CacheSubnetGroupName": cluster.subnet_group,
+        "CacheSubnetGroupName": cluster.subnet_group or None,
         "AutoMinorVersionUpgrade": cluster.auto_minor_upgrade,
-        "SecurityGroups": [{"SecurityGroupId": id, "Status": "active"} for id in cluster.security_group_ids],
+        "SecurityGroups": [
+            {"SecurityGroupId": id, "Status": "active"} for id in (() if classic else cluster.security_group_ids)
+        ],
         "SnapshotRetentionLimit": None if cluster.is_memcached else cluster.snapshot_retention,
         "SnapshotWindow": cluster.snapshot_window,
         "AuthTokenEnabled": False,

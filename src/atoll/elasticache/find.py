@@ -2,6 +2,7 @@
 
 from atoll.elasticache import errors
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.cache_security_group import CacheSecurityGroup
 from atoll.model.names import arn, key
 from atoll.model.resource import Resource
 from atoll.model.world import World
@@ -26,6 +27,14 @@ def find_group(world: World, name: str) -> ReplicationGroup:
     group = world.get(ReplicationGroup, owner_key(world, name))
     if group is None:
         raise errors.GROUP_NOT_FOUND(name=name)
+    return group
+
+
+def find_cache_security_group(world: World, name: str) -> CacheSecurityGroup:
+    """Return a cache security group of the caller's.  Raises CACHE_SECURITY_GROUP_NOT_FOUND."""
+    group = world.get(CacheSecurityGroup, owner_key(world, name))
+    if group is None:
+        raise errors.CACHE_SECURITY_GROUP_NOT_FOUND(name=name)
     return group
 
 

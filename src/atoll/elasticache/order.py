@@ -13,6 +13,7 @@ from atoll.elasticache.engine_version import choose_build
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.naming import cluster_name
 from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
+from atoll.model.classic import network_of
 from atoll.model.lifecycle import CACHE_CLUSTER
 from atoll.model.world import Tx
 
@@ -68,7 +69,8 @@ def order(tx: Tx, asked: Asked) -> Order:
     build = choose_build(tx.world, asked.engine, asked.engine_version or None)
     type_ = node_type.check(asked.node_type)
     parameters = parameters_for(tx, build, asked.parameter_group)
-    subnets = subnet_group.find(tx.world, asked.subnet_group or subnet_group.DEFAULT)
+    nowhere = subnet_group.CLASSIC if network_of(tx.world) else subnet_group.DEFAULT
+    subnets = subnet_group.find(tx.world, asked.subnet_group or nowhere)
     groups = checks.security_groups(tx.world, asked.security_group_ids, subnets, asked.cache_security_groups)
     port = checks.port(asked.port, build.engine)
     weekly, daily = checks.new_windows(tx, asked.maintenance_window, asked.snapshot_window)

@@ -15,13 +15,14 @@ from atoll.elasticache.find import arn_of, owner_key
 from atoll.elasticache.naming import other_name
 from atoll.elasticache.tags import tags_of
 from atoll.model.cache import CacheCluster, CacheSubnetGroup
+from atoll.model.classic import network_of, subnets_of
 from atoll.model.interface import Interface
 from atoll.model.quota import GROUP_SUBNETS, SUBNET_GROUPS, allowed
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
-DEFAULT = "default"
+DEFAULT, CLASSIC = "default", ""
 
 EXISTS = Err("CacheSubnetGroupAlreadyExists", "Cache subnet group {name} already exists.")
 IN_USE = Err("CacheSubnetGroupInUse", "Cache subnet group {name} is currently in use by a cache cluster.")
@@ -118,7 +119,12 @@ def delete_cache_subnet_group(tx: Tx, *, cache_subnet_group_name: str) -> None:
 
 
 def find(world: World, name: str) -> CacheSubnetGroup:
-    """Return a subnet group of the caller's.  Raises SUBNET_GROUP_NOT_FOUND."""
+    """Return a subnet group of the caller's.  Raises SUBNET_GROUP_NOT_FOUND.
+
+    CLASSIC, which is no name, means the subnets of his EC2-Classic network.
+    """
+    if name == CLASSIC and (classic := of_classic(world)):
+        return classic
     group = world.get(CacheSubnetGroup, owner_key(world, name))
     if group is None and name.lower() == DEFAULT:
         group = of_default_vpc(world)
@@ -150,6 +156,22 @@ def of_default_vpc(world: World) -> CacheSubnetGroup | None:
         description="Default CacheSubnetGroup",
         vpc_id=vpc.id,
         subnet_ids=tuple(subnets),
+    )
+
+
+def of_classic(world: World) -> CacheSubnetGroup | None:
+    """Return the subnets of the caller's EC2-Classic network; None if he has none."""
+    network = network_of(world)
+    if network is None:
+        return None
+    return CacheSubnetGroup(
+        id=owner_key(world, CLASSIC),
+        account=network.account,
+        region=network.region,
+        name=CLASSIC,
+        description="EC2-Classic",
+        vpc_id=network.id,
+        subnet_ids=tuple(subnet.id for subnet in subnets_of(world, network)),
     )
 
 

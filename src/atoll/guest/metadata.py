@@ -15,6 +15,7 @@ from typing import TypeAlias, cast
 from atoll.ec2.instance_render import placement_group, private_name, public_name
 from atoll.guest import identity
 from atoll.guest.issuer import Issuer
+from atoll.model.classic import is_classic
 from atoll.model.group import SecurityGroup
 from atoll.model.image import image
 from atoll.model.instance import Instance
@@ -173,6 +174,9 @@ def _interface(world: World, i: Instance, interface: Interface) -> dict[str, Fol
     if subnet.cidr6:
         found["subnet-ipv6-cidr-blocks"] = str(subnet.cidr6)
         found["vpc-ipv6-cidr-blocks"] = "\n".join(map(str, vpc.cidrs6))
+    if is_classic(world, vpc.id):
+        found = {name: leaf for name, leaf in found.items() if not name.startswith(("vpc-", "subnet-", "interface-"))}
+        found["owner-id"] = i.account
     if public := _public_addresses(world, interface):
         found["public-ipv4s"] = "\n".join(public)
         found["ipv4-associations"] = Folder(dict(public))

@@ -24,6 +24,7 @@ class Territory(Resource):
     opened: datetime
     metadata: MetadataDefaults = MetadataDefaults()
     opted_in: tuple[str, ...] = ()  # groups of Local Zones
+    classic_vpc_id: str | None = None  # its EC2-Classic network, if it has one: see `classic`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
 from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
+from atoll.model.cache_security_group import CacheSecurityGroup
 from atoll.model.endpoint import EndpointService, VpcEndpoint
 from atoll.model.engine import EngineBuild
 from atoll.model.event import Event
@@ -35,6 +36,7 @@ KINDS: tuple[type[Resource], ...] = (
     AccessKey,
     CacheCluster,
     CacheParameterGroup,
+    CacheSecurityGroup,
     CacheSubnetGroup,
     ClientToken,
     DhcpOptions,

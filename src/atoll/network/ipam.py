@@ -111,11 +111,12 @@ def new_interface(
 ) -> Interface:
     """Put a new interface into a subnet, with the lowest free address unless one is given.
 
-    The caller has checked the address and the groups.  `fields` are further fields of Interface.
+    The caller has checked the address and the groups.  `fields` are further fields of Interface.  It belongs to the
+    subnet's owner, who is another in EC2-Classic only.
     Raises NoFreeAddress.
     """
     its_address = address or free_address(tx.world, subnet)
-    return tx.make(
+    made = tx.make(
         Interface,
         tx.new_id("eni"),
         vpc_id=subnet.vpc_id,
@@ -128,3 +129,4 @@ def new_interface(
         created=tx.now,
         **fields,
     )
+    return made if subnet.account == made.account else tx.put(made.but(account=subnet.account))

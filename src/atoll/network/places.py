@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import ip_address
+from typing import cast
 
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.classic import network_of
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -99,17 +101,31 @@ def _by_address(world: World, text: str) -> list[Place]:
         address = ip_address(text.removeprefix("[").removesuffix("]"))
     except ValueError:
         return []
-    found = [i for i in world.all(Interface) if address in i.ips]
+    found = [i for i in _interfaces(world) if address in i.ips]
     if found:
         return [Place(i.id, address, f"{address} ({i.id} in {i.vpc_id})") for i in found]
     everyone = world.seen_by(None)
     public = behind(everyone, address) or global_owner(everyone, address)
-    if public is not None and world.get(Interface, public[0].id):
+    if public is not None and _is_mine(world, public[0]):
         return [Place(public[0].id, address, f"{address} ({public[0].id})")]
     services = [Place(vpc.id, address, f"{address} (a service of {vpc.id})") for vpc in _serving(world, address)]
     if services or not is_private(address):
         return services or [Place(address, address, str(address))]
     raise UnknownPlace(f"no interface has the {'private ' if is_private(address) else ''}address {address}")
+
+
+def _interfaces(world: World) -> Iterator[Interface]:
+    """Yield the caller's interfaces, and those of his instances in EC2-Classic, which belong to the network."""
+    yield from world.all(Interface)
+    network = network_of(world) if world.caller else None
+    for found in world.bucket(Interface, "vpc_id", network.id).values() if network else ():
+        yield cast(Interface, found)
+
+
+def _is_mine(world: World, interface: Interface) -> bool:
+    if world.get(Interface, interface.id):
+        return True
+    return interface.instance_id is not None and world.get(Instance, interface.instance_id) is not None
 
 
 def _serving(world: World, address: Ip) -> Iterator[Vpc]:
@@ -207,7 +223,7 @@ def _member(world: World, cluster_id: str) -> Iterator[Place]:
 def _nodes(world: World, cluster: CacheCluster) -> Iterator[Place]:
     """Yield a cluster's nodes that have an interface (any more)."""
     for node in cluster.nodes:
-        interface = world.get(Interface, node.interface_id)
+        interface = world.seen_by(None).get(Interface, node.interface_id)
         if interface is not None:
             name = f"{cluster.name}:{node.id}" if cluster.is_memcached else cluster.name
             yield Place(interface.id, interface.address, name)
