@@ -25,8 +25,8 @@ SERVICES = {"ec2": "2016-11-15", "elasticache": "2015-02-02"}
 class Api:
     """A keep-alive connection to Atoll; signs with a made-up key, which local mode takes."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, key: str = "bench") -> None:
+        self.port, self.key = port, key
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
 
     def call(self, service: str, action: str, **parameters: object) -> ET.Element:
@@ -36,7 +36,7 @@ class Api:
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
             "X-Amz-Date": stamp,
-            "Authorization": f"AWS4-HMAC-SHA256 Credential=bench/{stamp[:8]}/us-east-1/{service}/aws4_request, "
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={self.key}/{stamp[:8]}/us-east-1/{service}/aws4_request, "
             "SignedHeaders=host;x-amz-date, Signature=0",
         }
         self._connection.request("POST", "/", body, headers)
