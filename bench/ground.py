@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 WAIT_SECONDS = 30.0
-SERVICES = {"ec2": "2016-11-15", "elasticache": "2015-02-02"}
+SERVICES = {"ec2": "2016-11-15", "elasticache": "2015-02-02", "elasticloadbalancing": "2015-12-01"}
 
 
 class Api:
@@ -51,6 +51,9 @@ class Api:
 
     def cache(self, action: str, **parameters: object) -> ET.Element:
         return self.call("elasticache", action, **parameters)
+
+    def elbv2(self, action: str, **parameters: object) -> ET.Element:
+        return self.call("elasticloadbalancing", action, **parameters)
 
     def private(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         self._connection.close()  # a measurement may have taken longer than idle connections live
