@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from atoll.admin.drops import counted, drops
+from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.tallies import Reader, read_tallies
 from atoll.model.acl import NetworkAcl
 from tests.kernel.ground import lay_ground, soon
@@ -112,3 +113,20 @@ def test_a_full_set_still_refuses(ground, monkeypatch):
     assert soon(lambda: len(seen(ground, lab)) == 1)
     assert not ground.connects("app", "10.0.2.10", 53)
     assert len(seen(ground, lab)) == 1
+
+
+def test_counting_survives_another_daemon_and_a_repair(ground):
+    lab = small_lab()
+    ground.apply(lab.world)
+    because = ("receiver", "no rule in", "eni-app", "eni-cache")
+    datagram(ground, "app", "10.0.2.10", 53)
+    assert soon(lambda: seen(ground, lab) == {because: (1, 29)})
+    ground.fabric.close()
+    ground.fabric = Fabric(ground.namespaces)
+    ground.apply(lab.world)
+    assert seen(ground, lab) == {because: (1, 29)}
+    datagram(ground, "app", "10.0.2.10", 53)
+    assert soon(lambda: seen(ground, lab) == {because: (2, 58)})
+    ground.run("vpc-v", "nft", "add", "table", "ip", "stranger")
+    assert ground.fabric.verify()
+    assert seen(ground, lab) == {because: (2, 58)}

@@ -10,6 +10,7 @@ import pytest
 from atoll.control.flow_files import FlowFiles
 from atoll.control.flow_logs import FlowLogs
 from atoll.host.linux import tallies
+from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.tallies import Taker
 from atoll.model.flow_log import FlowLog
 from atoll.network.flow_format import VERSIONS
@@ -259,7 +260,10 @@ def test_files_stand_where_they_are_said_to_be_and_outlive_the_loop(ground, tmp_
     stream = logs.files.place(logs.logs()[0]) / "eni-app-all.log"
     assert len(stream.read_text().splitlines()) == len([r for r in told if r["interface-id"] == "eni-app"])
     ground.flow("app", "cache", "10.0.2.10", 6390)
-    again = Logs(ground, lab, tmp_path)  # another daemon
+    ground.fabric.close()
+    ground.fabric = Fabric(ground.namespaces)  # another daemon, which loads all rules anew
+    ground.apply(lab.world)
+    again = Logs(ground, lab, tmp_path)
     assert len(again.loop.records(["fl-all"], 0)) == len(told)
     assert "6390" in {r["dstport"] for r in again.flush()}, "what was counted before it began"
     assert datetime.fromtimestamp(again.files.looked(), UTC).year >= 2026

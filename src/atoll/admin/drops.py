@@ -1,7 +1,6 @@
 """What the network refused: by reason and by the two ends between which it was to pass.  Evidence, not a verdict.
 
-The kernel counts since the rules of a VPC were loaded: from its first interface on, and anew after a repair of its
-rules or a restart of the machine.
+The kernel counts from a VPC's first interface on, and anew after a restart of the machine.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Who used how much network: NAT gateways, instances and cache nodes, under the names of AWS's CloudWatch metrics.
 
 Each number is a total since the gateway or the interface is in the kernel: since it was made, and anew after
-a restart of the machine or a repair of it.  Sources: VPC User Guide, "Monitor NAT gateways with Amazon CloudWatch";
+a restart of the machine.  Sources: VPC User Guide, "Monitor NAT gateways with Amazon CloudWatch";
 EC2 User Guide, "CloudWatch metrics for your instances"; ElastiCache User Guide, "Host-level metrics".
 """
 

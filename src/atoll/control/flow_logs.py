@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -67,6 +67,7 @@ class FlowLogs:
         self._windows: dict[str, _Window] = {}
         self._shown: dict[str, deque[Shown]] = {}
         self._sequence = count(int(clock() * 1e6))  # goes on above what an earlier daemon gave out
+        self._old_sequence = count(1)  # of records that it delivered: who follows has seen them
         self._known: dict[tuple[str, int], Interface] = {}  # by VPC and number; also some that went meanwhile
         self._last = files.looked()
         self._lock = asyncio.Lock()
@@ -129,10 +130,10 @@ class FlowLogs:
                 is_late = created < last < now - FORGET_SECONDS  # there was no daemon to read what was counted
                 self._windows[log.id] = _Window(log, begin=max(created, last), skipped=is_late)
                 self._shown[log.id] = deque(maxlen=SHOWN_MAX)
-                self._show(log, self.files.recent(log))
+                self._show(log, self.files.recent(log), self._old_sequence)
 
-    def _show(self, log: FlowLog, records: Iterable[Record]) -> None:
-        self._shown[log.id].extend(Shown(next(self._sequence), log.id, *record) for record in records)
+    def _show(self, log: FlowLog, records: Iterable[Record], sequence: Iterator[int]) -> None:
+        self._shown[log.id].extend(Shown(next(sequence), log.id, *record) for record in records)
 
     async def _count(self, world: World, logs: Sequence[FlowLog]) -> None:
         """Add what was counted since the last look."""
@@ -171,7 +172,7 @@ class FlowLogs:
         records, failed = await asyncio.to_thread(self._write, world, window, end)
         window.flows, window.begin, window.skipped = {}, end, False
         if failed is None:
-            self._show(log, records)
+            self._show(log, records, self._sequence)
         else:
             tell("flow log not delivered", log=log.id, because=failed)
         self._note(log, TROUBLE if failed else None)

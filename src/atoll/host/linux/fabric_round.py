@@ -15,21 +15,24 @@ all rules in one instant.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
 
 from atoll.host.contract import HostError
 from atoll.host.linux import fabric_wires as wires
-from atoll.host.linux.fabric_rules import change_rules, load_rules
+from atoll.host.linux.fabric_rules import change_rules, load_rules, put_back
 from atoll.host.linux.fabric_space import Spaces
 from atoll.host.linux.fabric_wanted import HAS_IPV6, Facts, Wanted
 from atoll.host.linux.namespaces import set_sysctl
 from atoll.host.linux.netlink import LOOPBACK
+from atoll.host.linux.tallies import kept
 from atoll.network.facts import (
     INTERNET,
     IPV4,
     IPV6,
     NETDEV,
+    Container,
     DualStack,
     Namespace,
     Sysctl,
@@ -148,6 +151,8 @@ class Round:
         space = self._spaces[name]
         want = self._wanted.of(name, *NFT)
         mine: Facts = {f: key for f, key in want.items() if isinstance(f, NFT) and f.family == family}
+        counting = [f for f in mine if isinstance(f, Container) and f.entries_max]
+        counts = kept(self._namespaces, name, counting) if counting and name not in self._made else []
         try:
             load_rules(space, family, NOTHING, mine)
         except HostError:
@@ -156,6 +161,8 @@ class Round:
             rest: Facts = {f: key for f, key in mine.items() if key != first}
             self._attempt(name, NOTHING, base, partial(load_rules, space, family))
             self._one_by_one(name, NOTHING, rest, partial(change_rules, space, family))
+        with suppress(HostError):  # a set that an earlier version filled otherwise begins anew
+            put_back(space, counts)
 
     # Links
 

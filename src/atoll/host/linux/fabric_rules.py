@@ -6,7 +6,7 @@ from atoll.host.linux import nfnl
 from atoll.host.linux.fabric_space import Space
 from atoll.model.ip import Ip
 from atoll.network import nft
-from atoll.network.facts import IPV4, IPV6, NETDEV, Element, Fact, Field, NftFact, Table
+from atoll.network.facts import IPV4, IPV6, NETDEV, Container, Element, Fact, Field, NftFact, Table
 from atoll.network.rules import Range, Verdict
 
 FAMILIES = {IPV4: nfnl.IPV4, IPV6: nfnl.IPV6, NETDEV: nfnl.NETDEV}
@@ -46,6 +46,13 @@ def load_rules(space: Space, family: str, _removed: Collection[Fact], facts: Ite
     text = "".join(f"delete table {of} {table}\n" for of, table in gone) + nft.full(wanted)
     if text:
         space.nft.run(text)
+
+
+def put_back(space: Space, counts: Iterable[tuple[Container, list[nfnl.Element]]]) -> None:
+    """Let sets go on counting from where they were.  Raises HostError."""
+    for container, elements in counts:
+        changes = [nfnl.Change(container.name, add=elements)]
+        space.elements.apply(container.table, changes, family=FAMILIES[container.family])
 
 
 def _elements(facts: Iterable[NftFact]) -> list[NftFact]:

@@ -9,7 +9,7 @@
 One `apply` is one transaction: all deletions of all sets happen first, then all additions, or nothing at all.
 
 Covered: plain keys, concatenated keys, intervals (`end`, for sets with `flags interval`), concatenated intervals
-(`last`), maps to values, maps to verdicts (`Verdict`), comments.  Not covered: timeouts and counters of elements;
+(`last`), maps to values, maps to verdicts (`Verdict`), comments, counters.  Not covered: timeouts of elements;
 the merging of adjacent or overlapping intervals, which is the caller's (the kernel refuses overlaps: EEXIST).
 A key is bytes in the kernel's form: `address`, `port`, `protocol`, `link_name`, `mark`, `ether` make a field,
 `concat` joins fields.
@@ -61,6 +61,7 @@ class Element:
     value: bytes | Verdict | None = None  # None: of a set
     interval: bool = False  # `end` counts
     comment: str = ""  # at most 127 bytes
+    counted: tuple[int, int] | None = None  # packets and bytes, of a set that packets fill; None: it has no counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,9 @@ def _pack(element: Element) -> Iterator[bytes]:
     if element.comment:
         said = element.comment.encode() + b"\0"
         members.append(attribute(6, bytes((0, len(said))) + said))  # user data: a comment, as the nft tool writes it
+    if element.counted is not None:
+        packets, size = (struct.pack(">Q", n) for n in element.counted)
+        members.append(nested(7, text(1, "counter"), nested(2, attribute(1, size), attribute(2, packets))))
     yield nested(1, *members)
     if element.interval and element.end is not None:
         yield nested(1, nested(1, attribute(1, element.end)), network_number(3, _INTERVAL_END))
