@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import carrying, changing, creating, forwarding, growing, paths, reaching, starting
+from bench import carrying, changing, creating, failing, forwarding, growing, paths, reaching, starting
 from bench.rows import Row, table
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -29,6 +29,7 @@ PARTS: dict[str, Part] = {
     "rules": lambda quick: changing.measure(2 if quick else 50),
     "growth": lambda quick: growing.measure(*((2, 20, 2, 20) if quick else (100, 1_000, 100, 10_000))),
     "reach": lambda quick: reaching.measure(*((1, 40, 4) if quick else (3, 10_000, 50))),
+    "failover": lambda quick: failing.measure(1 if quick else 10),
     "packets": lambda quick: carrying.measure(1 if quick else 7, 2_000 if quick else 30_000),
     "paths": lambda quick: paths.measure(1 if quick else 7, 2_000 if quick else 20_000),
     "nat": lambda quick: forwarding.measure(1 if quick else 5, 2_000 if quick else 20_000),

@@ -376,7 +376,7 @@ def test_the_old_primary_can_be_deleted_after_a_failover_and_the_new_one_cannot(
     assert shown(cache)["MemberClusters"] == ["rg-002", "rg-003"]
 
 
-def test_a_group_can_be_deleted_while_it_fails_over_and_keeps_the_new_primary(cache, paper, rg):
+def test_a_group_that_failed_over_can_be_deleted_and_keeps_its_new_primary(cache, paper, rg):
     take_over(paper, rg, "rg-002")
     settle(paper)
 
@@ -384,3 +384,10 @@ def test_a_group_can_be_deleted_while_it_fails_over_and_keeps_the_new_primary(ca
     settle(paper)
 
     assert [c.name for c in paper.world.all(CacheCluster)] == ["rg-002"]
+
+
+def test_the_primary_cannot_be_kept_while_it_changes(cache, rg):
+    cache.test_failover(ReplicationGroupId=rg, NodeGroupId="0001")
+
+    assert code(cache.delete_replication_group, ReplicationGroupId=rg, RetainPrimaryCluster=True) == STATE
+    cache.delete_replication_group(ReplicationGroupId=rg)

@@ -11,20 +11,25 @@ import pytest
 
 from tests.api.test_terraform import Terraform
 
-CONFIGURATION = Path(__file__).parent / "terraform" / "scenario.tf"
+CONFIGURATIONS = Path(__file__).parent / "terraform"
 
 
 @pytest.fixture
-def terraform(stage, tmp_path):
-    """Return a function that runs Terraform, which must succeed, and returns its output."""
-    made = Terraform(tmp_path, stage.atoll.url)
-    shutil.copy(CONFIGURATION, tmp_path)
-    made("init")
-    return made
+def configured(stage, tmp_path):
+    """Return a function that returns one that runs Terraform in a configuration: it must succeed, and says what."""
+
+    def configured(name):
+        made = Terraform(tmp_path, stage.atoll.url)
+        shutil.copy(CONFIGURATIONS / name, tmp_path)
+        made("init")
+        return made
+
+    return configured
 
 
 @pytest.mark.timeout(500)
-def test_the_scenario_is_applied_used_and_destroyed(stage, terraform):
+def test_the_scenario_is_applied_used_and_destroyed(stage, configured):
+    terraform = configured("scenario.tf")
     terraform("apply", "-auto-approve")
     terraform("plan", "-detailed-exitcode")  # 2 would mean that it wants to change something
 
@@ -36,3 +41,33 @@ def test_the_scenario_is_applied_used_and_destroyed(stage, terraform):
     assert stage.cache.describe_replication_groups()["ReplicationGroups"] == []
     assert [vpc["IsDefault"] for vpc in stage.ec2.describe_vpcs()["Vpcs"]] == [True]
     assert stage.ec2.describe_addresses()["Addresses"] == []
+
+
+@pytest.mark.timeout(900)
+def test_a_group_that_fails_over_is_applied_changed_in_place_and_destroyed(stage, configured):
+    terraform = configured("failover.tf")
+
+    def group():
+        return stage.cache.describe_replication_groups(ReplicationGroupId="sessions")["ReplicationGroups"][0]
+
+    def unchanged(members):
+        terraform("plan", "-detailed-exitcode", f"-var=members={members}")
+
+    terraform("apply", "-auto-approve")
+    unchanged(2)
+    assert (group()["AutomaticFailover"], group()["MultiAZ"]) == ("enabled", "enabled")
+
+    stage.cache.test_failover(ReplicationGroupId="sessions", NodeGroupId="0001")
+    stage.cache.get_waiter("replication_group_available").wait(
+        ReplicationGroupId="sessions", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    roles = {m["CacheClusterId"]: m["CurrentRole"] for m in group()["NodeGroups"][0]["NodeGroupMembers"]}
+    assert roles == {"sessions-001": "replica", "sessions-002": "primary"}
+    unchanged(2)
+
+    terraform("apply", "-auto-approve", "-var=members=3")
+    assert group()["MemberClusters"] == ["sessions-001", "sessions-002", "sessions-003"]
+    unchanged(3)
+
+    terraform("destroy", "-auto-approve")
+    assert stage.cache.describe_replication_groups()["ReplicationGroups"] == []

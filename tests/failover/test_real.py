@@ -14,7 +14,7 @@ from tests.daemon.atoll import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
-RUNS = int(os.environ.get("ATOLL_RUNS", "2"))
+RUNS = int(os.environ.get("ATOLL_RUNS", "1"))
 OUTAGE_MS_MAX = {"kill": 1500.0, "hang": 2000.0, "partition": 4000.0, "planned": 1500.0}
 
 

@@ -103,6 +103,8 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
     group = find_group(tx.world, replication_group_id)
     if not REPLICATION_GROUP.allows(group.status, "delete"):
         raise BEING_DELETED(name=group.name)
+    if retain_primary_cluster and any(shard.promotion or shard.source_id for shard in group.node_groups):
+        raise errors.GROUP_NOT_AVAILABLE(name=group.name)  # who will be primary is not decided
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
     primary_id = group.shard.primary_id
     leaving = [c for c in members if not (retain_primary_cluster and c.id == primary_id)]
