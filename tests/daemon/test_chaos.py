@@ -78,6 +78,32 @@ def test_a_cache_node_on_a_rack_that_fails_is_unavailable_until_its_time_is_over
     assert chaos(atoll, "list") == []
 
 
+def test_a_group_fails_over_when_the_rack_of_its_primary_fails(atoll):
+    stage = Stage(atoll)
+    stage.elasticache.create_replication_group(
+        ReplicationGroupId="two", ReplicationGroupDescription="x", Engine="valkey", NumCacheClusters=2,
+        CacheNodeType="cache.t3.micro", AutomaticFailoverEnabled=True, MultiAZEnabled=True,
+    )  # fmt: skip
+    stage.settled()
+
+    def roles():
+        group = stage.elasticache.describe_replication_groups(ReplicationGroupId="two")["ReplicationGroups"][0]
+        members = group["NodeGroups"][0]["NodeGroupMembers"]
+        return {member["CacheClusterId"]: member["CurrentRole"] for member in members}
+
+    assert roles() == {"two-001": "primary", "two-002": "replica"}
+    fault = chaos(atoll, "kill-rack", "two-001")
+
+    until(lambda: roles() == {"two-001": "replica", "two-002": "primary"}, 30, "the failover")
+    with stage.shell() as shell:
+        shell.connect(*stage.node("two-002"))
+        assert shell.say("SET a 1") == "+OK"
+        chaos(atoll, "revert", fault["id"])
+        stage.settled(30)
+        shell.connect(*stage.node("two-001"))
+        until(lambda: shell.say("EXISTS a") == ":1", 10, "the copy of the one that came back")
+
+
 def test_a_daemon_that_comes_later_reverts_what_is_over(atoll):
     stage = Stage(atoll)
     chaos(atoll, "kill-zone", "us-east-1a", "--for", "1")
@@ -145,3 +171,7 @@ def test_nothing_is_put_where_everything_is_down(paper):
         )  # fmt: skip
 
     assert ec2.run_instances(**asked, Placement={"AvailabilityZone": "us-east-1b"})["Instances"]
+    impaired = ec2.describe_availability_zones(Filters=[{"Name": "state", "Values": ["impaired"]}])
+    (zone,) = impaired["AvailabilityZones"]
+    assert (zone["ZoneName"], zone["State"]) == ("us-east-1a", "impaired")
+    assert zone["Messages"][0]["Message"].startswith("us-east-1a is down: kill-zone, fault-")

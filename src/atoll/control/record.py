@@ -8,6 +8,7 @@ from typing import cast
 
 from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
+from atoll.cache.plan import is_guarded
 from atoll.control.round import subject_of
 from atoll.host.contract import GuestPlan, Machine
 from atoll.model import balancer_transitions as balancers
@@ -153,10 +154,15 @@ class Recorder:
                 self._note("node gone", _gone, cluster.id, node.id)
 
     def _nodes_down(self) -> None:
-        """Nodes on hosts that are down do not answer, and nobody starts them: those that were available are not."""
+        """Nodes on hosts that are down do not answer, and nobody starts them: those that were available are not.
+
+        Of a primary with replicas the failover says so, when it knows who takes over.
+        """
         for cluster in list(self.world.all(CacheCluster)):
             for node in cluster.nodes:
-                if node.status == "available" and dead(self.world, self.world[Interface, node.interface_id]):
+                if node.status != "available" or is_guarded(self.world, cluster, node):
+                    continue
+                if dead(self.world, self.world[Interface, node.interface_id]):
                     self._note("node down", caches.node_silent, cluster.id, node.id)
 
     def _note(self, what: str, transition: Callable[..., object], *subject: object) -> None:

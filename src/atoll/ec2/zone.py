@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.ec2.filters import Table, absent, select
+from atoll.ec2.filters import Table, select
 from atoll.model.account import Territory
+from atoll.model.fault import broken
 from atoll.model.names import key
 from atoll.model.world import Tx, World
 from atoll.model.zones import REGIONS, Zone, local_zones, zones
@@ -25,14 +26,14 @@ NO_OPT_IN, OPTED_IN, NOT_OPTED_IN = "opt-in-not-required", "opted-in", "not-opte
 ZONE_FILTERS: Table = {
     "group-long-name": "long_name",
     "group-name": "group",
-    "message": absent,
+    "message": lambda w, z: (fault := broken(w, z.name)) and fault.says,
     "opt-in-status": lambda w, z: _opt_in(w, z),
     "parent-zone-id": lambda _w, z: z.parent and z.parent[1],
     "parent-zone-name": lambda _w, z: z.parent and z.parent[0],
     "parentZoneId": lambda _w, z: z.parent and z.parent[1],
     "parentZoneName": lambda _w, z: z.parent and z.parent[0],
     "region-name": "region",
-    "state": lambda _w, _z: "available",
+    "state": lambda w, z: "impaired" if broken(w, z.name) else "available",
     "zone-id": "id",
     "zone-name": "name",
     "zone-type": lambda _w, z: _type(z),
@@ -131,6 +132,7 @@ def _type(z: Zone) -> str:
 
 
 def _render(world: World, z: Zone) -> Shape:
+    fault = broken(world, z.name)
     shape: Shape = {
         "ZoneName": z.name,
         "ZoneId": z.id,
@@ -139,8 +141,8 @@ def _render(world: World, z: Zone) -> Shape:
         "GroupName": z.group,
         "NetworkBorderGroup": z.border_group,
         "OptInStatus": _opt_in(world, z),
-        "State": "available",
-        "Messages": [],
+        "State": "impaired" if fault else "available",
+        "Messages": [{"Message": fault.says}] if fault else [],
     }
     if z.parent:
         shape |= {"ParentZoneName": z.parent[0], "ParentZoneId": z.parent[1], "GroupLongName": z.long_name}

@@ -31,6 +31,11 @@ class Fault(Resource):
     since: datetime
     until: datetime | None = None  # when it is reverted by itself; None: by somebody
 
+    @property
+    def says(self) -> str:
+        """What is wrong, for people."""
+        return f"{self.target} is {'down' if self.act in KILLS else 'cut off'}: {self.act}, {self.id}"
+
     def takes(self, host: str) -> bool:
         """Tell whether a host is down because of it."""
         return self.act in KILLS and self.target in (host, rack_of(host), zone_of(host))
@@ -78,6 +83,11 @@ def parting(world: World, one: str, other: str) -> Fault | None:
     if one == other:
         return None
     return next((f for f in faults(world, "partition-zone") if f.target in (one, other)), None)
+
+
+def broken(world: World, zone: str) -> Fault | None:
+    """Return the fault of a whole zone; `None` if there is none."""
+    return next((f for f in faults(world, "kill-zone", "partition-zone") if f.target == zone), None)
 
 
 @dataclass(frozen=True, slots=True)
