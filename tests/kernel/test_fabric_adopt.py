@@ -228,7 +228,7 @@ def rules_of(ground, name):
         ]
         if any(line.startswith("flags dynamic") for line in lines):  # what packets have counted is no plan's affair
             lines = [line for line in lines if not line.startswith("elements ")]
-        tidy.append("\n".join(line for line in lines if line not in ("}", "", "table ip vpc {", "table ip6 vpc {")))
+        tidy.append("\n".join(line for line in lines if line not in ("}", "") and not line.startswith("table ")))
     return sorted(tidy)
 
 
