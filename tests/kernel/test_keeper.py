@@ -221,7 +221,7 @@ def test_a_process_with_threads_may_not_enter():
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        with pytest.raises(HostError, match="[2-9] threads"):
+        with pytest.raises(HostError, match=r"[2-9] threads"):
             enter(os.getpid(), rootless=False)
     finally:
         stop.set()

@@ -115,7 +115,10 @@ def change_guest(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iter
 
 
 def complete_guest(spaces: Spaces, name: str, links: Iterable[str], facts: Iterable[Fact]) -> bool:
-    """Add the addresses that a guest lacks; tell whether its links are up, else it was never completed."""
+    """Add the addresses that a guest lacks, its first IPv6 address with the way out; tell whether its links are up.
+
+    If they are not, it was never completed.  What is not in the World any more stays: it may be the guest's own.
+    """
     facts = tuple(facts)
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         up = {link.name: link.index for link in net.links() if link.up}
@@ -123,11 +126,16 @@ def complete_guest(spaces: Spaces, name: str, links: Iterable[str], facts: Itera
             return False
         have = net.addresses()
         lacking = [f for f in facts if isinstance(f, Address) and (up[f.link], f.address) not in have]
-        if any(f.address.version == IPV6 for f in lacking):
+        for one in lacking:
+            net.add_address(up[one.link], one.address)
+        if any(f.address.version == IPV6 for f in lacking):  # it had none when it was completed: so no way either
             switch_ipv6(spaces, name, (), facts)
-        for fact in facts:
-            if isinstance(fact, Address) and (up[fact.link], fact.address) not in have:
-                net.add_address(up[fact.link], fact.address)
+            near = [f.address.network for f in facts if isinstance(f, Address)]
+            for fact in facts:
+                if isinstance(fact, Neighbour) and fact.address.version == IPV6:
+                    _queue_add(net, up, fact)
+                elif isinstance(fact, Route) and fact.network.version == IPV6:
+                    net.add_route(kernel_route(fact, up, near))
         net.commit()
         return True
 
