@@ -11,7 +11,7 @@ from atoll.model.interface import Interface
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
 from atoll.network.flow import Verdict
-from tests.kernel.ground import lay_ground, soon
+from tests.kernel.ground import lay_ground
 from tests.network.worlds import Lab
 
 pytestmark = pytest.mark.kernel
@@ -118,4 +118,4 @@ def test_a_route_is_a_blackhole_when_its_target_goes_and_a_way_again_when_it_com
         assert not ground.connects("client", there, 8080)
         ground.apply(before)
         if go not in (delete_interface, terminate):  # another machine would have to be told to forward
-            assert soon(lambda: ground.connects("client", there, 8080))  # a new link may lose its first packet
+            assert ground.connects("client", there, 8080)

@@ -7,6 +7,7 @@
     routes            addresses, neighbours, routes, policy rules
     ARP, coming       now neighbours hear of each other
     settings          of connection tracking, which exists only once there are rules
+    links             the new ones carry the first packet, too
     namespaces        that nobody wants go
 
 A step that fails is repeated fragment by fragment, so that a bad one does not stop the others; its namespace is then
@@ -55,6 +56,7 @@ class Round:
         self._doubted = set(suspect)
         self._mending = self._doubted - wanted.guests  # routers and the internet
         self._naked = set[str]()  # guests that must get their addresses
+        self._fresh: dict[str, set[str]] = {}  # new links of routers and the internet
         self.failures: dict[Key, HostError] = {}
         self.suspect: set[str] = set()
 
@@ -75,6 +77,7 @@ class Round:
         self._switch_ipv6(changing, coming=False)
         self._change_rules(changing, NETDEV, going=False)
         self._settings(changing)
+        self._wake_links()
         for name in (changing | self._mending) - self.suspect:
             self._spaces.generations[name] = self._spaces[name].rules_generation()
             self._spaces[name].is_quiet()  # that was us
@@ -204,6 +207,9 @@ class Round:
             left: Facts = {v: keys[v] for v in new.values() if v.name not in space.links}
             self._one_by_one(name, NOTHING, left, partial(wires.add_links, self._spaces, space))
         for veth in new.values():
+            self._fresh.setdefault(name, set()).add(veth.name)
+            if veth.peer_namespace not in self._wanted.guests:
+                self._fresh.setdefault(veth.peer_namespace, set()).add(veth.peer)
             if veth.peer_namespace in self._wanted.guests:
                 self._naked.add(veth.peer_namespace)
             elif far := self._spaces[veth.peer_namespace]:
@@ -212,6 +218,11 @@ class Round:
                 far.net.commit()
                 if veth.peer_namespace in self._wanted.names and name in self._mending:
                     self._mending.add(veth.peer_namespace)  # what it knew of the former link is lost
+
+    def _wake_links(self) -> None:
+        for name, links in self._fresh.items():
+            if name in self._wanted.names or name == INTERNET:
+                wires.wake_links(self._spaces[name], links)
 
     def _dress_guests(self) -> None:
         for name in self._doubted & self._wanted.guests - self._naked:

@@ -53,6 +53,15 @@ def add_links(spaces: Spaces, near: Space, _removed: Iterable[Fact], added: Iter
             near.links.update(indexes)
 
 
+def wake_links(space: Space, names: Iterable[str]) -> None:
+    """Return when links that came up a moment ago carry packets, also the first."""
+    rest = iter([space.links[name] for name in names if name in space.links])
+    while batch := tuple(islice(rest, LINKS_PER_BATCH)):  # each is answered with a kilobyte
+        for index in batch:
+            space.net.ask_for(index)
+        space.net.commit()
+
+
 def remove_links(near: Space, names: Iterable[str]) -> None:
     """Delete links and, with them, their far ends and routes."""
     for name in names:
