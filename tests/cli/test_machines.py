@@ -339,3 +339,33 @@ def test_usage_is_told_of_instances_and_caches(atoll, app, node):
     shown = atoll("usage").stdout
     assert "NAT gateways: none" in shown
     assert app in shown
+
+
+def test_following_goes_on_when_the_daemon_starts_again_and_shows_each_record_once(atoll, app, node):
+    made = atoll.client("ec2").create_flow_logs(
+        ResourceIds=[app_interface(atoll, app)], ResourceType="NetworkInterface", TrafficType="ACCEPT",
+        LogDestinationType="s3", LogDestination="arn:aws:s3:::followed", LogFormat="${dstport} ${log-status}",
+    )["FlowLogIds"][0]  # fmt: skip
+    command = [sys.executable, "-m", "atoll.cli", "flow-logs", made, "--follow"]
+    following = subprocess.Popen(command, env=atoll.env, stdout=subprocess.PIPE, text=True)
+
+    def talk():
+        assert atoll("exec", app, "--", "bash", "-c", f"exec 3<>/dev/tcp/{node}/11211").returncode == 0
+        assert atoll("flow-logs", "--flush", made).returncode == 0
+        while following.stdout.readline() != "11211 OK\n":  # else the way back, or a minute without traffic
+            assert following.poll() is None
+
+    talk()
+    os.kill(json.loads(atoll("status", "--json").stdout)["pid"], signal.SIGKILL)
+    assert atoll.up().returncode == 0
+    talk()
+    following.send_signal(signal.SIGINT)
+    rest, _ = following.communicate(timeout=10)
+
+    assert following.returncode == 0
+    assert "11211" not in rest, "what was shown before the restart is not shown again"
+
+
+def app_interface(atoll, instance):
+    found = atoll.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return found["NetworkInterfaces"][0]["NetworkInterfaceId"]

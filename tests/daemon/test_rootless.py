@@ -62,6 +62,18 @@ def test_an_ordinary_user_has_it_all():
         assert capture.stdout is not None
         assert capture.stdout.read(4) == b"\xd4\xc3\xb2\xa1"
 
+        # what is counted and logged
+        assert "FlowLogIds" in str(
+            stage.ec2.create_flow_logs(
+                ResourceIds=[stage.describe(instance)["VpcId"]], ResourceType="VPC", TrafficType="ALL",
+                LogDestinationType="s3", LogDestination="arn:aws:s3:::logs",
+            )
+        )  # fmt: skip
+        assert "SSH" in atoll.client_at(CLIENT, "timeout", "5", *knock)
+        assert " 22 6 " in atoll.cli("flow-logs", "--flush")
+        assert "no rule in" in atoll.cli("status", "--drops")
+        assert instance in atoll.cli("usage")
+
         # a crash
         pids = stage.pids()
         atoll.kill()

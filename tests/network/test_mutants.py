@@ -187,12 +187,12 @@ BUGS = [
     (
         "a parted zone reaches its VPC's peers",
         faults,
-        {'yield refuse(zone.id, known(inside, "iifname"), equal("oifname", link), *away)': ""},
+        {'yield refuse(zone.id, known(inside, "iifname"), equal("oifname", link), *away, side="way")': ""},
     ),
     (
         "a peer reaches a parted zone",
         faults,
-        {'yield refuse(zone.id, known(outside, "iifname"), equal("oifname", link), there)': "pass"},
+        {'yield refuse(zone.id, known(outside, "iifname"), equal("oifname", link), there, side="way")': "pass"},
     ),
     (
         "a parted zone does not reach the same zone of a peer",

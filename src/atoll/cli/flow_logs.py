@@ -5,8 +5,10 @@ import time
 from typing import Any
 
 from atoll.cli import private, show
+from atoll.cli.failure import NOT_RUNNING, Failure
 
 ASK_SECONDS = 1.0
+RESTART_ASKS_MAX = 30  # while nobody answers: somebody restarts the daemon
 
 
 def flow_logs(log: str | None, *, follow: bool, flush: bool, as_json: bool) -> None:
@@ -23,10 +25,22 @@ def flow_logs(log: str | None, *, follow: bool, flush: bool, as_json: bool) -> N
     try:
         while follow:
             time.sleep(ASK_SECONDS)
-            seen = private.get("/_atoll/flow-logs", **query, after=str(seen["next"]))
+            seen = _asked(query | {"after": str(seen["next"])})
             _print(seen, as_json=as_json)
     except KeyboardInterrupt:
         return
+
+
+def _asked(query: dict[str, str]) -> Any:
+    """Ask for what is new; wait for a daemon that starts again."""
+    for _ in range(RESTART_ASKS_MAX):
+        try:
+            return private.get("/_atoll/flow-logs", **query)
+        except Failure as failure:
+            if failure.code != NOT_RUNNING:
+                raise
+            time.sleep(ASK_SECONDS)
+    return private.get("/_atoll/flow-logs", **query)
 
 
 def _print(seen: dict[str, Any], *, as_json: bool) -> None:

@@ -92,15 +92,15 @@ def cuts(vpc_id: str, it: Cuts, has_ipv6: bool) -> Iterator[Fact]:
 
 def _rules(it: Cuts, of: Version) -> Iterator[Rule]:
     for side in ("iifname", "oifname") if it.severed else ():
-        yield refuse("an instance is cut off", known("severed", side))
+        yield refuse("an instance is cut off", known("severed", side), side="way")
     for zone in it.zones:
         inside, outside = name_of(zone.id, "inside"), name_of(zone.id, "outside")
         for one, another in ((inside, outside), (outside, inside)):
-            yield refuse(zone.id, known(one, "iifname"), known(another, "oifname"))
+            yield refuse(zone.id, known(one, "iifname"), known(another, "oifname"), side="way")
         for link, mixed in zone.beyond:
             ranges = of.of(mixed)
             away = (other(of.destination, *ranges),) if ranges else ()
-            yield refuse(zone.id, known(inside, "iifname"), equal("oifname", link), *away)
+            yield refuse(zone.id, known(inside, "iifname"), equal("oifname", link), *away, side="way")
             if ranges:
                 there = equal(of.destination, *ranges)
-                yield refuse(zone.id, known(outside, "iifname"), equal("oifname", link), there)
+                yield refuse(zone.id, known(outside, "iifname"), equal("oifname", link), there, side="way")

@@ -11,7 +11,7 @@ VPC contains: that is in the elements of the maps and sets, which the other file
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, IPv6Network
 
 from atoll.model.vpc import Vpc
 from atoll.network.compile.marks import (
@@ -48,6 +48,7 @@ from atoll.network.facts import (
 )
 from atoll.network.rules import (
     ACCEPT,
+    DROP,
     RETURN,
     Dispatch,
     Rule,
@@ -68,6 +69,7 @@ from atoll.network.rules import (
 METADATA, RESOLVER, CLOCK = map(IPv4Address, ("169.254.169.254", "169.254.169.253", "169.254.169.123"))
 METADATA6, RESOLVER6, CLOCK6 = map(IPv6Address, ("fd00:ec2::254", "fd00:ec2::253", "fd00:ec2::123"))
 UDP_STREAM_SECONDS = 180  # VPC User Guide, "Idle connection tracking timeout"
+TO_THE_LINK = IPv6Network("ff02::/16")  # what machines say to their link: it goes no further, and is no refusal
 LAST = 1 << 30  # the metric of the last route
 
 ADDRESS = "an address of the version"  # a field whose type depends on it
@@ -152,6 +154,7 @@ def _source(id: str, of: Version) -> Iterator[Chain]:
         id,
         "other_source",
         rule(equal("iifname", "lo"), ACCEPT),
+        *([rule(equal(of.destination, TO_THE_LINK), DROP)] if of is V6 else []),
         rule(Dispatch(("iifname",), "arrivals")),
         rule(equal("meta mark", 0), SetFrom("meta mark", ("iifname",), "unchecked")),
         refuse("source check", equal("meta mark", 0)),
