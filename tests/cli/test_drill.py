@@ -24,7 +24,8 @@ def test_the_outage_ends_with_the_first_write_that_was_accepted_after_the_promot
 
     found = report(said(sorted(acks)), STEPS, AT)
 
-    assert (found.outage_ms, found.slowest_ms) == (10.0, 25.0)
+    assert (found.resumed_ms, found.slowest_ms) == (10.0, 25.0)
+    assert found.outage_ms == 10.0
     assert found.before == 200
     assert 190 <= found.after <= 210
 
@@ -32,7 +33,17 @@ def test_the_outage_ends_with_the_first_write_that_was_accepted_after_the_promot
 def test_without_a_promotion_it_ends_with_the_longest_pause():
     acks = [*steady(AT - 1, AT + 0.1, 0), *steady(AT + 0.5, AT + 1, 0)]
 
-    assert report(said(acks), [], AT).outage_ms == 500.0
+    assert report(said(acks), [], AT).resumed_ms == 500.0
+
+
+def test_a_planned_change_counts_from_the_last_write_that_was_still_accepted():
+    acks = [*steady(AT - 1, AT + 0.025, 0, 0.001), *steady(AT + 0.040, AT + 1, 0, 0.001)]
+    steps = [{"at": AT + 0.030, "act": "promote", "id": "rg-002", "because": "x"}]
+
+    found = report(said(acks), steps, AT)
+
+    assert found.resumed_ms == 40.0
+    assert 15.0 <= found.outage_ms <= 16.0
 
 
 def test_a_client_that_never_writes_again_is_not_overlooked():

@@ -105,6 +105,6 @@ def _print(found: drill_report.Report, begun: dict[str, Any], steps: list[dict[s
     if found.outage_ms is None:
         show.line("no write was accepted after the fault", "red")
     else:
-        show.line(f"from the fault to the next accepted write: {found.outage_ms:.1f} ms")
+        show.line(f"no write was accepted for {found.outage_ms:.1f} ms")
     gone = f"{len(found.lost)} lost: {', '.join(found.lost[:5])}" if found.lost else "none lost"
     show.line(f"acknowledged: {found.acknowledged}, {gone}", "red" if found.lost else None)

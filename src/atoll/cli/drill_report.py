@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BUCKET_SECONDS = 0.1
+_ROUNDING = 0.0001  # milliseconds are told with one digit
 AFTER_SECONDS = 0.5  # of the rate afterwards, which begins so long after the first write
 
 
@@ -13,8 +14,9 @@ AFTER_SECONDS = 0.5  # of the rate afterwards, which begins so long after the fi
 class Report:
     """The figures of one drill.  Milliseconds count from the fault."""
 
-    outage_ms: float | None  # until the next accepted write of any client; None: there was none
-    slowest_ms: float | None  # until every client had one
+    resumed_ms: float | None  # when a write was accepted again, of any client; None: there was none
+    slowest_ms: float | None  # when every client had one
+    outage_ms: float | None  # for how long no write was accepted; a planned change begins with writes that still are
     before: float  # acknowledged writes a second
     after: float
     acknowledged: int
@@ -28,6 +30,7 @@ class Report:
         """Return it as JSON-able values."""
         return {
             "outage_ms": self.outage_ms,
+            "resumed_ms": self.resumed_ms,
             "slowest_client_ms": self.slowest_ms,
             "writes_per_second": {"before": self.before, "after": self.after},
             "acknowledged": self.acknowledged,
@@ -50,13 +53,15 @@ def report(said: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], at: floa
     errors = [(when, what) for when, _, what in said["errors"] if when >= at]
     clients = sorted({client for _, client in acks})
     ends = [_resumed([when for when, client in acks if client == one], at, promoted) for one in clients]
-    outage = _resumed([when for when, _ in acks], at, promoted)
+    resumed_ms = _resumed([when for when, _ in acks], at, promoted)
     readonly = [_ms(when, at) for when, what in errors if "READONLY" in what]
     names = [when for when, address in said["names"] if when >= at and address]
     times = [when for when, _ in acks]
-    resumed = at + outage / 1000 if outage is not None else None
+    resumed = at + resumed_ms / 1000 if resumed_ms is not None else None
+    before = [when for when in times if resumed is not None and when < resumed - _ROUNDING]
     return Report(
-        outage_ms=outage,
+        resumed_ms=resumed_ms,
+        outage_ms=_ms(resumed, max(at, max(before, default=at))) if resumed is not None else None,
         slowest_ms=None if not ends or None in ends else max(end for end in ends if end is not None),
         before=_rate([when for when in times if when < at], times[:1], at),
         after=_rate([w for w in times if resumed and w > resumed + AFTER_SECONDS], [(resumed or at) + AFTER_SECONDS]),
@@ -75,9 +80,9 @@ def time_line(found: Report, steps: Sequence[Mapping[str, Any]], at: float, faul
     rows += [(_ms(step["at"], at), _step(step)) for step in steps if step["at"] >= at - 0.001]
     if found.name_ms is not None:
         rows.append((found.name_ms, "the name leads to the new primary"))
-    if found.outage_ms is not None:
-        rows.append((found.outage_ms, "the first write after it is acknowledged"))
-    if found.slowest_ms is not None and found.slowest_ms != found.outage_ms:
+    if found.resumed_ms is not None:
+        rows.append((found.resumed_ms, "the first write after it is acknowledged"))
+    if found.slowest_ms is not None and found.slowest_ms != found.resumed_ms:
         rows.append((found.slowest_ms, "every client writes again"))
     if found.readonly_ms:
         rows.append((found.readonly_ms[0], f"READONLY until {found.readonly_ms[1]:.1f} ms"))
