@@ -158,3 +158,17 @@ def test_a_group_that_is_lost_as_a_whole_comes_back_empty(ward):
 
     assert list(ward.roles().values()).count("primary") == 1
     assert ward.redis(ward.endpoint(), "SET", "new", "life") == "OK"
+
+
+def test_a_zone_that_is_lost_takes_the_primary_with_it_and_gives_a_replica_back(ward):
+    old = ward.primary()
+    zones = {m["CacheClusterId"]: m["PreferredAvailabilityZone"] for m in
+             ward.described()["NodeGroups"][0]["NodeGroupMembers"]}  # fmt: skip
+
+    ward.atoll.cli("chaos", "kill-zone", zones[old])
+    until(lambda: ward.roles()[old] == "replica", 10.0, "a new primary")
+    assert ward.described()["Status"] == "modifying", "one node is missing"
+    ward.atoll.cli("chaos", "revert", "--all")
+    ward.available()
+
+    assert zones[ward.primary()] != zones[old]
