@@ -10,11 +10,12 @@ import pytest
 from atoll.admin import snapshot
 from atoll.model.group import SecurityGroup
 from atoll.model.interface import Interface
-from atoll.network.flow import ICMP, TCP, UDP, Verdict
+from atoll.model.lookup import public_ip_of
+from atoll.network.flow import Verdict
 from atoll.network.reach import matrix as matrices
 from atoll.network.reach.diff import changes
-from atoll.network.reach.ends import INTERNET, ends
-from atoll.network.reach.matrix import TooMuch, matrix, spelt
+from atoll.network.reach.ends import INTERNET, _Signer, ends
+from atoll.network.reach.matrix import KINDS, TooMuch, matrix, spelt
 from atoll.network.reach.ranges import merged, minus, pieces
 from atoll.network.trace import trace
 from tests.network.worlds import Lab, random_world
@@ -49,14 +50,14 @@ def test_ranges_are_cut():
 # ---- the matrix
 
 
-def reaches(found, sender, receiver, protocol, port):
+def reaches(found, sender, receiver, kind, port):
     """Tell what a matrix says of two ends, by an interface or by a name."""
 
     def index(key):
         return next(n for n, end in enumerate(found.ends) if key in end.keys)
 
     a, b = index(sender), index(receiver)
-    ranges = found.paths.get((a, b), {}).get(protocol, ())
+    ranges = found.paths.get((a, b), {}).get(kind, ())
     return any(low <= port <= high for low, high in ranges)
 
 
@@ -71,18 +72,61 @@ def test_classes_hide_nothing_that_a_trace_tells_apart(seed):
     """Every pair of interfaces, on the ports around all bounds: the matrix says what the tracer says."""
     world = random_world(random.Random(seed))
     found = matrix(world)
-    asked = [(TCP, n) for n in (21, 22, 23, 80, 6379, 6380, 6381, 65535)] + [(UDP, 6379), (UDP, 53), (ICMP, 0)]
+    ports = (21, 22, 23, 80, 6379, 6380, 6381, 65535)
+    asked = [(kind, n) for kind in ("tcp", "tcp6") for n in ports]
+    asked += [("udp", 53), ("udp6", 6379), ("icmp", 0), ("icmpv6", 0)]
     for one, other in permutations(world.all(Interface), 2):
-        for protocol, port in asked:
-            said = trace(world, one.id, other.address, protocol, port)
+        for kind, port in asked:
+            protocol, version = KINDS[kind]
+            address = other.address if version == 4 else other.ipv6_address
+            if address is None or (version == 6 and one.ipv6_address is None):
+                continue
+            said = trace(world, one.id, address, protocol, port)
             arrives = said.verdict is Verdict.DELIVERED and said.receiver == other.id
-            assert reaches(found, one.id, other.id, protocol, port) is arrives, (
-                seed,
-                one.id,
-                other.id,
-                protocol,
-                port,
-            )
+            case = (seed, one.id, other.id, kind, port)
+            assert reaches(found, one.id, other.id, kind, port) is arrives, case
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whom_the_internet_reaches_is_what_a_trace_says(seed):
+    world = random_world(random.Random(seed))
+    found = matrix(world)
+    everybody = next(end for end in found.ends if end.name == INTERNET)
+    for interface in world.all(Interface):
+        for kind, address in (("tcp", public_ip_of(world, interface)), ("tcp6", interface.ipv6_address)):
+            for port in (22, 80, 6379) if address else ():
+                client = next(a for a in everybody.outside if a.version == address.version)
+                said = trace(world, client, address, "tcp", port)
+                arrives = said.verdict is Verdict.DELIVERED and said.receiver == interface.id
+                assert reaches(found, INTERNET, interface.id, kind, port) is arrives, (seed, interface.id, kind, port)
+
+
+def test_a_class_that_forgets_addresses_would_be_noticed(monkeypatch):
+    """A planted bug: the differential test above can fail."""
+    lab = Lab()
+    lab.vpc("v", "10.0.0.0/16")
+    lab.subnet("a", "10.0.0.0/24")
+    lab.group("all", ingress=["tcp 22 10.0.0.9/32"])
+    for n in (7, 8, 9):
+        lab.instance(f"m{n}", "a", groups=["all"], ip=f"10.0.0.{n}")
+    assert reaches(matrix(lab.world), "eni-m9", "eni-m7", "tcp", 22)
+    monkeypatch.setattr(_Signer, "_ranges", lambda *_: ())
+    assert not reaches(matrix(lab.world), "eni-m9", "eni-m7", "tcp", 22)
+
+
+def test_ipv6_is_asked_for_itself():
+    """The rule for everybody that people forget: ::/0."""
+    lab = Lab()
+    lab.vpc("v", "10.0.0.0/16", ipv6="2600:1f18::/56")
+    lab.gateway("v")
+    lab.subnet("a", "10.0.0.0/24", ipv6="2600:1f18::/64")
+    lab.route("v", "::/0", "igw-v")
+    lab.group("web", ingress=["tcp 22 10.0.0.0/24"], egress=["all 0.0.0.0/0", "all ::/0"])
+    lab.instance("m", "a", groups=["web"], ip="10.0.0.7", ipv6=["2600:1f18::7"])
+    before = lab.world
+    assert by_name(matrix(before), INTERNET, "i-m (m)") is None
+    lab.group("web", ingress=["tcp 22 10.0.0.0/24", "tcp 443 ::/0"], egress=["all 0.0.0.0/0", "all ::/0"])
+    assert differ(before, lab.world) == [(True, INTERNET, "i-m (m)", "tcp 443 over IPv6")]
 
 
 def test_random_worlds_have_classes_and_paths():
@@ -152,8 +196,8 @@ def test_too_many_questions_are_refused(prod, monkeypatch):
 def test_somebody_of_a_range_is_in_no_narrower_one():
     wide, narrow = IPv4Network("203.0.112.0/24"), IPv4Network("203.0.112.0/28")
     found = {end.name: end.outside for end in ends(Lab().world, (), [wide, narrow])}
-    assert found[str(narrow)] == IPv4Address("203.0.112.1")
-    assert found[str(wide)] == IPv4Address("203.0.112.255")
+    assert found[str(narrow)] == (IPv4Address("203.0.112.1"),)
+    assert found[str(wide)] == (IPv4Address("203.0.112.255"),)
 
 
 # ---- what has changed

@@ -7,6 +7,7 @@ from pathlib import Path
 from atoll.cli import private, reach_shown, show, worlds
 from atoll.cli.failure import REFUSED, Failure
 from atoll.model.interface import Interface
+from atoll.model.ip import Net
 from atoll.model.names import DEFAULT_ACCOUNT
 from atoll.model.peering import peerings_of
 from atoll.model.vpc import Vpc
@@ -71,8 +72,8 @@ def _diff(asked: Asked) -> int:
     return REFUSED if any(change.opened for change in found) else 0
 
 
-def _matrix(world: World, asked: Asked, outside: Collection[object] | None = None) -> Matrix:
-    return matrix(world, vpc_ids=_vpc_ids(world, asked.vpc), ports=asked.ports, outside=outside)  # type: ignore[arg-type]
+def _matrix(world: World, asked: Asked, outside: Collection[Net] | None = None) -> Matrix:
+    return matrix(world, vpc_ids=_vpc_ids(world, asked.vpc), ports=asked.ports, outside=outside)
 
 
 def _vpc_ids(world: World, name: str | None) -> set[str]:

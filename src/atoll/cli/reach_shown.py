@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 from atoll.cli import show
-from atoll.network.flow import protocol_name
 from atoll.network.reach.diff import Change
 from atoll.network.reach.ends import End
 from atoll.network.reach.matrix import Matrix, Ports, spelt
@@ -70,8 +69,8 @@ def _as_dict(found: Matrix) -> dict[str, Any]:
 
 
 def _end(end: End) -> dict[str, Any]:
-    if end.outside is not None:
-        return {"name": end.name, "outside": str(end.outside)}
+    if end.outside:
+        return {"name": end.name, "outside": [str(address) for address in end.outside]}
     first = end.members[0]
     place = {"vpc": first.vpc_id, "subnet": first.subnet_id, "groups": list(first.group_ids)}
     members = [{"interface": i.id, "instance": i.instance_id, "address": str(i.address)} for i in end.members]
@@ -79,7 +78,7 @@ def _end(end: End) -> dict[str, Any]:
 
 
 def _ports(ports: Ports) -> dict[str, list[list[int]]]:
-    return {protocol_name(protocol): [list(part) for part in ranges] for protocol, ranges in ports.items()}
+    return {kind: [list(part) for part in ranges] for kind, ranges in ports.items()}
 
 
 def changes(found: Sequence[Change], style: str, *, before: str, after: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from atoll.network.flow import ICMP
 from atoll.network.reach.ends import End
 from atoll.network.reach.matrix import NONE, Matrix, Ports, path, spelt
 from atoll.network.reach.ranges import Ranges, minus
@@ -70,17 +69,17 @@ def _same_one(sender: End, receiver: End) -> bool:
 
 
 def _minus(ports: Ports, had: Ports) -> Ports:
-    found: dict[int, Ranges] = {p: minus(ranges, had.get(p, NONE)) for p, ranges in ports.items()}
-    return {protocol: ranges for protocol, ranges in found.items() if ranges}
+    found: dict[str, Ranges] = {p: minus(ranges, had.get(p, NONE)) for p, ranges in ports.items()}
+    return {kind: ranges for kind, ranges in found.items() if ranges}
 
 
 def _because(newest: Matrix, sender: End, receiver: End, ports: Ports) -> str:
     """Say which step lets the path through now, or refuses it."""
-    protocol, ranges = next(iter(ports.items()))
+    kind, ranges = next(iter(ports.items()))
     known = {i.id for end in newest.ends for i in end.members}
     if any(i.id not in known for end in (sender, receiver) for i in end.members):
         return "an end of it is there no more"
-    found = path(newest.world, sender, receiver, protocol, 0 if protocol == ICMP else ranges[0][0])
+    found = path(newest.world, sender, receiver, kind, ranges[0][0])
     if found is None:
         return "an end of it has no public address any more"
     if found.refusals:

@@ -7,7 +7,7 @@ route's target, or belongs to a service with rules of its own (NAT gateways, end
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from atoll.model.acl import NetworkAcl
@@ -15,15 +15,17 @@ from atoll.model.cache import CacheCluster
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
-from atoll.model.ip import Net
+from atoll.model.ip import Ip, Net, lies_in
 from atoll.model.lookup import public_ip_of
 from atoll.model.prefix_list import PrefixList, rule_ranges
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.layers.internet_gateway import is_private
 
-ANYONE = IPv4Address("192.0.2.1")  # on the internet, whom no rule names by himself (RFC 5737)
+# On the internet, whom no rule names by himself (RFC 5737, RFC 3849).
+ANYBODY: tuple[Ip, ...] = (IPv4Address("192.0.2.1"), IPv6Address("2001:db8:ffff::1"))
 INTERNET = "the internet"
 Signature: TypeAlias = tuple[object, ...]
 
@@ -34,7 +36,7 @@ class End:
 
     name: str  # "i-0a (app)", "12 of sg-app in subnet-1", "198.51.100.27/32", "the internet"
     members: tuple[Interface, ...] = ()
-    outside: IPv4Address | None = None
+    outside: tuple[Ip, ...] = ()  # at most one address of each version of IP
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -42,7 +44,7 @@ class End:
         return tuple(i.id for i in self.members) or (self.name,)
 
 
-def ends(world: World, interfaces: Iterable[Interface], outside: Iterable[IPv4Network]) -> list[End]:
+def ends(world: World, interfaces: Iterable[Interface], outside: Iterable[Net]) -> list[End]:
     """Return the classes of these interfaces, and an end for each range outside and for everybody else there."""
     classes: dict[Signature, list[Interface]] = {}
     sign = _Signer(world)
@@ -68,26 +70,26 @@ def networks(world: World) -> set[Net]:
     return found
 
 
-def public_networks(world: World) -> list[IPv4Network]:
-    """Return the ranges of the internet that are named, but not all of it."""
-    named = (n for n in networks(world) if isinstance(n, IPv4Network) and n.prefixlen)
-    return sorted(n for n in named if not is_private(n.network_address) and not n.is_link_local)
+def public_networks(world: World) -> list[Net]:
+    """Return the ranges of the internet that are named, but not all of it, and none of a VPC's own."""
+    own: list[Net] = []
+    for vpc in world.seen_by(None).all(Vpc):
+        own += [*vpc.cidrs, *vpc.cidrs6]
+    named = (n for n in networks(world) if n.prefixlen and not n.is_link_local and not is_private(n.network_address))
+    return sorted((n for n in named if not any(lies_in(n, cidr) for cidr in own)), key=str)
 
 
-def _outside(named: Iterable[IPv4Network]) -> Iterator[End]:
+def _outside(named: Iterable[Net]) -> Iterator[End]:
     """Yield an end for each range: somebody in it who is in no narrower one."""
-    ranges = sorted(set(named), key=lambda n: (-n.prefixlen, n))
+    ranges = sorted(set(named), key=lambda n: (-n.prefixlen, str(n)))
     for network in ranges:
-        inner = [n for n in ranges if n != network and n.subnet_of(network)]
-        tried = (
-            network.network_address + (network.prefixlen < 31),
-            network.broadcast_address,
-            network.network_address,
-        )
+        inner = [n for n in ranges if n != network and lies_in(n, network)]
+        second = network.network_address + (network.num_addresses > 2)
+        tried = (second, network.broadcast_address, network.network_address)
         free = (a for a in tried if not any(a in n for n in inner))
         if (address := next(free, None)) is not None:
-            yield End(str(network), outside=address)
-    yield End(INTERNET, outside=ANYONE)
+            yield End(str(network), outside=(address,))
+    yield End(INTERNET, outside=ANYBODY)
 
 
 class _Signer:
@@ -95,11 +97,10 @@ class _Signer:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._named: dict[int, set[int]] = {}
+        self._named: dict[tuple[int, int], set[int]] = {}  # version, bits of the host -> the bits before them
         for network in networks(world):
-            if isinstance(network, IPv4Network):
-                low = int(network.network_address) >> (32 - network.prefixlen)
-                self._named.setdefault(network.prefixlen, set()).add(low)
+            bits = network.max_prefixlen - network.prefixlen
+            self._named.setdefault((network.version, bits), set()).add(int(network.network_address) >> bits)
         self._targets = {route.target for table in world.all(RouteTable) for route in table.routes}
         self._circles = dict(_circles(world))
 
@@ -107,7 +108,8 @@ class _Signer:
         """Return the signature of an interface."""
         if interface.kind != "interface" or interface.id in self._targets or len(interface.private_ips) > 1:
             return (interface.id,)
-        subnet = self._world[Subnet, interface.subnet_id]
+        if len(interface.ipv6_addresses) > 1:
+            return (interface.id,)
         public = public_ip_of(self._world, interface)
         instance = self._world.get(Instance, interface.instance_id) if interface.instance_id else None
         return (
@@ -117,15 +119,14 @@ class _Signer:
             interface.attachment is None,
             (instance.state, instance.image_id) if instance else None,
             self._circles.get(interface.id),
-            self._ranges(interface.address, above=subnet.cidr.prefixlen),
-            self._ranges(public, above=0) if public else None,
+            *(self._ranges(a) if a else None for a in (interface.address, public, interface.ipv6_address)),
         )
 
-    def _ranges(self, address: IPv4Address, *, above: int) -> tuple[tuple[int, int], ...]:
-        """Return the named ranges, narrower than a subnet, that hold an address."""
-        number = int(address)
-        held = ((length, number >> (32 - length)) for length in self._named if length > above)
-        return tuple(sorted((length, low) for length, low in held if low in self._named[length]))
+    def _ranges(self, address: Ip) -> tuple[tuple[int, int], ...]:
+        """Return the named ranges that hold an address."""
+        number, version = int(address), address.version
+        found = ((bits, number >> bits, heads) for (of, bits), heads in self._named.items() if of == version)
+        return tuple((bits, head) for bits, head, heads in found if head in heads)
 
 
 def _circles(world: World) -> Iterator[tuple[str, str]]:
