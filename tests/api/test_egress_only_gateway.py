@@ -107,6 +107,13 @@ def test_routes_of_ipv6_are_replaced_and_deleted(ec2, dual, table, eigw):
     assert code(ec2.delete_route, **local) == "InvalidParameterValue"
 
 
+def test_a_new_table_has_a_local_route_for_each_range(ec2, dual):
+    made = ec2.create_route_table(VpcId=dual)["RouteTable"]
+    assert [(r.get("DestinationCidrBlock"), r.get("DestinationIpv6CidrBlock")) for r in made["Routes"]] == [
+        ("10.0.0.0/16", None), (None, "2001:db8:1000::/56"),
+    ]  # fmt: skip
+
+
 def test_targets_that_take_no_such_route(ec2, table, eigw, vpc):
     assert refusal(
         ec2.create_route, RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", EgressOnlyInternetGatewayId=eigw

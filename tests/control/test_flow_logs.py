@@ -64,9 +64,7 @@ class Made:
         self.now = BEGIN + seconds
         before = max((s.sequence for s in self.loop.records(["fl-f"], 0)), default=0)
         asyncio.run(self.loop.look(flush=flush))
-        return [
-            as_dict(self.lab.world[FlowLog, "fl-f"].format, s.line) for s in self.loop.records(["fl-f"], before)
-        ]
+        return [as_dict(self.lab.world[FlowLog, "fl-f"].format, s.line) for s in self.loop.records(["fl-f"], before)]
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ def lab():
     lab.group("g", vpc="v")
     lab.instance("a", "s", groups=["g"], ip=str(INSIDE))
     lab.peering("p", "v", "w")
-    lab.table(
-        "s", {"0.0.0.0/0": "igw-v", "10.1.0.0/16": "pcx-p", "192.0.2.0/24": "vgw-1"}, subnets=["s"], vpc="v"
-    )
+    lab.table("s", {"0.0.0.0/0": "igw-v", "10.1.0.0/16": "pcx-p", "192.0.2.0/24": "vgw-1"}, subnets=["s"], vpc="v")
     lab.flow_log("f", "vpc-v", format=EVERY_FIELD, vpc="v")
     return lab
 

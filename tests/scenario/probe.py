@@ -3,7 +3,7 @@
 TCP_PROBE = """
 import socket, sys
 address, port, seconds, say = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-link = socket.socket()
+link = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
 link.settimeout(seconds)
 try:
     link.connect((address, port))

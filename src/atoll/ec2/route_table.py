@@ -12,6 +12,7 @@ from atoll.ec2.route_target import DIFFERENT_NETWORKS, check_edge, find_gateway
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.model import quota
 from atoll.model.interface import Interface
+from atoll.model.ip import Net
 from atoll.model.lookup import route_state
 from atoll.model.quota import allowed
 from atoll.model.route import Route, RouteAssociation, RouteTable
@@ -61,7 +62,8 @@ def create_route_table(tx: Tx, *, vpc_id: str, tag_specifications: Sequence[Shap
     tags = tags_for("route-table", tag_specifications)
     others = len(tx.all(RouteTable, vpc_id=vpc.id))
     quotas.check(others, allowed(tx.world, quota.ROUTE_TABLES), quotas.ROUTE_TABLE_LIMIT)
-    routes = tuple(Route(destination=cidr, target="local", origin="CreateRouteTable") for cidr in vpc.cidrs)
+    ranges: tuple[Net, ...] = (*vpc.cidrs, *vpc.cidrs6)
+    routes = tuple(Route(destination=cidr, target="local", origin="CreateRouteTable") for cidr in ranges)
     table = tx.make(RouteTable, tx.new_id("rtb"), vpc_id=vpc.id, routes=routes, tags=tags)
     return {"RouteTable": render(tx.world, table)}
 
