@@ -41,9 +41,12 @@ class Ground:
         assert self.fabric.apply(self.plan) == []
         assert not self.fabric._suspect, "everything was done at the first attempt, not fragment by fragment"
 
-    def open(self, place: str, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
-        """Open a socket that times out in an interface's or an outside host's namespace."""
-        made = self.fabric.socket_in(self.place(place), socket.AF_INET, kind, protocol)
+    def open(
+        self, place: str, kind: int = socket.SOCK_STREAM, protocol: int = 0, *, to: str = "0.0.0.0"
+    ) -> socket.socket:
+        """Open a socket, for addresses as `to` is, that times out in an interface's or outside host's namespace."""
+        family = socket.AF_INET6 if ":" in to else socket.AF_INET
+        made = self.fabric.socket_in(self.place(place), family, kind, protocol)
         made.settimeout(SOON_SECONDS)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.sockets.append(made)
@@ -55,17 +58,17 @@ class Ground:
             return f"out-{name}"
         return name if name.startswith(("eni-", "vpc-", "out-")) or name == INTERNET else f"eni-{name}"
 
-    def listen(self, place: str, port: int) -> socket.socket:
+    def listen(self, place: str, port: int, at: str = "0.0.0.0") -> socket.socket:
         """Listen on a port in a place."""
-        made = self.open(place)
-        made.bind(("0.0.0.0", port))
+        made = self.open(place, to=at)
+        made.bind((at, port))
         made.listen(16)
         return made
 
     def flow(self, here: str, there: str, address: str, port: int) -> tuple[socket.socket, socket.socket]:
         """Open a connection to a fresh listener; return both ends."""
-        with self.listen(there, port) as listener:
-            near = self.open(here)
+        with self.listen(there, port, "::" if ":" in address else "0.0.0.0") as listener:
+            near = self.open(here, to=address)
             near.connect((address, port))
             far, _ = listener.accept()
         far.settimeout(SOON_SECONDS)
@@ -74,7 +77,7 @@ class Ground:
 
     def connects(self, here: str, address: str, port: int) -> bool:
         """Tell whether a new connection is possible."""
-        near = self.open(here)
+        near = self.open(here, to=address)
         near.settimeout(NEVER_SECONDS)
         try:
             near.connect((address, port))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atoll.host.linux.syscalls import CLONE_NEWUSER, unshare
-from tests.kernel import test_fabric, test_fabric_adopt, test_fabric_scenario
+from tests.kernel import test_fabric, test_fabric_adopt, test_fabric_scenario, test_ipv6
 from tests.kernel.conftest import in_child, why_not
 from tests.kernel.ground import Ground, internet_of_our_own
 from tests.network.worlds import prod_lab
@@ -23,6 +23,8 @@ CLAIMS = [
     test_fabric.test_a_machine_without_check_may_be_the_next_hop_in_its_subnet,
     test_fabric.test_arp_is_answered_for_who_is_there_and_for_nobody_else,
     test_fabric.test_services_of_the_router_are_past_groups_and_acls,
+    test_ipv6.test_an_egress_only_gateway_lets_in_answers_only,
+    test_ipv6.test_addresses_come_and_go,
 ]
 CLAIMS_OF_THE_DOCUMENTS = [
     test_fabric_scenario.test_the_trusted_client_reaches_the_node_and_is_seen_as_the_nat_instance,
