@@ -447,7 +447,7 @@ def runs(world: World, interface_id: str) -> bool:
 
 def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     """Return random questions about a world: mostly between what is there, some to nobody or to services."""
-    share = 0.4 if any(i.ipv6_addresses for i in world.all(Interface)) else 0.03
+    share = 0.3 if any(i.ipv6_addresses for i in world.all(Interface)) else 0.03
     sixes = sum(rnd.random() < share for _ in range(n))
     probes = [*_probes4(world, rnd, n - sixes), *probes6(world, rnd, sixes)]
     rnd.shuffle(probes)
