@@ -328,3 +328,17 @@ def test_a_role_that_is_attached_later_shows_at_once_and_so_does_its_end(paper, 
     association = other["IamInstanceProfileAssociation"]["AssociationId"]
     ec2.disassociate_iam_instance_profile(AssociationId=association)
     assert [bare.get(path) for path in ("iam/", "iam/info", "iam/security-credentials/two")] == [404] * 3
+
+
+def test_a_member_of_a_placement_group_reads_its_name_and_its_partition(web):
+    web.ec2.create_placement_group(GroupName="hadoop", Strategy="partition", PartitionCount=3)
+    web.ec2.stop_instances(InstanceIds=[web.id])
+    web.paper.settle()
+    web.ec2.modify_instance_placement(InstanceId=web.id, GroupName="hadoop", PartitionNumber=3)
+    web.ec2.start_instances(InstanceIds=[web.id])
+    web.paper.settle()
+
+    listed = "availability-zone\navailability-zone-id\ngroup-name\npartition-number\nregion"
+    assert web.get("placement/") == listed
+    assert web.get("placement/group-name") == "hadoop"
+    assert web.get("placement/partition-number") == "3"

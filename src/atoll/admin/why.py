@@ -113,7 +113,7 @@ def _targets(world: World, sender: Place, text: str, protocol: str) -> list[_Tar
     else:
         place = endpoint(world, world.caller, host)
         named_badly = _unknown(world, sender, host) if _is_name(host) else ()
-        id = place.at if isinstance(place.at, str) and world.get(Interface, place.at) else None
+        id = place.at if isinstance(place.at, str) and world.seen_by(None).get(Interface, place.at) else None
         by_name = [_Target(place.address, id, 0, named_badly)]
     return [_Target(t.address, t.id, _port(world, t, port, protocol, text), t.names) for t in by_name]
 
@@ -199,7 +199,7 @@ def _holder(world: World, address: Ip, sender: Place) -> str | None:
         place = endpoint(world, world.caller, str(address))
     except UnknownPlace:
         return None
-    return place.at if isinstance(place.at, str) and world.get(Interface, place.at) else None
+    return place.at if isinstance(place.at, str) and world.seen_by(None).get(Interface, place.at) else None
 
 
 def _machines(world: World, found: Why, seen: Mapping[str, Seen]) -> list[dict[str, Any]]:
