@@ -153,12 +153,16 @@ def change_space(space: Space, removed: Iterable[Fact], added: Iterable[Fact]) -
     """Change addresses, neighbours, routes and policy rules of a router or the internet."""
     come = _in_order(added)
     replaced = {_place(f) for f in come if isinstance(f, Route)}
+    for fact in come:
+        space.index(_link_of(fact))
+        if isinstance(fact, Address):  # before others go: with a link's last address its routes and neighbours would
+            _queue_add(space.net, space.links, fact)
     for fact in _in_order(removed, reverse=True):
         if _link_of(fact) in space.links and not (isinstance(fact, Route) and _place(fact) in replaced):
             _queue_remove(space.net, space.links, fact)
     for fact in come:
-        space.index(_link_of(fact))
-        _queue_add(space.net, space.links, fact)
+        if not isinstance(fact, Address):
+            _queue_add(space.net, space.links, fact)
     space.net.commit()
 
 
