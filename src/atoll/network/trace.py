@@ -175,7 +175,7 @@ def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
         walk.steps.append(_step(name, finding, hop))
         if not finding.allowed:
             walk.verdict = walk.verdict or finding.verdict
-            if not thorough or finding.verdict not in PASSABLE:
+            if not thorough or not _may_pass(name, finding):
                 return None
         if name in ("egress-groups", "ingress-groups") and hop.asked is None:
             walk.passed.add((finding.at, name == "egress-groups", hop.packet.reply()))
@@ -190,6 +190,15 @@ def _pass(walk: _Walk, hop: Hop, thorough: bool) -> Interface | None:
         if finding.forwards is not None:
             return finding.forwards
     raise AssertionError("every hop ends: somebody takes the packet, forwards it or refuses it")
+
+
+def _may_pass(layer: str, finding: Finding) -> bool:
+    """Tell whether a thorough trace knows where the packet would go if this had not refused it.
+
+    Not behind a service that is down: whither it leads only it knows.
+    """
+    is_down = finding.verdict is Verdict.DOWN
+    return finding.verdict in PASSABLE and (not is_down or layer in ("sender", "delivery"))
 
 
 def _remember(walk: _Walk, id: str, before: Packet, after: Packet) -> None:
