@@ -13,6 +13,7 @@ import logging
 import os
 import pkgutil
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -47,11 +48,12 @@ from atoll.control.services import Services
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
-from atoll.front import Front
+from atoll.front import Front, front_of
 from atoll.gate import Backend, Gate
 from atoll.host.authority import Authority
 from atoll.host.contract import Failure, Harm, Host, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.host.paper import PaperHost
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.engine import EngineBuild
 from atoll.model.flow_log import FlowLog
 from atoll.model.kinds import KINDS
@@ -127,10 +129,11 @@ class Daemon:
         offer_services()
         self._options, self._host, self._store = options, host, store
         self._authority = Authority(options.state_dir)
+        self._objects = options.state_dir.absolute() / "objects"
         self._stop = asyncio.Event()
         self._purge = False
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
-        services = Services(store, utc_now, lambda endpoint: Front(endpoint, self.backend, self._authority))
+        services = Services(store, utc_now, self._front)
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = self._wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
@@ -149,6 +152,9 @@ class Daemon:
             self._note_engines()
         store.watch(lambda _: self.wires.wake())
         store.watch(lambda _: self.failovers.wake())
+
+    def _front(self, endpoint: VpcEndpoint) -> Front:
+        return front_of(endpoint, self.backend, self._authority, self._objects)
 
     @property
     def world(self) -> World:
@@ -253,6 +259,7 @@ class Daemon:
         Raises StoreError, HostError, TimeoutError.
         """
         self._store.clear()
+        shutil.rmtree(self._objects, ignore_errors=True)
         self.backend.forget()
         self._note_engines()
         self._flow_logs.clear()

@@ -1,11 +1,14 @@
-"""Fronts: Atoll's own API at the interfaces of VPC endpoints, over TLS at 443 and without at 80.
+"""Fronts: what answers at VPC endpoints, over TLS at 443 and without at 80.
 
-An endpoint answers for its service in its region, and for nothing else: never for the private API.
+At the interfaces of an interface endpoint it is Atoll's own API: the endpoint's service in its region, and nothing
+else, never the private API.  Behind a gateway endpoint it is the store of objects.
 """
 
+import asyncio
 import re
 import socket
 import uuid
+from pathlib import Path
 from urllib.parse import unquote
 
 from atoll.aws import serialize
@@ -13,12 +16,14 @@ from atoll.aws.answer import Backend, answer
 from atoll.aws.errors import Err
 from atoll.aws.http import Answer, Request
 from atoll.aws.models import BY_SIGNING_NAME
+from atoll.guest.objects import Objects
 from atoll.host.authority import Authority
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.endpoint_lookup import own_services
-from atoll.server import Server
+from atoll.server import Answering, Server
 
 TLS_PORT = 443
+GLOBAL_STORE = "s3.amazonaws.com"  # the name of S3 in us-east-1 that older clients use
 WRONG_SCOPE = Err(
     "SignatureDoesNotMatch", "Credential should be scoped to the service '{service}' in the region '{region}'.", 403
 )
@@ -28,20 +33,17 @@ _SCOPE = re.compile(r"Credential=[^,&]*/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4
 class Front:
     """An endpoint's server, on the sockets that it is given."""
 
-    def __init__(self, endpoint: VpcEndpoint, backend: Backend, authority: Authority) -> None:
-        """Prepare; nothing listens yet."""
-        self._endpoint, self._backend, self._authority = endpoint, backend, authority
-        self._service = endpoint.service_name.rpartition(".")[2]
+    def __init__(self, answering: Answering, names: list[str], authority: Authority) -> None:
+        """Prepare to have requests answered, under these names; nothing listens yet."""
+        self._answering, self._names, self._authority = answering, names, authority
         self._servers: list[Server] = []
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve on sockets that listen.  Raises HostError."""
-        own = own_services(self._endpoint.region)[self._endpoint.service_name]
-        names = [own.private_name, f"*.{self._endpoint.dns_suffix}"]
         for sock in sockets:
             sock.setblocking(False)
-            context = self._authority.server(names) if sock.getsockname()[1] == TLS_PORT else None
-            server = Server(self._answer, sock, context)
+            context = self._authority.server(self._names) if sock.getsockname()[1] == TLS_PORT else None
+            server = Server(self._answering, sock, context)
             self._servers.append(server)
             await server.start()
 
@@ -50,11 +52,32 @@ class Front:
         for server in self._servers:
             server.abort()
 
-    async def _answer(self, request: Request) -> Answer:
+
+def front_of(endpoint: VpcEndpoint, backend: Backend, authority: Authority, objects: Path) -> Front:
+    """Return what answers at an endpoint; `objects` is where the store of objects keeps them."""
+    own = own_services(endpoint.region)[endpoint.service_name]
+    if not endpoint.serves_objects:
+        return Front(_Api(endpoint, backend).answer, [own.private_name, f"*.{endpoint.dns_suffix}"], authority)
+    names = [own.private_name, GLOBAL_STORE]
+    store = Objects(objects, names)
+
+    async def answering(request: Request) -> Answer:
+        return await asyncio.to_thread(store.answer, request)
+
+    return Front(answering, [*names, *(f"*.{name}" for name in names)], authority)
+
+
+class _Api:
+    """One service of Atoll's own, in one region."""
+
+    def __init__(self, endpoint: VpcEndpoint, backend: Backend) -> None:
+        self._service, self._region = endpoint.service_name.rpartition(".")[2], endpoint.region
+        self._backend = backend
+
+    async def answer(self, request: Request) -> Answer:
         found = _SCOPE.search(request.headers.get("authorization", "")) or _SCOPE.search(unquote(request.query))
-        if found and found.groups() == (self._endpoint.region, self._service):
+        if found and found.groups() == (self._region, self._service):
             return await answer(request, self._backend)
-        request_id = str(uuid.uuid4())
-        error = WRONG_SCOPE(service=self._service, region=self._endpoint.region)
-        text = serialize.serialize_error(BY_SIGNING_NAME[self._service], error, request_id)
+        error = WRONG_SCOPE(service=self._service, region=self._region)
+        text = serialize.serialize_error(BY_SIGNING_NAME[self._service], error, str(uuid.uuid4()))
         return Answer(error.status, {"Content-Type": "text/xml;charset=UTF-8"}, text.encode())

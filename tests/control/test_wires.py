@@ -14,7 +14,7 @@ from atoll.store.sqlite import Store, utc_now
 def test_a_world_that_was_there_before_is_in_force_at_once(monkeypatch):
     monkeypatch.setattr(wires, "VERIFY_SECONDS", 3600.0)
     store = Store(":memory:", KINDS)
-    services = Services(store, utc_now, lambda endpoint: Front(endpoint, None, None))  # there is no endpoint
+    services = Services(store, utc_now, lambda _: Front(None, [], None))  # there is no endpoint
 
     async def run():
         loop = Wires(lambda: store.world, PaperHost(), services, lambda *_: None)

@@ -7,6 +7,9 @@ from atoll.model.endpoint import EndpointService
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.prefix_list import managed
+from atoll.model.route import Route, RouteTable
+from atoll.model.vpc import Vpc
 from tests.network.lab import Lab
 
 ZONES = ("us-east-1a", "us-east-1b")
@@ -34,6 +37,19 @@ class Balancing:
                 self._endpoint(f"{vpc}ep", self.rnd.choice(offered), vpc, state)
             if self.rnd.random() < 0.2:
                 self._endpoint(f"{vpc}api", "ec2", vpc, "available")
+            if self.rnd.random() < 0.35:
+                self._gateway_endpoint(vpc)
+
+    def _gateway_endpoint(self, vpc: str) -> None:
+        """Make a gateway endpoint, with routes in some tables that have none to its service yet."""
+        service, lab = self.rnd.choice(["s3", "s3", "dynamodb"]), self.lab
+        tables = [t for t in lab.world.all(RouteTable, vpc_id=f"vpc-{vpc}") if not t.is_of_gateway]
+        listed = next(p for p in managed(lab.world[Vpc, f"vpc-{vpc}"].region) if p.name.endswith(service))
+        chosen = [t for t in tables if self.rnd.random() < 0.7 and listed.id not in {r.towards for r in t.routes}]
+        endpoint = lab.gateway_endpoint(vpc, service, [t.id for t in chosen])
+        for table in chosen:
+            route = Route(prefix_list_id=listed.id, target=endpoint.id)
+            lab.put(table, routes=(*table.routes, route))
 
     def _is_offered(self, vpc: str) -> bool:
         return any(s.id == f"vpce-svc-{vpc}" for s in self.lab.world.all(EndpointService))

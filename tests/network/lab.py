@@ -397,6 +397,17 @@ class Lab:
             number=len(list(self.world.all(VpcEndpoint))) + 1, feet=tuple(feet), group_ids=eni.group_ids,
         )  # fmt: skip
 
+    def set_names(self, vpc: str) -> None:
+        """Give a VPC DNS host names."""
+        self.put(self.world[Vpc, f"vpc-{vpc}"], dns_hostnames=True)
+
+    def gateway_endpoint(self, vpc: str, service: str, tables: Sequence[str]) -> VpcEndpoint:
+        """Make a gateway endpoint `vpce-VPC-SERVICE`; its routes are not made."""
+        return self.tx.make(
+            VpcEndpoint, f"vpce-{vpc}-{service}", vpc_id=f"vpc-{vpc}", type="Gateway", state="available", created=NOW,
+            service_name=f"com.amazonaws.{REGION}.{service}", table_ids=tuple(tables),
+        )  # fmt: skip
+
     def set_state(self, instance: str, state: str) -> None:
         """Put an instance into another state."""
         self.put(self.world[Instance, f"i-{instance}"], state=state)

@@ -11,7 +11,7 @@ from tests.network.lab import Lab, lab_of_two, refusal
 def test_the_order_of_the_layers_is_the_order_of_a_packet():
     assert [name for name, _ in LAYERS] == [
         "sender", "source-check", "vpc-services", "fault-out", "egress-groups", "same-subnet", "acl-out",
-        "route-table", "peering", "internet-gateway-out", "egress-only-gateway-out", "internet",
+        "route-table", "peering", "gateway-endpoint", "internet-gateway-out", "egress-only-gateway-out", "internet",
         "internet-gateway-in", "egress-only-gateway-in", "gateway-route-table", "fault-in", "acl-in",
         "destination-check", "ingress-groups", "nat-gateway", "endpoint", "load-balancer", "endpoint-answer",
         "delivery",

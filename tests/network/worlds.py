@@ -37,6 +37,7 @@ from typing import cast
 from hypothesis import strategies as st
 
 from atoll.model.address import ElasticIp
+from atoll.model.endpoint import S3_ADDRESS, VpcEndpoint
 from atoll.model.fault import dead
 from atoll.model.hardware import rack_of
 from atoll.model.instance import Instance
@@ -486,8 +487,10 @@ def _probes4(world: World, rnd: random.Random, n: int) -> list[Probe]:
             unusual = list(map(IPv4Address, strangers + services))
             far = [ip for v in beyond.get(interface.vpc_id, ()) for ip in private_of.get(v, ())]
             served = machines[interface.vpc_id]
-            pools = [near, private, public or near, outside, unusual, far or near, served or near]
-            weights = [55, 10, 15, 14, 6, 40 if far else 0, 35 if served else 0]
+            stores = [S3_ADDRESS] * 4 + [S3_ADDRESS + 1]
+            gates = [e for e in world.all(VpcEndpoint, type="Gateway") if e.vpc_id == interface.vpc_id]
+            pools = [near, private, public or near, outside, unusual, far or near, served or near, stores]
+            weights = [55, 10, 15, 14, 6, 40 if far else 0, 35 if served else 0, 15 if gates else 0]
             if rnd.random() < 0.06:  # a secondary address, or a forged one
                 options["source"] = rnd.choice([*interface.private_ips, *near])
         destination = rnd.choice(rnd.choices(pools, weights)[0])
@@ -499,13 +502,14 @@ def _probes4(world: World, rnd: random.Random, n: int) -> list[Probe]:
             continue  # what nobody says to itself is not the network's affair
         protocol = rnd.choice([TCP, TCP, TCP, UDP, ICMP])
         options["source_port"] = 8 if protocol == ICMP else rnd.choice([40000, 40000, 1023])
-        probes.append(Probe(sender, destination, protocol, 0 if protocol == ICMP else rnd.choice(PORTS), options))
+        ports = (443, 443, 80, 22) if destination == S3_ADDRESS else PORTS
+        probes.append(Probe(sender, destination, protocol, 0 if protocol == ICMP else rnd.choice(ports), options))
     return probes
 
 
 def probes6(world: World, rnd: random.Random, n: int) -> list[Probe]:
     """Return random questions of version 6 about a world."""
-    senders = sorted((i for i in world.all(Interface) if i.kind != "nat_gateway"), key=lambda i: i.id)
+    senders = sorted((i for i in world.all(Interface) if i.kind not in APPLIANCES), key=lambda i: i.id)
     speaking = [i for i in senders if i.ipv6_addresses]
     outside = [h.address for h in world.all(OutsideHost) if h.address.version == 6]
     everybody = [ip for i in speaking for ip in i.ipv6_addresses]

@@ -135,3 +135,32 @@ def test_an_instance_calls_with_the_credentials_of_its_role(private):
     assert code == 0, said
     assert json.loads(said)["Arn"] == f"arn:aws:sts::000000000000:assumed-role/app/{app}"
     private.end(id)
+
+
+def test_a_gateway_endpoint_leads_to_the_store_of_objects_by_a_route(private, tmp_path):
+    stage = private.stage
+    listing = ("s3api", "list-buckets", "--output", "json")
+    assert stage.refusal(private.app, "52.216.0.1", 443).code == "NO_ROUTE_TO_DESTINATION"
+    assert private.aws(*listing)[0] != 0, "the name is known, but nothing leads there"
+    table = stage.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [private.vpc]}])
+    id = stage.ec2.create_vpc_endpoint(
+        VpcId=private.vpc, ServiceName="com.amazonaws.us-east-1.s3",
+        RouteTableIds=[table["RouteTables"][0]["RouteTableId"]],
+    )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+
+    code, said = private.aws("s3api", "create-bucket", "--bucket", "seeds")
+    assert code == 0, said
+    (tmp_path / "seed").write_text("ten thousand")
+    code, said = private.aws("s3", "cp", str(tmp_path / "seed"), "s3://seeds/a/b c.txt")
+    assert code == 0, said
+    code, said = private.aws("s3", "ls", "s3://seeds/a/")
+    assert (code, said.split()[2:]) == (0, ["12", "b", "c.txt"]), said
+    assert private.aws("s3", "ls", "s3://seeds/")[1].strip() == "PRE a/"
+    code, said = private.aws("s3", "cp", "s3://seeds/a/b c.txt", str(tmp_path / "again"))
+    assert code == 0, said
+    assert (tmp_path / "again").read_text() == "ten thousand"
+    lines = stage.trace(private.app, "52.216.0.1", 443)["lines"]
+    assert any("gateway-endpoint" in line for line in lines), lines
+
+    stage.ec2.delete_vpc_endpoints(VpcEndpointIds=[id])
+    assert stage.is_dropped(private.app, "52.216.0.1", 443)

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from atoll.front import Front
+from atoll.front import front_of
 from atoll.host.authority import Authority
 from atoll.model.endpoint import VpcEndpoint
 from tests.api.paper import START, Paper
@@ -41,14 +41,14 @@ def client(url, service="ec2", region="us-east-1"):
 
 
 def test_it_answers_for_its_service(tmp_path):
-    front = Front(endpoint(), Paper().backend, Authority(tmp_path))
+    front = front_of(endpoint(), Paper().backend, Authority(tmp_path), tmp_path)
     found = asyncio.run(asked(front, lambda url: client(url).describe_vpcs()["Vpcs"]))
     assert [vpc["IsDefault"] for vpc in found] == [True]
 
 
 @pytest.mark.parametrize(("service", "region"), [("sts", "us-east-1"), ("ec2", "eu-west-1")])
 def test_it_answers_for_nothing_else(tmp_path, service, region):
-    front = Front(endpoint(), Paper().backend, Authority(tmp_path))
+    front = front_of(endpoint(), Paper().backend, Authority(tmp_path), tmp_path)
 
     def call(url):
         one = client(url, service, region)
@@ -64,7 +64,7 @@ def test_it_answers_for_nothing_else(tmp_path, service, region):
 
 
 def test_the_private_api_is_not_there(tmp_path):
-    front = Front(endpoint(), Paper().backend, Authority(tmp_path))
+    front = front_of(endpoint(), Paper().backend, Authority(tmp_path), tmp_path)
 
     def ask(url):
         host, _, port = url.removeprefix("http://").partition(":")

@@ -2,7 +2,7 @@
 
     resolver   UDP and TCP 53   the VPC's base + 2 and 169.254.169.253, unless DNS support is off; fd00:ec2::253
     metadata   TCP 80           169.254.169.254; fd00:ec2::254
-    api        TCP 80 and 443   each interface of an endpoint that leads to Atoll's own API
+    api        TCP 80 and 443   interfaces of endpoints to Atoll's own API, and behind gateway endpoints
 
 Those of IPv6 are open in a VPC that has it.
 
@@ -17,7 +17,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 from atoll.guest import dns, imds
 from atoll.guest.issuer import Book, Issuer
 from atoll.host.contract import Door
-from atoll.model.endpoint import VpcEndpoint
+from atoll.model.endpoint import S3_ADDRESS, VpcEndpoint
 from atoll.model.fault import dead
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
@@ -66,9 +66,13 @@ def offers(world: World, vpc_ids: Iterable[str]) -> list[Offer]:
 
 
 def _fronts(world: World, vpc_id: str) -> Iterator[str]:
-    """Yield the interfaces of a VPC's endpoints for Atoll's own API, without those that are down."""
+    """Yield where a VPC's endpoints are answered: gateway endpoints to the store of objects, and the interfaces of
+    those for Atoll's own API, without what is down.
+    """
     for endpoint in cast("Iterator[VpcEndpoint]", world.bucket(VpcEndpoint, "vpc_id", vpc_id).values()):
-        if endpoint.service_id is None and endpoint.stands:
+        if endpoint.serves_objects and endpoint.stands:
+            yield endpoint.id
+        elif endpoint.service_id is None and endpoint.stands:
             feet = (foot.interface_id for foot in endpoint.feet)
             yield from (id for id in feet if dead(world, world[Interface, id]) is None)
 
@@ -79,8 +83,9 @@ def doors(world: World, offer: Offer) -> tuple[Door, ...]:
     if kind == "metadata":
         return (Door(METADATA if version == 4 else METADATA6, imds.PORT, "stream"),)
     if kind == "api":
-        assert vpc_id, "an interface"
-        return tuple(Door(world[Interface, vpc_id].address, port, "stream") for port in API_PORTS)
+        assert vpc_id, "an interface, or a gateway endpoint"
+        interface = world.get(Interface, vpc_id)
+        return tuple(Door(interface.address if interface else S3_ADDRESS, port, "stream") for port in API_PORTS)
     own: tuple[Ip, ...] = (INTERNET_RESOLVER,) if version == 4 else (INTERNET_RESOLVER6,)
     if vpc_id:
         own = (world[Vpc, vpc_id].cidr.network_address + 2, RESOLVER) if version == 4 else (RESOLVER6,)
@@ -121,7 +126,9 @@ class Services:
             return dns.Resolver(vpc_id, self._world)
         assert vpc_id, "the internet has neither metadata nor endpoints"
         if kind == "api":
-            return self._front(endpoint_of(self._world(), self._world()[Interface, vpc_id]))
+            world = self._world().seen_by(None)
+            gateway = world.get(VpcEndpoint, vpc_id)
+            return self._front(gateway or endpoint_of(world, world[Interface, vpc_id]))
         return imds.Imds(imds.Answers(vpc_id, self._world, self._issuer, self._now), self._now)
 
     def _world(self) -> World:

@@ -10,6 +10,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.endpoint_errors import BAD_POLICY, ENDPOINT_LIMIT, INVALID, NO_SERVICE
 from atoll.ec2.endpoint_place import check_private_dns, checked_subnets, furnish
+from atoll.ec2.endpoint_route import lead
 from atoll.ec2.filters import Table, listing
 from atoll.ec2.group import groups_for
 from atoll.ec2.kinds import find
@@ -79,6 +80,7 @@ def create_vpc_endpoint(
         subnets = subnet_ids or subnet_configurations
         _only_interface(subnets=subnets, security_groups=security_group_ids, private_dns=private_dns_enabled)
         made = tx.put(made.but(table_ids=checked_tables(tx.world, vpc, route_table_ids)))
+        lead(tx, made, made.table_ids)
         return {"VpcEndpoint": render(tx.world, made), "ClientToken": client_token}
     if route_table_ids:
         raise INVALID(why=ONLY_GATEWAY)

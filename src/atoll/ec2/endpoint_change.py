@@ -18,6 +18,7 @@ from atoll.ec2.endpoint import (
 )
 from atoll.ec2.endpoint_errors import BAD_STATE, INVALID
 from atoll.ec2.endpoint_place import check_private_dns, checked_subnets, furnish, remove
+from atoll.ec2.endpoint_route import lead, mislead
 from atoll.ec2.group import groups_for
 from atoll.ec2.kinds import find
 from atoll.model.endpoint import EndpointService, VpcEndpoint
@@ -25,7 +26,7 @@ from atoll.model.endpoint_lookup import OwnService, own_services
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import VPC_ENDPOINT
 from atoll.model.vpc import Vpc
-from atoll.model.world import Tx, World
+from atoll.model.world import Tx
 
 
 @operation("ec2", "ModifyVpcEndpoint", network=True)
@@ -61,7 +62,7 @@ def modify_vpc_endpoint(
         if subnets or groups or private_dns_enabled:
             what = "Subnets" if subnets else "Security groups" if groups else "Private dns"
             raise INVALID(why=ONLY_INTERFACE.format(name=what))
-        endpoint = _tables(tx.world, endpoint, add_route_table_ids, remove_route_table_ids)
+        endpoint = _tables(tx, endpoint, add_route_table_ids, remove_route_table_ids)
     elif add_route_table_ids or remove_route_table_ids:
         raise INVALID(why=ONLY_GATEWAY)
     if groups:
@@ -76,10 +77,12 @@ def modify_vpc_endpoint(
     return {"Return": True}
 
 
-def _tables(world: World, endpoint: VpcEndpoint, more: Sequence[str], less: Sequence[str]) -> VpcEndpoint:
-    vpc = world[Vpc, endpoint.vpc_id]
-    added, gone = checked_tables(world, vpc, more), checked_tables(world, vpc, less)
+def _tables(tx: Tx, endpoint: VpcEndpoint, more: Sequence[str], less: Sequence[str]) -> VpcEndpoint:
+    vpc = tx.world[Vpc, endpoint.vpc_id]
+    added, gone = checked_tables(tx.world, vpc, more), checked_tables(tx.world, vpc, less)
+    mislead(tx, endpoint, gone)
     kept = [id for id in endpoint.table_ids if id not in gone]
+    lead(tx, endpoint, (id for id in added if id not in kept))
     return endpoint.but(table_ids=tuple(dict.fromkeys([*kept, *added])))
 
 
@@ -127,6 +130,7 @@ def delete_vpc_endpoints(tx: Tx, *, vpc_endpoint_ids: Sequence[str]) -> Shape:
         if VPC_ENDPOINT.allows(endpoint.state, "delete"):
             for foot in endpoint.feet:
                 remove(tx, foot)
+            mislead(tx, endpoint, endpoint.table_ids)
             gone = endpoint.but(feet=(), group_ids=(), table_ids=(), private_dns=False)
             tx.put(gone.but(state=VPC_ENDPOINT.after(endpoint.state, "delete")))
     return {"Unsuccessful": failed}

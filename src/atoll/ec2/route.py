@@ -4,6 +4,7 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.cidr import parse_cidr, parse_cidr6
+from atoll.ec2.endpoint_route import check_free
 from atoll.ec2.kinds import find
 from atoll.ec2.prefix_list_use import check_list, find_list, route_weight
 from atoll.ec2.route_target import EDGE_LIST, Target, check_destination, find_target
@@ -99,6 +100,7 @@ def replace_route(
     old = next((r for r in table.routes if r.towards == towards), None)
     if old is None:
         raise NO_ROUTE(towards=towards)
+    check_free(table, old, "replace")
     targets = {
         "local_target": LOCAL if local_target else None,
         "gateway_id": gateway_id,
@@ -137,6 +139,7 @@ def delete_route(
         raise NOT_FOUND(what=what, towards=towards, table=table.id)
     if old.is_local:
         raise IS_LOCAL(towards=towards, table=table.id)
+    check_free(table, old, "remove")
     tx.put(table.but(routes=tuple(r for r in table.routes if r != old)))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
+from atoll.ec2.endpoint_route import forget_table
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.route_target import DIFFERENT_NETWORKS, check_edge, find_gateway
@@ -97,6 +98,7 @@ def delete_route_table(tx: Tx, *, route_table_id: str) -> None:
     table = find(tx.world, RouteTable, route_table_id)
     if table.associations:
         raise IN_USE(id=table.id)
+    forget_table(tx, table)
     tx.delete(table)
 
 

@@ -16,6 +16,7 @@ from atoll.ec2 import errors
 from atoll.ec2.association import BAD_STATE, SEVERAL_INTERFACES
 from atoll.ec2.kinds import check_id, find
 from atoll.ec2.peering import find_peering
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -94,6 +95,8 @@ def find_target(world: World, table: RouteTable, targets: Mapping[str, str | Non
     ((name, id),) = given.items()
     if name in ABSENT:
         prefix, code, called = ABSENT[name]
+        if name == "vpc_endpoint_id" and world.get(VpcEndpoint, id):
+            raise errors.UNSUPPORTED(what="A route to a VPC endpoint that is no Gateway Load Balancer's")
         check_id(id, prefix, Err(f"{code.removesuffix('.NotFound')}.Malformed", errors.MALFORMED_MESSAGE))
         raise Err(code, "The {called} '{id}' does not exist")(called=called, id=id)
     if name == "local_target":

@@ -5,6 +5,7 @@
     vpce-0a-1b2c3d4e.vpce-svc-0f.us-east-1.vpce.amazonaws.com       an endpoint, everywhere
     vpce-0a-1b2c3d4e-us-east-1a.ec2.us-east-1.vpce.amazonaws.com    an endpoint in a zone
     ec2.us-east-1.amazonaws.com                                     an endpoint with private DNS, in its VPC
+    bucket.s3.us-east-1.amazonaws.com                               the store of objects behind gateway endpoints
 
 Sources: User Guide for Network Load Balancers, "DNS name"; AWS PrivateLink guide, "DNS hostnames".
 """
@@ -16,13 +17,14 @@ from typing import cast
 
 from atoll.model.balancer import Listener, LoadBalancer, Node, TargetGroup
 from atoll.model.balancer_lookup import nodes_for
-from atoll.model.endpoint import VpcEndpoint
+from atoll.model.endpoint import S3_ADDRESS, VpcEndpoint
 from atoll.model.endpoint_lookup import private_names
 from atoll.model.interface import Interface
 from atoll.model.lookup import public_ip_of
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
+_STORE = re.compile(r"(?:[a-z0-9.-]+\.)?s3(?:\.[a-z0-9-]+)?\.amazonaws\.com")
 _BALANCER = re.compile(r"(?:([a-z0-9-]+)\.)?[a-z0-9-]+-([0-9a-f]{16})\.elb\.[a-z0-9-]+\.amazonaws\.com")
 
 
@@ -31,12 +33,14 @@ def addresses(world: World, vpc_id: str | None, name: str) -> tuple[IPv4Address,
     everyone = world.seen_by(None)
     if match := _BALANCER.fullmatch(name):
         for balancer in everyone.all(LoadBalancer, digits=match[2]):
-            if name.endswith(balancer.dns_name.lower()):
+            if name in (own := balancer.dns_name.lower(), f"{match[1]}.{own}"):
                 return tuple(_balanced(everyone, balancer, match[1]))
     elif name.endswith(".vpce.amazonaws.com"):
         for endpoint in everyone.all(VpcEndpoint):
             if name in endpoint.dns_names:
                 return _feet(everyone, endpoint, endpoint.dns_names[name])
+    elif _STORE.fullmatch(name):
+        return (S3_ADDRESS,)  # everywhere; but only a gateway endpoint leads there
     elif vpc_id is not None and world[Vpc, vpc_id].dns_hostnames:
         for endpoint in cast("Iterator[VpcEndpoint]", everyone.bucket(VpcEndpoint, "vpc_id", vpc_id).values()):
             if endpoint.private_dns and endpoint.state == "available" and name in private_names(everyone, endpoint):

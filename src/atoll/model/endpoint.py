@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address
 
 from atoll.model.resource import Resource
 
@@ -10,6 +11,7 @@ KIND = "vpc_endpoint"  # of their interfaces
 STANDING = ("pending", "available")  # states in which an endpoint carries packets
 OWN_SERVICES = ("ec2", "elasticache", "elasticloadbalancing", "sts")  # Atoll's own API, by AWS's names
 GATEWAY_SERVICES = ("s3", "dynamodb")
+S3_ADDRESS = IPv4Address("52.216.0.1")  # of the objects' store, in the prefix list of S3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ class VpcEndpoint(Resource):
     def awaits(self) -> bool:
         """Tell whether something is to be seen in the kernel before it says so; an index field."""
         return self.state in ("pending", "deleting")
+
+    @property
+    def serves_objects(self) -> bool:
+        """Tell whether it leads to the objects' store; behind the other gateway endpoint nobody is."""
+        return self.type == "Gateway" and self.service_name.endswith(".s3")
 
     @property
     def dns_suffix(self) -> str:

@@ -7,6 +7,7 @@ from typing import cast
 
 from atoll.model.address import ElasticIp
 from atoll.model.cache import CacheCluster, CacheNode
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -114,6 +115,9 @@ def route_state(world: World, vpc_id: str, target: str) -> str:
     if target.startswith("pcx-"):
         peering = world.seen_by(None).get(Peering, target)
         return "active" if peering and peering.is_open and peering.has(vpc_id) else "blackhole"
+    if target.startswith("vpce-"):
+        endpoint = world.seen_by(None).get(VpcEndpoint, target)
+        return "active" if endpoint and endpoint.stands and endpoint.vpc_id == vpc_id else "blackhole"
     if target.startswith("nat-"):
         return "active" if nat_interface(world, target) else "blackhole"
     return "blackhole"

@@ -37,7 +37,7 @@ from atoll.network.flow import TCP, UDP, At, Packet
 CONNTRACK = -200  # its priority in prerouting
 MAIN_PRIORITY = 32766  # of the rule that leads to the main table
 HOPS_MAX = 64  # a packet's time to live
-MACHINE = "eni-"  # begins the name of an interface's namespace: also one that is no guest's has one way out
+MACHINE = ("eni-", "vpce-")  # begin the names of namespaces with one way out, also those that are no guest's
 OUTSIDE = "out-"  # begins the name of an outside host's namespace
 
 

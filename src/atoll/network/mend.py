@@ -35,6 +35,7 @@ NOBODY = {
     "nat-gateway": "send both ways of the flow through the same NAT gateway, from an address of its own VPC",
     "endpoint": "an endpoint carries what its consumer asks of the service, and the answers: ask by TCP or UDP, on a "
     "port that the service has, from the consumer's side",
+    "gateway-endpoint": "a gateway endpoint leads to S3 only here: ask for a name of S3 (docs/endpoints.md)",
     "load-balancer": "let the answer take the way of the request: through the same node of the load balancer",
     "delivery": "let the answer take the way of the request: through the same machines, which translate it back",
 }
@@ -45,6 +46,9 @@ NO_COMMAND = {
     Code.IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS: "who asks from the internet needs a public address: its network "
     "must translate its source",
     Code.NGW_REQUIRES_SOURCE_IN_VPC: "a NAT gateway serves its own VPC only: give the other VPC one of its own",
+    Code.VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION: "a gateway endpoint serves its own VPC only: make "
+    "one in the other VPC",
+    Code.VPCE_GATEWAY_PROTOCOL_RESTRICTION: "a gateway endpoint carries HTTP and HTTPS only",
     Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR: "peering is not transitive: peer the two VPCs directly, and add routes",
 }
 # Where answers go to, for every client.  Source: VPC User Guide, "Ephemeral ports".

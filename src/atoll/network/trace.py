@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from atoll.model.endpoint import VpcEndpoint
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.world import World
@@ -19,6 +20,7 @@ from atoll.network.layers import (
     egress_only_gateway,
     endpoint,
     fault,
+    gateway_endpoint,
     gateway_route_table,
     groups,
     internet,
@@ -45,6 +47,7 @@ LAYERS = (
     ("acl-out", acl.outward),
     ("route-table", route_table.judge),
     ("peering", peering.judge),
+    ("gateway-endpoint", gateway_endpoint.judge),
     ("internet-gateway-out", internet_gateway.outward),
     ("egress-only-gateway-out", egress_only_gateway.outward),
     ("internet", internet.judge),
@@ -101,7 +104,7 @@ def trace(
     answer = there.packet.reply()
     if there.end is None or (there.verdict and not thorough) or answer is None:
         return _conclude(sender, packet, there, None)
-    if there.end_is_service(world):
+    if there.end_is_service(world) and world.get(VpcEndpoint, str(there.end)) is None:
         return _conclude(sender, packet, there, _answered_by_service(world, sender, there, answer))
     asked = Asked(sender, frozenset(there.passed), there.translated)
     back = _walk(world, there.end, answer, asked, thorough=thorough, inside=inside)
@@ -144,7 +147,9 @@ def _walk(
 ) -> _Walk:
     """Carry a packet from hop to hop until somebody has it or refuses it."""
     walk = _Walk(packet)
-    if isinstance(start, str):
+    if asked is not None and isinstance(start, str) and world.get(VpcEndpoint, start):
+        hop = gateway_endpoint.comes_back(world, start, packet, asked)
+    elif isinstance(start, str):
         hop = leave(world, world[Interface, start], packet, asked)
     else:
         hop = Hop(world, packet, abroad=True, asked=asked)

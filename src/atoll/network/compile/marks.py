@@ -3,8 +3,9 @@
 A packet's mark in its router, from the source check on:
 
     0x00001..0x03fdf   the subnet of the interface that sent it
-    0x03fe0            it came from the internet (0x3fe2..0x3fff wait for other edges)
+    0x03fe0            it came from the internet (0x3fe3..0x3fff wait for other edges)
     0x03fe1            it came through an egress-only gateway
+    0x03fe2            it came from a gateway endpoint
     0x03ff0            it came from a peered VPC
     0x04000  VIA       the interface that sent it does not own its source address: a machine that forwards
     0x08000  HOP       layer 2: it was sent to the MAC of the interface of this number, which is not its destination
@@ -27,7 +28,7 @@ from atoll.network.rules import Rule, Verdict
 TABLE = "vpc"  # inet: all decisions
 ARP_TABLE = "vpc_arp"  # netdev: the ARP responder
 
-FROM_INTERNET, FROM_EGRESS_ONLY, FROM_PEER = 0x3FE0, 0x3FE1, 0x3FF0
+FROM_INTERNET, FROM_EGRESS_ONLY, FROM_ENDPOINT, FROM_PEER = 0x3FE0, 0x3FE1, 0x3FE2, 0x3FF0
 VIA, HOP, TO_VIA = 0x4000, 0x8000, 0x20000
 SUBNET_MASK = 0xFFFF & ~VIA  # a policy rule with this mask covers a subnet's packets with and without VIA
 FIRST_TABLE = 1000  # kernel route tables: this + the mark

@@ -28,6 +28,7 @@ from atoll.network.compile.endpoints import endpoint
 from atoll.network.compile.faults import cuts
 from atoll.network.compile.flow_logs import counting, logged
 from atoll.network.compile.fragment import Memo, Part, Wanted, part
+from atoll.network.compile.gateway_endpoints import endpoint_link, gateway_endpoint
 from atoll.network.compile.inputs import Inputs
 from atoll.network.compile.interfaces import Standing, interface
 from atoll.network.compile.marks import EGRESS_ONLY_LINK, GATEWAY_LINK
@@ -42,7 +43,8 @@ from atoll.network.compile.version import V4, V6
 PartKey: TypeAlias = tuple[str, str]  # VPC or "", kind
 KINDS = (
     "router", "acls", "peerings", "groups", "profiles", "gateway", "egress_only", "subnets", "interfaces",
-    "nat_gateways", "balancers", "endpoints", "circles", "routes", "flow_logs", "tracking", "cuts",
+    "nat_gateways", "balancers", "endpoints", "gateway_endpoints", "circles", "routes", "flow_logs", "tracking",
+    "cuts",
 )  # fmt: skip
 APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
 GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
@@ -65,7 +67,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
     links = tuple((peer.link.id, peer.link.name) for peer in it.peers)
     placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways, it.cuts.dead)
     standing = (it.interfaces, it.subnets, it.instances, it.publics, it.cuts.dead)
-    networked = (it.vpc, gateway is not None, it.egress_only, *placed, links, it.prefix_lists)
+    networked = (it.vpc, gateway is not None, it.egress_only, *placed, links, it.prefix_lists, it.endpoints)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
         ("acls", (it.acls, it.has_ipv6), partial(_acls, it)),
@@ -87,6 +89,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
             partial(_balancers, it),
         ),
         ("endpoints", (it.interfaces, it.subnets, it.endpoints, it.wires, it.cuts.dead), partial(_endpoints, it)),
+        ("gateway_endpoints", (it.vpc, it.endpoints), partial(_gateway_endpoints, it)),
         ("circles", (it.circles,), partial(_circles, it)),
         ("routes", (gateway, *networked), partial(_routes, it)),
         ("flow_logs", (it.flow_logs, it.has_ipv6, it.flow_logs and it.interfaces), partial(_flow_logs, it)),
@@ -196,6 +199,12 @@ def _endpoints(it: Inputs) -> Wanted:
             mine = it.wires.get(one.id, ())
             made_from = (one, standing, mine, own[one.id])
             yield one.id, made_from, partial(endpoint, one, standing, mine, is_api=own[one.id])
+
+
+def _gateway_endpoints(it: Inputs) -> Wanted:
+    for one in cast("Mapping[str, VpcEndpoint]", it.endpoints).values():
+        if one.type == "Gateway" and one.stands:
+            yield one.id, (one, it.vpc.cidrs), partial(gateway_endpoint, one, it.vpc.cidrs)
 
 
 def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
@@ -317,6 +326,9 @@ def _way(it: Inputs, route: Route, network: Net) -> Way:
     peer = next((peer for peer in it.peers if peer.link.id == route.target), None)
     if peer and of in peer.link.versions:
         return Way(network, "unicast", peer.link.name, of.next_hop)
+    endpoint = cast("VpcEndpoint | None", it.endpoints.get(route.target))
+    if endpoint is not None and endpoint.type == "Gateway" and endpoint.stands:
+        return Way(network, "unicast", endpoint_link(endpoint.id), of.next_hop)
     nat = cast("NatGateway | None", it.nat_gateways.get(route.target))
     target = cast("Interface | None", it.interfaces.get((nat and nat.stands and nat.interface_id) or route.target))
     if target is not None and _is_live(it, target) and (of is V4 or target.ipv6_addresses):

@@ -29,7 +29,8 @@ def request(hop: Hop) -> Finding | None:
     if target is None or target.kind != KIND or packet.source == DOOR:
         return None
     if missing := nobody_runs(hop.world, target):
-        return refuse(Verdict.DOWN, missing[2], missing[0], missing[1])
+        at, because, code = missing
+        return Finding(at, because, False, code, Verdict.DOWN, receiver=target.id)
     endpoint = endpoint_of(hop.world, target)
     if hop.asked is not None:
         because = f"{endpoint.id} carries no flow that it answers: a provider opens nothing"

@@ -16,7 +16,7 @@ from atoll.network.layers.hop import Finding, Hop, best_route, refuse
 
 def judge(hop: Hop) -> Finding | None:
     """Lead a packet from the internet by the table of its gateway."""
-    if hop.sender is not None or hop.abroad or hop.target is None:
+    if hop.sender is not None or hop.abroad or hop.from_endpoint or hop.target is None:
         return None
     gateway = internet_gateway_of(hop.world, hop.target.vpc_id)
     table = gateway_route_table(hop.world, gateway) if gateway else None  # an egress-only one has none

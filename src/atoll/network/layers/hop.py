@@ -48,6 +48,7 @@ class Hop:
     state: str = "active"  # of the route
     target: Interface | None = None  # the next interface; `None`: a gateway, or nobody
     abroad: bool = False  # on the internet, between gateways
+    from_endpoint: bool = False  # it comes from a gateway endpoint, not from the internet
     asked: Asked | None = None  # the request that this packet answers; `None`: it is itself a request
     inside: Mapping[str, Inside] = field(default_factory=dict)  # machines that somebody looked into, by interface
 

@@ -27,7 +27,8 @@ def judge(hop: Hop) -> Finding | None:
     if target is None or target.kind != KIND:
         return None
     if missing := nobody_runs(hop.world, target):
-        return refuse(Verdict.DOWN, missing[2], missing[0], missing[1])
+        at, because, code = missing
+        return Finding(at, because, False, code, Verdict.DOWN, receiver=target.id)
     if hop.asked is not None:
         return _answer(hop, target)
     owner = owner_of(hop.world, target)

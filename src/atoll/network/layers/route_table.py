@@ -55,4 +55,5 @@ def _gateway(_hop: Hop) -> Finding | None:
 # The prefix of a target's id -> what else a route to it needs.
 TARGETS: dict[str, Callable[[Hop], Finding | None]] = {
     "local": _local, "eni": _interface, "nat": _interface, "igw": _gateway, "eigw": _gateway, "pcx": _peering,
+    "vpce": _gateway,
 }  # fmt: skip

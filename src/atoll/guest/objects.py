@@ -1,0 +1,214 @@
+"""A small store of objects, as much of S3 as shows that a gateway endpoint leads somewhere.
+
+Buckets are directories and objects are files, at most a megabyte each, below the state directory.  ListBuckets,
+CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation, ListObjectsV2, PutObject, GetObject, HeadObject and
+DeleteObject; everything else is refused.  Every account sees every bucket, and nothing is remembered of an object but
+its bytes: no metadata, versions, ranges, parts or policies.
+Source: Amazon S3 API Reference.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote
+
+from atoll.aws.errors import AwsError, Err
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
+from atoll.aws.serialize import PROLOGUE, escape
+
+BUCKETS_MAX, OBJECTS_MAX = 100, 1000  # of a bucket
+FILE_NAME_BYTES_MAX = 250  # of a key, with its special characters written out
+PAGE_MAX = 1000
+DENIED = Err("AccessDenied", "Access Denied", 403)
+NO_BUCKET = Err("NoSuchBucket", "The specified bucket does not exist", 404)
+NO_KEY = Err("NoSuchKey", "The specified key does not exist.", 404)
+BAD_NAME = Err("InvalidBucketName", "The specified bucket is not valid.")
+NOT_EMPTY = Err("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
+TOO_LARGE = Err("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size: {limit} bytes in Atoll.")
+TOO_MANY = Err("TooManyBuckets", "You have attempted to create more buckets, or objects, than Atoll keeps.")
+LONG_KEY = Err("KeyTooLongError", "Your key is too long for Atoll.")
+BAD_BODY = Err("IncompleteBody", "The request body is not what its headers say.")
+UNSUPPORTED = Err("NotImplemented", "Atoll's store of objects does not support {what}.", 501)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_QUERY_OF_OBJECTS = {"x-id"}  # SDKs say what they call
+_QUERY_OF_LISTS = {
+    "list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after", "encoding-type",
+}  # fmt: skip
+
+
+class Objects:
+    """The buckets below a directory."""
+
+    def __init__(self, directory: Path, domains: Sequence[str]) -> None:
+        """Keep buckets in `directory`; `domains` are the service's own names, which a bucket's may precede."""
+        self._directory, self._domains = directory, domains
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; never raises for what a caller does."""
+        try:
+            if "authorization" not in request.headers:
+                raise DENIED()
+            return self._perform(request)
+        except AwsError as error:
+            body = f"{PROLOGUE}<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+            return _xml(body, error.status)
+
+    def _perform(self, request: Request) -> Answer:
+        host = request.headers.get("host", "").partition(":")[0].lower()
+        path = unquote(request.path).lstrip("/")
+        for domain in self._domains:
+            if host.endswith(f".{domain}"):  # bucket.s3.us-east-1.amazonaws.com
+                path = f"{host.removesuffix(f'.{domain}')}/{path}"
+                break
+        bucket, _, key = path.partition("/")
+        query = parse_qs(request.query, keep_blank_values=True)
+        if not bucket:
+            return self._buckets(request.method)
+        if not _BUCKET.fullmatch(bucket):
+            raise BAD_NAME()
+        directory = self._directory / bucket
+        if not key:
+            return self._bucket(request.method, directory, query)
+        if not directory.is_dir():
+            raise NO_BUCKET()
+        if strange := set(query) - _QUERY_OF_OBJECTS:
+            raise UNSUPPORTED(what=f"{min(strange)} of an object")
+        return self._object(request, directory, key)
+
+    def _buckets(self, method: str) -> Answer:
+        if method != "GET":
+            raise UNSUPPORTED(what=method)
+        names = "".join(
+            f"<Bucket><Name>{path.name}</Name><CreationDate>{_when(path):%Y-%m-%dT%H:%M:%S.000Z}</CreationDate></Bucket>"
+            for path in self._all()
+        )
+        return _xml(f"{PROLOGUE}<ListAllMyBucketsResult><Buckets>{names}</Buckets></ListAllMyBucketsResult>")
+
+    def _all(self) -> list[Path]:
+        return sorted(path for path in self._directory.glob("*") if path.is_dir())
+
+    def _bucket(self, method: str, directory: Path, query: dict[str, list[str]]) -> Answer:
+        if method == "PUT" and not query:
+            if not directory.is_dir() and len(self._all()) >= BUCKETS_MAX:
+                raise TOO_MANY()
+            directory.mkdir(parents=True, exist_ok=True)
+            return Answer(200, {"location": f"/{directory.name}"}, b"")
+        if not directory.is_dir():
+            raise NO_BUCKET()
+        if method == "DELETE" and not query:
+            if any(directory.iterdir()):
+                raise NOT_EMPTY()
+            directory.rmdir()
+            return Answer(204, {}, b"")
+        if method == "HEAD":
+            return Answer(200, {}, b"")
+        if method == "GET" and set(query) == {"location"}:
+            return _xml(f"{PROLOGUE}<LocationConstraint/>")
+        if method == "GET" and not set(query) - _QUERY_OF_LISTS:
+            return _xml(_listing(directory, {name: values[0] for name, values in query.items()}))
+        raise UNSUPPORTED(what=f"{method} of a bucket with {', '.join(query) or 'nothing'}")
+
+    def _object(self, request: Request, directory: Path, key: str) -> Answer:
+        file = directory / quote(key, safe="")
+        if len(file.name) > FILE_NAME_BYTES_MAX or file.name in (".", ".."):
+            raise LONG_KEY()
+        if request.method == "PUT":
+            return self._put(request, directory, file)
+        if request.method == "DELETE":
+            file.unlink(missing_ok=True)
+            return Answer(204, {}, b"")
+        if request.method not in ("GET", "HEAD"):
+            raise UNSUPPORTED(what=request.method)
+        if not file.is_file():
+            raise NO_KEY()
+        body = file.read_bytes()
+        shown = {"etag": _etag(body), "last-modified": f"{_when(file):%a, %d %b %Y %H:%M:%S GMT}"}
+        return Answer(200, {"content-type": "binary/octet-stream", **shown}, body)
+
+    def _put(self, request: Request, directory: Path, file: Path) -> Answer:
+        if "x-amz-copy-source" in request.headers:
+            raise UNSUPPORTED(what="copies")
+        if len(request.body) > BODY_BYTES_MAX:
+            raise TOO_LARGE(limit=BODY_BYTES_MAX)
+        streams = request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+        body = b"".join(_chunks(request.body)) if streams else request.body
+        if not file.exists() and sum(1 for _ in directory.iterdir()) >= OBJECTS_MAX:
+            raise TOO_MANY()
+        unfinished = directory.parent / f".{directory.name}.new"
+        unfinished.write_bytes(body)
+        unfinished.replace(file)
+        return Answer(200, {"etag": _etag(body)}, b"")
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    """Yield the parts of a body in the encoding `aws-chunked`; what follows the last one (checksums) is left."""
+    rest = body
+    while True:
+        head, end, rest = rest.partition(b"\r\n")
+        try:
+            size = int(head.partition(b";")[0], 16)
+        except ValueError:
+            raise BAD_BODY() from None
+        if not end or size < 0 or len(rest) < size:
+            raise BAD_BODY()
+        if size == 0:
+            return
+        yield rest[:size]
+        rest = rest[size:].removeprefix(b"\r\n")
+
+
+def _listing(directory: Path, asked: dict[str, str]) -> str:
+    """Return ListObjectsV2: keys in order, those behind a delimiter rolled up."""
+    if asked.get("list-type") != "2":
+        raise UNSUPPORTED(what="ListObjects of version 1")
+    prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
+    after = asked.get("continuation-token") or asked.get("start-after", "")
+    room = min(int(asked["max-keys"]) if asked.get("max-keys", "").isdigit() else PAGE_MAX, PAGE_MAX)
+    shown: dict[str, Path | None] = {}
+    more = False
+    for file in sorted(directory.iterdir(), key=lambda path: unquote(path.name)):
+        key = unquote(file.name)
+        if not key.startswith(prefix):
+            continue
+        head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+        entry = prefix + head + found if found else key
+        if entry <= after or entry in shown:
+            continue
+        if len(shown) >= room:
+            more = True
+            break
+        shown[entry] = None if found else file
+    encode = quote if asked.get("encoding-type") == "url" else escape
+    contents = "".join(_entry(encode(key), file) for key, file in shown.items() if file)
+    common = "".join(
+        f"<CommonPrefixes><Prefix>{encode(key)}</Prefix></CommonPrefixes>" for key, file in shown.items() if not file
+    )
+    token = f"<NextContinuationToken>{escape(max(shown))}</NextContinuationToken>" if more and shown else ""
+    encoding = "<EncodingType>url</EncodingType>" if encode is quote else ""
+    return (
+        f"{PROLOGUE}<ListBucketResult><Name>{directory.name}</Name><Prefix>{encode(prefix)}</Prefix>{encoding}"
+        f"<KeyCount>{len(shown)}</KeyCount><MaxKeys>{room}</MaxKeys><IsTruncated>{str(more).lower()}</IsTruncated>"
+        f"{token}{contents}{common}</ListBucketResult>"
+    )
+
+
+def _entry(key: str, file: Path) -> str:
+    return (
+        f"<Contents><Key>{key}</Key><LastModified>{_when(file):%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
+        f"<ETag>{escape(_etag(file.read_bytes()))}</ETag><Size>{file.stat().st_size}</Size>"
+        "<StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def _when(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _xml(text: str, status: int = 200) -> Answer:
+    return Answer(status, {"content-type": "application/xml"}, text.encode())

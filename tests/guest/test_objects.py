@@ -1,0 +1,91 @@
+"""The store of objects behind gateway endpoints: what it keeps, lists and refuses."""
+
+import re
+
+import pytest
+
+from atoll.aws.http import BODY_BYTES_MAX, Request
+from atoll.guest import objects
+from atoll.guest.objects import Objects
+
+DOMAIN = "s3.us-east-1.amazonaws.com"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Objects(tmp_path / "objects", [DOMAIN])
+
+
+def ask(store, method, path, query="", body=b"", host=DOMAIN, **headers):
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    given = {"host": host, "authorization": "AWS4-HMAC-SHA256", **more}
+    return store.answer(Request(method, path, query, given, body))
+
+
+def code(answer):
+    return answer.status, re.search(rb"<Code>(\w+)</Code>", answer.body)[1].decode()
+
+
+def test_an_object_is_kept_by_either_style_of_its_name(store):
+    assert ask(store, "PUT", "/seeds").status == 200
+    assert ask(store, "PUT", "/a/b%20c", body=b"hello", host=f"seeds.{DOMAIN}").status == 200
+    found = ask(store, "GET", "/seeds/a/b%20c", "x-id=GetObject")
+    assert (found.status, found.body) == (200, b"hello")
+    assert found.headers["etag"] == '"5d41402abc4b2a76b9719d911017c592"'
+    assert ask(store, "DELETE", "/seeds/a/b%20c").status == 204
+    assert code(ask(store, "GET", "/seeds/a/b%20c")) == (404, "NoSuchKey")
+
+
+def test_a_streamed_body_is_put_together(store):
+    ask(store, "PUT", "/seeds")
+    body = b"5\r\nhello\r\n1;chunk-signature=0\r\n!\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n"
+    streamed = {"x_amz_content_sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+    assert ask(store, "PUT", "/seeds/k", body=body, **streamed).status == 200
+    assert ask(store, "GET", "/seeds/k").body == b"hello!"
+    for bad in (b"x\r\n", b"9\r\nhi\r\n", b"-1\r\n\r\n"):
+        assert code(ask(store, "PUT", "/seeds/k", body=bad, **streamed)) == (400, "IncompleteBody")
+
+
+def test_listings_have_prefixes_delimiters_and_pages(store):
+    ask(store, "PUT", "/seeds")
+    for key in ("a/1", "a/2", "b", "c%26"):
+        ask(store, "PUT", f"/seeds/{key}", body=b"x")
+
+    def listed(query):
+        body = ask(store, "GET", "/seeds", f"list-type=2&{query}").body.decode()
+        keys = re.findall("<Key>(.*?)</Key>", body)
+        token = re.search("<NextContinuationToken>(.*?)<", body)
+        return keys, re.findall("<CommonPrefixes><Prefix>(.*?)<", body), token and token[1]
+
+    assert listed("") == (["a/1", "a/2", "b", "c&amp;"], [], None)
+    assert listed("prefix=a/") == (["a/1", "a/2"], [], None)
+    assert listed("delimiter=/") == (["b", "c&amp;"], ["a/"], None)
+    assert listed("max-keys=2") == (["a/1", "a/2"], [], "a/2")
+    assert listed("max-keys=2&continuation-token=a/2") == (["b", "c&amp;"], [], None)
+
+
+def test_what_may_not_be_is_refused(store, monkeypatch):
+    ask(store, "PUT", "/seeds")
+    assert code(store.answer(Request("GET", "/", "", {"host": DOMAIN}, b""))) == (403, "AccessDenied")
+    assert code(ask(store, "PUT", "/..")) == (400, "InvalidBucketName")
+    assert code(ask(store, "GET", "/nothing", "list-type=2")) == (404, "NoSuchBucket")
+    assert code(ask(store, "GET", "/seeds")) == (501, "NotImplemented")
+    assert code(ask(store, "POST", "/seeds/k", "uploads=")) == (501, "NotImplemented")
+    assert code(ask(store, "PUT", "/seeds/k", x_amz_copy_source="/seeds/j")) == (501, "NotImplemented")
+    assert code(ask(store, "PUT", "/seeds/" + "k" * 300)) == (400, "KeyTooLongError")
+    assert code(ask(store, "PUT", "/seeds/k", body=b"x" * (BODY_BYTES_MAX + 1))) == (400, "EntityTooLarge")
+    ask(store, "PUT", "/seeds/k", body=b"x")
+    assert code(ask(store, "DELETE", "/seeds")) == (409, "BucketNotEmpty")
+    monkeypatch.setattr(objects, "OBJECTS_MAX", 1)
+    assert code(ask(store, "PUT", "/seeds/another")) == (400, "TooManyBuckets")
+    monkeypatch.setattr(objects, "BUCKETS_MAX", 1)
+    assert code(ask(store, "PUT", "/other")) == (400, "TooManyBuckets")
+
+
+def test_a_key_never_leaves_its_bucket(store, tmp_path):
+    ask(store, "PUT", "/seeds")
+    ask(store, "PUT", "/seeds/..%2F..%2Fescaped", body=b"x")
+    ask(store, "PUT", "/seeds/../../escaped", body=b"x")
+    assert not (tmp_path / "escaped").exists()
+    assert code(ask(store, "PUT", "/seeds/..", body=b"x"))[0] == 400
+    assert all(p.parent.name in ("seeds", "objects") for p in (tmp_path / "objects").rglob("*"))
