@@ -4,7 +4,7 @@ Two layers, `outward` for what an interface sends and `inward` for what comes fr
 off still has its own gateway to the internet, as a lost link between two zones leaves it.
 """
 
-from atoll.model.fault import Fault, cutting, parting
+from atoll.model.fault import CUTS, Fault, cutting, faults, parting
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.hop import Finding, Hop, refuse
 
@@ -12,7 +12,7 @@ from atoll.network.layers.hop import Finding, Hop, refuse
 def outward(hop: Hop) -> Finding | None:
     """Refuse what is sent by or to an instance that is cut off, or between two zones that are parted."""
     sender, target = hop.sender, hop.target
-    if sender is None:
+    if sender is None or not faults(hop.world, *CUTS):
         return None
     cut = cutting(hop.world, sender) or (cutting(hop.world, target) if target else None)
     return _refusal(cut or (parting(hop.world, sender.zone, target.zone) if target else None))
