@@ -17,7 +17,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -35,11 +35,10 @@ from atoll.aws.http import Answer, Request
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
+from atoll.control.counters import Counters
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
-from atoll.control.flow_files import FlowFiles
-from atoll.control.flow_logs import FlowLogs
 from atoll.control.health import HealthChecks
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
@@ -51,15 +50,12 @@ from atoll.ec2 import console
 from atoll.front import Front, front_of
 from atoll.gate import Backend, Gate
 from atoll.host.authority import Authority
-from atoll.host.contract import Failure, Harm, Host, HostError, LinkCount, Seen, Tallied, Tracked
+from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.host.paper import PaperHost
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.engine import EngineBuild
-from atoll.model.flow_log import FlowLog
 from atoll.model.kinds import KINDS
 from atoll.model.world import Tx, World
-from atoll.network.facts import Container
-from atoll.network.plan import Plan
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
 from atoll.store.sqlite import Store, StoreError, utc_now
@@ -138,9 +134,8 @@ class Daemon:
         wanted = self._wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
         self._health = HealthChecks(host, self.write, utc_now)
-        files = FlowFiles(options.state_dir.absolute() / "flow-logs")
-        self._flow_logs = FlowLogs(
-            lambda: store.world, lambda: self.wires.plan, self._take, files, self._note_delivery
+        self._counters = Counters(
+            host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs"
         )
         self._reverter = Reverter(store, utc_now)
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
@@ -170,39 +165,9 @@ class Daemon:
         return await self.wires.in_force(self._store.world.revision)
 
     @property
-    def plan(self) -> Plan:
-        """The plan of the network that was applied last."""
-        return self.wires.plan
-
-    async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]:
-        """Return what packets counted in these sets.  Raises HostError."""
-        return await asyncio.to_thread(self._host.tallies, containers)
-
-    async def traffic(
-        self, vpc_ids: Collection[str], gateways: Collection[str]
-    ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]:
-        """Return what passed the links of VPCs' routers, and what NAT gateways track.  Raises HostError."""
-        links = await asyncio.to_thread(self._host.link_counts, tuple(vpc_ids))
-        return links, await asyncio.to_thread(self._host.tracked, tuple(gateways))
-
-    @property
-    def flow_logs(self) -> FlowLogs:
-        """The loop of flow logs."""
-        return self._flow_logs
-
-    async def _take(self, containers: Sequence[Container]) -> Sequence[Tallied]:
-        return await asyncio.to_thread(partial(self._host.tallies, containers, take=True)) if containers else ()
-
-    def _note_delivery(self, log: FlowLog, trouble: str | None) -> None:
-        """Write into the World whether a flow log could be delivered, when that has changed."""
-
-        def note(tx: Tx) -> None:
-            if (now := tx.get(FlowLog, log.id)) is not None:
-                tx.put(now.but(trouble=trouble))
-
-        if log.trouble != trouble:
-            with contextlib.suppress(StoreError):  # it is noted the next time
-                self._store.write(note, what="flow log delivery")
+    def counters(self) -> Counters:
+        """What the kernel counts."""
+        return self._counters
 
     def seen(self) -> Mapping[str, Seen]:
         """Return the processes of the host."""
@@ -262,7 +227,7 @@ class Daemon:
         shutil.rmtree(self._objects, ignore_errors=True)
         self.backend.forget()
         self._note_engines()
-        self._flow_logs.clear()
+        self._counters.flow_logs.clear()
         await self.machines.idle()
         if not await self.in_force():
             raise TimeoutError
@@ -283,7 +248,7 @@ class Daemon:
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
-            loops.append(self._flow_logs.run())
+            loops.append(self._counters.run())
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())
         await server.start()

@@ -5,6 +5,7 @@ import sys
 
 LATER = (
     "atoll.admin.routes",
+    "atoll.control.flow_logs",
     "botocore.session",
     "cryptography",
     "email",

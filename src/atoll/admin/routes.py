@@ -39,19 +39,26 @@ _MACHINES = "/_atoll/machines/"
 Route = Callable[[Request], Awaitable[Answer]]
 
 
+class Counters(Protocol):
+    """What the kernel counts; reading raises HostError."""
+
+    @property
+    def plan(self) -> Plan: ...  # noqa: D102
+    @property
+    def flow_logs(self) -> Loop: ...  # noqa: D102
+    async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]: ...  # noqa: D102
+    async def traffic(  # noqa: D102
+        self, vpc_ids: Collection[str], gateways: Collection[str]
+    ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]: ...
+
+
 class Service(Protocol):
     """What the routes ask of the daemon."""
 
     @property
     def world(self) -> World: ...  # noqa: D102
     @property
-    def plan(self) -> Plan: ...  # noqa: D102
-    async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]: ...  # noqa: D102
-    @property
-    def flow_logs(self) -> Loop: ...  # noqa: D102
-    async def traffic(  # noqa: D102
-        self, vpc_ids: Collection[str], gateways: Collection[str]
-    ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]: ...
+    def counters(self) -> Counters: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
@@ -167,17 +174,17 @@ class _Api:
         except why.Unclear as error:
             raise Bad(400, str(error)) from None
         if real and not found["reachable"]:
-            plan = self._service.plan
+            plan = self._service.counters.plan
             with contextlib.suppress(HostError):  # the answer stands without evidence
-                why.evidence(found, drops(world, plan, await self._service.tallies(counted(plan))))
+                why.evidence(found, drops(world, plan, await self._service.counters.tallies(counted(plan))))
         return _json(found | {"where": self._service.where()})
 
     async def drops(self, request: Request) -> Answer:
         self._real()
         world = self._service.world.seen_by(_caller(_query(request)))
-        plan = self._service.plan
+        plan = self._service.counters.plan
         try:
-            found = drops(world, plan, await self._service.tallies(counted(plan)))
+            found = drops(world, plan, await self._service.counters.tallies(counted(plan)))
         except HostError as error:
             raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
         if place := _query(request).get("place"):
@@ -190,8 +197,8 @@ class _Api:
         world = self._service.world.seen_by(_caller(_query(request)))
         spaces = usage.gateways(world).keys()
         try:
-            tallies = await self._service.tallies(usage.counting(self._service.plan, spaces))
-            links, tracked = await self._service.traffic(usage.vpc_ids(world), spaces)
+            tallies = await self._service.counters.tallies(usage.counting(self._service.counters.plan, spaces))
+            links, tracked = await self._service.counters.traffic(usage.vpc_ids(world), spaces)
         except HostError as error:
             raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
         return _json(usage.usage(world, datetime.now(UTC), tallies, tracked, links))
@@ -204,7 +211,7 @@ class _Api:
             raise Bad(404, f"{query['id']} is no flow log, and nothing that has one")
         if not (after := query.get("after", "0")).isdecimal():
             raise Bad(400, f"{after!r} is not the `next` of an answer")
-        loop = self._service.flow_logs
+        loop = self._service.counters.flow_logs
         records = page(loop.records([log.id for log in logs], int(after)), int(after))
         places = {log.id: loop.files.place(log) for log in standing(world)}
         return _json({"logs": described(world, places)} | records)
@@ -212,7 +219,7 @@ class _Api:
     async def flush_flow_logs(self, request: Request) -> Answer:
         self._real()
         try:
-            return _json({"records": await self._service.flow_logs.look(flush=True)})
+            return _json({"records": await self._service.counters.flow_logs.look(flush=True)})
         except HostError as error:
             raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
 

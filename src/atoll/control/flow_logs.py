@@ -126,7 +126,8 @@ class FlowLogs:
             if log.id in self._windows:
                 self._windows[log.id].log = log
             else:
-                created, last = log.created.timestamp(), self._last or now
+                created = log.created.timestamp()
+                last = created if self._last is None else self._last
                 is_late = created < last < now - FORGET_SECONDS  # there was no daemon to read what was counted
                 self._windows[log.id] = _Window(log, begin=max(created, last), skipped=is_late)
                 self._shown[log.id] = deque(maxlen=SHOWN_MAX)
