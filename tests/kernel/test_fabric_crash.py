@@ -130,7 +130,9 @@ def assert_same(ground: Ground, wanted: dict[str, Any], way: list[World], becaus
             for number, (has, must) in enumerate(zip(held[name][:4], parts[:4], strict=True)):
                 assert must <= has, f"{because}: {name} lacks {must - has} ({number})"
         else:
-            assert held[name] == parts, f"{because}: {name}"
+            for has, must in zip(held[name], parts, strict=True):
+                lacks, more = (sorted(map(str, set(a) - set(b)))[:3] for a, b in ((must, has), (has, must)))
+                assert has == must, f"{because}: {name} lacks {lacks}, and has {more}"
 
 
 # Expanders: what a sequence of worlds may become without changing where it ends.

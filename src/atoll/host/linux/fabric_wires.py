@@ -81,7 +81,9 @@ def switch_ipv6(spaces: Spaces, name: str, removed: Iterable[Fact], added: Itera
             if Path(f"/proc/sys/net/ipv6/conf/{link}").exists():  # it may have gone already
                 set_sysctl(f"net.ipv6.conf.{link}.disable_ipv6", 1)
         for link in on:
-            for key, value in SILENT:
+            # As a link that comes later would have it: a router's make no addresses of their own.
+            mode = Path("/proc/sys/net/ipv6/conf/default/addr_gen_mode").read_text().strip()
+            for key, value in (("addr_gen_mode", mode), *SILENT):
                 set_sysctl(f"net.ipv6.conf.{link}.{key}", value)
 
 
