@@ -58,7 +58,12 @@ def by_plan(seeds: range, tally: Tally) -> None:
         dice.setstate(state)
         found += differences(world, dice, probes)
         tally.note(
-            seed, found, worlds=1, new_flows=len(probes), open_flows=len(fates), that_a_change_ended=fates.count(False)
+            seed,
+            found,
+            worlds=1,
+            new_flows=len(probes),
+            open_flows=len(fates),
+            that_a_change_ended=fates.count(False),
         )
 
 
@@ -82,7 +87,12 @@ def by_packets(seeds: range, tally: Tally) -> None:
             finally:
                 ground.close()
         tally.note(
-            seed, wrong + others, worlds=1, new_flows=sent, open_connections=went_on + ended, that_a_change_ended=ended
+            seed,
+            wrong + others,
+            worlds=1,
+            new_flows=sent,
+            open_connections=went_on + ended,
+            that_a_change_ended=ended,
         )
 
 
