@@ -123,6 +123,19 @@ def test_a_log_keeps_the_traffic_that_it_is_for(tmp_path, traffic, actions):
     assert sorted(r["action"] for r in made.at(60)) == actions
 
 
+def test_more_flows_than_a_window_holds_are_told_as_skipped(made, monkeypatch):
+    monkeypatch.setattr("atoll.control.flow_logs.WINDOW_FLOWS_MAX", 3)
+    for port in range(5):
+        made.count(ports=(40000, port))
+    assert made.at(30) == []
+    made.count(ports=(40000, 1))
+    records = made.at(60)
+
+    assert sorted(r["log-status"] for r in records) == ["OK", "OK", "OK", "SKIPDATA"]
+    assert {r["packets"] for r in records if r["dstport"] == "1"} == {"2"}
+    assert [r["log-status"] for r in made.at(120)] == ["NODATA"]
+
+
 def test_a_packet_alone_says_when_it_passed(made):
     made.count(1, idle=20.0, what=0x40000)
     (record,) = made.at(60)

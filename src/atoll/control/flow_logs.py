@@ -28,6 +28,7 @@ from atoll.network.flow_records import Counted, Flow, Key, Shown, add, flow_of, 
 from atoll.network.plan import Plan
 
 LOOK_SECONDS = 60.0  # AWS's shorter interval; the other is ten of these
+WINDOW_FLOWS_MAX = 200_000  # of a log: some 100 MB.  Whoever scans a whole network for ten minutes makes more
 SHOWN_MAX = 10_000  # records of a log that are kept for showing
 TROUBLE = "Unknown error"  # AWS's DeliverLogsErrorMessage, when it is neither access nor rate
 
@@ -42,6 +43,12 @@ class _Window:
     begin: float
     skipped: bool
     flows: dict[Key, Flow] = field(default_factory=dict)
+
+    def add(self, flow: Flow) -> None:
+        if len(self.flows) < WINDOW_FLOWS_MAX or flow.key in self.flows:
+            add(self.flows, flow)
+        else:
+            self.skipped = True
 
     def is_due(self, now: float) -> bool:
         interval = self.log.interval_seconds
@@ -149,20 +156,23 @@ class FlowLogs:
         tallies = await self._take([fact for fact in facts if isinstance(fact, Container) and fact.entries_max])
         now = self._clock()
         self._known |= interfaces
-        full = {c for c, n in _sizes(tallies).items() if n >= FLOWS_MAX}
-        for it in tallies:
-            flow = flow_of(Counted(it.key, it.packets, it.bytes, now - (it.idle_seconds or 0.0)))
-            interface = self._known.get((it.container.namespace, flow.number))
-            for window in self._windows.values():
-                if interface is not None and window.log.covers(interface):
-                    add(window.flows, flow)
-        for window in self._windows.values():
-            window.skipped = window.skipped or window.log.vpc_id in full
+        await asyncio.to_thread(self._add, tallies, now)
         self._known = {key: i for key, i in self._known.items() if key in interfaces or self._is_awaited(key)}
         self._last = now
         if logs:
             with contextlib.suppress(OSError):
                 self.files.note_look(now)
+
+    def _add(self, tallies: Sequence[Tallied], now: float) -> None:
+        full = {vpc_id for vpc_id, size in _sizes(tallies).items() if size >= FLOWS_MAX}
+        for it in tallies:
+            flow = flow_of(Counted(it.key, it.packets, it.bytes, now - (it.idle_seconds or 0.0)))
+            interface = self._known.get((it.container.namespace, flow.number))
+            for window in self._windows.values():
+                if interface is not None and window.log.covers(interface):
+                    window.add(flow)
+        for window in self._windows.values():
+            window.skipped = window.skipped or window.log.vpc_id in full
 
     def _is_awaited(self, key: tuple[str, int]) -> bool:
         windows = (w for w in self._windows.values() if w.log.vpc_id == key[0])
