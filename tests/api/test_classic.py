@@ -297,6 +297,35 @@ def test_a_cluster_without_a_subnet_group_is_in_classic(paper, old, cache):
         cache.delete_cache_security_group(CacheSecurityGroupName="app")
 
 
+def test_a_cluster_is_given_other_cache_security_groups(paper, cache):
+    create(cache)
+    create(cache, "ops")
+    cache.memcached(CacheSecurityGroupNames=["app"])
+    node = next(iter(paper.world.all(Interface)))
+    caches.settle(paper)
+
+    changed = cache.modify_cache_cluster(CacheClusterId="mem", CacheSecurityGroupNames=["ops"])["CacheCluster"]
+
+    assert [g["CacheSecurityGroupName"] for g in changed["CacheSecurityGroups"]] == ["ops"]
+    assert paper.world[Interface, node.id].group_ids != node.group_ids
+    cache.delete_cache_security_group(CacheSecurityGroupName="app")
+
+
+def test_a_cache_security_group_has_tags_and_a_history(cache):
+    arn = cache.create_cache_security_group(
+        CacheSecurityGroupName="app", Description="x", Tags=[{"Key": "team", "Value": "web"}]
+    )["CacheSecurityGroup"]["ARN"]
+    cache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "a", "Value": "1"}])
+
+    tags = cache.list_tags_for_resource(ResourceName=arn)["TagList"]
+
+    assert {t["Key"]: t["Value"] for t in tags} == {"team": "web", "a": "1"}
+    cache.delete_cache_security_group(CacheSecurityGroupName="app")
+    assert cache.told("app", "cache-security-group") == [
+        "Cache security group app created", "Cache security group app deleted",
+    ]  # fmt: skip
+
+
 def test_without_a_group_a_cluster_has_the_default_one(cache):
     made = cache.redis()
 

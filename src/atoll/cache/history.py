@@ -11,6 +11,7 @@ KEPT = timedelta(days=14)  # ElastiCache User Guide, "Viewing ElastiCache events
 
 CLUSTER, GROUP = "cache-cluster", "replication-group"
 SUBNET_GROUP, PARAMETER_GROUP = "cache-subnet-group", "cache-parameter-group"
+SECURITY_GROUP = "cache-security-group"
 
 
 def record(tx: Tx, about: Resource, source_type: str, name: str, message: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
+from atoll.cache.history import SECURITY_GROUP, record
 from atoll.elasticache import errors
 from atoll.elasticache.find import arn_of, find_cache_security_group, owner_key
 from atoll.elasticache.tags import tags_of
@@ -64,6 +65,7 @@ def create_cache_security_group(
         group_id=id,
         tags=tags_of(tags),
     )
+    record(tx, group, SECURITY_GROUP, name, f"Cache security group {name} created")
     return {"CacheSecurityGroup": render(group)}
 
 
@@ -138,6 +140,7 @@ def delete_cache_security_group(tx: Tx, *, cache_security_group_name: str) -> No
             raise IN_USE(name=group.name, cluster=cluster.name)
     tx.delete(_hidden(tx, group))
     tx.delete(group)
+    record(tx, group, SECURITY_GROUP, group.name, f"Cache security group {group.name} deleted")
 
 
 def render(group: CacheSecurityGroup, *, moving: str = "", status: str = "") -> Shape:
