@@ -188,6 +188,36 @@ class TestReal:
         assert codes(refused) == ["ENGINE_WANTS_PASSWORD"]
         assert (codes(allowed), allowed.returncode) == ([], 0)
 
+    def test_something_that_speaks_tls_only_is_named(self, atoll, tmp_path):
+        if shutil.which("openssl") is None:
+            pytest.skip("NO OPENSSL ON THIS MACHINE")
+        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "1"]
+        files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "cert")]
+        subprocess.run([*make, *files], check=True, capture_output=True)
+        serve = [
+            "openssl",
+            "s_server",
+            "-accept",
+            "6391",
+            "-cert",
+            str(tmp_path / "cert"),
+            "-key",
+            str(tmp_path / "key"),
+        ]
+        command = [sys.executable, "-m", "atoll.cli", "run", "--in", "nat", "--", *serve, "-quiet"]
+        process = subprocess.Popen(command, env=atoll.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            inside(atoll, "nat", WAITS.format(port=6391))
+            plain = atoll("why", "app", "nat:6391", "--json")
+            secured = atoll("why", "app", "nat:6391", "--tls", "--json")
+        finally:
+            process.kill()
+            process.wait()
+
+        assert codes(plain) == ["ENGINE_WANTS_TLS"]
+        assert (codes(secured), secured.returncode) == ([], 0)
+
 
 @pytest.fixture(scope="module")
 def paper():
@@ -231,6 +261,12 @@ def test_a_name_that_means_nothing_there_is_named(paper):
     done = paper("why", CLIENT, f"{name}:80", "--json")
     assert done.returncode == 1
     assert codes(done)[0] == "NAME_UNKNOWN"
+
+
+def test_a_name_that_means_nothing_anywhere_is_named_too(paper):
+    done = paper("why", "app", "cache.example.com:80", "--json")
+    assert (done.returncode, codes(done)) == (1, ["NAME_UNKNOWN"])
+    assert "cache.example.com has no address" in paper("why", "app", "cache.example.com:80").stdout
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,8 @@ def test_behind_a_refusal_the_way_is_followed_to_its_real_end(prod):
     opened(prod).group("cache", ingress=[])
     answer = ask(prod, CLIENT, "203.0.113.73", 6380, inside={"nat": forwards(DNAT, MASQUERADE), NODE: guest()})
     assert codes(answer) == ["SG_HAS_NO_RULES", "GUEST_NO_LISTENER"]
-    assert [b.at for b in answer.blockers] == [f"eni-{NODE}", f"eni-{NODE}"]
+    assert [b.at for b in answer.blockers] == [f"eni-{NODE}", "sessions-001:0001"]
+    assert answer.blockers[1].mends[0].command.startswith("aws elasticache reboot-cache-cluster")
 
 
 # ---- names

@@ -19,11 +19,12 @@ from atoll.model.ip import Ip
 from atoll.model.lookup import cache_node_of
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
+from atoll.network.explain import NO, WIDTH
 from atoll.network.inside.judge import Beyond
 from atoll.network.inside.seen import Inside, read
 from atoll.network.mend import Mend
 from atoll.network.places import Place, UnknownPlace, endpoint
-from atoll.network.why import Named, Question, Why, explain, to_json, why
+from atoll.network.why import Blocker, Named, Question, Why, explain, to_json, told, why
 
 NODE = re.compile(r"[^:]+:0\d{3}")  # a Memcached node, `mc:0002`, is no place with a port
 ADDRESSES_MAX = 8  # of one name
@@ -56,8 +57,15 @@ def answer(world: World, said: Mapping[str, Any], seen: Mapping[str, Seen], *, r
     if protocol not in PROTOCOLS:
         raise Unclear(f"{protocol!r} is not a protocol: give " + ", ".join(PROTOCOLS))
     inside, unseen = _inside(said)
+    text = _text(said, "to")
+    try:
+        targets = _targets(world, sender, text, protocol)
+    except UnknownPlace:
+        if not _is_name(_split(text)[0]):
+            raise
+        return _nameless(world, sender, _split(text)[0])
     found: Why | None = None
-    for target in _targets(world, sender, _text(said, "to"), protocol):
+    for target in targets:
         question = Question(
             sender=sender.at, destination=target.address, protocol=protocol, port=target.port,
             target_id=target.id, names=target.names, inside=inside, unseen=unseen, tls=bool(said.get("tls")),
@@ -68,21 +76,35 @@ def answer(world: World, said: Mapping[str, Any], seen: Mapping[str, Seen], *, r
             break
     assert found is not None, "a target has an address"
     machines = _machines(world, found, seen) if real else []
-    told = to_json(world, found) | {"target": found.question.target_id, "evidence": []}
-    return told | {"lines": explain(world, found), "machines": machines}
+    answered = to_json(world, found) | {"target": found.question.target_id, "evidence": []}
+    return answered | {"lines": explain(world, found), "machines": machines}
 
 
-def evidence(told: dict[str, Any], drops: Iterable[Drop]) -> None:
+def _nameless(world: World, sender: Place, host: str) -> dict[str, Any]:
+    """Answer when all that is known of the target is a name that means nothing where it is asked."""
+    blockers = [Blocker(n.code, "name", n.name, n.because, n.mends) for n in _unknown(world, sender, host) if n.code]
+    many = len(blockers)
+    headline = f"{NO} {host} has no address: {many} thing{'s are' if many > 1 else ' is'} in the way"
+    lines = [headline, *(f"{NO} {'name':<{WIDTH}} {b.because}" for b in blockers), *told(blockers)]
+    return {
+        "reachable": False, "headline": headline, "verdict": "nobody", "sender": str(sender.at), "target": None,
+        "steps": [], "back": [], "names": [{"name": b.at, "because": b.because, "code": b.code} for b in blockers],
+        "inside": [], "notes": [], "evidence": [], "blockers": [b.to_json() for b in blockers], "lines": lines,
+        "machines": [],
+    }  # fmt: skip
+
+
+def evidence(answered: dict[str, Any], drops: Iterable[Drop]) -> None:
     """Add to an answer what the network has refused between the two ends."""
-    sender = told["sender"] if told["sender"].startswith("eni-") else "internet"
-    found = [d for d in drops if d.source == sender and d.target in (told["target"], None, "internet")]
-    told["evidence"] = [
+    sender = answered["sender"] if answered["sender"].startswith("eni-") else "internet"
+    found = [d for d in drops if d.source == sender and d.target in (answered["target"], None, "internet")]
+    answered["evidence"] = [
         f"{d.packets} packet{'s' if d.packets > 1 else ''} from {d.source} to {d.target or 'nobody'} "
         f"{'were' if d.packets > 1 else 'was'} refused: {d.reason} ({d.by})"
         for d in found[:EVIDENCE_MAX]
     ]
-    first = next((n for n, line in enumerate(told["lines"]) if not line), len(told["lines"]))
-    told["lines"][first:first] = [f"evidence: {line}" for line in told["evidence"]]
+    first = next((n for n, line in enumerate(answered["lines"]) if not line), len(answered["lines"]))
+    answered["lines"][first:first] = [f"evidence: {line}" for line in answered["evidence"]]
 
 
 def _text(said: Mapping[str, Any], name: str) -> str:

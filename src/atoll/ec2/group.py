@@ -40,9 +40,7 @@ NO_NAMED_GROUP = Err("InvalidGroup.NotFound", "The security group '{name}' does 
 CANNOT_DELETE = Err("CannotDelete", 'the specified group: "{id}" name: "{name}" cannot be deleted by a user')
 IN_USE = Err("DependencyViolation", "resource {id} has a dependent object")
 IN_USE_IN_CLASSIC = Err("InvalidGroup.InUse", "There are active instances or caches using security group '{id}'")
-VPC_GROUPS_ONLY = Err(
-    "InvalidParameterValue", "Only Amazon VPC security groups may be used with this operation."
-)
+VPC_GROUPS_ONLY = Err("InvalidParameterValue", "Only Amazon VPC security groups may be used with this operation.")
 NO_GROUP_IN_CLASSIC = Err("InvalidGroup.NotFound", "The security group '{name}' does not exist")
 OTHER_NETWORK = Err("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 
@@ -113,8 +111,10 @@ def create_security_group(
     vpc = find(tx.world, Vpc, vpc_id) if vpc_id else home(tx.world)
     tags = tags_for("security-group", tag_specifications)
     if named(tx.world, vpc.id, group_name):
-        raise DUPLICATE_IN_CLASSIC(name=group_name) if is_classic(tx.world, vpc.id) else DUPLICATE(
-            name=group_name, vpc=vpc.id
+        raise (
+            DUPLICATE_IN_CLASSIC(name=group_name)
+            if is_classic(tx.world, vpc.id)
+            else DUPLICATE(name=group_name, vpc=vpc.id)
         )
     quotas.check(len(tx.all(SecurityGroup)), allowed(tx.world, quota.GROUPS), quotas.GROUP_LIMIT)
     rules: tuple[Rule, ...] = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)

@@ -102,9 +102,7 @@ def authorize_cache_security_group_ingress(
     if source is None:
         raise NO_EC2_GROUP(name=name, owner=owner)
     hidden = _hidden(tx, group)
-    rule = Rule(
-        id=tx.new_id("sgr"), egress=False, protocol="-1", group_id=source.id, group_account=source.account
-    )
+    rule = Rule(id=tx.new_id("sgr"), egress=False, protocol="-1", group_id=source.id, group_account=source.account)
     tx.put(hidden.but(rules=(*hidden.rules, rule)))
     grant = Grant(name=name, owner=owner, group_id=source.id)
     group = tx.put(group.but(grants=(*group.grants, grant)))

@@ -59,9 +59,7 @@ VPC_GROUPS_IN_CLASSIC = Err(
     "InvalidParameterCombination",
     "Use of security group Ids is not permitted without a cache subnet group: name cache security groups instead.",
 )
-CACHE_SECURITY_GROUP_NOT_FOUND = Err(
-    "CacheSecurityGroupNotFound", "Cache security group {name} does not exist.", 404
-)
+CACHE_SECURITY_GROUP_NOT_FOUND = Err("CacheSecurityGroupNotFound", "Cache security group {name} does not exist.", 404)
 CACHE_SECURITY_GROUPS_IN_VPC = Err(
     "InvalidParameterCombination",
     "Use of cache security groups is not permitted along with cache subnet group and/or security group Ids.",

@@ -3,7 +3,7 @@
 The order is that of AWS's own page on troubleshooting connections: names, groups, ACLs, routes, then the machines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,17 @@ class Blocker:
     because: str
     mends: tuple[Mend, ...] = ()
     sure: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return {
+            "code": str(self.code),
+            "layer": self.layer,
+            "at": self.at,
+            "because": self.because,
+            "sure": self.sure,
+            "mend": [{"says": m.says, "command": m.command} for m in self.mends],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,13 @@ def explain(world: World, answer: Why) -> list[str]:
         lines.append("inside the machines:")
         lines += [f"{NO if o.code else YES} {o.at:<{WIDTH}} {o.because}" for o in answer.opinions]
     lines += [f"note: {note}" for note in _notes(world, answer)]
-    for number, blocker in enumerate(answer.blockers, 1):
+    return [*lines, *told(answer.blockers)]
+
+
+def told(blockers: Sequence[Blocker]) -> list[str]:
+    """Write for people what is in the way, and what mends it."""
+    lines: list[str] = []
+    for number, blocker in enumerate(blockers, 1):
         doubt = "" if blocker.sure else " (perhaps: not every rule could be read)"
         lines += ["", f"{number}. {blocker.code} at {blocker.at}{doubt}", f"   {blocker.because}"]
         for one in blocker.mends:
@@ -142,25 +159,14 @@ def _notes(world: World, answer: Why) -> Iterator[str]:
 
 def to_json(world: World, answer: Why) -> dict[str, Any]:
     """Return the answer as plain JSON values, for other programs."""
-    told = as_dict(world, answer.trace)
+    traced = as_dict(world, answer.trace)
     kept = ("verdict", "sender", "packet", "receiver", "received", "steps", "back", "assumed")
     return {
         "reachable": answer.reachable,
         "headline": _headline(answer),
-        **{key: told[key] for key in kept},
+        **{key: traced[key] for key in kept},
         "names": [{"name": n.name, "because": n.because, "code": n.code} for n in answer.question.names],
         "inside": [{"at": o.at, "because": o.because, "code": o.code, "sure": o.sure} for o in answer.opinions],
-        "blockers": [_blocker(b) for b in answer.blockers],
+        "blockers": [b.to_json() for b in answer.blockers],
         "notes": list(_notes(world, answer)),
-    }
-
-
-def _blocker(blocker: Blocker) -> dict[str, Any]:
-    return {
-        "code": str(blocker.code),
-        "layer": blocker.layer,
-        "at": blocker.at,
-        "because": blocker.because,
-        "sure": blocker.sure,
-        "mend": [{"says": m.says, "command": m.command} for m in blocker.mends],
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from atoll.model.interface import Interface
+from atoll.model.lookup import cache_node_of
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Trace, protocol_name
@@ -93,8 +94,9 @@ def opinions(
     interface = world.get(Interface, id) if id is not None else None
     if interface is not None and (seen := inside.get(interface.id)) is not None:
         arriving = _arriving(trace, interface)
-        yield from _takes(interface, seen, arriving)
-        yield from _engine(interface, seen, arriving, tls=tls, auth=auth)
+        at = _called(world, interface)
+        yield from _takes(world, interface, at, seen, arriving)
+        yield from _engine(at, seen, arriving, tls=tls, auth=auth)
 
 
 def _resolves(world: World, interface: Interface, seen: Inside) -> Iterator[Opinion]:
@@ -113,6 +115,14 @@ def _resolves(world: World, interface: Interface, seen: Inside) -> Iterator[Opin
     yield Opinion(
         at, because, Beyond.OTHER_RESOLVER, (Mend(says),), sure=not any(a.startswith("127.") for a in asked)
     )
+
+
+def _called(world: World, interface: Interface) -> str:
+    """Say what a machine is called: an instance's id, or a cache's name and node."""
+    if interface.instance_id is not None:
+        return interface.instance_id
+    at = cache_node_of(world, interface)
+    return f"{at.cluster.name}:{at.node.id}" if at else interface.id
 
 
 def passages(world: World, trace: Trace) -> Iterator[Passage]:
@@ -167,8 +177,7 @@ def _arriving(trace: Trace, interface: Interface) -> Packet:
     return last.but(destination=own or last.destination)
 
 
-def _takes(interface: Interface, seen: Inside, packet: Packet) -> Iterator[Opinion]:
-    at = interface.instance_id or interface.id
+def _takes(world: World, interface: Interface, at: str, seen: Inside, packet: Packet) -> Iterator[Opinion]:
     rulings = seen.firewall.rulings("input", Look(packet, NIC))
     yield from _firewall(at, "its own firewall lets the request in", rulings, packet, "input")
     if (answer := packet.reply()) is not None:
@@ -184,10 +193,19 @@ def _takes(interface: Interface, seen: Inside, packet: Packet) -> Iterator[Opini
         because = f"{name} listens on {', '.join(map(str, there))} only, not on {packet.destination}"
         yield Opinion(at, because, Beyond.GUEST_LISTENS_ELSEWHERE, (Mend(says),))
     else:
-        yield Opinion(at, f"nothing listens on {name}", Beyond.GUEST_NO_LISTENER, _no_listener(at, seen, packet))
+        yield Opinion(
+            at, f"nothing listens on {name}", Beyond.GUEST_NO_LISTENER, _no_listener(world, interface, seen, packet)
+        )
 
 
-def _no_listener(at: str, seen: Inside, packet: Packet) -> tuple[Mend, ...]:
+def _no_listener(world: World, interface: Interface, seen: Inside, packet: Packet) -> tuple[Mend, ...]:
+    if (node := cache_node_of(world, interface)) is not None:
+        command = (
+            f"aws elasticache reboot-cache-cluster --cache-cluster-id {node.cluster.name} "
+            f"--cache-node-ids-to-reboot {node.node.id}"
+        )
+        return (Mend(f"its port is {node.cluster.port}; if that is meant, start the engine again", command),)
+    at = interface.instance_id or interface.id
     start = Mend(f"start what shall serve {protocol_name(packet.protocol)} {packet.port} on {at}")
     if not seen.sends_on(packet):
         return (start,)
@@ -232,9 +250,9 @@ def _admit(at: str, ruling: Ruling, packet: Packet, hook: str, answers: bool) ->
     return Mend(says, f"atoll exec {at} -- nft insert rule {family} {table} {chain.name} {match} accept")
 
 
-def _engine(interface: Interface, seen: Inside, packet: Packet, *, tls: bool, auth: bool) -> Iterator[Opinion]:
+def _engine(at: str, seen: Inside, packet: Packet, *, tls: bool, auth: bool) -> Iterator[Opinion]:
     """Read what the engine said when it was asked in plain text."""
-    said, at = seen.engine, interface.instance_id or interface.id
+    said = seen.engine
     if said is None or packet.protocol == ICMP:
         return
     first = said.splitlines()[0] if said else ""
