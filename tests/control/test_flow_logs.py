@@ -10,6 +10,7 @@ from atoll.control.flow_files import FlowFiles
 from atoll.control.flow_logs import FlowLogs
 from atoll.host.contract import HostError, Tallied
 from atoll.model.flow_log import FlowLog
+from atoll.model.interface import Interface
 from atoll.network.compile.flow_logs import FLOWS, RECEIVED, REFUSED_THERE
 from atoll.network.flow_records import as_dict
 from atoll.network.plan import compile
@@ -42,8 +43,12 @@ class Made:
 
         plan = compile(self.lab.world)
         return FlowLogs(
-            lambda: self.lab.world, lambda: plan, self.take, self.files, note, clock=lambda: self.now
-        )  # fmt: skip
+            lambda: self.lab.world, lambda: plan, self.take, self.files, note, self.forget, clock=lambda: self.now
+        )
+
+    def forget(self, logs):
+        for log in logs:
+            self.lab.tx.delete(log)
 
     def change(self, **fields):
         self.lab.put(self.lab.world[FlowLog, "fl-f"], **fields)
@@ -177,6 +182,14 @@ def test_a_deleted_log_delivers_what_it_has_and_an_interface_that_went_is_told_o
     (stream,) = made.files.directory.rglob("eni-a-all.log")
     assert " 7 420 " in stream.read_text()
     assert list(made.files.directory.glob("recent/*")) == []
+
+
+def test_a_log_of_what_is_no_more_is_forgotten(made):
+    made.lab.tx.delete(made.lab.world[Interface, "eni-a"])
+    made.now = BEGIN + 60
+    asyncio.run(made.loop.look())
+
+    assert list(made.lab.world.all(FlowLog)) == []
 
 
 def test_who_follows_sees_each_record_once_also_across_daemons(made):

@@ -56,7 +56,9 @@ class Counters:
             from atoll.control.flow_logs import FlowLogs
 
             files = FlowFiles(self._directory)
-            self._flow_logs = FlowLogs(lambda: self._store.world, self._plan, self._take, files, self._note)
+            self._flow_logs = FlowLogs(
+                lambda: self._store.world, self._plan, self._take, files, self._note, self._forget
+            )
         return self._flow_logs
 
     async def run(self) -> None:
@@ -81,3 +83,12 @@ class Counters:
         if log.trouble != trouble:
             with contextlib.suppress(StoreError):  # it is noted the next time
                 self._store.write(note, what="flow log delivery")
+
+    def _forget(self, logs: Sequence[FlowLog]) -> None:
+        def forget(tx: Tx) -> None:
+            for log in logs:
+                if tx.get(FlowLog, log.id) is not None:
+                    tx.delete(log)
+
+        with contextlib.suppress(StoreError):  # the next minute sees them again
+            self._store.write(forget, what="flow logs of nothing")

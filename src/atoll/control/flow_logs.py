@@ -65,11 +65,16 @@ class FlowLogs:
         take: Take,
         files: FlowFiles,
         note: Callable[[FlowLog, str | None], None],
+        forget: Callable[[Sequence[FlowLog]], None],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare; `note` writes into the World whether a log could be delivered."""
-        self._world, self._plan, self._take, self.files, self._note = world, plan, take, files, note
+        """Prepare.
+
+        `note` writes into the World whether a log could be delivered, `forget` removes logs of what is no more.
+        """
+        self._world, self._plan, self._take, self.files = world, plan, take, files
+        self._note, self._forget = note, forget
         self._clock = clock
         self._windows: dict[str, _Window] = {}
         self._shown: dict[str, deque[Shown]] = {}
@@ -110,6 +115,8 @@ class FlowLogs:
                     del self._windows[window.log.id]
                     self._shown.pop(window.log.id, None)
                     self.files.forget(window.log.id)
+            if orphans := [log for log in world.all(FlowLog) if log.id not in standing]:
+                self._forget(orphans)
             return delivered
 
     def records(self, log_ids: Iterable[str], after: int) -> list[Shown]:

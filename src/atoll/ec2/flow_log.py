@@ -91,7 +91,8 @@ def create_flow_logs(
             failed.append((id, error))
     if failed and len(failed) == len(resource_ids) == 1:
         raise failed[0][1]
-    return {"ClientToken": client_token, "FlowLogIds": made, "Unsuccessful": [_unsuccessful(*f) for f in failed]}
+    token = client_token or tx.new_hex(32)  # AWS makes one when none is given
+    return {"ClientToken": token, "FlowLogIds": made, "Unsuccessful": [_unsuccessful(*f) for f in failed]}
 
 
 def _template(tx: Tx, target: Target, traffic: str, format: str | None, interval: int) -> FlowLog:
