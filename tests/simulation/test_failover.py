@@ -34,7 +34,7 @@ from tests.simulation.faulty import FaultyStore
 from tests.simulation.test_machines import CALLER
 
 # A story takes half a second and tells of two to five minutes.  ATOLL_SEEDS=1000 tells for a day.
-SEEDS, SEEDS_AT_ONCE = int(os.environ.get("ATOLL_SEEDS", "40")), 10
+SEEDS, SEEDS_AT_ONCE = int(os.environ.get("ATOLL_SEEDS", "20")), 10
 BUG_SEEDS = 80
 FAULTS = 12
 QUIET_SECONDS = 60.0

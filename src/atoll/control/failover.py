@@ -212,13 +212,15 @@ class _Guard:
             self._awake.set()
 
     async def _run(self) -> None:
-        last, again = None, AGAIN_FIRST_SECONDS
+        last, again, failures = None, AGAIN_FIRST_SECONDS, 0
         while True:
             try:
                 act = await self._step(hot=last is not None)
-            except (HostError, StoreError) as error:
+                failures = 0
+            except (HostError, StoreError) as error:  # at once first; a disk that stays full is no hurry
                 log("failover act failed", group=self._watch.group_id, because=str(error))
-                act = Wait(str(error))
+                await self._rest(min(AGAIN_FIRST_SECONDS * 2**failures, FULL_SECONDS))
+                failures, act = min(failures + 1, 20), Wait(str(error))
             except Exception:  # a mistake of ours about one shard must not stop all others
                 log_mistake("failover")
                 act = None
