@@ -18,11 +18,23 @@ class Ward:
         self.atoll, self.engine = atoll, engine
         self.cache, ec2 = atoll.client("elasticache"), atoll.client("ec2")
         image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-        made = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
-        self.instance = made["Instances"][0]["InstanceId"]
+        self._launch = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+        self._ec2 = ec2
+        self.instance = self.launch()
         self.group("auto", failover=True)
 
-    def group(self, name: str, *, failover: bool, members: int = 3) -> None:
+    def launch(self, **more: Any) -> str:
+        """Launch an instance, and wait until commands can be run in it."""
+        instance: str = self._ec2.run_instances(**self._launch, **more)["Instances"][0]["InstanceId"]
+        states = self._ec2.describe_instances
+        until(
+            lambda: states(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running",
+            20.0,
+            "an instance",
+        )
+        return instance
+
+    def group(self, name: str, *, failover: bool, members: int = 3, **more: Any) -> None:
         """Make a group, and wait until it is available."""
         self.cache.create_replication_group(
             ReplicationGroupId=name,
@@ -31,6 +43,7 @@ class Ward:
             NumCacheClusters=members,
             AutomaticFailoverEnabled=failover,
             **NODE,
+            **more,
         )
         self.available(name)
 
@@ -60,9 +73,9 @@ class Ward:
         pid: int = self.atoll.get(f"/_atoll/machines/{node}")["pid"]
         return pid
 
-    def redis(self, endpoint: str, *words: str) -> str:
-        """Use redis-cli in the instance."""
-        said: str = self.atoll.inside(self.instance, f"redis-cli -h {endpoint} {' '.join(words)}")
+    def redis(self, endpoint: str, *words: str, at: str | None = None) -> str:
+        """Use redis-cli in the instance, or in another one."""
+        said: str = self.atoll.inside(at or self.instance, f"redis-cli -h {endpoint} {' '.join(words)}")
         return said.strip()
 
     def drill(self, fault: str, *more: str) -> dict[str, Any]:

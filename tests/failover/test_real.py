@@ -172,3 +172,47 @@ def test_a_zone_that_is_lost_takes_the_primary_with_it_and_gives_a_replica_back(
     ward.available()
 
     assert zones[ward.primary()] != zones[old]
+
+
+def test_a_drill_that_cannot_be_says_why(ward):
+    ward.group("one", failover=False, members=1)
+
+    for words, because in (
+        (("nobody",), "there is no replication group nobody"),
+        (("auto", "--fault", "rain"), "'rain' is not a fault: kill, hang, partition, planned"),
+        (("one",), "one has no replica that could take over"),
+        (("auto", "--from", "nobody"), "nobody"),
+    ):
+        assert because in ward.atoll.cli("drill", "failover", *words, ok=False)
+    assert ward.described()["Status"] == "available"
+
+
+def test_a_primary_without_its_replicas_can_be_made_to_refuse_writes(ward):
+    """What docs/failover.md says of WAIT and min-replicas-to-write, in a zone that is cut off."""
+    ec2, family = ward.atoll.client("ec2"), ward.cache.describe_cache_engine_versions(Engine=ward.engine)
+    ward.cache.create_cache_parameter_group(
+        CacheParameterGroupName="safe",
+        CacheParameterGroupFamily=family["CacheEngineVersions"][0]["CacheParameterGroupFamily"],
+        Description="x",
+    )
+    values = {"min-replicas-to-write": "1", "min-replicas-max-lag": "1"}
+    ward.cache.modify_cache_parameter_group(
+        CacheParameterGroupName="safe",
+        ParameterNameValues=[{"ParameterName": name, "ParameterValue": value} for name, value in values.items()],
+    )
+    zones = ["us-east-1a", "us-east-1b"]
+    for name, more in (("safe", {"CacheParameterGroupName": "safe"}), ("quick", {})):
+        ward.group(name, failover=True, members=2, PreferredCacheClusterAZs=zones, **more)
+    (subnet,) = ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": zones[:1]}])["Subnets"]
+    client = ward.launch(SubnetId=subnet["SubnetId"])
+    safe, quick = ward.endpoint("safe"), ward.endpoint("quick")
+    assert ward.redis(safe, "SET", "k", "v", at=client) == "OK"
+
+    ward.atoll.cli("chaos", "partition-zone", zones[0])
+
+    until(lambda: "NOREPLICAS" in ward.redis(safe, "SET", "k", "w", at=client), 20.0, "the refusal")
+    said = ward.atoll.inside(client, f"printf 'SET k w\\nWAIT 1 200\\n' | redis-cli -h {quick}").split()
+    assert said == ["OK", "0"], "acknowledged, and nobody else has it, which WAIT tells"
+    ward.atoll.cli("chaos", "revert", "--all")
+    until(lambda: ward.redis(safe, "SET", "k", "x", at=client) == "OK", 30.0, "writes again")
+    assert ward.roles("safe") == {"safe-001": "primary", "safe-002": "replica"}, "a cut between zones is no failover"

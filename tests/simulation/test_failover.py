@@ -34,12 +34,14 @@ from tests.simulation.faulty import FaultyStore
 from tests.simulation.test_machines import CALLER
 
 # A story takes half a second and tells of two to five minutes.  ATOLL_SEEDS=1000 tells for a day.
-SEEDS, SEEDS_AT_ONCE = int(os.environ.get("ATOLL_SEEDS", "20")), 10
+SEEDS, SEEDS_AT_ONCE = int(os.environ.get("ATOLL_SEEDS", "20")), 5
 BUG_SEEDS = 80
 FAULTS = 12
 QUIET_SECONDS = 60.0
 WRITE_SECONDS = 0.02
 CRASH_CHANCES = (0.0, 0.1, 0.4)
+
+pytestmark = pytest.mark.timeout(300)  # a planted bug may take dozens of stories, on a busy machine
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_AT_ONCE))
