@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from atoll.model.acl import NetworkAcl
 from atoll.model.cache import CacheCluster
+from atoll.model.fault import cutting, dead
 from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -119,6 +120,7 @@ class _Signer:
             interface.attachment is None,
             (instance.state, instance.image_id) if instance else None,
             self._circles.get(interface.id),
+            *(fault and fault.id for fault in (dead(self._world, interface), cutting(self._world, interface))),
             *(self._ranges(a) if a else None for a in (interface.address, public, interface.ipv6_address)),
         )
 
