@@ -134,9 +134,7 @@ class Daemon:
         wanted = self._wanted = Wanted(lambda: store.world)
         self._recorder = Recorder(store)
         self._health = HealthChecks(host, self.write, utc_now)
-        self._counters = Counters(
-            host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs"
-        )
+        self._counters = Counters(host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs")
         self._reverter = Reverter(store, utc_now)
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)

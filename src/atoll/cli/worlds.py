@@ -6,8 +6,7 @@ the copy from memory.  Neither the daemon nor its store ever learns of it.
 
 import asyncio
 import os
-import shlex
-import shutil
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from atoll.model.world import Tx, World
 LIVE = "live"
 COMMAND_SECONDS = 120.0  # of one change: `terraform apply` of a small plan
 ERROR = 2
+NOT_FOUND = 127  # as a shell says it
 
 
 def open_world(name: str) -> World:
@@ -105,20 +105,19 @@ async def _run(command: str, endpoint: str) -> None:
     own = os.path.dirname(sys.executable)
     environment = {**variables(), **os.environ, "AWS_ENDPOINT_URL": endpoint, "ATOLL_ENDPOINT": endpoint}
     environment["PATH"] = f"{own}{os.pathsep}{os.environ.get('PATH', '')}"
-    words = shlex.split(command)
-    if not words or shutil.which(words[0], path=environment["PATH"]) is None:
-        raise Failure(f"{command!r} is not a command of this machine", 'give one, such as "aws ec2 ..."', ERROR)
     process = await asyncio.create_subprocess_exec(
-        *words, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        "/bin/sh", "-c", command, env=environment, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             _, said = await process.communicate()
     except TimeoutError:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # the shell, and what it started
         await process.wait()
         raise Failure(f"{command} took longer than {COMMAND_SECONDS:.0f} s", "try a smaller change", ERROR) from None
+    if process.returncode == NOT_FOUND:
+        raise Failure(f"{command!r} is not a command of this machine", 'give one, such as "aws ec2 ..."', ERROR)
     if process.returncode != 0:
         told = said.decode(errors="replace").strip()[-500:]
         raise Failure(f"{command} failed: {told}", "correct the change; nothing was changed", ERROR)

@@ -13,9 +13,7 @@ from atoll.model.prefix_list import managed
 from atoll.model.route import Route, RouteTable
 from atoll.model.world import Tx
 
-TAKEN = Err(
-    "RouteAlreadyExists", "route table {table} already has a route with destination-prefix-list-id {towards}"
-)
+TAKEN = Err("RouteAlreadyExists", "route table {table} already has a route with destination-prefix-list-id {towards}")
 OF_ENDPOINT = Err(
     "InvalidParameterValue", "cannot {verb} VPC endpoint route {towards} in route table {table}: modify {target}"
 )
