@@ -7,6 +7,7 @@ import pytest
 from atoll.model.flow_log import FlowLog
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.prefix_list import managed
 from atoll.model.subnet import Subnet
 from atoll.network.compile.flow_logs import FLAG_SHIFT, IS_UDP, RECEIVED
 from atoll.network.flow_format import VERSIONS, FormatError, fields_of, version_of
@@ -92,6 +93,16 @@ def test_the_path_is_that_of_the_route(lab, destination, nitro, path):
     address = IPv6Address(destination) if ":" in destination else IPv4Address(destination)
 
     assert traffic_path(lab.world, lab.world[Interface, "eni-a"], address, is_nitro=nitro) == path
+
+
+def test_the_path_through_a_gateway_endpoint_is_its_own(lab):
+    endpoint = lab.gateway_endpoint("v", "s3", ["s"])
+    listed = next(one.id for one in managed("us-east-1") if one.name.endswith(".s3"))
+    lab.route("s", listed, endpoint.id)
+    eni, store = lab.world[Interface, "eni-a"], IPv4Address("52.216.0.1")
+
+    assert traffic_path(lab.world, eni, store, is_nitro=True) == 7
+    assert traffic_path(lab.world, eni, store, is_nitro=False) == 2
 
 
 def test_the_type_of_an_instance_tells_nitro(lab):

@@ -8,13 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from atoll.host.contract import Tallied
-from atoll.model.interface import Interface
-from atoll.model.names import link_name
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.compile.marks import EGRESS_ONLY_LINK, GATEWAY_LINK
 from atoll.network.compile.refusals import DROPS, reasons
-from atoll.network.facts import Container, Fact
+from atoll.network.facts import Container, Fact, Veth
 from atoll.network.plan import Plan
 
 WHO = {"": "check", "out": "sender", "in": "receiver", "way": "network"}
@@ -50,17 +47,14 @@ def counted(plan: Plan) -> list[Container]:
 
 def drops(world: World, plan: Plan, tallies: Iterable[Tallied]) -> list[Drop]:
     """Return the refusals in the VPCs that `world` shows its caller, the most frequent first."""
-    spaces = {vpc.id: vpc.id for vpc in world.all(Vpc)}
-    everyone = world.seen_by(None)
-    counting = {container.namespace for container in counted(plan)}
-    spaces |= {i.id: i.vpc_id for v in list(spaces) for i in _interfaces(everyone, v) if i.id in counting}
-    facts: dict[str, list[Fact]] = {name: [] for name in spaces}
+    facts: dict[str, list[Fact]] = {}
     for fact in plan.facts():
-        if fact.namespace in facts:
-            facts[fact.namespace].append(fact)
-    ends = {vpc_id: _ends(everyone, plan, vpc_id) for vpc_id in set(spaces.values())}
-    found = list(_drops(spaces, ends, facts, tallies))
-    found = _together(found)  # the two IP versions count by themselves
+        facts.setdefault(fact.namespace, []).append(fact)
+    vpc_ids = [vpc.id for vpc in world.all(Vpc) if vpc.id in facts]
+    ends = {vpc_id: _ends(plan, vpc_id, facts[vpc_id]) for vpc_id in vpc_ids}
+    counting = {container.namespace for container in counted(plan)}
+    spaces = {end: vpc_id for vpc_id in vpc_ids for end in (vpc_id, *ends[vpc_id].values()) if end in counting}
+    found = _together(_drops(spaces, ends, facts, tallies))  # the two IP versions count by themselves
     return sorted(found, key=lambda drop: (-drop.packets, drop.vpc, drop.reason))
 
 
@@ -70,7 +64,7 @@ def _drops(
     facts: Mapping[str, Sequence[Fact]],
     tallies: Iterable[Tallied],
 ) -> Iterator[Drop]:
-    said = {name: reasons(own) for name, own in facts.items()}
+    said = {name: reasons(facts[name]) for name in spaces}
     for it in tallies:
         name, (mark, source, target) = it.container.namespace, it.key
         vpc_id = spaces.get(name)
@@ -99,13 +93,7 @@ def _together(drops: Iterable[Drop]) -> list[Drop]:
     return [replace(key, packets=packets, bytes=size) for key, (packets, size) in found.items()]
 
 
-def _ends(world: World, plan: Plan, vpc_id: str) -> dict[str, str]:
-    """Return what is behind the links of a router."""
-    ends = {link_name(i.id): i.id for i in _interfaces(world, vpc_id)}
-    ends |= dict.fromkeys((GATEWAY_LINK, EGRESS_ONLY_LINK), "internet")
-    made_from = plan.made_from.get(vpc_id)
-    return ends | {peer.link.name: peer.link.id for peer in (made_from.peers if made_from else ())}
-
-
-def _interfaces(world: World, vpc_id: str) -> Sequence[Interface]:
-    return [i for i in world.bucket(Interface, "vpc_id", vpc_id).values() if isinstance(i, Interface)]
+def _ends(plan: Plan, vpc_id: str, facts: Iterable[Fact]) -> dict[str, str]:
+    """Return what is behind the links of a router: interfaces, endpoints, peerings, the internet."""
+    ends = {fact.name: fact.peer_namespace or "internet" for fact in facts if isinstance(fact, Veth)}
+    return ends | {peer.link.name: peer.link.id for peer in plan.made_from[vpc_id].peers}
