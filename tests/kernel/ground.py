@@ -56,7 +56,7 @@ class Ground:
         """Return the namespace of an instance by its short name, of an outside address, or a name as it is."""
         if name and (name[0].isdigit() or ":" in name):
             return f"out-{name}"
-        return name if name.startswith(("eni-", "vpc-", "out-")) or name == INTERNET else f"eni-{name}"
+        return name if name.startswith(("eni-", "vpc-", "vpce-", "out-")) or name == INTERNET else f"eni-{name}"
 
     def listen(self, place: str, port: int, at: str = "0.0.0.0") -> socket.socket:
         """Listen on a port in a place."""

@@ -2,8 +2,13 @@
 
 import pytest
 
+from atoll.model.balancer import LoadBalancer
+from atoll.model.endpoint import VpcEndpoint
+from atoll.model.route import Route, RouteTable
 from atoll.network.flow import Code, Verdict
-from tests.network.lab import refusal
+from atoll.network.mend import mend
+from atoll.network.places import AmbiguousPlace, endpoint
+from tests.network.lab import CALLER, refusal
 from tests.network.worlds import Lab
 
 
@@ -58,3 +63,76 @@ def test_a_consumer_reaches_a_provider_with_the_same_range(two):
     assert trace.verdict is Verdict.DELIVERED, trace.refusals
     assert trace.receiver == "eni-p-one"
     assert str(trace.received) == "tcp 10.0.0.100:40000 -> 10.0.0.20:6379"
+
+
+def test_balancers_and_endpoints_have_names(two):
+    world = two.world
+    every, zonal = world[VpcEndpoint, "vpce-e"].dns_names
+    for name in ("vpce-e", every, zonal):
+        assert endpoint(world, CALLER, name).at == "eni-e-c0", name
+    balancer = world[LoadBalancer, "lb-cache"]
+    with pytest.raises(AmbiguousPlace, match="cache in us-east-1a, cache in us-east-1b"):
+        endpoint(world, CALLER, "cache")
+    assert endpoint(world, CALLER, f"us-east-1b.{balancer.dns_name}").at == "eni-cache-p1"
+
+
+def advice(lab, trace):
+    (found,) = mend(lab.world, trace)
+    return found.command or found.says
+
+
+def test_each_refusal_says_what_mends_it(lab):
+    trace = lab.trace("v-client", "10.0.0.100", "tcp", 81)
+    assert advice(lab, trace) == (
+        "aws elbv2 create-listener --load-balancer-arn lb-web --protocol TCP --port 81 "
+        "--default-actions Type=forward,TargetGroupArn=GROUP"
+    )
+    assert "answers nothing itself" in advice(lab, lab.trace("v-client", "10.0.0.100", "icmp"))
+    lab.targets("none", "web", "tcp 90")
+    trace = lab.trace("v-client", "10.0.0.100", "tcp", 90)
+    assert refusal(trace)[3] is Code.ELBV2_LISTENER_HAS_NO_TG
+    assert advice(lab, trace) == "aws elbv2 register-targets --target-group-arn tg-none --targets Id=TARGET,Port=90"
+    lab.targets("far", "web", "tcp 91", "10.0.1.20:6379")
+    trace = lab.trace("v-client", "10.0.0.100", "tcp", 91)
+    assert refusal(trace)[3] is Code.ELB_NOT_CROSSZONE
+    assert "Key=load_balancing.cross_zone.enabled,Value=true" in advice(lab, trace)
+    lab.targets("off", "web", "tcp 92", "i-v-one:6379")
+    lab.set_state("v-one", "stopped")
+    trace = lab.trace("v-client", "10.0.0.100", "tcp", 92)
+    assert refusal(trace)[:2] == (Verdict.REFUSED, "load-balancer")
+    assert advice(lab, trace) == "start an instance that is a target of off, or register one that runs"
+
+
+def test_an_endpoint_says_what_it_waits_for(two):
+    two.put(two.world[VpcEndpoint, "vpce-e"], state="pendingAcceptance")
+    trace = two.trace("c-client", "10.0.0.100", "tcp", 6379)
+    assert refusal(trace)[:4] == (Verdict.REFUSED, "endpoint", "vpce-e", Code.BAD_STATE)
+    assert advice(two, trace) == (
+        "aws ec2 accept-vpc-endpoint-connections --service-id vpce-svc-s --vpc-endpoint-ids vpce-e"
+    )
+    two.put(two.world[VpcEndpoint, "vpce-e"], state="available")
+    assert refusal(two.trace("c-client", "10.0.0.100", "icmp"))[1] == "endpoint"
+    assert refusal(two.trace("c-client", "10.0.0.100", "tcp", 6380))[1] == "load-balancer"
+
+
+def test_an_endpoint_of_the_api_takes_what_its_groups_and_ports_admit(lab):
+    lab.group("tight", vpc="v")
+    lab.endpoint("api", "ec2", "v0", groups=["tight"], ips=["10.0.0.60"])
+    assert refusal(lab.trace("v-client", "10.0.0.60", "tcp", 443))[1] == "ingress-groups"
+    lab.endpoint("open", "sts", "v0", groups=["v-open"], ips=["10.0.0.61"])
+    assert lab.trace("v-client", "10.0.0.61", "tcp", 443).verdict is Verdict.DELIVERED
+    assert refusal(lab.trace("v-client", "10.0.0.61", "tcp", 22))[1] == "endpoint"
+
+
+def test_a_gateway_endpoint_carries_http_of_its_vpc_to_the_store(lab):
+    made = lab.gateway_endpoint("v", "s3", ["rtb-v"])
+    table = lab.world[RouteTable, "rtb-v"]
+    lab.put(table, routes=(*table.routes, Route(prefix_list_id="pl-63a5400a", target=made.id)))
+    trace = lab.trace("v-client", "52.216.0.1", "tcp", 443)
+    assert trace.verdict is Verdict.DELIVERED
+    assert trace.receiver == made.id
+    refused = refusal(lab.trace("v-client", "52.216.0.1", "tcp", 22))
+    assert refused[3] is Code.VPCE_GATEWAY_PROTOCOL_RESTRICTION
+    assert refusal(lab.trace("v-client", "52.216.0.2", "tcp", 443))[:2] == (Verdict.NOBODY, "gateway-endpoint")
+    lab.put(made, state="deleting")
+    assert refusal(lab.trace("v-client", "52.216.0.1", "tcp", 443))[3] is Code.BAD_STATE_ROUTE

@@ -3,6 +3,7 @@
 i-0a...   eni-0a...   app (a Name tag)   10.0.1.20   203.0.113.73   ip-10-0-1-20.ec2.internal
 sessions-001 (a cache cluster)   sessions (a replication group: its primary)   mc:0002 (a node)
 sessions-001.abc123.0001.use1.cache.amazonaws.com:6379   198.51.100.27 (outside)
+web (a load balancer)   vpce-0a... (an endpoint)   and their DNS names: see `places_service`
 """
 
 import re
@@ -26,6 +27,7 @@ from atoll.model.world import Caller, World
 from atoll.network.flow import At
 from atoll.network.layers.internet_gateway import behind, global_owner, is_private
 from atoll.network.layers.vpc_services import LINK_LOCAL, RESOLVER_OFFSET, ROUTER
+from atoll.network.places_service import named
 
 CANDIDATES_MAX = 8  # as many as people read
 CACHE_DOMAIN = ".cache.amazonaws.com"
@@ -177,7 +179,7 @@ def _by_name(world: World, text: str) -> Iterator[Place]:
 
 
 def _names(world: World) -> Iterator[tuple[str, Place]]:
-    """Yield every name of the caller's, with its place: Name tags, clusters, groups, outside hosts."""
+    """Yield every name of the caller's, with its place: Name tags, caches, balancers, endpoints, outside hosts."""
     for instance in world.all(Instance):
         interface = primary_interface(world, instance.id)
         if interface is not None and (name := instance.tags.get("Name")):
@@ -188,6 +190,8 @@ def _names(world: World) -> Iterator[tuple[str, Place]]:
     for group in world.all(ReplicationGroup):
         for place in _member(world, group.shard.primary_id):
             yield group.name, place
+    for name, interface, what in named(world):
+        yield name, _interface(interface, what)
     for host in world.seen_by(None).all(OutsideHost):
         yield str(host.address), Place(host.address, host.address, str(host.address))
 
