@@ -358,6 +358,22 @@ def test_a_stopped_instance_moves_into_a_group_and_out_of_it(paper, ec2, subnet,
         ec2.modify_instance_placement(InstanceId=id, Tenancy="host")
 
 
+def test_an_instance_that_moved_without_a_number_joins_the_smallest_partition_when_it_starts(
+    paper, ec2, subnet, group
+):
+    where = group("partition", PartitionCount=2)
+    launch(ec2, SubnetId=subnet, Placement=where)
+    id = launch_running(paper, ec2, SubnetId=subnet)["InstanceId"]
+    ec2.stop_instances(InstanceIds=[id])
+    paper.settle()
+
+    ec2.modify_instance_placement(InstanceId=id, **where)
+
+    assert "PartitionNumber" not in show(ec2, id)["Placement"]
+    ec2.start_instances(InstanceIds=[id])
+    assert show(ec2, id)["Placement"]["PartitionNumber"] == 2
+
+
 def test_an_instance_of_another_zone_does_not_move_into_a_cluster(paper, ec2, subnet, b_subnet, group):
     where = group("cluster")
     launch(ec2, InstanceType=LARGE, SubnetId=subnet, Placement=where)

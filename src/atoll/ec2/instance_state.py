@@ -140,11 +140,13 @@ def _given(tx: Tx, ids: Sequence[str]) -> list[Instance]:
 def _start(tx: Tx, i: Instance) -> Instance:
     if not INSTANCE.allows(i.state, "start"):
         return i
+    where = place(tx.world, i.zone, wish_of(tx.world, i))
     started = tx.put(
         i.but(
             state=INSTANCE.after(i.state, "start"),
             boot=i.boot + 1,
-            host=place(tx.world, i.zone, wish_of(tx.world, i)).host,
+            host=where.host,
+            partition=where.partition,
             launched=tx.now,
             stopped_at=None,
             state_reason=None,
