@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from atoll.admin import classic
+from atoll.cli.reach import _vpc_ids
 from atoll.cli.reach_shown import sarif
+from atoll.model.world import Caller
+from atoll.network.reach.matrix import matrix
+from tests.api.machines import launch
+from tests.api.paper import ACCOUNT, REGION, Paper
 from tests.cli.daemon import Atoll
 
 EVERYBODY = "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port 22 --cidr 0.0.0.0/0"
@@ -138,6 +144,21 @@ def test_what_cannot_be_done_is_an_error(atoll, arguments, complaint):
     assert done.returncode == 2
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_machines_of_classic_are_in_the_matrix(monkeypatch):
+    paper = Paper()
+    ec2 = paper.client()
+    ec2.describe_vpcs()
+    caller = Caller(account=ACCOUNT, region=REGION, arn="")
+    paper.write(lambda tx: classic.change(tx, caller, enabled=True))
+    ids = [launch(ec2, InstanceType="m1.small")["InstanceId"] for _ in range(2)]
+    paper.settle()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    found = matrix(paper.world, vpc_ids=_vpc_ids(paper.world, None))
+    assert {i.instance_id for end in found.ends for i in end.members} == set(ids)
+    assert found.paths
 
 
 def test_a_file_that_is_no_world_is_refused(atoll, tmp_path):

@@ -38,8 +38,12 @@ class Logs:
         self.taker = Taker(ground.namespaces)
         self.files = FlowFiles(directory / "flow-logs")
         self.loop = FlowLogs(
-            lambda: lab.world, lambda: ground.plan, self.take, self.files,
-            note=lambda _, why: self.notes.append(why), forget=self.notes.extend,
+            lambda: lab.world,
+            lambda: ground.plan,
+            self.take,
+            self.files,
+            note=lambda _, why: self.notes.append(why),
+            forget=self.notes.extend,
         )
 
     async def take(self, containers):

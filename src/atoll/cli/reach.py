@@ -6,6 +6,8 @@ from pathlib import Path
 
 from atoll.cli import private, reach_shown, show, worlds
 from atoll.cli.failure import REFUSED, Failure
+from atoll.model.cache import CacheCluster
+from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.ip import Net
 from atoll.model.names import DEFAULT_ACCOUNT
@@ -80,13 +82,17 @@ def _vpc_ids(world: World, name: str | None) -> set[str]:
     """Return the VPCs that are meant: one, or all of the caller's and their peers'."""
     who = private.whose()
     account, region = who["account"] or DEFAULT_ACCOUNT, who["region"]
-    mine = list(world.seen_by(Caller(account=account, region=region, arn="")).all(Vpc))
+    caller = Caller(account=account, region=region, arn="")
     if name is not None:
+        mine = list(world.seen_by(caller).all(Vpc))
         found = [v.id for v in mine if name in (v.id, v.tags.get("Name"))]
         if not found:
             listed = ", ".join(v.id for v in mine) or "none"
             raise Failure(f"there is no VPC {name} in {region} of {account}", f"there is: {listed}")
         return set(found)
     everybody = world.seen_by(None)
-    ids = {v.id for v in mine if everybody.bucket(Interface, "vpc_id", v.id)}
+    ours = world.seen_by(caller)
+    # By what is in them, and not by VPCs: the network of EC2-Classic is nobody's VPC.
+    kinds: tuple[type[Interface | Instance | CacheCluster], ...] = (Interface, Instance, CacheCluster)
+    ids = {found.vpc_id for kind in kinds for found in ours.all(kind) if found.vpc_id is not None}
     return ids | {p.beyond(id).vpc_id for id in ids for p in peerings_of(everybody, id) if p.is_open}
