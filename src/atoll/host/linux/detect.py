@@ -62,7 +62,11 @@ _RULES = {
         table netdev e { chain c { type filter hook ingress device v0 priority 0;
                                    arp operation set reply fwd to iif; }; }
     """,
-    "nft log": "table inet g { chain c { type filter hook forward priority 0; log group 5; }; }",
+    "nft sets that packets fill": """
+        table ip g { set s { type mark . ifname . ifname; size 16; flags dynamic,timeout; timeout 9s; }
+                     chain c { type filter hook forward priority 0;
+                               update @s { meta mark . iifname . oifname counter } drop; }; }
+    """,
 }
 
 
@@ -243,7 +247,7 @@ _MODULES = {
     "nft nat": "nft_nat nft_chain_nat",
     "nft concatenated maps": "nf_tables",
     "nft ARP responder": "nft_fwd_netdev",
-    "nft log": "nft_log",
+    "nft sets that packets fill": "nf_tables",
     "overlay file system": "overlay",
 }
 
