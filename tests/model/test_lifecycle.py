@@ -17,6 +17,7 @@ from atoll.model.lifecycle import (
 ALL = {name: value for name, value in vars(lifecycle).items() if isinstance(value, Lifecycle)}
 ENDS = {  # statuses of which a resource has to end; others are deleted from "deleting"
     "INSTANCE": {"terminated"}, "NAT_GATEWAY": {"deleted"}, "PEERING": {"deleted", "expired", "failed", "rejected"},
+    "LOAD_BALANCER": {"active"}, "TARGET": {"draining"},
 }  # fmt: skip
 
 WAYS = [

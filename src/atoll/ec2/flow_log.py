@@ -50,8 +50,8 @@ FILTERS: Table = {
 def create_flow_logs(
     tx: Tx,
     *,
-    resource_ids: Sequence[str] = (),
-    resource_type: str | None = None,
+    resource_ids: Sequence[str],
+    resource_type: str,
     traffic_type: str | None = None,
     log_destination_type: str = "cloud-watch-logs",
     log_destination: str | None = None,
@@ -69,8 +69,6 @@ def create_flow_logs(
         raise NO_RESOURCE()
     if len(resource_ids) > RESOURCES_MAX:
         raise TOO_MANY(limit=RESOURCES_MAX)
-    if resource_type is None:
-        raise errors.MISSING(name="ResourceType")
     if resource_type not in KINDS:
         raise errors.UNSUPPORTED(what=f"A flow log of a {resource_type}")
     if traffic_type is None:
@@ -146,10 +144,8 @@ def describe_flow_logs(
 
 
 @operation("ec2", "DeleteFlowLogs", network=True)
-def delete_flow_logs(tx: Tx, *, flow_log_ids: Sequence[str] = ()) -> Shape:
+def delete_flow_logs(tx: Tx, *, flow_log_ids: Sequence[str]) -> Shape:
     """Delete flow logs, all or none; what they have written stays."""
-    if not flow_log_ids:
-        raise errors.MISSING(name="FlowLogId")
     for id in flow_log_ids:
         check_id(id, "fl", Err("InvalidFlowLogId.Malformed", errors.MALFORMED_MESSAGE))
     missing = [id for id in dict.fromkeys(flow_log_ids) if tx.get(FlowLog, id) is None]

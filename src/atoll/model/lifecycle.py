@@ -157,7 +157,7 @@ TARGET = Lifecycle(
 
 # AWS PrivateLink guide, "Interface endpoint statuses"; EC2 API Reference, VpcEndpoint, "State".
 VPC_ENDPOINT = Lifecycle(
-    initial="pending",
+    initial="pendingAcceptance",  # where a service asks for none, "pending"
     rows={
         ("pending", "in-force"): "available",
         ("pendingAcceptance", "accept"): "pending",
