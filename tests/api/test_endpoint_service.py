@@ -101,3 +101,15 @@ def test_aws_own_services_are_listed(ground):
     gateways = ground.ec2.describe_vpc_endpoint_services(Filters=by(service_type="Gateway"))["ServiceNames"]
     assert gateways == ["com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"]
     assert code(ground.ec2.describe_vpc_endpoint_services, ServiceNames=["x"]) == "InvalidServiceName"
+
+
+def test_an_endpoint_whose_service_was_withdrawn_goes_nowhere_else(ground):
+    made = offer(ground, ground.balancer(), AcceptanceRequired=False)
+    call = {"VpcId": ground.vpc, "ServiceName": made["ServiceName"], "VpcEndpointType": "Interface"}
+    id = ground.ec2.create_vpc_endpoint(**call, SubnetIds=ground.subnets[:1])["VpcEndpoint"]["VpcEndpointId"]
+    ground.ec2.reject_vpc_endpoint_connections(ServiceId=made["ServiceId"], VpcEndpointIds=[id])
+    ground.ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[made["ServiceId"]])
+    change = {"VpcEndpointId": id, "AddSubnetIds": ground.subnets[1:]}
+    assert code(ground.ec2.modify_vpc_endpoint, **change) == "InvalidServiceName"
+    assert ground.ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["State"] == "rejected"
+    ground.ec2.delete_vpc_endpoints(VpcEndpointIds=[id])

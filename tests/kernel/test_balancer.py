@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from atoll.host.linux.fabric import Fabric
 from atoll.model.balancer import TargetGroup
+from atoll.model.endpoint import VpcEndpoint
+from atoll.model.interface import Interface
 from atoll.model.route import Route, RouteTable
+from atoll.network.plan import compile
 from tests.kernel.ground import NEVER_SECONDS, SOON_SECONDS, alive, lay_ground, soon
 from tests.network.lab import Lab
 from tests.network.test_trace_balancer import balanced
@@ -222,3 +226,54 @@ def test_a_gateway_endpoint_is_reached_by_its_route_and_opens_nothing(ground):
     lab.put(table, routes=table.routes)
     ground.apply(lab.world)
     assert not ground.connects("v-client", "52.216.0.1", 443)
+
+
+def linked():
+    """Return a consumer and a provider that share a range, and a gateway endpoint."""
+    lab = balanced(balanced(Lab(), "c"), "p")
+    lab.balancer("cache", "p0", "p1", ips=["10.0.0.100", "10.0.1.100"])
+    lab.targets("t", "cache", "tcp 6379", "10.0.0.20:6379")
+    lab.service("s", "cache")
+    lab.endpoint("e", "s", "c0", "c1", groups=["c-open"], ips=["10.0.0.100", "10.0.1.100"])
+    lab.gateway_endpoint("c", "s3", ["rtb-c"])
+    return lab
+
+
+def test_the_next_daemon_finds_everything_and_open_flows_live_on(ground):
+    lab = linked()
+    ground.apply(lab.world)
+    near, far, _ = reach(ground, "c-client", "p-one", "10.0.0.100", 6379, 6379)
+    ground.fabric.close()
+    ground.fabric = Fabric(ground.namespaces)
+    assert ground.fabric.apply(compile(lab.world)) == []
+    assert ground.fabric.verify() == []
+    assert alive(near, far)
+
+
+@pytest.mark.parametrize("victim", ["eni-cache-p0", "eni-e-c0", "vpce-c-s3", "vpc-p"])
+def test_what_somebody_destroys_is_made_again(ground, victim):
+    ground.apply(linked().world)
+    reach(ground, "c-client", "p-one", "10.0.0.100", 6379, 6379)
+    ground.namespaces.delete(victim)
+    assert ground.fabric.verify() != []
+    for _ in range(3):
+        if ground.fabric.verify() == []:
+            break
+    assert ground.fabric.verify() == []
+    near, far, seen = reach(ground, "c-client", "p-one", "10.0.0.100", 6379, 6379)
+    assert seen == "10.0.0.100"
+    assert alive(near, far)
+
+
+def test_nothing_is_left_of_what_is_deleted(ground):
+    lab = linked()
+    ground.apply(lab.world)
+    for id in ("vpce-e", "vpce-c-s3"):
+        endpoint = lab.world[VpcEndpoint, id]
+        for foot in endpoint.feet:
+            lab.tx.delete(lab.world[Interface, foot.interface_id])
+        lab.tx.delete(endpoint)
+    ground.apply(lab.world)
+    assert not [name for name in ground.namespaces.names() if name.startswith(("eni-e-", "vpce-"))]
+    assert ground.fabric.verify() == []
+    assert "n" not in {line.split()[1][:1] for line in ground.run("eni-cache-p0", "ip", "-o", "link").splitlines()}

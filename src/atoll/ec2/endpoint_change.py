@@ -16,7 +16,7 @@ from atoll.ec2.endpoint import (
     checked_policy,
     checked_tables,
 )
-from atoll.ec2.endpoint_errors import BAD_STATE, INVALID
+from atoll.ec2.endpoint_errors import BAD_STATE, INVALID, NO_SERVICE
 from atoll.ec2.endpoint_place import check_private_dns, checked_subnets, furnish, remove
 from atoll.ec2.endpoint_route import lead, mislead
 from atoll.ec2.group import groups_for
@@ -106,11 +106,13 @@ def _subnets(
     for foot in endpoint.feet:
         if foot not in kept:
             remove(tx, foot)
-    service: EndpointService | OwnService
+    service: EndpointService | OwnService | None
     if endpoint.service_id:
-        service = tx.world[EndpointService, endpoint.service_id]
+        service = tx.world.seen_by(None).get(EndpointService, endpoint.service_id)
     else:
         service = own_services(endpoint.region)[endpoint.service_name]
+    if service is None:  # its provider has withdrawn it
+        raise NO_SERVICE(name=endpoint.service_name)
     taken = [foot.zone for foot in kept]
     vpc = tx.world[Vpc, endpoint.vpc_id]
     places = checked_subnets(tx.world, vpc, service, more, configurations, taken)
