@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from atoll.admin.chaos import listed
+from atoll.admin.status_service import balancers, endpoints
 from atoll.cache.endpoint import node_name
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.hardware import rack_of
@@ -22,6 +23,8 @@ def status(world: World) -> dict[str, Any]:
         "vpcs": [_vpc(world, v) for v in world.all(Vpc)],
         "instances": [_instance(world, i) for i in world.all(Instance)],
         "caches": [_cluster(world, c) for c in world.all(CacheCluster)],
+        "balancers": balancers(world),
+        "endpoints": endpoints(world),
         "faults": listed(world),
         "outside": [str(h.address) for h in world.seen_by(None).all(OutsideHost)],
     }

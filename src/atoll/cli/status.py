@@ -21,6 +21,12 @@ def status(*, as_json: bool) -> None:
     show.table("Instances", columns, [_instance(i) for i in seen["instances"]])
     node_columns = ("name", "engine", "version", "node", "status", "address", "role", "host", "trouble")
     show.table("Caches", node_columns, [_node(c, n) for c in seen["caches"] for n in c["nodes"]])
+    if seen["balancers"]:
+        rows = [_balancer(b, one) for b in seen["balancers"] for one in _listeners(b)]
+        show.table("Load balancers", ("name", "state", "nodes", "listener", "targets"), rows)
+    if seen["endpoints"]:
+        rows = [_endpoint(e) for e in seen["endpoints"]]
+        show.table("Endpoints", ("id", "name", "state", "service", "addresses"), rows)
     if seen["faults"]:
         chaos.table(seen["faults"])
     show.table("Internet clients", ("address",), [(address,) for address in seen["outside"]])
@@ -56,6 +62,22 @@ def _node(cache: dict[str, Any], node: dict[str, Any]) -> tuple[object, ...]:
     engine, version = cache["engine"], cache["version"]
     address, role, host, trouble = (node[name] for name in ("address", "role", "host", "host_error"))
     return cache["name"], engine, version, node["id"], status, address, role, host, trouble
+
+
+def _listeners(balancer: dict[str, Any]) -> list[dict[str, Any] | None]:
+    return balancer["listeners"] or [None]
+
+
+def _balancer(balancer: dict[str, Any], one: dict[str, Any] | None) -> tuple[object, ...]:
+    nodes = ", ".join(balancer["nodes"].values())
+    if one is None:
+        return balancer["name"], balancer["state"], nodes, "", ""
+    targets = ", ".join(f"{t['id']}:{t['port']} {t['state']}" for t in one["targets"])
+    return balancer["name"], balancer["state"], nodes, f"{one['protocol']} {one['port']}", targets
+
+
+def _endpoint(e: dict[str, Any]) -> tuple[object, ...]:
+    return e["id"], e["name"], e["state"], e["service"], ", ".join(e["addresses"].values() or e["tables"])
 
 
 def _loop(loop: dict[str, Any]) -> None:
