@@ -70,6 +70,11 @@ def old(stage: Stage) -> Iterator[Old]:
 def test_row_004_access_is_given_by_authorising_the_instances_security_group(old: Old):
     stage = old.stage
     assert stage.is_dropped(old.member, old.address, 11211), "by default nobody may"
+    (mend,) = stage.trace(old.member, old.address, 11211)["mend"]
+    assert mend["command"] == (
+        "aws elasticache authorize-cache-security-group-ingress --cache-security-group-name app "
+        f"--ec2-security-group-name web --ec2-security-group-owner-id {ACCOUNT}"
+    )
 
     old.grant()
 

@@ -26,6 +26,7 @@ from atoll.network.layers.groups import fits
 from atoll.network.layers.hop import NAT_GATEWAY, best_route, leave, owner
 from atoll.network.layers.internet_gateway import is_private
 from atoll.network.mend_balancer import at_balancer, at_endpoint
+from atoll.network.mend_classic import authorizing
 from atoll.network.mend_peering import accepting, creating, to_other_vpc, towards
 
 NOBODY = {
@@ -126,6 +127,8 @@ def _group_rule(call: _Refusal) -> list[Mend]:
         member = None  # a middlebox is between: references do not match
     if not egress and member and call.sender() != member:
         member = None
+    if found := authorizing(call.world, interface, member):
+        return [Mend(*found)]
     group = member.group_ids[0] if member and member.group_ids else None
     verb = f"aws ec2 authorize-security-group-{'egress' if egress else 'ingress'} --group-id {interface.group_ids[0]}"
     whom = f"group {group}" if group else f"{peer}"
