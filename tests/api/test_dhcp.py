@@ -2,6 +2,8 @@
 
 import pytest
 
+from atoll.control.guests import guests
+from tests.api.machines import launch
 from tests.api.paper import by, code, ids, refusal, tagging
 
 GONE = "dopt-0123456789abcdef0"
@@ -49,8 +51,9 @@ def test_a_new_set_shows_what_was_asked_for(ec2):
         {"domain_name_servers": ["ns.example.com"]},
         {"netbios_node_type": ["3"]},
         {"ntp_servers": ["yesterday"]},
+        {"netbios_name_servers": ["2001:db8::53"]},
     ],
-    ids=["unknown", "five servers", "a name", "no node type", "no address"],
+    ids=["unknown", "five servers", "a name", "no node type", "no address", "an IPv6 address for NetBIOS"],
 )
 def test_an_option_that_is_none_is_refused(ec2, options):
     assert code(create, ec2, **options) == "InvalidParameterValue"
@@ -65,6 +68,14 @@ def test_a_vpc_takes_a_set_or_none(ec2, vpc):
 
     ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
     assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"] == "default"
+
+
+def test_servers_may_have_ipv6_addresses_and_instances_ask_them(paper, ec2, subnet, vpc):
+    options = create(ec2, domain_name_servers=["2001:db8::53", "AmazonProvidedDNS"], ntp_servers=["fd00:ec2::123"])
+    ec2.associate_dhcp_options(DhcpOptionsId=options["DhcpOptionsId"], VpcId=vpc)
+    launch(ec2, SubnetId=subnet)
+    (guest,) = guests(paper.world).values()
+    assert list(map(str, guest.resolvers)) == ["2001:db8::53", "10.0.0.2", "169.254.169.253"]
 
 
 def test_a_set_in_use_stays(ec2, vpc):

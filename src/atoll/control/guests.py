@@ -1,7 +1,7 @@
 """Which instances must run, and how they look from inside: a pure function of the World."""
 
 import base64
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import cast
 
 from atoll.host.contract import GuestPlan
@@ -9,6 +9,7 @@ from atoll.model.image import image
 from atoll.model.instance import Instance
 from atoll.model.instance_type import INSTANCE_TYPES
 from atoll.model.interface import Interface
+from atoll.model.ip import Ip
 from atoll.model.lookup import primary_interface
 from atoll.model.names import internal_domain, private_dns
 from atoll.model.vpc import DhcpOptions, Vpc
@@ -52,12 +53,12 @@ def guest(world: World, instance: Instance, interface: Interface) -> GuestPlan:
     )
 
 
-def _resolvers(vpc: Vpc, servers: tuple[str, ...]) -> tuple[IPv4Address, ...]:
+def _resolvers(vpc: Vpc, servers: tuple[str, ...]) -> tuple[Ip, ...]:
     """AmazonProvidedDNS is the VPC's own resolver, at base + 2, if the VPC has DNS support."""
-    found = []
+    found: list[Ip] = []
     for server in servers:
         if server != "AmazonProvidedDNS":
-            found.append(IPv4Address(server))
+            found.append(ip_address(server))
         elif vpc.dns_support:
             found += [vpc.cidr.network_address + 2, _RESOLVER]
     return tuple(found)

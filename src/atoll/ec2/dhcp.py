@@ -1,7 +1,7 @@
 """DHCP option sets."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
@@ -29,6 +29,7 @@ OPTIONS = {
     "netbios-node-type": 1,
     "ipv6-address-preferred-lease-time": 1,
 }
+IPV4 = 4
 NODE_TYPES = ("1", "2", "4", "8")  # RFC 2132
 LEASE_SECONDS_MIN, LEASE_SECONDS_MAX = 140, 2147483647
 
@@ -74,16 +75,16 @@ def _check_option(key: str, values: Sequence[str]) -> None:
             value.isdecimal() and LEASE_SECONDS_MIN <= int(value) <= LEASE_SECONDS_MAX
         ):
             raise BAD_OPTION_VALUE(value=value, why="Expecting a number of seconds.")
-        if key.endswith("-servers") and value != AMAZON_DNS and not _is_address(value):
-            raise BAD_OPTION_VALUE(value=value, why="Expecting IPv4 addresses.")
+        of_both = key != "netbios-name-servers"
+        if key.endswith("-servers") and value != AMAZON_DNS and not _is_address(value, of_both=of_both):
+            raise BAD_OPTION_VALUE(value=value, why=f"Expecting {'IP' if of_both else 'IPv4'} addresses.")
 
 
-def _is_address(text: str) -> bool:
+def _is_address(text: str, *, of_both: bool) -> bool:
     try:
-        IPv4Address(text)
+        return ip_address(text).version == IPV4 or of_both
     except ValueError:
         return False
-    return True
 
 
 @operation("ec2", "DescribeDhcpOptions")

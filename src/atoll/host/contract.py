@@ -7,7 +7,6 @@ answers).  The loop knows no third thing about either.
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from atoll.cache.node import NodePlan
@@ -36,7 +35,7 @@ class GuestPlan:
     boot: int
     interface_id: str  # the namespace it lives in
     hostname: str
-    resolvers: tuple[IPv4Address, ...]  # empty: the VPC has no resolver
+    resolvers: tuple[Ip, ...]  # empty: the VPC has no resolver
     search: str
     authorized_keys: tuple[str, ...]
     user_data: bytes | None

@@ -16,13 +16,13 @@ import shutil
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from atoll.host.contract import HostError
 from atoll.host.linux import cgroups
 from atoll.host.linux.chamber import CAPABILITIES
 from atoll.host.linux.client import Keeper, Process, Spawn
+from atoll.model.ip import Ip
 
 REBOOT_STATUS = 3  # the init's exit status when `reboot` was called inside
 _INIT = "/opt/atoll/init"
@@ -40,7 +40,7 @@ class Guest:
     directory: Path  # of its disk; made if it is not there
     image: Path
     hostname: str
-    resolvers: tuple[IPv4Address, ...] = ()
+    resolvers: tuple[Ip, ...] = ()
     search: str = ""  # empty: no search domain
     authority: Path | None = None  # the certificate of an authority that it trusts
     authorized_keys: tuple[str, ...] = ()  # for ec2-user, at the first boot
