@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from atoll.model.endpoint import S3_ADDRESS, VpcEndpoint
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.lookup import interfaces_of
 from atoll.model.world import World
+from atoll.network.compile.gateway_endpoints import PORTS as STORE_PORTS
 from atoll.network.flow import ICMP, ICMPV6, TCP, UDP, Trace, Verdict
 from atoll.network.layers.hop import APPLIANCES
 from tests.kernel.ground import Ground, lay_ground
@@ -64,9 +66,20 @@ class Kernel:
                     ground.set(interface.id, "net.ipv6.conf.all.forwarding", 1)
             for ip in interface.ips:
                 self._serve(interface.id, str(ip))
+        for endpoint in world.all(VpcEndpoint):
+            if endpoint.serves_objects and endpoint.stands:
+                self._store(endpoint.id)
         for host in world.all(OutsideHost):
             ground.set(str(host.address), "net.ipv4.ping_group_range", "0 0")
             self._serve(str(host.address), str(host.address))
+
+    def _store(self, namespace: str) -> None:
+        """Accept what the store of objects behind a gateway endpoint would."""
+        for port in STORE_PORTS:
+            sock = self.ground.fabric.socket_in(namespace, socket.AF_INET, socket.SOCK_STREAM)
+            sock.bind((str(S3_ADDRESS), port))
+            sock.listen(1024)
+            self.listeners.append(sock)
 
     def _serve(self, place: str, ip: str) -> None:
         for port in PORTS:
