@@ -1,15 +1,17 @@
 """Refused packets are counted: for what reason, and between whom."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
+from atoll.admin import usage
 from atoll.admin.drops import counted, drops
 from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.tallies import Reader, read_tallies
 from atoll.model.acl import NetworkAcl
 from tests.kernel.ground import lay_ground, soon
-from tests.network.lab import CALLER, OPEN_ACL, acl_entry
+from tests.network.lab import CALLER, NOW, OPEN_ACL, acl_entry
 from tests.network.worlds import Lab
 
 pytestmark = pytest.mark.kernel
@@ -130,3 +132,16 @@ def test_counting_survives_another_daemon_and_a_repair(ground):
     ground.run("vpc-v", "nft", "add", "table", "ip", "stranger")
     assert ground.fabric.verify()
     assert seen(ground, lab) == {because: (2, 58)}
+
+
+def test_a_stranger_is_told_nothing(ground):
+    lab = small_lab()
+    ground.apply(lab.world)
+    datagram(ground, "app", "10.0.2.10", 53)
+    assert soon(lambda: seen(ground, lab))
+    tallies = read_tallies(ground.namespaces, counted(ground.plan))
+    for stranger in (replace(CALLER, account="999999999999"), replace(CALLER, region="eu-west-1")):
+        assert drops(lab.world.seen_by(stranger), ground.plan, tallies) == []
+        assert usage.usage(lab.world.seen_by(stranger), NOW, tallies, {}, {}) == {
+            "nat_gateways": [], "instances": [], "caches": [],
+        }  # fmt: skip
