@@ -40,6 +40,8 @@ def atoll(*arguments, **environment):
         ["run", "--as", "198.51.100.27", "--", "true"],
         ["ssh", "i-1"],
         ["trace", "i-1", "10.0.0.1:80"],
+        ["why", "i-1", "10.0.0.1:80"],
+        ["reach"],
     ],
     ids=" ".join,
 )

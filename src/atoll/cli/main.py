@@ -246,7 +246,9 @@ def set_quota(
 def reach(
     matrix: Annotated[bool, typer.Option("--matrix", help="Print who can reach what (the default).")] = False,
     vpc: Annotated[str | None, typer.Option(help="Only this VPC, by id or name.")] = None,
-    port: Annotated[list[int] | None, typer.Option(min=1, max=65535, help="Only this port; may be repeated.")] = None,
+    port: Annotated[
+        list[int] | None, typer.Option(metavar="N", min=1, max=65535, help="Only this port; may be repeated.")
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the world in a file, to compare later.")
     ] = None,
