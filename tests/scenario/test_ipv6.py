@@ -101,6 +101,14 @@ def test_an_instance_boots_with_its_address_and_a_link_local_gateway(stage, yard
     assert "default via fe80::1 dev eth0" in stage.typed(yard.public, "ip -6 route")
 
 
+def test_the_status_shows_ranges_and_addresses(stage, yard):
+    seen = stage.atoll.get("/_atoll/status")
+    shown = {one["id"]: one["ipv6"] for one in (*seen["vpcs"], *seen["instances"])}
+    assert shown[yard.public] == [yard.public_ip]
+    assert shown[yard.plain] == []
+    assert [cidr.endswith("/56") for cidr in shown[yard.vpc]] == [True]
+
+
 def test_an_instance_without_an_address_has_no_ipv6_at_all(stage, yard):
     assert stage.typed(yard.plain, "cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6") == "1"
     assert stage.typed(yard.plain, "ip -6 address; ip -6 route") == ""

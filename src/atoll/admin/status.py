@@ -33,7 +33,14 @@ def status(world: World) -> dict[str, Any]:
 def _vpc(world: World, vpc: Vpc) -> dict[str, Any]:
     interfaces = len(world.bucket(Interface, "vpc_id", vpc.id))
     name = vpc.tags.get("Name")
-    return {"id": vpc.id, "name": name, "cidr": str(vpc.cidr), "default": vpc.is_default, "interfaces": interfaces}
+    return {
+        "id": vpc.id,
+        "name": name,
+        "cidr": str(vpc.cidr),
+        "ipv6": [str(cidr) for cidr in vpc.cidrs6],
+        "default": vpc.is_default,
+        "interfaces": interfaces,
+    }
 
 
 def _instance(world: World, instance: Instance) -> dict[str, Any]:
@@ -47,6 +54,7 @@ def _instance(world: World, instance: Instance) -> dict[str, Any]:
         "vpc": instance.vpc_id,
         "subnet": instance.subnet_id,
         "private_ip": str(interface.address) if interface else None,
+        "ipv6": [str(ip) for ip in interface.ipv6_addresses] if interface else [],
         "public_ip": str(public) if public else None,
         "placement": _placement(world, instance),
         "host_error": instance.host_error,

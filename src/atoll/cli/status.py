@@ -49,12 +49,13 @@ def _drop(it: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _vpc(vpc: dict[str, Any]) -> tuple[object, ...]:
-    return vpc["id"], vpc.get("name"), vpc["cidr"], "yes" if vpc.get("default") else ""
+    return vpc["id"], vpc.get("name"), " ".join([vpc["cidr"], *vpc["ipv6"]]), "yes" if vpc.get("default") else ""
 
 
 def _instance(i: dict[str, Any]) -> tuple[object, ...]:
     host, trouble = i["placement"]["host"], i["host_error"]
-    return i["id"], i["name"], i["state"], i["private_ip"], i["public_ip"], i["subnet"], host, trouble
+    private_ips = " ".join([i["private_ip"] or "", *i["ipv6"]]).strip()
+    return i["id"], i["name"], i["state"], private_ips, i["public_ip"], i["subnet"], host, trouble
 
 
 def _node(cache: dict[str, Any], node: dict[str, Any]) -> tuple[object, ...]:
