@@ -48,9 +48,10 @@ def test_changed_ranges_are_a_new_version_and_old_ones_are_kept(ec2, paper, offi
     waits = paper.backend.waits
     edit = {"AddEntries": [{"Cidr": "10.9.0.0/16"}], "RemoveEntries": [{"Cidr": "203.0.113.0/25"}]}
     answer = change(ec2, offices, CurrentVersion=1, **edit)
-    assert (answer["State"], answer["Version"]) == ("modify-in-progress", 2)
+    assert (answer["State"], answer["Version"]) == ("modify-in-progress", 1)
     assert paper.backend.waits == waits + 1, "it is in force when the call answers"
-    assert shown(ec2, offices)["State"] == "modify-complete"
+    there = shown(ec2, offices)
+    assert (there["State"], there["Version"]) == ("modify-complete", 2)
     assert ranges(ec2, offices) == ["198.51.100.0/24", "10.9.0.0/16"]
     assert ranges(ec2, offices, TargetVersion=1) == ["198.51.100.0/24", "203.0.113.0/25"]
     assert code(ranges, ec2, offices, TargetVersion=3) == "PrefixListVersionNotFound"
@@ -62,8 +63,9 @@ def test_a_version_can_be_restored(ec2, offices):
     assert code(call, PrefixListId=offices, PreviousVersion=1, CurrentVersion=1) == "PrefixListVersionMismatch"
     assert code(call, PrefixListId=offices, PreviousVersion=9, CurrentVersion=2) == "PrefixListVersionNotFound"
     answer = call(PrefixListId=offices, PreviousVersion=1, CurrentVersion=2)["PrefixList"]
-    assert (answer["State"], answer["Version"]) == ("restore-in-progress", 3)
-    assert shown(ec2, offices)["State"] == "restore-complete"
+    assert (answer["State"], answer["Version"]) == ("restore-in-progress", 2)
+    there = shown(ec2, offices)
+    assert (there["State"], there["Version"]) == ("restore-complete", 3)
     assert ranges(ec2, offices) == ["198.51.100.0/24", "203.0.113.0/25"]
 
 

@@ -92,3 +92,38 @@ def test_refusals_are_told_by_their_code_at_once(aws):
 
 def test_the_caller_is_the_account_of_the_key(aws):
     assert json.loads(aws("sts", "get-caller-identity"))["Account"] == "000000000000"
+
+
+def test_the_help_s_own_examples_of_prefix_lists_work(aws):
+    made = json.loads(
+        aws(
+            *("ec2", "create-managed-prefix-list", "--address-family", "IPv4", "--max-entries", "10"),
+            *("--entries", "Cidr=10.0.0.0/16,Description=vpc-a", "Cidr=10.2.0.0/16,Description=vpc-b"),
+            *("--prefix-list-name", "vpc-cidrs", "--output", "json"),
+        )
+    )["PrefixList"]
+    id = made["PrefixListId"]
+    assert made["State"] == "create-in-progress"
+    changed = ("--add-entries", "Cidr=10.1.0.0/16,Description=vpc-c", "--current-version", "1")
+    aws("ec2", "modify-managed-prefix-list", "--prefix-list-id", id, *changed)
+    asked = ("ec2", "get-managed-prefix-list-entries", "--prefix-list-id", id, "--output", "text", "--query")
+    assert aws(*asked, "Entries[].Cidr").split() == ["10.0.0.0/16", "10.2.0.0/16", "10.1.0.0/16"]
+    restored = ("--current-version", "2", "--previous-version", "1")
+    aws("ec2", "restore-managed-prefix-list-version", "--prefix-list-id", id, *restored)
+    assert aws(*asked, "length(Entries)") == "2"
+    owner = ("--filters", "Name=owner-id,Values=AWS", "--query", "length(PrefixLists)", "--output", "text")
+    assert aws("ec2", "describe-managed-prefix-lists", *owner) == "2"
+    aws("ec2", "delete-managed-prefix-list", "--prefix-list-id", id)
+    assert "InvalidPrefixListID.NotFound" in aws(*asked, "Entries", code=255)
+
+
+def test_quotas_are_asked_for_over_the_json_protocol(aws):
+    quota = ("--service-code", "vpc", "--quota-code", "L-F678F1CE")
+    value = ("--query", "Quota.Value", "--output", "text")
+    assert aws("service-quotas", "get-aws-default-service-quota", *quota, *value) == "5.0"
+    before = float(aws("service-quotas", "get-service-quota", *quota, *value))
+    wanted = ("--desired-value", str(before + 1), "--query", "RequestedQuota.Status", "--output", "text")
+    assert aws("service-quotas", "request-service-quota-increase", *quota, *wanted) == "APPROVED"
+    assert float(aws("service-quotas", "get-service-quota", *quota, *value)) == before + 1
+    said = aws("service-quotas", "get-service-quota", "--service-code", "vpc", "--quota-code", "L-NONE", code=255)
+    assert "NoSuchResourceException" in said

@@ -1,6 +1,7 @@
 """Managed prefix lists: create, change, restore, delete.  What names them is in `prefix_list_use.py`.
 
-A change is in force when its call answers; the answer itself speaks of a change in progress, as AWS's does.
+A change is in force when its call answers; the answer itself speaks of a change in progress and of the version
+before it, as AWS's does.
 Source: VPC User Guide, "Consolidate and manage network CIDR blocks with managed prefix lists".
 """
 
@@ -114,7 +115,7 @@ def modify_managed_prefix_list(
         check_ranges(tx.world, new)
         _keep(tx, new)
     tx.put(new)
-    return {"PrefixList": render(new) | {"State": "modify-in-progress"}}
+    return {"PrefixList": render(new) | {"State": "modify-in-progress", "Version": old.version}}
 
 
 @operation("ec2", "RestoreManagedPrefixListVersion", network=True)
@@ -132,7 +133,7 @@ def restore_managed_prefix_list_version(
     check_ranges(tx.world, new)
     _keep(tx, new)
     tx.put(new)
-    return {"PrefixList": render(new) | {"State": "restore-in-progress"}}
+    return {"PrefixList": render(new) | {"State": "restore-in-progress", "Version": old.version}}
 
 
 @operation("ec2", "DeleteManagedPrefixList")
