@@ -40,9 +40,11 @@ class Front:
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve on sockets that listen.  Raises HostError."""
-        for sock in sockets:
+        ports = [sock.getsockname()[1] for sock in sockets]
+        tls = self._authority.server(self._names) if TLS_PORT in ports else None
+        for sock, port in zip(sockets, ports, strict=True):
             sock.setblocking(False)
-            context = self._authority.server(self._names) if sock.getsockname()[1] == TLS_PORT else None
+            context = tls if port == TLS_PORT else None
             server = Server(self._answering, sock, context)
             self._servers.append(server)
             await server.start()

@@ -1,9 +1,10 @@
 """Which services each VPC has, and where they listen."""
 
+import asyncio
 from ipaddress import IPv4Address
 
-from atoll.control.services import doors, offers
-from atoll.host.contract import Door
+from atoll.control.services import Services, doors, offers
+from atoll.host.contract import Door, HostError
 from atoll.network.compile.internet import RESOLVER as INTERNET_RESOLVER
 from tests.network.lab import Lab
 
@@ -39,3 +40,38 @@ def test_each_service_listens_at_its_own_addresses():
         found = doors(lab.world, ("resolver", place, 4))
         expected = [(address, 53, kind) for address in addresses for kind in ("datagram", "stream")]
         assert [(str(d.address), d.port, d.kind) for d in found] == expected
+
+
+class Shut:
+    """A front that cannot be opened while the disk is full."""
+
+    disk_is_full = True
+
+    async def serve(self, sockets):  # noqa: ARG002
+        if self.disk_is_full:
+            raise HostError("the disk is full", "make the certificate authority")
+
+    def close(self):
+        pass
+
+
+def test_an_endpoint_that_cannot_be_opened_stops_nobody_else_and_is_tried_again(monkeypatch):
+    lab = Lab()
+    lab.vpc("v", dns_support=False), lab.subnet("a", "10.0.0.0/24")
+    lab.endpoint("api", "ec2", "a")
+    services = Services(None, None, lambda _: Shut())
+    monkeypatch.setattr(services, "_issuer", None)
+    opened = []
+
+    async def sockets_of(place, _doors):
+        opened.append(place)
+        return []
+
+    async def follow():
+        return await services.follow(lab.world, ["vpc-v"], sockets_of)
+
+    assert [(f.subject, "the disk is full" in f.because) for f in asyncio.run(follow())] == [("eni-api-a", True)]
+    assert "vpc-v" in opened
+    monkeypatch.setattr(Shut, "disk_is_full", False)
+    assert asyncio.run(follow()) == []
+    assert opened.count("vpc-v") == 1

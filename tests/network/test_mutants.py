@@ -16,6 +16,7 @@ from atoll.network.compile import (
     endpoints,
     faults,
     flow_logs,
+    gateway_endpoints,
     groups,
     inputs,
     interfaces,
@@ -276,6 +277,17 @@ BUGS = [
         {"if foot.zone in nodes:": "if nodes:", "nodes[foot.zone]": "next(iter(nodes.values()))"},
     ),
     ("an endpoint of the API answers on every port", endpoints, {'equal("tcp dport", *API_PORTS), ': ""}),
+    ("a gateway endpoint asks no ACL", gateway_endpoints, {'rule(jump("acls")), ': ""}),
+    (
+        "a gateway endpoint carries every port",
+        gateway_endpoints,
+        {', equal("tcp dport", *PORTS), ACCEPT': ", ACCEPT"},
+    ),
+    (
+        "a route to a gateway endpoint is a blackhole",
+        parts,
+        {'endpoint.type == "Gateway" and endpoint.stands': "False"},
+    ),
 ]
 
 

@@ -123,8 +123,8 @@ class Recorder:
             if not any(subject in failed for subject in (NETWORK, *(node.interface_id for node in nodes))):
                 self._note("load balancer in force", balancers.in_force, balancer)
         for endpoint in world.bucket(VpcEndpoint, "awaits", True).values():
-            feet = cast(VpcEndpoint, endpoint).feet
-            if not any(subject in failed for subject in (NETWORK, *(foot.interface_id for foot in feet))):
+            of = (NETWORK, endpoint.id, *(foot.interface_id for foot in cast(VpcEndpoint, endpoint).feet))
+            if not any(subject in failed for subject in of):
                 self._note("endpoint in force", endpoints.in_force, endpoint)
 
     def _carries(self, world: World, failed: Container[str]) -> None:

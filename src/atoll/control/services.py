@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from atoll.guest import dns, imds
 from atoll.guest.issuer import Book, Issuer
-from atoll.host.contract import Door
+from atoll.host.contract import Door, Failure, HostError
 from atoll.model.endpoint import S3_ADDRESS, VpcEndpoint
 from atoll.model.fault import dead
 from atoll.model.interface import Interface
@@ -105,28 +105,42 @@ class Services:
         self._issuer = Issuer(book, now)
         self._open: dict[Offer, Service] = {}
 
-    async def follow(self, world: World, vpc_ids: Iterable[str], sockets_of: Opening) -> None:
-        """Open what is missing and close what has gone."""
+    async def follow(self, world: World, vpc_ids: Iterable[str], sockets_of: Opening) -> list[Failure]:
+        """Open what is missing and close what has gone; returns what could not be opened, to be tried again."""
+        failures: list[Failure] = []
         wanted = offers(world, vpc_ids)
         for gone in self._open.keys() - set(wanted):
             self._open.pop(gone).close()
         for offer in wanted:
             if offer not in self._open:
-                sockets = await sockets_of(offer[1], doors(world, offer))
-                service = self._open[offer] = self._service(*offer[:2])
-                await service.serve(sockets)
+                try:
+                    await self._begin(world, offer, sockets_of)
+                except (HostError, OSError) as error:
+                    failures.append(Failure(offer[1] or "internet", f"its {offer[0]} service is not open: {error}"))
+        return failures
+
+    async def _begin(self, world: World, offer: Offer, sockets_of: Opening) -> None:
+        sockets = await sockets_of(offer[1], doors(world, offer))
+        service = self._service(world.seen_by(None), *offer[:2])
+        try:
+            await service.serve(sockets)
+        except (HostError, OSError):
+            service.close()
+            for sock in sockets:
+                sock.close()
+            raise
+        self._open[offer] = service
 
     def close(self) -> None:
         """Close all; `follow` opens them again."""
         while self._open:
             self._open.popitem()[1].close()
 
-    def _service(self, kind: Kind, vpc_id: str | None) -> Service:
+    def _service(self, world: World, kind: Kind, vpc_id: str | None) -> Service:
         if kind == "resolver":
             return dns.Resolver(vpc_id, self._world)
         assert vpc_id, "the internet has neither metadata nor endpoints"
         if kind == "api":
-            world = self._world().seen_by(None)
             gateway = world.get(VpcEndpoint, vpc_id)
             return self._front(gateway or endpoint_of(world, world[Interface, vpc_id]))
         return imds.Imds(imds.Answers(vpc_id, self._world, self._issuer, self._now), self._now)

@@ -117,11 +117,11 @@ class Wires:
             return
         loop = asyncio.get_running_loop()
         plan, failures = await loop.run_in_executor(self._thread, self._apply, world)
+        self._plan = plan
+        failures = [*failures, *await self._serve(world)]
         for failure in failures:
             if failure not in self.report.failures:  # each is tried again every second, and told once
                 log("network refused", subject=failure.subject, because=failure.because)
-        self._plan = plan
-        await self._serve(world)
         spent = (time.perf_counter() - started) * 1e3
         self.report = Report(self.report.rounds + 1, world.revision, spent, failures, self.report.repairs)
         for revision, future in self._waiting:
@@ -142,12 +142,13 @@ class Wires:
         self.report.repairs = [*self.report.repairs, *repairs][-100:]
         if repairs and self._plan:  # a namespace may be a new one: the sockets would be in the former
             self._services.close()
-            await self._serve(self._world())
+            if failures := await self._serve(self._world()):
+                self.report = replace(self.report, failures=failures)
 
-    async def _serve(self, world: World) -> None:
+    async def _serve(self, world: World) -> list[Failure]:
         """Have the services of the VPCs that are in the kernel, and of no others."""
         assert self._plan, "the plan was just applied"
-        await self._services.follow(world, self._plan.vpc_ids, self._sockets)
+        return await self._services.follow(world, self._plan.vpc_ids, self._sockets)
 
     async def _sockets(self, vpc_id: str | None, doors: tuple[Door, ...]) -> list[socket.socket]:
         loop = asyncio.get_running_loop()
