@@ -25,6 +25,7 @@ from atoll.cache.failover import (
     Shard,
     Sight,
     Wait,
+    after,
     decide,
     trouble,
 )
@@ -155,6 +156,22 @@ ROWS = [*LOST, *CHOSEN_ROWS, *PLANNED_ROWS, *RESTORED_ROWS, *WELL_ROWS]
 @pytest.mark.parametrize(("members", "more", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_the_next_act(members, more, expected):
     assert act(*members, **more) == expected
+
+
+def test_behind_a_choice_and_a_promotion_nobody_needs_to_look_again():
+    seen = shard(DEAD, ALONE_A, ALONE_B)
+    acts = []
+    while seen is not None:
+        acts.append(decide(seen))
+        seen = after(seen, acts[-1])
+
+    assert [(type(act), act.id) for act in acts] == [(Choose, "a"), (Promote, "a"), (Publish, "a")]
+
+
+def test_behind_every_other_act_somebody_looks():
+    for _, members, more, act in ROWS:
+        if not isinstance(act, Choose | Promote):
+            assert after(shard(*members, **more), act) is None
 
 
 def test_every_act_has_a_reason():

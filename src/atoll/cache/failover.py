@@ -13,7 +13,7 @@ A shard has one leader, whom all others follow.  Three rules keep it to one prim
 - A leader is killed only when someone is there to take over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 HUNG_SECONDS = 3.0  # without an answer; one that is busy with a script answers BUSY, which is an answer
@@ -181,6 +181,20 @@ def decide(shard: Shard) -> Act:
     if shard.source_id and (primary := shard.find(shard.primary_id)) and _can_lead(primary):
         return Choose(primary.id, f"{primary.name} has copied the data back from {leader.name}")
     return _repoint(shard, leader)
+
+
+def after(shard: Shard, act: Act) -> Shard | None:
+    """Return what is certain once an act has succeeded, for the acts behind which nobody needs to look again.
+
+    A look costs a round trip to each engine, and somebody is waiting to write.  None: look.
+    """
+    match act:
+        case Choose(id):
+            return replace(shard, promotion=shard.promotion or "failure", target_id=id)
+        case Promote(id):
+            promoted = (replace(m, role="primary", follows=None) if m.id == id else m for m in shard.members)
+            return replace(shard, members=tuple(promoted))
+    return None
 
 
 def trouble(member: Sight) -> str | None:

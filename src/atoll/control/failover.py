@@ -29,6 +29,7 @@ from atoll.cache.failover import (
     Restore,
     Shard,
     Wait,
+    after,
     decide,
 )
 from atoll.cache.node import NodePlan
@@ -234,7 +235,7 @@ class _Guard:
             last = act
 
     async def _step(self, *, hot: bool) -> Act:
-        """Look, decide, act; returns the act."""
+        """Look, decide, act, and do what follows for certain; returns the last act."""
         self._awake.clear()
         now = asyncio.get_running_loop().time()
         full = hot or now - self._full >= FULL_SECONDS
@@ -245,8 +246,13 @@ class _Guard:
         if not full and not isinstance(act, Fence | None):
             shard = await self._look(full=True, probe=False)  # what the others said may be old
             act = decide(shard) if shard else None
-        if act is not None and shard is not None:
+        while act is not None and shard is not None:
             await self._failovers.act(act, self._watch, shard)
+            certain = after(shard, act)
+            following = decide(certain) if certain else None
+            if not isinstance(following, Promote | Publish | Pause):
+                break
+            shard, act = certain, following
         return act
 
     async def _look(self, *, full: bool, probe: bool) -> Shard | None:
