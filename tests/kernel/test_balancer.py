@@ -1,6 +1,7 @@
 """Load balancers and PrivateLink with real packets."""
 
 import socket
+import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -277,3 +278,22 @@ def test_nothing_is_left_of_what_is_deleted(ground):
     assert not [name for name in ground.namespaces.names() if name.startswith(("eni-e-", "vpce-"))]
     assert ground.fabric.verify() == []
     assert "n" not in {line.split()[1][:1] for line in ground.run("eni-cache-p0", "ip", "-o", "link").splitlines()}
+
+
+@pytest.mark.parametrize("appliance", ["eni-cache-p0", "eni-e-c0"])
+def test_who_continues_after_the_idle_timeout_is_reset(ground, appliance):
+    ground.apply(linked().world)
+    setting = "net.netfilter.nf_conntrack_tcp_timeout_established"
+    assert ground.run(appliance, "sysctl", "-n", setting).strip() == "350"
+    assert ground.run(appliance, "sysctl", "-n", "net.netfilter.nf_conntrack_udp_timeout").strip() == "120"
+    ground.set(appliance, setting, 1)
+    near, far, _ = reach(ground, "c-client", "p-one", "10.0.0.100", 6379, 6379)
+    far.settimeout(NEVER_SECONDS)
+    near.send(b"x")
+    assert far.recv(9) == b"x"
+    time.sleep(1.3)  # idle, for as long as it remembers: nothing else tells that it forgot
+    near.send(b"again")
+    with pytest.raises(ConnectionResetError):
+        near.recv(9)
+    with pytest.raises(TimeoutError):
+        far.recv(9)
