@@ -81,7 +81,11 @@ def _drill(atoll: Atoll, fault: str) -> float:
     command = [sys.executable, "-m", "atoll.cli", "drill", "failover", "rg", "--fault", fault, "--json"]
     environment = os.environ | {"ATOLL_ENDPOINT": f"http://127.0.0.1:{atoll.api.port}"}
     done = subprocess.run(
-        [*command, "--seconds", DRILL_SECONDS], env=environment, capture_output=True, text=True, check=False
+        [*command, "--clients", "1", "--seconds", DRILL_SECONDS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{fault}: {done.stdout} {done.stderr}")
