@@ -57,8 +57,10 @@ def answer(hop: Hop) -> Finding | None:
     target = hop.target
     if target is None or target.kind != KIND:
         return None
-    assert hop.asked, "only answers come back through a wire"
-    back = hop.asked.translated[target.id, hop.packet]
+    back = hop.asked.translated.get((target.id, hop.packet)) if hop.asked else None
+    if back is None:  # of a trace that went on behind a refusal
+        because = f"{target.id} knows no flow that this answers"
+        return refuse(Verdict.REFUSED, Code.NO_POSSIBLE_DESTINATION, target.id, because)
     return Finding(
         target.id, f"{target.id} gives it back to {back.destination}", then=replace(hop, packet=back), forwards=target
     )
