@@ -24,8 +24,9 @@ from tests.network.worlds import Probe
 
 GROUPS = ("egress-groups", "ingress-groups")
 FIRST_PORT = 34000  # each flow has a port of its own, of those that Linux chooses itself
-# Flows of others' making: what translates or balances has a state of its own, with tests of its own.
-NOT_HERE = ("nat-gateway", "load-balancer", "endpoint", "guest")
+# What translates or balances has a state of its own; what passes an egress-only gateway is tracked whatever the
+# groups say ("Automatically tracked connections"), and here what passes a gateway endpoint, too.
+NOT_HERE = ("nat-gateway", "load-balancer", "endpoint", "guest", "egress-only-gateway-out", "gateway-endpoint")
 
 
 def open_flows(world: World, probes: Iterable[Probe]) -> dict[int, tuple[Probe, Trace]]:
