@@ -1,11 +1,11 @@
 """Remove an installation whose daemon does not run, or cannot: what runs, its namespaces, its state."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from atoll.cli.failure import Failure
-from atoll.cli.up import remove
 
 
 def purge(state: Path) -> None:
@@ -26,3 +26,12 @@ def purge(state: Path) -> None:
             remove(state)
     except CannotStart as refusal:
         raise Failure(str(refusal), "name its endpoint, with --endpoint or ATOLL_ENDPOINT") from None
+
+
+def remove(state: Path) -> None:
+    """Remove a state directory; an overlay that was in use leaves directories that not even their owner may read."""
+    for parent, names, _ in os.walk(state):
+        for name in names:
+            if not os.path.islink(f"{parent}/{name}"):
+                os.chmod(f"{parent}/{name}", 0o700)
+    shutil.rmtree(state)

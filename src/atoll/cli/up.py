@@ -1,7 +1,6 @@
 """`atoll up`, `atoll down` and `atoll wait`: the life of the daemon."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from typing import Literal, cast, get_args
 
 from atoll.cli import private, show
 from atoll.cli.failure import NO_KERNEL, NOT_RUNNING, Failure
+from atoll.cli.purge import purge as purge_installation
+from atoll.cli.purge import remove
 
 HostChoice = Literal["auto", "root", "rootless", "paper"]
 KeysChoice = Literal["local", "required"]
@@ -114,8 +115,6 @@ def down(*, purge: bool, state: Path) -> None:
         if not _is_state(state):
             show.line(f"Nothing to remove: there is no state in {state}.")
             return
-        from atoll.cli.purge import purge as purge_installation
-
         with show.progress("Ending everything"):
             purge_installation(state)
         show.line(f"Nothing is left: no process, no namespace, no state in {state}.")
@@ -143,15 +142,6 @@ def wait(seconds: float) -> None:
             )
         time.sleep(LOOK_EVERY_SECONDS)
     show.line("Ready.")
-
-
-def remove(state: Path) -> None:
-    """Remove a state directory; an overlay that was in use leaves directories that not even their owner may read."""
-    for parent, names, _ in os.walk(state):
-        for name in names:
-            if not os.path.islink(f"{parent}/{name}"):
-                os.chmod(f"{parent}/{name}", 0o700)
-    shutil.rmtree(state)
 
 
 def _ready(start: Start, url: str, mode: str) -> None:

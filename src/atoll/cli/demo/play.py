@@ -20,7 +20,7 @@ from atoll.cli.demo import authorize, forward, nat, world
 from atoll.cli.demo.facts import CLIENT, ELASTIC_IP, ENGINES, Engine
 from atoll.cli.demo.stage import Stage
 from atoll.cli.failure import NO_KERNEL, REFUSED, Failure
-from atoll.cli.up import remove
+from atoll.cli.purge import remove
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0

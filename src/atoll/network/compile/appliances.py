@@ -17,12 +17,14 @@ from atoll.network.compile.marks import (
     INSIDE_MTU,
     ROUTER,
     TABLE,
+    chain,
     element,
     far_mac,
 )
 from atoll.network.compile.refusals import refusals
-from atoll.network.facts import IPV4, Address, Fact, Namespace, Neighbour, Route, Sysctl, Table, Veth
-from atoll.network.rules import goto
+from atoll.network.facts import IPV4, Address, Chain, Fact, Hook, Namespace, Neighbour, Route, Sysctl, Table, Veth
+from atoll.network.flow import TCP
+from atoll.network.rules import ACCEPT, RESET, Rule, equal, goto, refuse, rule
 
 LOCAL = 32  # prefix length of a host
 IDLE_SECONDS = 350
@@ -71,3 +73,18 @@ def wire(it: Interface, router: IPv4Address) -> Iterator[Fact]:
         yield Neighbour(it.vpc_id, link, ip, it.mac)
     yield Neighbour(it.id, GUEST_LINK, router, GATEWAY_MAC)
     yield Route(it.id, EVERYWHERE, link=GUEST_LINK, via=router)
+
+
+def one_way(id: str, may_begin: Rule, *before: Rule) -> Chain:
+    """Return the chain of an appliance that carries flows in one direction only: what may begin one, and answers."""
+    return chain(
+        id,
+        "through",
+        *before,
+        rule(equal("ct state", "established", "related"), ACCEPT),
+        rule(equal("meta l4proto", TCP), equal("ct state", "invalid"), RESET, comment="idle for too long"),
+        refuse("no flow begins so", equal("ct state", "invalid")),
+        may_begin,
+        refuse("a provider opens nothing"),
+        hook=Hook("filter", "forward", 0),
+    )

@@ -20,7 +20,7 @@ from atoll.model.balancer import ALL_ZONES, Listener, LoadBalancer, Target, Targ
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
-from atoll.network.compile.appliances import LOCAL, SETTINGS, appliance
+from atoll.network.compile.appliances import LOCAL, SETTINGS, appliance, one_way
 from atoll.network.compile.fragment import Wanted
 from atoll.network.compile.interfaces import Standing
 from atoll.network.compile.marks import GUEST_LINK, INSIDE_MTU, chain, far_mac
@@ -129,17 +129,8 @@ def _rules(it: Interface, doors: tuple[Door, ...]) -> Iterator[Chain]:
         hook=Hook("nat", "prerouting", -100, accepts=True),
     )
     yield asked(it, (*it.private_ips, DOOR))
-    yield chain(
-        it.id,
-        "through",
-        *(one for door in doors for one in _ending(door)),
-        rule(equal("ct state", "established", "related"), ACCEPT),
-        rule(equal("meta l4proto", TCP), equal("ct state", "invalid"), RESET, comment="idle for too long"),
-        refuse("no flow begins so", equal("ct state", "invalid")),
-        rule(equal("oifname", GUEST_LINK), ACCEPT),
-        refuse("a provider opens nothing"),
-        hook=Hook("filter", "forward", 0),
-    )
+    begins = rule(equal("oifname", GUEST_LINK), ACCEPT)
+    yield one_way(it.id, begins, *(one for door in doors for one in _ending(door)))
     yield chain(
         it.id,
         "translate",

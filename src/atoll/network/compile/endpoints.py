@@ -14,14 +14,14 @@ Of Atoll's own API: sockets of the daemon's, which are opened in its namespace (
 from collections.abc import Iterator
 
 from atoll.model.interface import Interface
-from atoll.network.compile.appliances import appliance
+from atoll.network.compile.appliances import appliance, one_way
 from atoll.network.compile.balancers import TIMES, asked, pair, wire_network
 from atoll.network.compile.interfaces import Standing
 from atoll.network.compile.marks import GUEST_LINK, chain, far_mac
 from atoll.network.compile.wires import DOOR, Wire
 from atoll.network.facts import Chain, Fact, Hook, Neighbour, Route
 from atoll.network.flow import TCP, UDP
-from atoll.network.rules import ACCEPT, RESET, Forward, Translate, equal, refuse, rule
+from atoll.network.rules import ACCEPT, Forward, Translate, equal, rule
 
 API_PORTS = (80, 443)
 
@@ -47,16 +47,7 @@ def _rules(it: Interface, wire: Wire) -> Iterator[Chain]:
         rule(equal("ip daddr", *it.private_ips), equal("meta l4proto", TCP, UDP), Forward(((DOOR, None),))),
         hook=Hook("nat", "prerouting", -100, accepts=True),
     )
-    yield chain(
-        it.id,
-        "through",
-        rule(equal("ct state", "established", "related"), ACCEPT),
-        rule(equal("meta l4proto", TCP), equal("ct state", "invalid"), RESET, comment="idle for too long"),
-        refuse("no flow begins so", equal("ct state", "invalid")),
-        rule(equal("iifname", GUEST_LINK), ACCEPT),
-        refuse("a provider opens nothing"),
-        hook=Hook("filter", "forward", 0),
-    )
+    yield one_way(it.id, rule(equal("iifname", GUEST_LINK), ACCEPT))
     yield chain(
         it.id,
         "translate",
