@@ -346,6 +346,17 @@ FORBIDDEN = [
     "chroot /proc/1/root mount -t tmpfs tmpfs /mnt",
     "cat /proc/kcore | head -c 1 | grep -q .",
     "echo 1 > /sys/kernel/mm/transparent_hugepage/enabled",
+    "nsenter --net=/proc/1/ns/net true",  # setns, even into what is his own
+    "nsenter -t 1 -p -C true",
+    "unshare -p -f true",
+    "echo 0 > /sys/fs/cgroup/cgroup.procs",
+    "cat /proc/1/root/../../root/.ssh/authorized_keys",
+    "head -c 1 /dev/mem",
+    "ls /dev/sda /dev/vda /dev/kvm /dev/loop0 | grep -q dev",
+    "dmesg -c",
+    "swapoff -a && echo 1 > /proc/sys/kernel/sysrq",
+    "grep -qiE 'atoll|keeper' /proc/net/unix",  # the keeper's sockets
+    "grep -qE ' (ext4|xfs|btrfs) rw' /proc/self/mounts",
 ]
 
 
