@@ -160,7 +160,7 @@ class FlowLogs:
         }
         parts = self._plan().parts
         facts = (f for id in vpc_ids if (part := parts.get((id, "flow_logs"))) for f in part.fragments[id].facts)
-        tallies = await self._take([fact for fact in facts if isinstance(fact, Container) and fact.entries_max])
+        tallies = await self._take([fact for fact in facts if isinstance(fact, Container) and fact.is_tally])
         now = self._clock()
         self._known |= interfaces
         await asyncio.to_thread(self._add, tallies, now)

@@ -15,6 +15,7 @@ from atoll.network.rules import (
     ACCEPT,
     DROP,
     Dispatch,
+    Exceeds,
     Forward,
     Lookup,
     Match,
@@ -245,6 +246,8 @@ class Ruleset:
                 return lambda _: it
             case Tally() | SetTimeout():
                 return None
+            case Exceeds():
+                return lambda _: False  # a packet here comes alone
             case Refuse():
                 return lambda _: DROP
             case Text():

@@ -124,8 +124,14 @@ class Container:
     key: tuple[str, ...]  # nftables' types, one per field
     value: str | None = None  # nftables' type; None: a set
     interval: bool = False
-    entries_max: int = 0  # of a set that packets fill (rules.Tally); 0: its elements are facts
+    entries_max: int = 0  # of a set that packets fill (rules.Tally, rules.Exceeds); 0: its elements are facts
     forget_seconds: int = 0  # after which such an entry goes that no packet was counted under; 0: never
+    counts: bool = True  # its entries have counters, if packets fill it
+
+    @property
+    def is_tally(self) -> bool:
+        """Tell whether packets are counted in it."""
+        return bool(self.entries_max) and self.counts
 
 
 @dataclass(frozen=True, slots=True)

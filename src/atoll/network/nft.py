@@ -13,6 +13,7 @@ from atoll.model.ip import Ip
 from atoll.network.facts import Chain, Container, Element, Fact, Field, Hook, NftFact, Table, TimeoutPolicy
 from atoll.network.rules import (
     Dispatch,
+    Exceeds,
     Forward,
     Lookup,
     Match,
@@ -186,6 +187,9 @@ def _statement(it: Statement) -> str:
             return f"{action} {chain}".strip()
         case Tally(keys, container):
             return f"update @{container} {{ {' . '.join(keys)} counter }}"
+        case Exceeds(keys, container, a_second, burst):
+            limit = f"limit rate over {a_second}/second burst {burst} packets"
+            return f"update @{container} {{ {' . '.join(keys)} {limit} }}"
         case SetTimeout(policy):
             return f'ct timeout set "{policy}"'
         case Refuse():

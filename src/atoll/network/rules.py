@@ -112,6 +112,19 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Exceeds:
+    """More packets than `a_second` come under the joined keys, and the `burst` is used up; the set fills itself.
+
+    When the set is full, nobody new exceeds anything.
+    """
+
+    keys: tuple[str, ...]
+    container: str
+    a_second: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Drop, and count it: what for (the rule's comment), between which links, and who refused it.
 
@@ -148,7 +161,19 @@ class Text:
 
 
 Statement: TypeAlias = (
-    Match | Lookup | SetBits | SetFrom | Dispatch | Translate | Forward | Verdict | Tally | Refuse | SetTimeout | Text
+    Match
+    | Lookup
+    | SetBits
+    | SetFrom
+    | Dispatch
+    | Translate
+    | Forward
+    | Verdict
+    | Tally
+    | Exceeds
+    | Refuse
+    | SetTimeout
+    | Text
 )
 
 

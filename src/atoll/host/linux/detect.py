@@ -67,6 +67,11 @@ _RULES = {
                      chain c { type filter hook forward priority 0;
                                update @s { meta mark . iifname . oifname counter } drop; }; }
     """,
+    "nft limits in sets": """
+        table ip h { set s { type ifname; size 16; flags dynamic,timeout; timeout 9s; }
+                     chain c { type filter hook input priority 0;
+                               update @s { iifname limit rate over 9/second burst 9 packets } drop; }; }
+    """,
 }
 
 
@@ -248,6 +253,7 @@ _MODULES = {
     "nft concatenated maps": "nf_tables",
     "nft ARP responder": "nft_fwd_netdev",
     "nft sets that packets fill": "nf_tables",
+    "nft limits in sets": "nft_limit",
     "overlay file system": "overlay",
 }
 

@@ -154,7 +154,7 @@ class Round:
         space = self._spaces[name]
         want = self._wanted.of(name, *NFT)
         mine: Facts = {f: key for f, key in want.items() if isinstance(f, NFT) and f.family == family}
-        counting = [f for f in mine if isinstance(f, Container) and f.entries_max]
+        counting = [f for f in mine if isinstance(f, Container) and f.is_tally]
         counts = kept(self._namespaces, name, counting) if counting and name not in self._made else []
         try:
             load_rules(space, family, NOTHING, mine)

@@ -51,6 +51,7 @@ from atoll.network.rules import (
     DROP,
     RETURN,
     Dispatch,
+    Exceeds,
     Rule,
     SetBits,
     SetFrom,
@@ -70,6 +71,10 @@ METADATA, RESOLVER, CLOCK = map(IPv4Address, ("169.254.169.254", "169.254.169.25
 METADATA6, RESOLVER6, CLOCK6 = map(IPv6Address, ("fd00:ec2::254", "fd00:ec2::253", "fd00:ec2::123"))
 UDP_STREAM_SECONDS = 180  # VPC User Guide, "Idle connection tracking timeout"
 TO_THE_LINK = IPv6Network("ff02::/16")  # what machines say to their link: it goes no further, and is no refusal
+# "1024 packets per second per network interface" to all of them (VPC User Guide, "DNS quotas").  How much may come
+# at once is not documented: a second's worth.
+SERVICES_A_SECOND = SERVICES_BURST = 1024
+PACED_MAX, PACED_SECONDS = 8192, 60  # interfaces whose pace is known, each until it was silent for so long
 LAST = 1 << 30  # the metric of the last route
 
 ADDRESS = "an address of the version"  # a field whose type depends on it
@@ -130,7 +135,7 @@ def _rules(id: str, of: Version) -> Iterator[Fact]:
     yield from _boundary(id, of)
     yield _errors(id, of)
     yield from _groups(id, of)
-    yield _services(id, of)
+    yield from _services(id, of)
 
 
 def _ipv6(vpc: Vpc) -> Iterator[Fact]:
@@ -257,15 +262,24 @@ def _errors(id: str, of: Version) -> Chain:
     )
 
 
-def _services(id: str, of: Version) -> Chain:
-    return chain(
+def _services(id: str, of: Version) -> Iterator[Fact]:
+    """Let in what the services answer, at a pace that each interface has for all of them together."""
+    size, seconds = PACED_MAX, PACED_SECONDS
+    yield Container(
+        id, of.family, TABLE, "paces", ("ifname",), entries_max=size, forget_seconds=seconds, counts=False
+    )
+    too_fast = Exceeds(("iifname",), "paces", SERVICES_A_SECOND, SERVICES_BURST)
+    because = f"more than {SERVICES_A_SECOND} packets a second to the VPC's services"
+    yield chain(id, "paced", refuse(because, too_fast), rule(ACCEPT), of=of)
+    paced = goto("paced")
+    yield chain(
         id,
         "services",
         rule(equal("iifname", "lo"), ACCEPT),
-        rule(equal("udp dport", 53, 123), ACCEPT),
-        rule(equal("tcp dport", 53), ACCEPT),
-        rule(equal(of.destination, METADATA if of is V4 else METADATA6), equal("tcp dport", 80), ACCEPT),
-        rule(equal("ct state", "established"), ACCEPT),
+        rule(equal("udp dport", 53, 123), paced),
+        rule(equal("tcp dport", 53), paced),
+        rule(equal(of.destination, METADATA if of is V4 else METADATA6), equal("tcp dport", 80), paced),
+        rule(equal("ct state", "established"), paced),
         hook=Hook("filter", "input", 0),
         of=of,
     )
