@@ -42,6 +42,7 @@ from atoll.control.faults import Reverter
 from atoll.control.health import HealthChecks
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
+from atoll.control.metrics import Sampler
 from atoll.control.record import Recorder
 from atoll.control.services import Services
 from atoll.control.wanted import Wanted
@@ -55,6 +56,7 @@ from atoll.host.paper import PaperHost
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.engine import EngineBuild
 from atoll.model.kinds import KINDS
+from atoll.model.nat_gateway import NatGateway
 from atoll.model.world import Tx, World
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
@@ -136,6 +138,15 @@ class Daemon:
         self._health = HealthChecks(host, self.write, utc_now)
         self._counters = Counters(host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs")
         self._reverter = Reverter(store, utc_now)
+        self._sampler = Sampler(
+            lambda: store.world,
+            wanted.machines,
+            host,
+            self._counters,
+            self._gateway_counts,
+            utc_now,
+            options.metrics_seconds,
+        )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         host.on_exit(self._exited)
@@ -145,6 +156,16 @@ class Daemon:
             self._note_engines()
         store.watch(lambda _: self.wires.wake())
         store.watch(lambda _: self.failovers.wake())
+
+    async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
+        from atoll.admin import usage  # loads the tracer's parts: not before anything is measured
+
+        world = self._store.world.seen_by(None)
+        spaces = usage.gateways(world).keys()
+        if not spaces:
+            return ()
+        tallies = await self._counters.tallies(usage.counting(self._counters.plan, spaces))
+        return usage.gateway_counts(world, tallies, (await self._counters.traffic((), spaces))[1])
 
     def _front(self, endpoint: VpcEndpoint) -> Front:
         return front_of(endpoint, self.backend, self._authority, self._objects)
@@ -166,6 +187,11 @@ class Daemon:
     def counters(self) -> Counters:
         """What the kernel counts."""
         return self._counters
+
+    @property
+    def sampler(self) -> Sampler:
+        """What measures."""
+        return self._sampler
 
     def seen(self) -> Mapping[str, Seen]:
         """Return the processes of the host."""
@@ -226,6 +252,7 @@ class Daemon:
         self.backend.forget()
         self._note_engines()
         self._counters.flow_logs.clear()
+        self._sampler.forget()
         await self.machines.idle()
         if not await self.in_force():
             raise TimeoutError
@@ -246,7 +273,7 @@ class Daemon:
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
-            loops.append(self._counters.run())
+            loops += [self._counters.run(), self._sampler.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())
         await server.start()

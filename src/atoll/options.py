@@ -22,4 +22,5 @@ class Options:
     bind: str = "127.0.0.1"
     host: Literal["auto", "root", "rootless", "paper"] = "auto"
     keys: Literal["local", "required"] = "local"
+    metrics_seconds: float = 60.0  # between samples
     log_to: Path | None = None  # None: standard error

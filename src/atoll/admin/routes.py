@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from atoll.admin import chaos_routes, classic_routes, drill_routes, quotas, snapshot, usage, why
+from atoll.admin import metrics as prometheus
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
@@ -52,6 +53,12 @@ class Counters(Protocol):
     ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]: ...
 
 
+class Sampler(Protocol):
+    """What measures."""
+
+    async def measure(self) -> Sequence[prometheus.Measured]: ...  # noqa: D102
+
+
 class Service(Protocol):
     """What the routes ask of the daemon."""
 
@@ -59,6 +66,8 @@ class Service(Protocol):
     def world(self) -> World: ...  # noqa: D102
     @property
     def counters(self) -> Counters: ...  # noqa: D102
+    @property
+    def sampler(self) -> Sampler: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
@@ -85,6 +94,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/why": {"POST": api.why},
         "/_atoll/drops": {"GET": api.drops},
         "/_atoll/usage": {"GET": api.usage},
+        "/_atoll/metrics": {"GET": api.metrics},
         "/_atoll/flow-logs": {"GET": api.flow_logs},
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/world": {"GET": api.whole},
@@ -202,6 +212,11 @@ class _Api:
         except HostError as error:
             raise Bad(503, f"the kernel's counters cannot be read: {error}") from None
         return _json(usage.usage(world, datetime.now(UTC), tallies, tracked, links))
+
+    async def metrics(self, request: Request) -> Answer:
+        self._real()
+        text = prometheus.exposition(await self._service.sampler.measure())
+        return Answer(200, {"content-type": prometheus.CONTENT_TYPE}, text.encode())
 
     async def flow_logs(self, request: Request) -> Answer:
         query = _query(request)

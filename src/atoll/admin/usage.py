@@ -48,6 +48,14 @@ def vpc_ids(world: World) -> set[str]:
     return {i.vpc_id for _, found in _machines(world) for i in found}
 
 
+def gateway_counts(
+    world: World, tallies: Iterable[Tallied], tracked: Mapping[str, Tracked]
+) -> list[tuple[NatGateway, Mapping[str, int]]]:
+    """Return the metrics of each of the caller's NAT gateways."""
+    counts = _by_set(tallies)
+    return [(g, _gateway(space, counts, tracked.get(space))) for space, g in gateways(world).items()]
+
+
 def usage(
     world: World,
     now: datetime,
@@ -56,14 +64,10 @@ def usage(
     links: Mapping[str, Mapping[str, LinkCount]],
 ) -> dict[str, Any]:
     """Return everybody's usage, as JSON-able values."""
-    counts: dict[tuple[str, str], list[Tallied]] = {}
-    for it in tallies:
-        counts.setdefault((it.container.namespace, it.container.name), []).append(it)
     machines = [(who, _link_counts(links, found)) for who, found in _machines(world)]
     return {
         "nat_gateways": [
-            _named(g, g.created, now) | {"metrics": _gateway(space, counts, tracked.get(space))}
-            for space, g in gateways(world).items()
+            _named(g, g.created, now) | {"metrics": counts} for g, counts in gateway_counts(world, tallies, tracked)
         ],
         "instances": [
             _named(i, i.launched, now) | {"type": i.type, "metrics": _machine(count, "Network{way}")}
@@ -76,6 +80,13 @@ def usage(
             if isinstance(c, CacheCluster)
         ],
     }
+
+
+def _by_set(tallies: Iterable[Tallied]) -> Counts:
+    counts: dict[tuple[str, str], list[Tallied]] = {}
+    for it in tallies:
+        counts.setdefault((it.container.namespace, it.container.name), []).append(it)
+    return counts
 
 
 def _named(it: Resource, since: datetime, now: datetime) -> dict[str, Any]:

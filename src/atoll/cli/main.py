@@ -58,11 +58,16 @@ def up(
     keys: Annotated[
         str, typer.Option(help="local: any key may call; required: only keys that Atoll issued.")
     ] = "local",
+    metrics_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, help="The time between samples of metrics.")
+    ] = 60.0,
 ) -> None:
     """Start Atoll; it prints `Ready.` and where it listens."""
     from atoll.cli import up as life
 
-    life.up_as_asked(detach=detach, port=port, bind=bind, state=state, host=host, keys=keys)
+    life.up_as_asked(
+        detach=detach, port=port, bind=bind, state=state, host=host, keys=keys, metrics_seconds=metrics_seconds
+    )
 
 
 @app.command()

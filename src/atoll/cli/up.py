@@ -21,6 +21,7 @@ START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a
 STOP_SECONDS_MAX = 60.0  # with --purge every instance and node ends first
 LOOK_EVERY_SECONDS = 0.02
 LOG_LINES_SHOWN = 12
+METRICS_SECONDS = 60.0  # between samples, as CloudWatch has them of ElastiCache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,12 @@ class Start:
     bind: str
     host: HostChoice
     keys: KeysChoice
+    metrics_seconds: float = METRICS_SECONDS
 
     def arguments(self) -> list[str]:
         """Return the same as arguments of `atoll up`."""
         given = ["--port", str(self.port), "--bind", self.bind, "--state", str(self.state), "--host", self.host]
-        return [*given, "--keys", self.keys]
+        return [*given, "--keys", self.keys, "--metrics-seconds", str(self.metrics_seconds)]
 
 
 def default_state() -> Path:
@@ -49,7 +51,16 @@ def default_state() -> Path:
     return Path(base) / "atoll"
 
 
-def up_as_asked(*, detach: bool, port: int, bind: str, state: Path | None, host: str, keys: str) -> None:
+def up_as_asked(
+    *,
+    detach: bool,
+    port: int,
+    bind: str,
+    state: Path | None,
+    host: str,
+    keys: str,
+    metrics_seconds: float = METRICS_SECONDS,
+) -> None:
     """Check what was asked for, and start."""
     if host not in HOSTS:
         raise Failure(f"{host!r} is not a host", "use --host with one of: " + ", ".join(HOSTS), 2)
@@ -63,6 +74,7 @@ def up_as_asked(*, detach: bool, port: int, bind: str, state: Path | None, host:
         bind=bind,
         host=cast(HostChoice, host),
         keys=cast(KeysChoice, keys),
+        metrics_seconds=metrics_seconds,
     )
     if detach:
         os.environ["ATOLL_ENDPOINT"] = f"http://{bind}:{port}"
@@ -76,7 +88,14 @@ def up(start: Start) -> None:
     from atoll.options import CannotStart, Lost, Options
     from atoll.start import run
 
-    options = Options(state_dir=start.state, port=start.port, bind=start.bind, host=start.host, keys=start.keys)
+    options = Options(
+        state_dir=start.state,
+        port=start.port,
+        bind=start.bind,
+        host=start.host,
+        keys=start.keys,
+        metrics_seconds=start.metrics_seconds,
+    )
     try:
         run(options, lambda url, mode: _ready(start, url, mode))
     except Lost as lost:

@@ -202,6 +202,10 @@ class Host(Protocol):
         """Return what the kernel says of a process, at once; `None`: it has ended.  After the first `seen`."""
         ...
 
+    async def statistics(self, node: NodePlan) -> Mapping[str, str]:
+        """Return all that an engine says of itself, as fields and values; nothing: on paper.  Raises HostError."""
+        ...
+
     async def replication(self, node: NodePlan) -> Replication | None:
         """Ask an engine for its role; `None`: it lives, but is too busy to say.  Raises HostError: no answer."""
         ...

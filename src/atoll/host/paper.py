@@ -102,6 +102,10 @@ class PaperHost:
         """Every node on paper serves."""
         return None
 
+    async def statistics(self, node: NodePlan) -> Mapping[str, str]:
+        """No engine has anything to say."""
+        return {}
+
     def vital(self, name: str) -> Vital | None:
         """Everything on paper runs until it is stopped."""
         found = self._seen.get(name)

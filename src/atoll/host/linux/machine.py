@@ -182,6 +182,10 @@ class LinuxHost:
         """Ask a node whether it serves."""
         return await self._nodes.ask(node)
 
+    async def statistics(self, node: NodePlan) -> Mapping[str, str]:
+        """Return all that an engine says of itself."""
+        return await self._nodes.statistics(node)
+
     def vital(self, name: str) -> Vital | None:
         """Return what the kernel says of a process; `None`: it has ended, or was never seen."""
         watched = self._processes.get(name)

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +21,7 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
-from atoll.host.linux import cgroups
+from atoll.host.linux import cgroups, statistics
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import Administrator
@@ -106,6 +106,17 @@ class Nodes:
             return await self._ask_server(node)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             return f"{type(error).__name__}: {error}"
+
+    async def statistics(self, node: NodePlan) -> Mapping[str, str]:
+        """Return all that an engine says of itself, as fields and values.  Raises HostError."""
+        try:
+            if node.is_memcached:
+                sock = await asyncio.to_thread(self._open_socket, node.interface_id)
+                return await statistics.of_memcached(sock, str(node.address), node.port)
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                return await statistics.of_server(engine)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"ask {node.name}") from error
 
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:

@@ -1,0 +1,1 @@
+"""Metrics under CloudWatch's names: the samples that the daemon keeps.  Alarms, dashboards and logs are not here."""

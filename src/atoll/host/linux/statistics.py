@@ -1,0 +1,45 @@
+"""What engines say of themselves, as fields and their values: INFO of Redis OSS and Valkey, `stats` of Memcached."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+
+from atoll.host.linux.resp import Connection
+
+MEMCACHED_SECONDS = 1.0
+STATS_BYTES_MAX = 64 << 10  # an answer has about 2 KB
+
+
+async def of_server(engine: Connection) -> Mapping[str, str]:
+    """Ask a Redis or Valkey engine.  Raises OSError, EngineError, ValueError."""
+    said = await engine.ask("INFO", "everything")
+    if not isinstance(said, str):
+        raise ValueError(f"not an answer to INFO: {said!r}")
+    return read_info(said)
+
+
+async def of_memcached(sock: socket.socket, address: str, port: int) -> Mapping[str, str]:
+    """Ask a Memcached engine through a socket of its network, and close that.  Raises OSError, ValueError."""
+    loop, said = asyncio.get_running_loop(), b""
+    with sock:
+        sock.setblocking(False)
+        async with asyncio.timeout(MEMCACHED_SECONDS):
+            await loop.sock_connect(sock, (address, port))
+            await loop.sock_sendall(sock, b"stats\r\n")
+            while not said.endswith(b"END\r\n"):
+                part = await loop.sock_recv(sock, STATS_BYTES_MAX)
+                said += part
+                if not part or len(said) > STATS_BYTES_MAX or said.startswith((b"ERROR", b"SERVER_ERROR")):
+                    raise ValueError(f"not an answer to stats: {said[:80]!r}")
+    return read_stats(said.decode(errors="replace"))
+
+
+def read_info(text: str) -> dict[str, str]:
+    """Read what INFO answers."""
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
+
+
+def read_stats(text: str) -> dict[str, str]:
+    """Read what `stats` answers."""
+    words = (line.split(" ", 2) for line in text.splitlines())
+    return {line[1]: line[2] for line in words if line[0] == "STAT" and len(line) == 3}

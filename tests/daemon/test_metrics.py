@@ -1,0 +1,49 @@
+"""Metrics of real engines: what clients do is seen by a Prometheus server."""
+
+import re
+import urllib.request
+
+import pytest
+
+from tests.daemon.atoll import running
+from tests.daemon.stage import Stage
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+
+TALK = "exec 3<>/dev/tcp/{address}/{port}; printf '{lines}' >&3; timeout 1 cat <&3"
+VALKEY = r"SET a 1\r\nGET a\r\nGET a\r\nGET none\r\n"
+MEMCACHED = r"set a 0 0 1\r\n1\r\nget a\r\nget none\r\n"
+
+
+def scrape(atoll):
+    """Return the values of what is measured, by metric, cluster and node."""
+    with urllib.request.urlopen(f"{atoll.url}/_atoll/metrics", timeout=10) as answer:
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        text = answer.read().decode()
+    line = re.compile(r'^(\w+)\{.*cache_cluster_id="([^"]+)",cache_node_id="(\d+)"\} (\S+)$', re.M)
+    return {(metric, cluster, node): float(value) for metric, cluster, node, value in line.findall(text)}
+
+
+def test_a_prometheus_server_sees_what_clients_do():
+    with running(started=False) as atoll:
+        atoll.up("--metrics-seconds", "1")
+        stage = Stage(atoll)
+        for cache, lines in (("val-001", VALKEY), ("mem", MEMCACHED)):
+            address, port = stage.node(cache)
+            atoll.cli("exec", stage.instance, "bash", "-c", TALK.format(address=address, port=port, lines=lines),
+                      ok=False)  # fmt: skip
+
+        found = scrape(atoll)
+
+        of = {name.removeprefix("atoll_elasticache_"): value for (name, cluster, node), value in found.items()
+              if (cluster, node) == ("val-001", "0001")}  # fmt: skip
+        assert (of["cache_hits_total"], of["cache_misses_total"]) == (2.0, 1.0)
+        assert (of["is_master"], of["curr_items"]) == (1.0, 1.0)
+        assert of["get_type_cmds_total"] == 3.0
+        assert found["atoll_elasticache_is_master", "val-002", "0001"] == 0.0
+        assert found["atoll_elasticache_master_link_health_status", "val-002", "0001"] == 1.0
+        assert 0 < of["database_memory_usage_percentage"] < 100
+        assert of["network_bytes_in_total"] > 0
+        memcached = {node: found["atoll_elasticache_get_hits_total", "mem", node] for node in ("0001", "0002")}
+        assert memcached == {"0001": 1.0, "0002": 0.0}
+        assert found["atoll_elasticache_get_misses_total", "mem", "0001"] == 1.0
