@@ -14,7 +14,9 @@ def test_what_the_daemon_in_the_background_is_given_is_plain():
 
     options = quick.read(["up", *start.arguments()])
 
-    assert options == {"state": start.state, "port": 0, "bind": "::1", "host": "paper", "keys": "required"}
+    assert options == {
+        "state": start.state, "port": 0, "bind": "::1", "host": "paper", "keys": "required", "metrics_seconds": 60.0,
+    }  # fmt: skip
 
 
 def test_the_options_and_their_defaults_are_those_of_the_command():
@@ -35,6 +37,8 @@ def test_the_options_and_their_defaults_are_those_of_the_command():
         "up --port four",
         "up --port -1",
         "up extra",
+        "up --metrics-seconds 0.5",
+        "up --metrics-seconds nan",
         "up --purge yes",
         "--endpoint http://127.0.0.1:1 up",
     ],

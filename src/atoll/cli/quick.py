@@ -4,12 +4,23 @@ Reads only what `Start.arguments` writes, each option in full with its value.  A
 knows abbreviations, errors and help.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-OPTIONS = {"--port": int, "--bind": str, "--state": Path, "--host": str, "--keys": str}
-DEFAULTS: dict[str, Any] = {"port": 4566, "bind": "127.0.0.1", "state": None, "host": "auto", "keys": "local"}
+
+def _seconds(text: str) -> float:
+    if not (found := float(text)) >= 1:  # nor is it a number of seconds if it is not a number
+        raise ValueError(text)
+    return found
+
+
+OPTIONS: dict[str, Callable[[str], Any]] = {
+    "--port": int, "--bind": str, "--state": Path, "--host": str, "--keys": str, "--metrics-seconds": _seconds,
+}  # fmt: skip
+DEFAULTS: dict[str, Any] = {
+    "port": 4566, "bind": "127.0.0.1", "state": None, "host": "auto", "keys": "local", "metrics_seconds": 60.0,
+}  # fmt: skip
 
 
 def read(words: Sequence[str]) -> dict[str, Any] | None:
@@ -21,7 +32,7 @@ def read(words: Sequence[str]) -> dict[str, Any] | None:
         if name not in OPTIONS or value.startswith("-"):
             return None
         try:
-            options[name.removeprefix("--")] = OPTIONS[name](value)
+            options[name.removeprefix("--").replace("-", "_")] = OPTIONS[name](value)
         except ValueError:
             return None
     return options
