@@ -1,6 +1,7 @@
 """Caches on paper: what the control loop would have seen, said by hand; and a cache client with short ways to ask."""
 
 from atoll.cache import transitions
+from atoll.cache.plan import nodes
 from atoll.model.cache import CacheCluster
 from atoll.model.engine import engine_build
 
@@ -17,6 +18,16 @@ def settle(paper):
             else:
                 paper.write(lambda tx, c=cluster.id, n=node.id: transitions.node_answered(tx, c, n))
                 paper.write(lambda tx, c=cluster.id: transitions.settle(tx, c))
+    tune(paper)
+
+
+def tune(paper, **refused):
+    """Let every running engine take its group's parameters, but for those `refused`, with its words."""
+    refused = {name.replace("_", "-"): because for name, because in refused.items()}
+    for plan in nodes(paper.world):
+        if plan.tuning:
+            about = plan.cluster_id, plan.node_id, plan.boot, plan.tuning, refused
+            paper.write(lambda tx, about=about: transitions.node_tuned(tx, *about))
 
 
 def install(paper, builds=BUILDS):

@@ -2,8 +2,10 @@
 
 import pytest
 
+from atoll.admin.status import status
+from atoll.cache import transitions
 from atoll.cache.plan import nodes
-from tests.api.caches import settle
+from tests.api.caches import settle, tune
 from tests.api.paper import ACCOUNT, code, refusal
 
 
@@ -150,35 +152,160 @@ def test_parameters_get_their_defaults_back(cache, custom):
     assert code(cache.reset_cache_parameter_group, CacheParameterGroupName=custom) == "InvalidParameterValue"
 
 
-def test_nodes_start_with_their_groups_values_and_a_later_change_waits_for_a_reboot(cache, paper, custom):
+def applied(cache, name="one"):
+    found = cache.cluster(name)["CacheParameterGroup"]
+    return found["ParameterApplyStatus"], found["CacheNodeIdsToReboot"]
+
+
+def test_what_is_immediate_is_applied_to_running_nodes(cache, paper, custom):
     put(cache, custom, timeout="60")
     cache.redis(CacheParameterGroupName=custom)
     settle(paper)
-    assert ("timeout", "60") in nodes(paper.world)[0].settings
-    assert cache.cluster("one")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"
+    (began,) = nodes(paper.world)
+    assert ("timeout", "60") in began.settings
+    assert applied(cache) == ("in-sync", [])
 
     put(cache, custom, timeout="90")
 
-    assert ("timeout", "60") in nodes(paper.world)[0].settings
-    assert cache.cluster("one")["CacheParameterGroup"] == {
-        "CacheParameterGroupName": custom,
-        "ParameterApplyStatus": "pending-reboot",
-        "CacheNodeIdsToReboot": ["0001"],
-    }
-    cache.reboot_cache_cluster(CacheClusterId="one", CacheNodeIdsToReboot=["0001"])
+    assert applied(cache) == ("applying", [])
+    (plan,) = nodes(paper.world)
+    assert [(o.directive, o.value) for o in plan.tuning.orders] == [("timeout", "90")]
+    tune(paper)
+    assert applied(cache) == ("in-sync", [])
+    (plan,) = nodes(paper.world)
+    assert (plan.process, plan.tuning) == (began.process, None)
+    assert ("timeout", "90") in plan.settings
+
+
+def test_what_requires_a_reboot_waits_for_one(cache, paper, custom):
+    cache.redis(CacheParameterGroupName=custom)
     settle(paper)
-    assert ("timeout", "90") in nodes(paper.world)[0].settings
-    assert cache.cluster("one")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"
+
+    put(cache, custom, databases="20", timeout="90")
+    tune(paper)
+
+    assert applied(cache) == ("pending-reboot", ["0001"])
+    settings = nodes(paper.world)[0].settings
+    assert ("databases", "16") in settings
+    assert ("timeout", "90") in settings
+    cache.reboot_cache_cluster(CacheClusterId="one", CacheNodeIdsToReboot=["0001"])
+    assert ("databases", "20") in nodes(paper.world)[0].settings
+    settle(paper)
+    assert applied(cache) == ("in-sync", [])
 
 
-def test_another_group_also_waits_for_a_reboot(cache, paper, custom):
-    put(cache, custom, timeout="60")
+def test_a_node_that_is_started_again_has_its_groups_newest_values(cache, paper, custom):
+    cache.redis(CacheParameterGroupName=custom)
+    settle(paper)
+    put(cache, custom, databases="20")
+    (plan,) = nodes(paper.world)
+
+    paper.write(lambda tx: transitions.node_silent(tx, plan.cluster_id, plan.node_id))
+
+    assert ("databases", "20") in nodes(paper.world)[0].settings
+    assert applied(cache) == ("in-sync", [])
+
+
+def test_a_change_that_is_taken_back_needs_no_reboot(cache, paper, custom):
+    cache.redis(CacheParameterGroupName=custom)
+    settle(paper)
+    put(cache, custom, databases="20")
+    assert applied(cache) == ("pending-reboot", ["0001"])
+
+    cache.reset_cache_parameter_group(CacheParameterGroupName=custom, ResetAllParameters=True)
+
+    assert applied(cache) == ("in-sync", [])
+
+
+def test_a_reset_is_applied_as_a_change_is(cache, paper, custom):
+    put(cache, custom, maxmemory_policy="allkeys-lru")
+    cache.redis(CacheParameterGroupName=custom)
+    settle(paper)
+
+    cache.reset_cache_parameter_group(CacheParameterGroupName=custom, ResetAllParameters=True)
+
+    assert applied(cache) == ("applying", [])
+    tune(paper)
+    assert applied(cache) == ("in-sync", [])
+    assert ("maxmemory-policy", "volatile-lru") in nodes(paper.world)[0].settings
+
+
+def test_another_group_is_applied_as_far_as_that_needs_no_reboot(cache, paper, custom):
+    put(cache, custom, timeout="60", databases="20")
     cache.redis()
     settle(paper)
 
     changed = cache.modify_cache_cluster(CacheClusterId="one", CacheParameterGroupName=custom)["CacheCluster"]
 
-    assert changed["CacheParameterGroup"]["ParameterApplyStatus"] == "pending-reboot"
+    assert changed["CacheParameterGroup"] == {
+        "CacheParameterGroupName": custom,
+        "ParameterApplyStatus": "applying",
+        "CacheNodeIdsToReboot": [],
+    }
+    tune(paper)
+    assert applied(cache) == ("pending-reboot", ["0001"])
+    cache.modify_cache_cluster(CacheClusterId="one", CacheParameterGroupName="default.redis7")
+    assert applied(cache) == ("applying", [])
+    tune(paper)
+    assert applied(cache) == ("in-sync", [])
+
+
+def test_a_replication_groups_members_all_take_another_group(cache, paper):
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName="v", CacheParameterGroupFamily="valkey9", Description="mine"
+    )
+    put(cache, "v", timeout="60")
+    cache.group()
+    settle(paper)
+
+    cache.modify_replication_group(ReplicationGroupId="rg", CacheParameterGroupName="v")
+
+    assert [applied(cache, name)[0] for name in ("rg-001", "rg-002")] == ["applying"] * 2
+    tune(paper)
+    assert [applied(cache, name)[0] for name in ("rg-001", "rg-002")] == ["in-sync"] * 2
+
+
+def test_nothing_of_memcached_changes_without_a_reboot(cache, paper):
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName="m", CacheParameterGroupFamily="memcached1.6", Description="mine"
+    )
+    cache.memcached(count=2, CacheParameterGroupName="m")
+    settle(paper)
+
+    pair = {"ParameterName": "idle_timeout", "ParameterValue": "60"}
+    cache.modify_cache_parameter_group(CacheParameterGroupName="m", ParameterNameValues=[pair])
+
+    assert applied(cache, "mem") == ("pending-reboot", ["0001", "0002"])
+    assert [plan.tuning for plan in nodes(paper.world)] == [None, None]
+    cache.reboot_cache_cluster(CacheClusterId="mem", CacheNodeIdsToReboot=["0002"])
+    settle(paper)
+    assert applied(cache, "mem") == ("pending-reboot", ["0001"])
+
+
+def test_what_an_engine_refuses_is_told_once_and_keeps_nothing_else_back(cache, paper, custom):
+    cache.redis(CacheParameterGroupName=custom)
+    settle(paper)
+    put(cache, custom, maxmemory_policy="allkeys-lru", timeout="60")
+
+    for _ in range(2):
+        tune(paper, maxmemory_policy="ERR no")
+
+    assert applied(cache) == ("applying", [])
+    settings = nodes(paper.world)[0].settings
+    assert ("maxmemory-policy", "volatile-lru") in settings
+    assert ("timeout", "60") in settings
+    told = "Cache node 0001 did not take parameters of its group: maxmemory-policy: ERR no"
+    assert cache.told("one", "cache-cluster").count(told) == 1
+    (shown,) = status(paper.world)["caches"]
+    assert shown["nodes"][0]["host_error"] == "it does not take maxmemory-policy: ERR no"
+    cache.reboot_cache_cluster(CacheClusterId="one", CacheNodeIdsToReboot=["0001"])
+    assert ("maxmemory-policy", "volatile-lru") in nodes(paper.world)[0].settings, "with the other it would not start"
+    settle(paper)
+    put(cache, custom, maxmemory_policy="noeviction")
+    tune(paper)
+    assert applied(cache) == ("in-sync", [])
+    (shown,) = status(paper.world)["caches"]
+    assert shown["nodes"][0]["host_error"] is None
 
 
 def test_a_group_in_use_is_not_deleted(cache, custom):

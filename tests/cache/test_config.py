@@ -111,3 +111,7 @@ def test_memcached_is_told_its_parameter_groups_values():
     assert "-F" in arguments
     assert arguments[arguments.index("-o") + 1] == "idle_timeout=60"
     assert arguments[arguments.index("-m") + 1] == "312"
+
+
+def test_a_reserve_of_all_memory_leaves_none_and_is_no_lifted_limit():
+    assert "maxmemory 1" in text(plan(parameters=(("reserved-memory-percent", "100"),)))

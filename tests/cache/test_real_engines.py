@@ -15,7 +15,10 @@ from redis.retry import Retry
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
+from atoll.cache.families import family
+from atoll.cache.parameters import of_family
 from atoll.cache.plan import nodes
+from atoll.model.parameter import CacheParameterGroup
 from tests.cache.worlds import Life, cluster, group, interface, node
 
 pytestmark = pytest.mark.engines
@@ -197,6 +200,47 @@ def test_a_parameter_groups_values_are_in_force(server, directory, start):
     assert made.admin.config_get("maxmemory-policy")["maxmemory-policy"] == "allkeys-lru"
     assert set(made.admin.config_get("notify-keyspace-events")["notify-keyspace-events"]) == set("AKE")
     assert made.admin.config_get("timeout")["timeout"] == "60"
+
+
+def other_value(row):
+    """Return a value of a parameter that is not its default."""
+    if row.kind == "string":
+        return next((v for v in row.allowed.split(",") if v not in ("", row.value)), "KEA")
+    if "buffer-limit" in row.name:
+        return "30000000"  # a limit of some bytes would close our own connection
+    doubled = str(int(row.value) * 2)
+    return doubled if row.accepts(doubled) and row.value != "0" else "40"
+
+
+def test_a_running_engine_takes_each_immediate_parameter_as_if_it_had_started_with_it(server, directory, start):
+    engine, version, program = server
+    rows = [row for row in of_family(family(engine, version)) if row.modifiable and not row.reboot]
+    fixed_here = ("activedefrag", "close-on-replica-write")
+    values = {row.name: other_value(row) for row in rows if row.name not in fixed_here}
+    assert all(row.accepts(values[row.name]) for row in rows if row.name in values)
+    said = tuple(sorted(values.items()))
+    life, parameters = Life(), CacheParameterGroup(
+        id="000000000000/us-east-1/p", account="000000000000", region="us-east-1", name="p", description="",
+        family=family(engine, version), values=said,
+    )  # fmt: skip
+    shape = {"engine": engine, "version": version, "parameter_group": "p"}
+    life.put(
+        parameters, interface("eni-1", str(LOOPBACK)), interface("eni-2", str(LOOPBACK)),
+        cluster("runs", node("eni-1", status="available"), port=free_port(), **shape),
+        cluster("starts", node("eni-2", status="available", parameters=said), port=free_port(), **shape),
+    )  # fmt: skip
+    runs, starts = (Node(plan, directory, program, start).ready() for plan in nodes(life.world))
+    assert len(runs.plan.tuning.orders) > 35
+    assert starts.plan.tuning is None
+    own = {"port", "dir", "unixsocket", "logfile", "pidfile", "configfile", "user"}
+    begins = {k: v for k, v in runs.admin.config_get("*").items() if k not in own}
+
+    for order in runs.plan.tuning.orders:
+        runs.admin.config_set(order.directive, order.value)
+
+    has = {k: v for k, v in runs.admin.config_get("*").items() if k not in own}
+    assert has == {k: v for k, v in starts.admin.config_get("*").items() if k not in own}
+    assert len([k for k in has if has[k] != begins[k]]) > 30
 
 
 def test_replicas_follow_their_primary_and_take_no_writes(server, directory, start):

@@ -5,7 +5,8 @@ from typing import Any, cast
 from atoll.admin.chaos import listed
 from atoll.admin.status_service import balancers, endpoints
 from atoll.cache.endpoint import node_name
-from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.cache.tuning import APPLYING, state, still_refused, wanted
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
 from atoll.model.hardware import rack_of
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
@@ -82,7 +83,7 @@ def _cluster(world: World, cluster: CacheCluster) -> dict[str, Any]:
                 "role": _role(cluster, group),
                 "zone": node.zone,
                 "host": interface.host if interface else None,
-                "host_error": node.host_error,
+                "host_error": node.host_error or _refusal(world, cluster, node),
             }
         )
     return {
@@ -95,6 +96,14 @@ def _cluster(world: World, cluster: CacheCluster) -> dict[str, Any]:
         "endpoint": nodes[0]["endpoint"] if nodes else None,
         "nodes": nodes,
     }
+
+
+def _refusal(world: World, cluster: CacheCluster, node: CacheNode) -> str | None:
+    """Return which parameters an engine does not take, and why, while its group asks for them."""
+    said = wanted(world.seen_by(None), cluster)
+    if not (refused := still_refused(node, said)) or state(cluster, node, said) != APPLYING:
+        return None
+    return "it does not take " + "; ".join(f"{name}: {because}" for name, because in refused.items())
 
 
 def _role(cluster: CacheCluster, group: ReplicationGroup | None) -> str:

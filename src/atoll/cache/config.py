@@ -55,7 +55,7 @@ def server_settings(engine: str, version: str, node_type: NodeType, port: int, v
 def data_bytes(node_type: NodeType, parameters: Mapping[str, str]) -> int:
     """Return how much of a node's memory data may fill: all but the reserve, a quarter unless changed."""
     reserve = int(parameters.get("reserved-memory-percent", "25"))
-    return node_type.memory_bytes * (100 - reserve) // 100
+    return max(node_type.memory_bytes * (100 - reserve) // 100, 1)  # to an engine, 0 is no limit
 
 
 def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -> str:

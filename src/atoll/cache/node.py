@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 Settings = tuple[tuple[str, str], ...]  # directives of a Redis or Valkey configuration file, in order
+Values = tuple[tuple[str, str], ...]  # parameters that differ from the family's defaults, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,24 @@ class Primary:
 
     address: IPv4Address
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A setting that a running engine must be told: CONFIG SET."""
+
+    directive: str
+    value: str
+    parameters: tuple[str, ...]  # AWS's, whose change this is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What brings a running node from the parameters that it has to those that its group says."""
+
+    orders: tuple[Order, ...]  # none: what changed means nothing to this node, and only has to be noted
+    before: Values
+    said: Values  # by the group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +55,7 @@ class NodePlan:
     memory_bytes: int  # the node type's memory: a limit for the process
     primary: Primary | None = None  # None: a primary, a lone node, or Memcached
     settings: Settings = ()  # of Redis and Valkey: all that depends on the node and not on the host
+    tuning: Tuning | None = None  # what it must be told while it runs; None: nothing
     guarded: bool = False  # when it ends, it is the failover that says what happens
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
 

@@ -4,6 +4,7 @@ from atoll.cache.config import memcached_settings, memory_bytes, server_settings
 from atoll.cache.endpoint import address_of
 from atoll.cache.node import NodePlan, Primary
 from atoll.cache.node_types import NODE_TYPES
+from atoll.cache.tuning import group_of, tuning, wanted
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
@@ -35,6 +36,8 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
     found: list[Resource] = [cluster, *(world[Interface, node.interface_id] for node in cluster.nodes)]
     if cluster.group_id:
         found.append(world[ReplicationGroup, cluster.group_id])
+    if parameters := group_of(world, cluster):
+        found.append(parameters)
     leader = _leader(world, cluster)
     if leader:
         found += [leader, world[Interface, leader.nodes[0].interface_id]]
@@ -89,6 +92,7 @@ def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary
         port=cluster.port,
         memory_bytes=memory_bytes(type_, memcached=memcached),
         primary=primary,
+        tuning=tuning(cluster, node, wanted(world, cluster)),
         guarded=is_guarded(world, cluster, node),
         settings=()
         if memcached

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from atoll.cache.history import CLUSTER, GROUP, record
 from atoll.cache.transitions import settle
+from atoll.cache.tuning import at_start, wanted
 from atoll.model.cache import CacheCluster, NodeGroup, Promotion, ReplicationGroup
 from atoll.model.lifecycle import CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
@@ -91,6 +92,7 @@ def _start_again(tx: Tx, cluster: CacheCluster) -> None:
     node = cluster.nodes[0]
     if node.status != "available":
         return
-    again = replace(node, boot=node.boot + 1, status=CACHE_NODE.after(node.status, "silent"))
+    status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
+    again = replace(node, boot=node.boot + 1, status=status, parameters=parameters)
     tx.put(cluster.but(nodes=(again,)))
     record(tx, cluster, CLUSTER, cluster.name, f"Recovering cache nodes {node.id}")

@@ -5,16 +5,20 @@ is gone or has moved on meanwhile: an observation may always arrive late.  Statu
 `model/lifecycle.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
+from atoll.cache.node import Tuning
+from atoll.cache.tuning import applied, at_start, wanted
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
 
 __all__ = [
-    "cluster_gone", "forget_old_events", "node_answered", "node_failed", "node_gone", "node_silent", "settle",
+    "cluster_gone", "forget_old_events", "node_answered", "node_failed", "node_gone", "node_silent", "node_tuned",
+    "settle",
 ]  # fmt: skip
 
 
@@ -40,12 +44,34 @@ def node_answered(tx: Tx, cluster_id: str, node_id: str) -> None:
 
 
 def node_silent(tx: Tx, cluster_id: str, node_id: str) -> None:
-    """Tell that an available node's process ended or stopped answering, and is being started again."""
+    """Tell that an available node's process ended or stopped answering, and is being started again.
+
+    The next process begins with what the parameter group says now, as far as the engine takes it.
+    """
     cluster, node = _find(tx, cluster_id, node_id)
     if cluster is None or node is None or not CACHE_NODE.allows(node.status, "silent"):
         return
-    _put_node(tx, cluster, node, status=CACHE_NODE.after(node.status, "silent"))
+    status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
+    _put_node(tx, cluster, node, status=status, parameters=parameters)
     _tell(tx, cluster, f"Recovering cache nodes {node_id}")
+
+
+def node_tuned(tx: Tx, cluster_id: str, node_id: str, boot: int, tuning: Tuning, refused: Mapping[str, str]) -> None:
+    """Tell that a running node has taken its group's parameters, but for those that its engine `refused`, and why."""
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or node.status != "available":
+        return
+    if (node.boot, node.parameters) != (boot, tuning.before):
+        return  # it was about another process, or was said already
+    has = applied(cluster, tuning.before, tuning.said, refused=refused)
+    said = dict(tuning.said)
+    told = tuple((name, said.get(name, ""), because) for name, because in sorted(refused.items()))
+    if (has, told) == (node.parameters, node.refused):
+        return
+    _put_node(tx, cluster, node, parameters=has, refused=told)
+    if told and told != node.refused:
+        why = "; ".join(f"{name}: {because}" for name, _, because in told)
+        _tell(tx, cluster, f"Cache node {node_id} did not take parameters of its group: {why}")
 
 
 def node_failed(tx: Tx, cluster_id: str, node_id: str, reason: str) -> None:

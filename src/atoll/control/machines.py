@@ -19,6 +19,7 @@ from atoll.cache.node import NodePlan
 from atoll.control.events import log, log_mistake
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
+from atoll.control.tuning import Tuner
 from atoll.host.contract import GuestPlan, Host, HostError, Machine, Seen
 from atoll.store.sqlite import StoreError
 
@@ -45,6 +46,7 @@ class Machines:
         """Prepare.  `want` compiles the machines of the newest World; `ready` waits for the network under them."""
         self._want, self._host, self._record, self._ready = want, host, record, ready
         self._attempts = Attempts()
+        self._tuner = Tuner(host, record)
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="machines")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -110,6 +112,7 @@ class Machines:
     async def _round(self) -> None:
         want = self._want()
         self._attempts.keep(want)
+        self._tuner.keep(want)
         self._started = {name: at for name, at in self._started.items() if name in want}
         seen = await self._host_call(self._host.seen)
         steps = decide(want, seen, self._attempts, self._now())
@@ -158,6 +161,7 @@ class Machines:
         if self._want().get(machine.process) != machine:
             return  # it was changed, or is not wanted any more, since this round began
         self._tell_of_node(machine, lambda: self._record.starting(machine))
+        machine = self._want().get(machine.process, machine)  # it begins with its group's newest parameters
         try:
             await self._host_call(partial(self._host.start, machine))
         except HostError as error:
@@ -191,11 +195,13 @@ class Machines:
             log("not written down", because=str(error))
 
     def _look(self, machine: Machine) -> None:
-        """See whether a machine that runs also serves, if the World does not know it yet."""
+        """See whether a machine that runs also serves, if the World does not know it yet, and has its parameters."""
         if isinstance(machine, GuestPlan):
             self._record.booted(machine, lasting=self._lived(machine) >= QUICK_DEATH_SECONDS)
         elif self._record.awaits(machine):
             self._task(f"ask {machine.process}", self._ask(machine))
+        elif self._tuner.is_due(machine, self._now()):
+            self._task(f"tune {machine.process}", self._tuner.tune(machine))
 
     async def _ask(self, node: NodePlan) -> None:
         """Ask a node until it serves.  The next round asks again if it does not within ASK_SECONDS_MAX."""

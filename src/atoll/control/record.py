@@ -3,7 +3,7 @@
 Each method asks first whether the World already says so, so that a round which sees nothing new writes nothing.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import cast
 
 from atoll.cache import transitions as caches
@@ -96,6 +96,11 @@ class Recorder:
         """A node serves; with it, its cluster and its group may be ready."""
         if self.awaits(node):
             self._note("node answered", _answered, node.cluster_id, node.node_id)
+
+    def tuned(self, node: NodePlan, refused: Mapping[str, str]) -> None:
+        """A node that runs has taken what its parameter group says, but for what its engine refused, and why."""
+        about = (node.cluster_id, node.node_id, node.boot, node.tuning, refused)
+        self._note("node tuned", caches.node_tuned, *about)
 
     def absent(self, alive: set[str]) -> None:
         """Finish what was to end and has ended."""

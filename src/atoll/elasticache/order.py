@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from atoll.aws.errors import Err
 from atoll.cache.families import Build
+from atoll.cache.tuning import at_start
 from atoll.elasticache import checks, errors, node_type, nodes, parameter_group, subnet_group
 from atoll.elasticache.engine_version import choose_build
 from atoll.elasticache.find import owner_key
@@ -157,5 +158,5 @@ def make_cluster(
 
 
 def started(node: CacheNode, values: tuple[tuple[str, str], ...]) -> CacheNode:
-    """Return a node that starts with a parameter group's values."""
-    return replace(node, parameters=values)
+    """Return a node that starts with a parameter group's values, but for those that its engine has refused."""
+    return replace(node, parameters=at_start(node, values))

@@ -1,7 +1,7 @@
 """Cache parameter groups: AWS's default ones, which never change, and those that users make.
 
-A node takes its group's values when it starts.  A change to a group therefore shows as `pending-reboot` on the
-clusters that use it, also for parameters that AWS would change at once, until they are rebooted.
+A node takes its group's values when it starts.  What is changed later is applied to it while it runs, by the control
+loop, where the parameter's ChangeType is `immediate`; what requires a reboot waits for one (`cache/tuning.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from atoll.aws.page import page_query
 from atoll.cache.families import default_groups, families
 from atoll.cache.history import PARAMETER_GROUP, record
 from atoll.cache.parameters import Parameter, of_family
+from atoll.cache.tuning import APPLYING, IN_SYNC, PENDING_REBOOT, state, wanted
 from atoll.elasticache import errors
 from atoll.elasticache.find import arn_of, owner_key
 from atoll.elasticache.naming import other_name
@@ -186,13 +187,17 @@ def render(world: World, group: Group) -> Shape:
 
 
 def render_status(world: World, cluster: CacheCluster) -> Shape:
-    """Return a cluster's CacheParameterGroupStatus: which nodes still run with other values."""
-    wanted = find_group(world, cluster.parameter_group).values
-    stale = [node.id for node in cluster.nodes if node.parameters != wanted]
+    """Return a cluster's CacheParameterGroupStatus: how far its nodes are with what its group says.
+
+    While one still applies what it can, AWS names no nodes to reboot.
+    """
+    said = wanted(world, cluster)
+    states = {node.id: state(cluster, node, said) for node in cluster.nodes if node.status != "deleting"}
+    overall = next((s for s in (APPLYING, PENDING_REBOOT) if s in states.values()), IN_SYNC)
     return {
         "CacheParameterGroupName": cluster.parameter_group,
-        "ParameterApplyStatus": "pending-reboot" if stale else "in-sync",
-        "CacheNodeIdsToReboot": stale,
+        "ParameterApplyStatus": overall,
+        "CacheNodeIdsToReboot": [id for id, s in states.items() if s == overall == PENDING_REBOOT],
     }
 
 

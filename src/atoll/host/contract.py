@@ -214,6 +214,10 @@ class Host(Protocol):
         """Give an engine an order, as its administrator.  Raises HostError."""
         ...
 
+    async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
+        """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer."""
+        ...
+
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
         ...

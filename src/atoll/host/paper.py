@@ -125,6 +125,10 @@ class PaperHost:
         if words[0] == "REPLICAOF":
             self._follows[node.process] = None if words[1:] == ("NO", "ONE") else (words[1], int(words[2]))
 
+    async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
+        """Paper takes every setting."""
+        return None
+
     async def reaches(self, node: NodePlan) -> bool:
         """Paper has no holes."""
         return True

@@ -35,7 +35,8 @@ class CacheNode:
     status: str
     created: datetime
     boot: int = 1
-    parameters: tuple[tuple[str, str], ...] = ()  # of a custom parameter group, as they were at this boot
+    parameters: tuple[tuple[str, str], ...] = ()  # of a custom parameter group, as this boot's process has them
+    refused: tuple[tuple[str, str, str], ...] = ()  # parameters that its engine did not take: name, value and why
     host_error: str | None = None
 
 

@@ -199,6 +199,10 @@ class LinuxHost:
         """Give an engine an order."""
         await self._nodes.administrator.command(node, *words)
 
+    async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
+        """Give a running engine a setting."""
+        return await self._nodes.tune(node, directive, value)
+
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
         try:

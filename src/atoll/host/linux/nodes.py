@@ -24,7 +24,7 @@ from atoll.host.contract import HostError
 from atoll.host.linux import cgroups, statistics
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.engines import Engine
-from atoll.host.linux.replication import Administrator
+from atoll.host.linux.replication import BUSY, Administrator
 from atoll.host.linux.resp import Connection, EngineError
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
@@ -117,6 +117,23 @@ class Nodes:
                 return await statistics.of_server(engine)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"ask {node.name}") from error
+
+    async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
+        """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer.
+
+        By a connection of its own: the failover must not wait for the answer.
+        """
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                try:
+                    await engine.ask("CONFIG", "SET", directive, value)
+                except EngineError as error:
+                    if str(error).startswith(BUSY):
+                        raise
+                    return str(error)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"CONFIG SET {directive} {node.name}") from error
+        return None
 
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:

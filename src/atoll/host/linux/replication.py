@@ -13,7 +13,7 @@ from atoll.host.linux.resp import Connection, EngineError
 ANSWER_SECONDS = 0.1  # an engine answers in 0.1 ms; one that works longer is asked again
 ORDER_SECONDS = 2.0
 CONNECT_SECONDS = 0.1  # across a link of this machine: some microseconds
-_BUSY = ("BUSY", "LOADING", "MASTERDOWN")  # answers of a living engine that cannot say more
+BUSY = ("BUSY", "LOADING", "MASTERDOWN")  # answers of a living engine that cannot say more
 
 
 class Administrator:
@@ -29,7 +29,7 @@ class Administrator:
         try:
             said = await self._say(node, ANSWER_SECONDS, "INFO", "replication")
         except EngineError as error:
-            if str(error).startswith(_BUSY):
+            if str(error).startswith(BUSY):
                 return None
             raise HostError(str(error), f"ask {node.name}") from error
         if not isinstance(said, str):
