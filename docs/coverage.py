@@ -21,7 +21,7 @@ import atoll
 from atoll.aws.operation import OPERATIONS, Operation
 
 PAGE = Path(__file__).with_name("coverage.md")
-VERBS = ("ec2", "elasticache", "elbv2", "service-quotas", "sts")  # botocore's names; without hyphens, packages
+VERBS = ("cloudwatch", "ec2", "elasticache", "elbv2", "service-quotas", "sts")  # botocore's; no hyphens in packages
 EVERYWHERE = {"ec2": ("DryRun", "ClientToken")}  # served for every operation alike, see aws/answer.py
 HEAD = """\
 # Coverage

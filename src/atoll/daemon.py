@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 import atoll
+import atoll.cloudwatch
 import atoll.ec2
 import atoll.elasticache
 import atoll.elbv2
@@ -35,6 +36,7 @@ from atoll.aws.http import Answer, Request
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
+from atoll.cloudwatch import samples
 from atoll.control.counters import Counters
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
@@ -71,7 +73,7 @@ REST_SECONDS = 0.2  # the first requests after a start come at once, and load wh
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
-SERVICES = (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts)
+SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts)
 
 
 def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
@@ -149,6 +151,7 @@ class Daemon:
         )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
+        samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import atoll.cloudwatch
 import atoll.ec2
 import atoll.elasticache
 import atoll.elbv2
@@ -38,7 +39,7 @@ ACCOUNT, OTHER_ACCOUNT = "000000000000", "222222222222"
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-for service in (atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts):
+for service in (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts):
     for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
         importlib.import_module(module.name)  # importing a verb registers it
 

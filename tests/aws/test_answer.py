@@ -310,7 +310,7 @@ def test_an_unsigned_request_is_refused_in_the_words_of_its_service(backend, bod
         ("s3", lambda c: c.list_buckets(), "NotImplemented"),
         ("sqs", lambda c: c.list_queues(), "UnknownOperationException"),
         ("dynamodb", lambda c: c.list_tables(), "UnknownOperationException"),
-        ("cloudwatch", lambda c: c.list_metrics(), "UnknownOperationException"),
+        ("workspaces", lambda c: c.describe_workspaces(), "UnknownOperationException"),
         ("lambda", lambda c: c.list_functions(), "UnknownOperationException"),
         ("iam", lambda c: c.list_users(), "InvalidAction"),
         ("sns", lambda c: c.list_topics(), "InvalidAction"),
@@ -386,11 +386,11 @@ def test_a_large_hostile_body_is_answered_quickly(backend, body):
 
 
 def test_a_cbor_error_is_cbor(backend):
-    out = ask(backend, post(b"\xa0", "monitoring", **{"smithy-protocol": "rpc-v2-cbor"}))
+    out = ask(backend, post(b"\xa0", "workspaces", **{"smithy-protocol": "rpc-v2-cbor"}))
     response = {"status_code": out.status, "headers": {}, "body": out.body}
     error = create_parser("smithy-rpc-v2-cbor").parse(response, None)["Error"]
     assert error["Code"] == "UnknownOperationException"
-    assert "it does not serve monitoring" in error["Message"]
+    assert "it does not serve workspaces" in error["Message"]
 
 
 def test_a_json_error_is_json(backend):

@@ -119,6 +119,15 @@ def test_a_reset_forgets_all(lab):
     assert "GetHits" not in lab.look({"get_hits": "11"})
 
 
+def test_a_reset_while_nodes_are_asked_keeps_nothing_of_them(lab):
+    async def reset_and_answer(_):
+        lab.sampler.forget()
+        return {"curr_items": "1"}
+
+    lab.statistics = reset_and_answer
+    assert lab.look({}) == {}
+
+
 def test_prometheus_reads_totals_and_gauges_with_their_labels(lab):
     lab.said, lab.counts = {"get_hits": "900", "curr_items": "3"}, [(GATEWAY, {"ActiveConnectionCount": 2})]
     lines = exposition(asyncio.run(lab.sampler.measure())).splitlines()

@@ -1,11 +1,15 @@
-"""Metrics of real engines: what clients do is seen by a Prometheus server."""
+"""Metrics of real engines: what clients do is seen by a Prometheus server, by boto3 and by the AWS CLI."""
 
+import json
 import re
+import subprocess
+import sys
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.daemon.atoll import running
+from tests.daemon.atoll import running, until
 from tests.daemon.stage import Stage
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
@@ -24,7 +28,7 @@ def scrape(atoll):
     return {(metric, cluster, node): float(value) for metric, cluster, node, value in line.findall(text)}
 
 
-def test_a_prometheus_server_sees_what_clients_do():
+def test_prometheus_and_cloudwatch_see_what_clients_do():
     with running(started=False) as atoll:
         atoll.up("--metrics-seconds", "1")
         stage = Stage(atoll)
@@ -47,3 +51,47 @@ def test_a_prometheus_server_sees_what_clients_do():
         memcached = {node: found["atoll_elasticache_get_hits_total", "mem", node] for node in ("0001", "0002")}
         assert memcached == {"0001": 1.0, "0002": 0.0}
         assert found["atoll_elasticache_get_misses_total", "mem", "0001"] == 1.0
+
+        cloudwatch = atoll.client("cloudwatch")
+        until(lambda: summed(cloudwatch, "CacheHits", "val-001") == 2.0, what="the sample of the hits")
+        until(lambda: summed(cloudwatch, "GetMisses", "mem") == 1.0, what="the sample of the misses")
+        until(lambda: summed(cloudwatch, "NetworkBytesIn", "val-001") > 0, what="the sample of the bytes")
+        assert summed(cloudwatch, "CacheHits", "val-002") == 0.0
+        usage = cloudwatch.list_metrics(Namespace="AWS/ElastiCache", MetricName="EngineCPUUtilization")["Metrics"]
+        assert {d["Value"] for m in usage for d in m["Dimensions"]} >= {"val-001", "val-002", "0001"}
+        assert float(by_cli(atoll, "CacheHits", "val-001")) == 2.0
+
+        atoll.reset()
+
+        assert cloudwatch.list_metrics()["Metrics"] == []
+
+
+def over():
+    now = datetime.now(UTC)
+    return now - timedelta(minutes=10), now + timedelta(minutes=1)
+
+
+def summed(cloudwatch, metric, cluster):
+    begin, end = over()
+    found = cloudwatch.get_metric_statistics(
+        Namespace="AWS/ElastiCache", MetricName=metric, StartTime=begin, EndTime=end, Period=3600, Statistics=["Sum"],
+        Dimensions=[{"Name": "CacheClusterId", "Value": cluster}],
+    )["Datapoints"]  # fmt: skip
+    return found[0]["Sum"] if found else None
+
+
+def by_cli(atoll, metric, cluster):
+    """Ask by the AWS CLI, as it is."""
+    begin, end = over()
+    stat = {"Metric": {"Namespace": "AWS/ElastiCache", "MetricName": metric,
+            "Dimensions": [{"Name": "CacheClusterId", "Value": cluster}]}, "Period": 3600, "Stat": "Sum"}  # fmt: skip
+    command = [
+        *(sys.executable, "-m", "awscli", "cloudwatch", "get-metric-data"),
+        *("--metric-data-queries", json.dumps([{"Id": "m", "MetricStat": stat}])),
+        *("--start-time", begin.isoformat(), "--end-time", end.isoformat()),
+        *("--query", "sum(MetricDataResults[0].Values)", "--output", "text"),
+    ]
+    process = atoll.start_process(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said.decode()
+    return said.decode()

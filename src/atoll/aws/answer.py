@@ -8,17 +8,25 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import unquote
 
 from atoll.aws import bind, foreign, json_wire, once, serialize, sigv4
 from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.http import Answer, Form, Request, parameters, read_form
-from atoll.aws.models import BY_SIGNING_NAME, BY_VERSION, CLASSIC_BALANCERS, SIGNING_NAMES, protocol, service
+from atoll.aws.models import (
+    BY_SIGNING_NAME,
+    BY_VERSION,
+    CLASSIC_BALANCERS,
+    QUERY_TOO,
+    SIGNING_NAMES,
+    protocol,
+    service,
+)
 from atoll.aws.parse import parse
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Tx, World
@@ -27,6 +35,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DRY_RUN = Err("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+
+Writer = Callable[[str, str, Mapping[str, Any] | None], str | bytes]
+WRITERS: Mapping[str, Writer] = {
+    "xml": serialize.serialize,
+    "json": json_wire.write,
+    "cbor": json_wire.write_cbor,
+}
 
 _SCOPE = re.compile(r"Credential=[^,&]*/([a-z0-9-]{1,64})/aws4_request")
 _WORD = re.compile(r"[A-Za-z0-9]{1,128}")
@@ -83,6 +98,7 @@ class _Asked:
     service: str = ""
     action: str = ""
     caller: Caller | None = None
+    speech: Literal["xml", "json", "cbor"] = "xml"  # how it is asked, and answered
 
 
 async def answer(request: Request, backend: Backend) -> Answer:
@@ -120,7 +136,7 @@ async def answer(request: Request, backend: Backend) -> Answer:
     return out
 
 
-async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
+async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | bytes:
     """Do what is asked and return its result, as the service writes it: the five steps."""
     # 1. Which service, and which of its operations?
     form = _choose(request, asked)
@@ -135,16 +151,16 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
     )
 
     # 3. With which parameters?
-    if protocol(asked.service) == "json":
-        given = json_wire.read(asked.service, asked.action, request)
-    else:
+    if asked.speech == "xml":
         given = parse(asked.service, asked.action, parameters(form))
+    else:
+        given = json_wire.read(asked.service, asked.action, request, is_cbor=asked.speech == "cbor")
     call = bind.bind(asked.service, asked.action, given)
 
     # 4. Do it, in one transaction; its answer is written inside, so an answer that cannot be sent commits nothing.
     backend.opening(caller)
     try:
-        body = _run(call, form, backend, caller)
+        body = _run(call, form, backend, caller, WRITERS[asked.speech])
     except _DryRun:
         raise DRY_RUN() from None
 
@@ -154,20 +170,24 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str:
     return body
 
 
-def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller) -> str:
+def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller, write: Writer) -> str | bytes:
     operation = call.operation
 
-    def perform(target: Tx | World) -> str:
+    def perform(target: Tx | World) -> str | bytes:
         result = operation.run(target, **call.arguments)
         if call.dry_run:
             raise _DryRun
-        write = json_wire.write if protocol(operation.service) == "json" else serialize.serialize
         return write(operation.service, operation.name, result)
 
-    def perform_once(tx: Tx) -> str:
+    def perform_in_words(tx: Tx) -> str:
+        text = perform(tx)
+        assert isinstance(text, str), "only EC2 takes tokens, and speaks XML"
+        return text
+
+    def perform_once(tx: Tx) -> str | bytes:
         if call.dry_run or not call.client_token:
             return perform(tx)
-        return once.once(tx, operation.name, call.client_token, once.digest(parameters(form)), perform)
+        return once.once(tx, operation.name, call.client_token, once.digest(parameters(form)), perform_in_words)
 
     perform_once.__name__ = operation.name  # what the journal calls the transaction
     return backend.write(perform_once, caller) if operation.writes else perform(backend.world(caller))
@@ -183,7 +203,9 @@ def _choose(request: Request, asked: _Asked) -> Form:
     elif target := request.headers.get("x-amz-target"):
         raise foreign.Foreign(clip(target.partition(".")[0]))
     if asked.service and protocol(asked.service) == "json":
-        action = json_wire.action_of(request)
+        asked.speech = _speech(asked.service, request)
+    if asked.speech != "xml":
+        action = (json_wire.cbor_action_of if asked.speech == "cbor" else json_wire.action_of)(request)
         if _WORD.fullmatch(action):
             asked.action = action
         bind.check(asked.service, action)
@@ -200,6 +222,13 @@ def _choose(request: Request, asked: _Asked) -> Form:
         asked.action = action
     bind.check(asked.service, action)
     return form
+
+
+def _speech(name: str, request: Request) -> Literal["xml", "json", "cbor"]:
+    """Return which of its protocols a service is asked in."""
+    if name in json_wire.CBOR and request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return "cbor"
+    return "json" if "x-amz-target" in request.headers or name not in QUERY_TOO else "xml"
 
 
 def _signed_for(request: Request) -> str | None:
@@ -219,16 +248,21 @@ def _is_a_visit(request: Request) -> bool:
     return request.method in ("GET", "HEAD") and not request.query and "authorization" not in request.headers
 
 
-def _result(asked: _Asked, body: str, request_id: str) -> Answer:
-    if protocol(asked.service) == "json":
-        return _json(200, body, request_id)
+def _result(asked: _Asked, body: str | bytes, request_id: str) -> Answer:
+    if isinstance(body, bytes):
+        return _cbor(200, body, request_id)
+    if asked.speech == "json":
+        return _json(asked.service, 200, body, request_id)
     return _xml(200, serialize.envelope(asked.service, asked.action, body, request_id), request_id)
 
 
 def _error(asked: _Asked, error: AwsError, request_id: str) -> Answer:
-    if asked.service and protocol(asked.service) == "json":
-        text, headers = json_wire.write_error(error)
-        return _json(error.status, text, request_id, headers)
+    if asked.speech == "cbor":
+        raw, headers = json_wire.write_cbor_error(asked.service, error)
+        return _cbor(error.status, raw, request_id, headers)
+    if asked.speech == "json":
+        text, headers = json_wire.write_error(asked.service, error)
+        return _json(asked.service, error.status, text, request_id, headers)
     return _xml(error.status, serialize.serialize_error(asked.service or "ec2", error, request_id), request_id)
 
 
@@ -237,9 +271,14 @@ def _xml(status: int, text: str, request_id: str) -> Answer:
     return Answer(status, headers, text.encode("utf-8", "replace"))
 
 
-def _json(status: int, text: str, request_id: str, more: dict[str, str] | None = None) -> Answer:
-    headers = {"Content-Type": json_wire.CONTENT_TYPE, "x-amzn-RequestId": request_id, **(more or {})}
+def _json(name: str, status: int, text: str, request_id: str, more: Mapping[str, str] | None = None) -> Answer:
+    headers = {"Content-Type": json_wire.CONTENT_TYPES[name], "x-amzn-RequestId": request_id, **(more or {})}
     return Answer(status, headers, text.encode())
+
+
+def _cbor(status: int, raw: bytes, request_id: str, more: Mapping[str, str] | None = None) -> Answer:
+    headers = {"Content-Type": json_wire.CBOR_TYPE, "x-amzn-RequestId": request_id, **json_wire.CBOR_HEADERS}
+    return Answer(status, headers | dict(more or {}), raw)
 
 
 def _plain(request_id: str, text: str) -> Answer:

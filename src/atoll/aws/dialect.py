@@ -109,6 +109,7 @@ DIALECTS = {
     ),
     "elbv2": _VALIDATION,
     "sts": _VALIDATION,
+    "cloudwatch": _VALIDATION,
     "service-quotas": SERVICE_QUOTAS,
 }
 

@@ -5,6 +5,7 @@ Always with status 400: an SDK repeats a request that gets a 5xx for minutes.
 
 import json
 
+from atoll.aws import cbor
 from atoll.aws.http import Answer, Request
 from atoll.aws.models import SIGNING_NAMES
 from atoll.aws.serialize import PROLOGUE, escape
@@ -26,7 +27,7 @@ def refuse(request: Request, service: str, request_id: str) -> Answer:
     message = f"Atoll serves {SERVED}; it does not serve {service}."
     headers, content_type = request.headers, request.headers.get("content-type", "")
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
-        body = b"\xa2" + b"".join(map(_cbor, ("__type", "UnknownOperationException", "message", message)))
+        body = cbor.dumps({"__type": "UnknownOperationException", "message": message})
         return _answer(request_id, "application/cbor", body, {"smithy-protocol": "rpc-v2-cbor"})
     if "x-amz-target" in headers or "json" in content_type:
         body = json.dumps({"__type": "UnknownOperationException", "message": message}).encode()
@@ -48,11 +49,3 @@ def refuse(request: Request, service: str, request_id: str) -> Answer:
 
 def _answer(request_id: str, kind: str, body: bytes, headers: dict[str, str]) -> Answer:
     return Answer(400, {"Content-Type": kind, "x-amzn-RequestId": request_id, **headers}, body)
-
-
-def _cbor(text: str) -> bytes:
-    """Write a string in CBOR (RFC 8949, section 3.1)."""
-    raw = text.encode()
-    if len(raw) < 24:
-        return bytes((0x60 + len(raw),)) + raw
-    return b"\x79" + len(raw).to_bytes(2, "big") + raw

@@ -21,6 +21,7 @@ SIGNING_NAMES: Mapping[str, str] = {
     "elbv2": "elasticloadbalancing",
     "sts": "sts",
     "service-quotas": "servicequotas",
+    "cloudwatch": "monitoring",
 }
 BY_SIGNING_NAME = {signing: name for name, signing in SIGNING_NAMES.items()}
 BY_VERSION: Mapping[str, str] = {
@@ -29,10 +30,12 @@ BY_VERSION: Mapping[str, str] = {
     "2014-09-30": "elasticache",
     "2015-12-01": "elbv2",
     "2011-06-15": "sts",
+    "2010-08-01": "cloudwatch",
 }
 CLASSIC_BALANCERS = "2012-06-01"  # another service under the signing name of elbv2
 PROTOCOLS = ("ec2", "query", "json")
-JSON = ("service-quotas",)  # the services that speak it
+JSON = ("service-quotas", "cloudwatch")  # the services that speak it
+QUERY_TOO = ("cloudwatch",)  # those of them that older SDKs speak the query protocol with
 
 
 class Ref(msgspec.Struct, frozen=True, rename="camel"):

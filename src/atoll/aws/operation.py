@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Operation:
     """An operation that Atoll supports."""
 
-    service: str  # botocore's name: "ec2", "elasticache", "elbv2", "sts", "service-quotas"
+    service: str  # botocore's name: "ec2", "elasticache", "elbv2", "sts", "service-quotas", "cloudwatch"
     name: str
     run: Callable[..., Shape | None]
     writes: bool

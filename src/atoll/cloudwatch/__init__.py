@@ -1,1 +1,1 @@
-"""Metrics under CloudWatch's names: the samples that the daemon keeps.  Alarms, dashboards and logs are not here."""
+"""The CloudWatch API: the metrics of what runs here.  Alarms, dashboards, metric math and logs are not here."""

@@ -1,11 +1,19 @@
 """What was measured in the last hours: in memory only, never in the World, and gone with the daemon.
 
 A value of a counting metric is what was added since the sample before it, as CloudWatch has it.
+
+Verbs do no I/O, and these are not in the World.  So the daemon lends them its samples, as `ec2/console.py` is lent a
+reader:
+
+    samples.read_from(sampler.samples)
+
+They belong to the context that sets them, and to tasks made there; without them nothing was ever measured.
 """
 
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 KEPT_SECONDS = 3 * 3600.0
@@ -68,3 +76,17 @@ class Samples:
     def clear(self) -> None:
         """Forget everything."""
         self._series.clear()
+
+
+_kept: ContextVar[Samples | None] = ContextVar("samples", default=None)
+
+
+def read_from(samples: Samples) -> None:
+    """Answer with these samples, in this context and in those copied from it."""
+    _kept.set(samples)
+
+
+def kept() -> Samples:
+    """Return the samples to answer with."""
+    found = _kept.get()
+    return Samples() if found is None else found

@@ -87,6 +87,8 @@ class Sampler:
         if self._older is None:
             self._older, self._looked = frozenset(there), self._now().timestamp()
         found = await self.measure()
+        if self._older is None:
+            return  # everything was reset meanwhile
         at = self._now().timestamp()
         values: dict[Metric, float] = {}
         for one in found:
