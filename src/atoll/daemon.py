@@ -161,12 +161,12 @@ class Daemon:
         store.watch(lambda _: self.failovers.wake())
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
-        from atoll.admin import usage  # loads the tracer's parts: not before anything is measured
-
         world = self._store.world.seen_by(None)
-        spaces = usage.gateways(world).keys()
-        if not spaces:
+        if next(iter(world.all(NatGateway)), None) is None:
             return ()
+        from atoll.admin import usage  # no start waits for it
+
+        spaces = usage.gateways(world).keys()
         tallies = await self._counters.tallies(usage.counting(self._counters.plan, spaces))
         return usage.gateway_counts(world, tallies, (await self._counters.traffic((), spaces))[1])
 

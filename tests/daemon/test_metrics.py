@@ -66,6 +66,27 @@ def test_prometheus_and_cloudwatch_see_what_clients_do():
         assert cloudwatch.list_metrics()["Metrics"] == []
 
 
+def test_a_nat_gateway_is_measured_too():
+    with running(started=False) as atoll:
+        atoll.up("--metrics-seconds", "1")
+        ec2, cloudwatch = atoll.client("ec2"), atoll.client("cloudwatch")
+        subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+        gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+        ec2.get_waiter("nat_gateway_available").wait(
+            NatGatewayIds=[gateway], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+
+        text = urllib.request.urlopen(f"{atoll.url}/_atoll/metrics", timeout=10).read().decode()
+
+        line = rf'^atoll_nat_gateway_active_connection_count{{.*nat_gateway_id="{gateway}"}} 0.0$'
+        assert re.search(line, text, re.M)
+        of = {"Namespace": "AWS/NATGateway", "Dimensions": [{"Name": "NatGatewayId", "Value": gateway}]}
+        until(lambda: cloudwatch.list_metrics(**of)["Metrics"], what="the sample of the gateway")
+        names = {m["MetricName"] for m in cloudwatch.list_metrics(**of)["Metrics"]}
+        assert names >= {"ActiveConnectionCount", "BytesOutToDestination", "ErrorPortAllocation", "PacketsDropCount"}
+
+
 def over():
     now = datetime.now(UTC)
     return now - timedelta(minutes=10), now + timedelta(minutes=1)

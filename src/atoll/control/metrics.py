@@ -24,6 +24,7 @@ from atoll.model.nat_gateway import NatGateway
 from atoll.model.world import World
 
 SECONDS = 60.0  # between samples: CloudWatch has those of ElastiCache and of NAT gateways once a minute
+REST_SECONDS = 1.0  # after a start: the first requests go first
 ASKED_AT_ONCE = 16  # engines: an answer takes a millisecond of the daemon's time
 CACHES, GATEWAYS = "AWS/ElastiCache", "AWS/NATGateway"
 GATEWAY_GAUGES = ("ActiveConnectionCount",)  # all others count since the gateway was made
@@ -74,6 +75,8 @@ class Sampler:
 
     async def run(self) -> None:
         """Sample until cancelled."""
+        self._begin()
+        await asyncio.sleep(REST_SECONDS)
         while True:
             try:
                 await self.sample()
@@ -85,7 +88,7 @@ class Sampler:
         """Measure everything once, and keep it."""
         there = self._there()
         if self._older is None:
-            self._older, self._looked = frozenset(there), self._now().timestamp()
+            self._begin()
         found = await self.measure()
         if self._older is None:
             return  # everything was reset meanwhile
@@ -113,6 +116,9 @@ class Sampler:
         self._before.clear()
         self._older = None
         self.samples.clear()
+
+    def _begin(self) -> None:
+        self._older, self._looked = frozenset(self._there()), self._now().timestamp()
 
     def _there(self) -> set[str]:
         """Return the names of all that can be measured, whether it answers or not."""
