@@ -86,7 +86,7 @@ def test_refusals_are_told_by_their_code_at_once(aws):
     assert "(CacheClusterNotFound)" in said
     said = aws("ec2", "create-vpc", "--cidr-block", "10.0.0.0/16", "--dry-run", code=255)
     assert "(DryRunOperation)" in said
-    said = aws("ec2", "describe-vpc-endpoint-services", code=255)  # a call that Atoll does not know yet
+    said = aws("ec2", "describe-transit-gateways", code=255)  # a call that Atoll does not know
     assert "(UnsupportedOperation)" in said
 
 
