@@ -2,8 +2,10 @@
 
 import pytest
 
+from atoll.cache import transitions
 from atoll.cache.plan import Planner, nodes
 from atoll.cache.tuning import APPLYING, IN_SYNC, PENDING_REBOOT, state
+from atoll.model.cache import CacheCluster
 from atoll.model.parameter import CacheParameterGroup
 from tests.cache.worlds import ACCOUNT, REGION, Life, cluster, interface, node
 
@@ -78,6 +80,23 @@ def test_the_status_says_how_far_a_node_is(says, has, expected):
     made = cluster("one", node("eni-1", parameters=has, status="available"), version="7.0.15")
 
     assert state(made, made.nodes[0], says) == expected
+
+
+def test_an_engine_whose_answer_was_lost_is_told_again_also_when_the_change_is_taken_back():
+    life = lived(("timeout", "60"), ("databases", "20"))
+    (plan,) = nodes(life.world)
+    life.write(transitions.node_being_tuned, plan.cluster_id, "0001", 1, plan.tuning)
+
+    life.put(parameters())
+
+    (one,) = life.world.all(CacheCluster)
+    assert state(one, one.nodes[0], ()) == APPLYING
+    assert orders(life) == {("timeout", "0"): ("timeout",)}
+    (plan,) = nodes(life.world)
+    life.write(transitions.node_tuned, plan.cluster_id, "0001", 1, plan.tuning, {})
+    assert orders(life) is None
+    (one,) = life.world.all(CacheCluster)
+    assert state(one, one.nodes[0], ()) == IN_SYNC
 
 
 def test_a_changed_group_changes_the_plans_of_its_clusters():

@@ -24,6 +24,7 @@ class World:
 
     def __init__(self, *answers):
         self.answers, self.told, self.noted = list(answers), [], []
+        self.announced, self.lives = None, True
         self.tuner = Tuner(self, self)
 
     async def tune(self, _, directive, value):
@@ -32,6 +33,12 @@ class World:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def being_tuned(self, _):
+        self.announced = len(self.told)
+
+    def is_tunable(self, _):
+        return self.lives
 
     def tuned(self, _, refused):
         self.noted.append(dict(refused))
@@ -54,6 +61,16 @@ def test_what_was_told_is_noted():
 
     assert world.told == [("timeout", "60"), ("maxmemory-policy", "noeviction")]
     assert world.noted == [{}]
+    assert world.announced == 0, "first the World is told"
+
+
+def test_another_process_than_the_one_that_was_meant_is_told_nothing():
+    world = World()
+    world.lives = False
+
+    world.run(wish(TIMEOUT))
+
+    assert (world.told, world.noted) == ([], [])
 
 
 def test_nothing_is_due_for_a_node_that_has_its_parameters():

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from atoll.cache.node import NodePlan
+from atoll.cache.tuning import places
 from atoll.host.contract import HostError, Machine, Replication, Seen
 from atoll.host.paper import PaperHost
 from atoll.store.sqlite import Store, StoreError
@@ -22,6 +23,8 @@ class FaultyHost(PaperHost):
         self.disks: set[str] = set()
         self.wrongs: list[str] = []  # what must never happen, and did
         self.boots = 0
+        self.settings: dict[str, dict[tuple[str, str], str]] = {}  # what each engine runs with
+        self.tuned = 0
 
     def _fails(self) -> bool:
         return self.dice.random() < self.trouble
@@ -45,6 +48,8 @@ class FaultyHost(PaperHost):
             self.wrongs.append(f"{machine.process} was started beside {others}")
         self._seen[machine.process] = Seen(machine.process, alive=True, pid=1)
         self.disks.add(subject)
+        if isinstance(machine, NodePlan):
+            self.settings[machine.process] = places(machine.settings)
         self.boots += 1
         if self._fails():  # it runs, and nobody was told
             raise HostError("the answer was lost")
@@ -102,6 +107,19 @@ class FaultyHost(PaperHost):
         await super().command(node, *words)
         if self._fails():
             raise HostError("the answer was lost")
+
+    async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
+        connected = self.settings.get(node.process)  # to this process, or to none
+        await asyncio.sleep(self.dice.random() * 0.05)
+        if self._fails() or node.process not in self.alive or self.settings[node.process] is not connected:
+            raise HostError("no answer")
+        if self._fails():
+            return "ERR not now"
+        connected |= places(((directive, value),))
+        self.tuned += 1
+        if self._fails():
+            raise HostError("the answer was lost")
+        return None
 
     async def reaches(self, node: NodePlan) -> bool:  # noqa: ARG002 - every node is as far
         await asyncio.sleep(self.dice.random() * 0.05)

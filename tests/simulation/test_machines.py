@@ -20,6 +20,9 @@ import atoll.ec2
 import atoll.elasticache
 from atoll.aws.errors import AwsError
 from atoll.aws.operation import OPERATIONS
+from atoll.cache.plan import nodes
+from atoll.cache.transitions import node_tuned
+from atoll.cache.tuning import places
 from atoll.control.failover import Failovers
 from atoll.control.machines import Machines
 from atoll.control.record import Recorder
@@ -42,7 +45,7 @@ CALLER = Caller(account="000000000000", region="us-east-1", arn="arn:aws:iam::00
 SEEDS = 200
 SEEDS_AT_ONCE = 25  # in one test, so that a failure names some and pytest has few to count
 FAULT_SECONDS, QUIET_SECONDS = 60.0, 150.0  # the longest cooling is 30 s, a node is asked for 60 s
-CALLS = 14
+CALLS = 16
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,7 @@ def test_the_stories_are_eventful(tmp_path, image):
         story.play()
     assert sum(story.lives for story in stories) > 20
     assert sum(story.host.boots for story in stories) > 60
+    assert sum(story.host.tuned for story in stories) > 5
     assert sum(len(story.known()) for story in stories) > 20
 
 
@@ -89,6 +93,26 @@ def test_a_planted_mistake_is_found(mistake, monkeypatch, tmp_path, image):
     monkeypatch.setattr("atoll.control.machines.decide", mistake)
     stories = (Story(seed, tmp_path / f"{seed}.db", image) for seed in range(60))
     assert any(story.play() or story.wrongs() for story in stories)
+
+
+def note_all(tx, cluster_id, node_id, boot, tuning, _):
+    """Note of parameters that an engine refused that it has taken them."""
+    node_tuned(tx, cluster_id, node_id, boot, tuning, {})
+
+
+def tell_once(tuner, node, _):
+    """Never tell an engine again what it has refused, or not heard, once."""
+    return node.tuning is not None and node.process not in tuner._failed
+
+
+@pytest.mark.parametrize(
+    ("place", "mistake"),
+    [("atoll.cache.transitions.node_tuned", note_all), ("atoll.control.tuning.Tuner.is_due", tell_once)],
+)
+def test_a_planted_mistake_about_parameters_is_found(place, mistake, monkeypatch, tmp_path, image):
+    monkeypatch.setattr(place, mistake)
+    stories = (Story(seed, tmp_path / f"{seed}.db", image) for seed in range(100))
+    assert any(story.play() or any("parameters" in wrong for wrong in story.wrongs()) for story in stories)
 
 
 @dataclass
@@ -122,8 +146,14 @@ class Story:
     async def _play(self) -> None:
         await self._begin_life()
         self.life.store.write(open_territory, caller=CALLER, what="open")
+        self._ask(
+            "elasticache",
+            "CreateCacheParameterGroup",
+            {"cache_parameter_group_name": "mine", "cache_parameter_group_family": "valkey9", "description": ""},
+        )
+        self._ask("elasticache", "CreateReplicationGroup", self._group("g0"))
         self._set_trouble(self.dice.choice((0.0, 0.02, 0.1, 0.3)))
-        acts = [self._call] * 6 + [self._kill] * 3 + [self._crash, self._lose_all, self._idle]
+        acts = [self._call] * 6 + [self._kill] * 3 + [self._retune] * 3 + [self._crash, self._lose_all, self._idle]
         for _ in range(CALLS):
             await asyncio.sleep(self.dice.expovariate(CALLS / FAULT_SECONDS))
             await self.dice.choice(acts)()
@@ -156,22 +186,55 @@ class Story:
             ("elasticache", "CreateCacheCluster", {
                 "cache_cluster_id": f"c{number}", "engine": "memcached", "num_cache_nodes": 2,
                 "cache_node_type": "cache.t3.micro"}),
-            ("elasticache", "CreateReplicationGroup", {
-                "replication_group_id": f"g{number}", "replication_group_description": "two", "engine": "valkey",
-                "num_cache_clusters": 2, "cache_node_type": "cache.t3.micro",
-                "automatic_failover_enabled": number % 2 == 0}),
+            ("elasticache", "CreateReplicationGroup", self._group(f"g{number}")),
             ("elasticache", "RebootCacheCluster", {
                 "cache_cluster_id": cluster, "cache_node_ids_to_reboot": ["0001"]}),
             ("elasticache", "DeleteCacheCluster", {"cache_cluster_id": cluster}),
             ("elasticache", "DeleteReplicationGroup", {"replication_group_id": self.dice.choice(groups)}),
         ]  # fmt: skip
-        service, name, parameters = self.dice.choice(calls)
+        self._ask(*self.dice.choice(calls))
+
+    def _group(self, name: str) -> dict[str, Any]:
+        return {
+            "replication_group_id": name,
+            "replication_group_description": "two",
+            "engine": "valkey",
+            "num_cache_clusters": 2,
+            "cache_node_type": "cache.t3.micro",
+            "cache_parameter_group_name": "mine",
+            "automatic_failover_enabled": self.dice.random() < 0.5,
+        }
+
+    async def _retune(self) -> None:
+        """Change the parameter group, or which of two the replication groups have."""
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("ModifyCacheParameterGroup", {
+                "cache_parameter_group_name": "mine", "parameter_name_values": self._values()}),
+            ("ResetCacheParameterGroup", {"cache_parameter_group_name": "mine", "reset_all_parameters": True}),
+            *(("ModifyReplicationGroup", {
+                "replication_group_id": group.name,
+                "cache_parameter_group_name": self.dice.choice(("mine", "default.valkey9"))})
+              for group in self.life.store.world.all(ReplicationGroup)),
+        ]  # fmt: skip
+        self._ask("elasticache", *self.dice.choice(asked))
+
+    def _ask(self, service: str, name: str, parameters: dict[str, Any]) -> None:
         run: Callable[..., Any] = OPERATIONS[service, name].run
         try:
             self.life.store.write(lambda tx: run(tx, **parameters), caller=CALLER, what=name)
         except (AwsError, StoreError):
             return
         self.life.machines.wake()
+
+    def _values(self) -> list[dict[str, str]]:
+        """Return some values: of parameters that are immediate, of one that is two directives, of one that is not."""
+        said = {
+            "timeout": str(self.dice.randrange(20, 90)),
+            "reserved-memory-percent": str(self.dice.randrange(90)),
+            "databases": str(self.dice.randrange(1, 90)),
+        }
+        chosen = self.dice.sample(sorted(said), self.dice.randrange(1, 4))
+        return [{"ParameterName": name, "ParameterValue": said[name]} for name in chosen]
 
     async def _kill(self) -> None:
         if alive := sorted(self.host.alive):
@@ -241,6 +304,9 @@ class Story:
             for node in cluster.nodes:
                 if (cluster.status, node.status, node.host_error) != ("available", "available", None):
                     found.append(f"{cluster.name}:{node.id} is {cluster.status}, {node.status}, {node.host_error}")
+        for plan in nodes(world):
+            if plan.tuning or (plan.settings and self.host.settings.get(plan.process) != places(plan.settings)):
+                found.append(f"{plan.process} does not have its parameters: {plan.tuning}")
         for group in world.all(ReplicationGroup):
             if group.status != "available":
                 found.append(f"{group.name} is {group.status}")
@@ -249,7 +315,8 @@ class Story:
             if self.host.disks - disks or (disks - self.host.disks) - stopped:
                 found.append(f"disks: {self.host.disks ^ disks}")
         machines = self.life.machines
-        kept = {"tasks": len(machines._tasks), "attempts": len(machines._attempts.failed.keys() - want)}
+        kept = {"tasks": len(machines._tasks), "attempts": len(machines._attempts.failed.keys() - want),
+                "tunings": len(machines._tuner._failed.keys() - want)}  # fmt: skip
         if any(kept.values()) or machines._started.keys() - want:
             found.append(f"remembered for nobody: {kept}")
         return found

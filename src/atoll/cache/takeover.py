@@ -93,6 +93,6 @@ def _start_again(tx: Tx, cluster: CacheCluster) -> None:
     if node.status != "available":
         return
     status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
-    again = replace(node, boot=node.boot + 1, status=status, parameters=parameters)
+    again = replace(node, boot=node.boot + 1, status=status, parameters=parameters, maybe=())
     tx.put(cluster.but(nodes=(again,)))
     record(tx, cluster, CLUSTER, cluster.name, f"Recovering cache nodes {node.id}")

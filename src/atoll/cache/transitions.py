@@ -17,8 +17,8 @@ from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
 
 __all__ = [
-    "cluster_gone", "forget_old_events", "node_answered", "node_failed", "node_gone", "node_silent", "node_tuned",
-    "settle",
+    "cluster_gone", "forget_old_events", "is_tunable", "node_answered", "node_being_tuned", "node_failed",
+    "node_gone", "node_silent", "node_tuned", "settle",
 ]  # fmt: skip
 
 
@@ -52,23 +52,37 @@ def node_silent(tx: Tx, cluster_id: str, node_id: str) -> None:
     if cluster is None or node is None or not CACHE_NODE.allows(node.status, "silent"):
         return
     status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
-    _put_node(tx, cluster, node, status=status, parameters=parameters)
+    _put_node(tx, cluster, node, status=status, parameters=parameters, maybe=())
     _tell(tx, cluster, f"Recovering cache nodes {node_id}")
+
+
+def node_being_tuned(tx: Tx, cluster_id: str, node_id: str, boot: int, tuning: Tuning) -> None:
+    """Tell which parameters a running node may have from now on, before its engine is told: an answer may be lost."""
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or not is_tunable(node, boot, tuning):
+        return
+    after = applied(cluster, tuning.before, tuning.said)
+    if after not in (node.parameters, *node.maybe):
+        _put_node(tx, cluster, node, maybe=(*node.maybe, after))
+
+
+def is_tunable(node: CacheNode, boot: int, tuning: Tuning) -> bool:
+    """Tell whether a node is still the process that is to be told, and that with these values."""
+    return (node.status, node.boot, node.parameters) == ("available", boot, tuning.before)
 
 
 def node_tuned(tx: Tx, cluster_id: str, node_id: str, boot: int, tuning: Tuning, refused: Mapping[str, str]) -> None:
     """Tell that a running node has taken its group's parameters, but for those that its engine `refused`, and why."""
     cluster, node = _find(tx, cluster_id, node_id)
-    if cluster is None or node is None or node.status != "available":
-        return
-    if (node.boot, node.parameters) != (boot, tuning.before):
-        return  # it was about another process, or was said already
+    if cluster is None or node is None or not is_tunable(node, boot, tuning):
+        return  # it is about another process, or was said already
     has = applied(cluster, tuning.before, tuning.said, refused=refused)
     said = dict(tuning.said)
     told = tuple((name, said.get(name, ""), because) for name, because in sorted(refused.items()))
-    if (has, told) == (node.parameters, node.refused):
+    maybe = node.maybe if told else ()
+    if (has, maybe, told) == (node.parameters, node.maybe, node.refused):
         return
-    _put_node(tx, cluster, node, parameters=has, refused=told)
+    _put_node(tx, cluster, node, parameters=has, maybe=maybe, refused=told)
     if told and told != node.refused:
         why = "; ".join(f"{name}: {because}" for name, _, because in told)
         _tell(tx, cluster, f"Cache node {node_id} did not take parameters of its group: {why}")

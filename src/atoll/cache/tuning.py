@@ -60,31 +60,31 @@ def still_refused(node: CacheNode, said: Values) -> Mapping[str, str]:
 
 def state(cluster: CacheCluster, node: CacheNode, said: Values) -> str:
     """Return how far a node is with the values that its group says: AWS's ParameterApplyStatus."""
-    if node.parameters == said:
-        return IN_SYNC
-    return PENDING_REBOOT if applied(cluster, node.parameters, said) == node.parameters else APPLYING
+    if node.maybe or applied(cluster, node.parameters, said) != node.parameters:
+        return APPLYING
+    return IN_SYNC if node.parameters == said else PENDING_REBOOT
 
 
 def tuning(cluster: CacheCluster, node: CacheNode, said: Values) -> Tuning | None:
-    """Return what a running node's engine must be told; None: nothing."""
-    before, after = node.parameters, applied(cluster, node.parameters, said)
-    if before == after or node.status != "available":
+    """Return what a running node's engine must be told, whichever values it may have; None: nothing."""
+    after = applied(cluster, node.parameters, said)
+    if node.status != "available" or (after == node.parameters and not node.maybe):
         return None
-    old, new = dict(before), dict(after)
-    had, has = _settings(cluster, old), _settings(cluster, new)
-    behind: dict[tuple[str, str], list[str]] = {}
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
+    new, has = dict(after), _settings(cluster, dict(after))
+    behind: dict[tuple[str, str], set[str]] = {}
+    for old in (dict(values) for values in (node.parameters, *node.maybe)):
+        had = _settings(cluster, old)
+        for name in (name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
             alone = {k: v for k, v in old.items() if k != name} | ({name: new[name]} if name in new else {})
             for place, value in _settings(cluster, alone).items():
                 if value != had[place]:
-                    behind.setdefault(place, []).append(name)
+                    behind.setdefault(place, set()).add(name)
     orders = tuple(
-        Order(directive=place[0], value="" if value == '""' else value, parameters=tuple(behind.get(place, ())))
+        Order(directive=place[0], value="" if value == '""' else value, parameters=tuple(sorted(behind[place])))
         for place, value in has.items()
-        if value != had[place]
+        if place in behind
     )
-    return Tuning(orders=orders, before=before, said=said)
+    return Tuning(orders=orders, before=node.parameters, said=said)
 
 
 def places(settings: Settings) -> dict[tuple[str, str], str]:

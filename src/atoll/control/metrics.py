@@ -195,4 +195,3 @@ def _network(link: LinkCount) -> dict[str, float]:
         "NetworkPacketsIn": float(link.sent),
         "NetworkPacketsOut": float(link.received),
     }
-

@@ -97,6 +97,16 @@ class Recorder:
         if self.awaits(node):
             self._note("node answered", _answered, node.cluster_id, node.node_id)
 
+    def being_tuned(self, node: NodePlan) -> None:
+        """A node that runs is about to be told what its parameter group says."""
+        self._note("node being tuned", caches.node_being_tuned, node.cluster_id, node.node_id, node.boot, node.tuning)
+
+    def is_tunable(self, plan: NodePlan) -> bool:
+        """Tell whether what a node is to be told is still meant for the process that runs."""
+        cluster = self.world.get(CacheCluster, plan.cluster_id)
+        found = (node for node in cluster.nodes if node.id == plan.node_id) if cluster else ()
+        return plan.tuning is not None and any(caches.is_tunable(node, plan.boot, plan.tuning) for node in found)
+
     def tuned(self, node: NodePlan, refused: Mapping[str, str]) -> None:
         """A node that runs has taken what its parameter group says, but for what its engine refused, and why."""
         about = (node.cluster_id, node.node_id, node.boot, node.tuning, refused)

@@ -42,12 +42,19 @@ class Tuner:
         self._failed = {name: failed for name, failed in self._failed.items() if name in names}
 
     async def tune(self, node: NodePlan) -> None:
-        """Tell an engine all that it must be told.  One setting that it refuses keeps no other back."""
+        """Tell an engine all that it must be told.  One setting that it refuses keeps no other back.
+
+        Before each the World is asked whether the process is still the one that is meant: another has these values
+        or newer ones already.
+        """
         tuning = node.tuning
         assert tuning, "it is due"
         refused: dict[str, str] = {}
         try:
+            self._record.being_tuned(node)
             for order in tuning.orders:
+                if not self._record.is_tunable(node):
+                    return
                 because = await self._host.tune(node, order.directive, order.value)
                 if because is not None:
                     refused.update(dict.fromkeys(order.parameters, because))

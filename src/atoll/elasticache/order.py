@@ -159,4 +159,4 @@ def make_cluster(
 
 def started(node: CacheNode, values: tuple[tuple[str, str], ...]) -> CacheNode:
     """Return a node that starts with a parameter group's values, but for those that its engine has refused."""
-    return replace(node, parameters=at_start(node, values))
+    return replace(node, parameters=at_start(node, values), maybe=())

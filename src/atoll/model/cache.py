@@ -36,6 +36,7 @@ class CacheNode:
     created: datetime
     boot: int = 1
     parameters: tuple[tuple[str, str], ...] = ()  # of a custom parameter group, as this boot's process has them
+    maybe: tuple[tuple[tuple[str, str], ...], ...] = ()  # other `parameters` that it may have: told, not noted
     refused: tuple[tuple[str, str, str], ...] = ()  # parameters that its engine did not take: name, value and why
     host_error: str | None = None
 
