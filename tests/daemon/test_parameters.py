@@ -1,4 +1,4 @@
-"""A parameter group that changes while engines run: they obey, also what was asked while no daemon looked."""
+"""A parameter group that changes while engines run: they obey at once, or with their next process."""
 
 import os
 import signal
@@ -52,25 +52,6 @@ def test_running_engines_obey_their_group_at_once(atoll):
         group.until("in-sync")
         assert shell.say("OBJECT FREQ key").startswith("-ERR An LFU maxmemory policy is not selected")
     assert stage.pids() == pids
-
-
-def test_what_was_asked_for_while_an_engine_hung_is_applied_by_the_next_daemon(atoll):
-    stage = Stage(atoll)
-    group, replica = Group(stage), stage.pids()["val-002:0001"]
-
-    os.kill(replica, signal.SIGSTOP)
-    group.put(maxmemory_policy="allkeys-lfu")
-    until(lambda: group.applied("val-001") == ("in-sync", []), 10, "the primary")
-    assert group.applied("val-002") == ("applying", [])
-    atoll.kill()
-    os.kill(replica, signal.SIGCONT)
-    atoll.up()
-
-    until(lambda: group.applied("val-002") == ("in-sync", []), 10, "the replica")
-    assert stage.pids()["val-002:0001"] == replica
-    with stage.shell() as shell:
-        shell.connect(*stage.node("val-002"))
-        assert shell.say("OBJECT FREQ nothing") == "$-1"
 
 
 def test_what_requires_a_reboot_comes_with_the_next_process(atoll):

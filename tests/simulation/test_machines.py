@@ -21,7 +21,6 @@ import atoll.elasticache
 from atoll.aws.errors import AwsError
 from atoll.aws.operation import OPERATIONS
 from atoll.cache.plan import nodes
-from atoll.cache.transitions import node_tuned
 from atoll.cache.tuning import places
 from atoll.control.failover import Failovers
 from atoll.control.machines import Machines
@@ -93,26 +92,6 @@ def test_a_planted_mistake_is_found(mistake, monkeypatch, tmp_path, image):
     monkeypatch.setattr("atoll.control.machines.decide", mistake)
     stories = (Story(seed, tmp_path / f"{seed}.db", image) for seed in range(60))
     assert any(story.play() or story.wrongs() for story in stories)
-
-
-def note_all(tx, cluster_id, node_id, boot, tuning, _):
-    """Note of parameters that an engine refused that it has taken them."""
-    node_tuned(tx, cluster_id, node_id, boot, tuning, {})
-
-
-def tell_once(tuner, node, _):
-    """Never tell an engine again what it has refused, or not heard, once."""
-    return node.tuning is not None and node.process not in tuner._failed
-
-
-@pytest.mark.parametrize(
-    ("place", "mistake"),
-    [("atoll.cache.transitions.node_tuned", note_all), ("atoll.control.tuning.Tuner.is_due", tell_once)],
-)
-def test_a_planted_mistake_about_parameters_is_found(place, mistake, monkeypatch, tmp_path, image):
-    monkeypatch.setattr(place, mistake)
-    stories = (Story(seed, tmp_path / f"{seed}.db", image) for seed in range(100))
-    assert any(story.play() or any("parameters" in wrong for wrong in story.wrongs()) for story in stories)
 
 
 @dataclass
