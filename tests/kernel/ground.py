@@ -17,8 +17,9 @@ import pytest
 from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.namespaces import THIS_NETWORK, Namespaces, set_sysctl
 from atoll.host.linux.syscalls import CLONE_NEWNET, CLONE_NEWNS, MS_PRIVATE, MS_REC, mount, setns, unmount, unshare
+from atoll.model.names import link_name
 from atoll.model.world import World
-from atoll.network.facts import INTERNET
+from atoll.network.facts import INTERNET, Veth
 from atoll.network.plan import Plan, compile
 from tests.kernel.conftest import why_not_root
 
@@ -34,10 +35,12 @@ class Ground:
         self.fabric = Fabric(self.namespaces)
         self.plan = Plan()
         self.sockets: list[socket.socket] = []
+        self.ends: dict[str, str] = {}  # link of a router -> the namespace at its other end
 
     def apply(self, world: World) -> None:
         """Make the kernel obey a world."""
         self.plan = compile(world, self.plan)
+        self.ends = {f.name: f.peer_namespace for f in self.plan.facts() if isinstance(f, Veth)}
         assert self.fabric.apply(self.plan) == []
         assert not self.fabric._suspect, "everything was done at the first attempt, not fragment by fragment"
 
@@ -56,7 +59,8 @@ class Ground:
         """Return the namespace of an instance by its short name, of an outside address, or a name as it is."""
         if name and (name[0].isdigit() or ":" in name):
             return f"out-{name}"
-        return name if name.startswith(("eni-", "vpc-", "vpce-", "out-")) or name == INTERNET else f"eni-{name}"
+        full = name if name.startswith(("eni-", "vpc-", "vpce-", "out-")) or name == INTERNET else f"eni-{name}"
+        return self.ends.get(link_name(full), full)  # a further interface is in the namespace of the first
 
     def listen(self, place: str, port: int, at: str = "0.0.0.0") -> socket.socket:
         """Listen on a port in a place."""

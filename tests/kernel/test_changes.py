@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from atoll.model.world import World
 from atoll.network.flow import TCP
 from tests.kernel.ground import Ground, lay_ground, soon
 from tests.kernel.test_differential import Kernel, family_of
 from tests.network.changes import change, goes_on, open_flows
-from tests.network.compare import booted
+from tests.network.compare import booted, packet_of
 from tests.network.worlds import Probe, random_probes, random_world
 
 pytestmark = pytest.mark.kernel
@@ -31,13 +32,13 @@ def ground() -> Iterator[Ground]:
 class Flows:
     """TCP connections, each from its probe's own port; nobody reads, but the other kernel acknowledges."""
 
-    def __init__(self, ground: Ground, probes: dict[int, Probe]) -> None:
+    def __init__(self, ground: Ground, world: World, probes: dict[int, Probe]) -> None:
         self.sockets: dict[int, socket.socket] = {}
         for n, probe in probes.items():
             place = ground.place(str(probe.sender))
             sock = ground.fabric.socket_in(place, family_of(str(probe.destination)), socket.SOCK_STREAM)
             sock.setblocking(False)
-            sock.bind(("", int(probe.options["source_port"])))  # type: ignore[call-overload]
+            sock.bind((str(packet_of(world, probe).source), int(probe.options["source_port"])))  # type: ignore[call-overload]
             assert sock.connect_ex((str(probe.destination), probe.port)) in (0, errno.EINPROGRESS)
             self.sockets[n] = sock
 
@@ -89,7 +90,7 @@ def compare_changes(ground: Ground, seed: int) -> tuple[int, int, list[str]]:
     after, what = changed
     ground.apply(world)
     kernel = Kernel(ground, world)
-    tried = Flows(ground, {n: probe for n, (probe, _) in flows.items()})
+    tried = Flows(ground, world, {n: probe for n, (probe, _) in flows.items()})
     try:
         wrong = [f"{flows[n][0]} was not open" for n in flows.keys() - tried.opened()]
         if wrong:

@@ -1,10 +1,11 @@
 """Hold the plan to the tracer: ask both about the same packets.
 
-Three things are no disagreement:
+Four things are no disagreement:
 
 - an instance that is `pending` may already send and receive in the kernel, because its machine is booting; the tracer
   calls it down.  The comparison makes it running;
 - a stopped machine sends nothing: there is nobody whose packets the kernel could refuse;
+- the tracer names the interface that receives, the kernel the machine: its first interface, where all are inside;
 - a machine that forwards both question and answer of a flow between two public addresses of its VPC: the tracer
   recognises the answer by the machine, the kernel (and AWS) by its addresses, and those are others, because the
   gateway translated both in between.
@@ -15,9 +16,10 @@ from collections.abc import Iterable, Iterator
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
+from atoll.model.lookup import companions
 from atoll.model.world import World
 from atoll.network.decide import Decision, Kernel
-from atoll.network.flow import NOWHERE, Packet, Trace, Verdict
+from atoll.network.flow import NOWHERE, At, Packet, Trace, Verdict
 from atoll.network.plan import Plan, compile
 from tests.network.worlds import Probe
 
@@ -51,9 +53,15 @@ def comparable(trace: Trace) -> bool:
     return not (turned and trace.assumed)
 
 
-def same(trace: Trace, decision: Decision) -> bool:
+def machine(world: World, at: At | None) -> At | None:
+    """Return the first interface of the machine that an interface belongs to; anybody else as he is."""
+    found = world.get(Interface, at) if isinstance(at, str) else None
+    return companions(world, found)[0].id if found else at
+
+
+def same(world: World, trace: Trace, decision: Decision) -> bool:
     """Tell whether both say: this receiver, this packet, this answer."""
-    if (trace.receiver, trace.verdict is Verdict.DELIVERED) != (decision.receiver, decision.answered):
+    if (machine(world, trace.receiver), trace.verdict is Verdict.DELIVERED) != (decision.receiver, decision.answered):
         return False
     return not trace.arrived or trace.received == decision.received
 
@@ -68,6 +76,6 @@ def disagreements(world: World, probes: Iterable[Probe], plan: Plan | None = Non
             continue
         kernel.flows.clear()
         decision = kernel.ask(probe.sender, packet_of(world, probe))
-        if not same(trace, decision):
+        if not same(world, trace, decision):
             steps = "\n".join(f"    {s.layer} {s.at} {s.allowed} {s.because}" for s in (*trace.steps, *trace.back))
             yield f"{probe}\n  plan: {decision}\n  trace: {trace.verdict} at {trace.receiver}\n{steps}"

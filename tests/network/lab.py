@@ -292,6 +292,14 @@ class Lab:
             public=public,
         )  # fmt: skip
 
+    def plug(self, interface: Interface, instance: str, index: int = 1) -> None:
+        """Attach an interface to an instance `i-INSTANCE`, as its further one of this number."""
+        plug = Attachment(
+            id=f"eni-attach-{interface.id}", instance_owner=self.tx.account, time=NOW, instance_id=f"i-{instance}",
+            device_index=index,
+        )  # fmt: skip
+        self.put(interface, attachment=plug)
+
     def nat_gateway(
         self,
         name: str,

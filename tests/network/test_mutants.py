@@ -291,6 +291,21 @@ BUGS = [
 ]
 
 
+PLUGGED_BUGS = [
+    (
+        "what is sent from a second interface leaves by the first",
+        interfaces,
+        {"PolicyRule(name, table, 0, 0, table, of.number, ip_network(ip))": "from ()"},
+    ),
+    (
+        "everything that a machine with two interfaces sends leaves by the second",
+        interfaces,
+        {"PolicyRule(name, table, 0, 0, table, of.number, ip_network(ip))": "PolicyRule(name, table, 0, 0, table)"},
+    ),
+    ("a second interface is in a machine of its own", parts, {"if len(mine) > 1 and 0 in mine:": "if False:"}),
+]
+
+
 def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch) -> None:
     """Run the module's changed source, and let everybody who imported its functions have the changed ones."""
     source = inspect.getsource(module)
@@ -309,11 +324,11 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
                 patch.setattr(user, name, changed[name])
 
 
-def notice(worlds: int) -> int | None:
+def notice(worlds: int, *, plugged: bool = False) -> int | None:
     """Return the first random world about which plan and trace disagree."""
     for seed in range(worlds):
         dice = random.Random(seed)
-        world = random_world(dice)
+        world = random_world(dice, plugged=plugged)
         try:
             if any(disagreements(world, random_probes(world, dice, PROBES))):
                 return seed
@@ -328,3 +343,13 @@ def test_a_planted_bug_is_noticed(module, changes, monkeypatch):
     if module is parts:
         monkeypatch.setattr(plan, "vpc_parts", parts.vpc_parts)
     assert notice(WORLDS_MAX) is not None
+
+
+@pytest.mark.parametrize(
+    ("module", "changes"), [bug[1:] for bug in PLUGGED_BUGS], ids=[bug[0] for bug in PLUGGED_BUGS]
+)
+def test_a_planted_bug_about_several_interfaces_is_noticed(module, changes, monkeypatch):
+    plant(module, changes, monkeypatch)
+    if module is parts:
+        monkeypatch.setattr(plan, "vpc_parts", parts.vpc_parts)
+    assert notice(WORLDS_MAX, plugged=True) is not None

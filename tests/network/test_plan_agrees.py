@@ -24,3 +24,11 @@ def test_plan_and_trace_agree_on_random_worlds(start):
 def test_plan_and_trace_agree_on_worlds_that_hypothesis_finds(drawn):
     world, probes = drawn
     assert not list(disagreements(world, probes))
+
+
+@pytest.mark.parametrize("start", range(0, 100, 50), ids=lambda start: f"worlds {start} to {start + 49}")
+def test_plan_and_trace_agree_on_machines_with_several_interfaces(start):
+    for seed in range(start, start + 50):
+        dice = random.Random(seed)
+        world = random_world(dice, plugged=True)
+        assert not list(disagreements(world, random_probes(world, dice, PROBES))), f"world {seed}"

@@ -67,10 +67,10 @@ def by_name(found, sender, receiver):
     return spelt(ports) if ports else None
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_classes_hide_nothing_that_a_trace_tells_apart(seed):
+@pytest.mark.parametrize(("seed", "plugged"), [(n, False) for n in range(25)] + [(n, True) for n in range(5)])
+def test_classes_hide_nothing_that_a_trace_tells_apart(seed, plugged):
     """Every pair of interfaces, on the ports around all bounds: the matrix says what the tracer says."""
-    world = random_world(random.Random(seed))
+    world = random_world(random.Random(seed), plugged=plugged)
     found = matrix(world)
     ports = (21, 22, 23, 80, 6379, 6380, 6381, 65535)
     asked = [(kind, n) for kind in ("tcp", "tcp6") for n in ports]

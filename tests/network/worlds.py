@@ -29,7 +29,7 @@ It holds nothing that the verbs would refuse.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import cast
@@ -44,9 +44,10 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface, Timeouts
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Ip
-from atoll.model.lookup import HALTED
+from atoll.model.lookup import HALTED, sends_by
 from atoll.model.peering import Peering
 from atoll.model.prefix_list import PrefixList
+from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
@@ -123,8 +124,8 @@ def worlds_with_probes(n: int = 50) -> st.SearchStrategy[tuple[World, list[Probe
     return st.randoms(use_true_random=False).map(both)
 
 
-def random_world(rnd: random.Random) -> World:
-    """Return a random world; the same for the same dice."""
+def random_world(rnd: random.Random, *, plugged: bool = False) -> World:
+    """Return a random world; the same for the same dice.  `plugged`: with machines that have several interfaces."""
     lab = Lab()
     lab.outside(*OUTSIDE, *OUTSIDE6)
     names = ["a", "b", "c"][: rnd.choice([1, 2, 2, 2, 3])]
@@ -137,6 +138,8 @@ def random_world(rnd: random.Random) -> World:
     for vpc in vpcs:
         vpc.build()
     Balancing(lab, rnd).balance([vpc.name for vpc in vpcs])
+    for vpc in vpcs if plugged else ():
+        _plug_in(lab, vpc)
     for eni in list(lab.world.all(Interface))[::5]:  # without dice: how long a flow is remembered decides nothing,
         lab.put(eni, timeouts=Timeouts(tcp_established=60 * eni.number, udp=45))
     for i, vpc in enumerate(vpcs):  # and whether somebody counts must make no difference
@@ -145,6 +148,36 @@ def random_world(rnd: random.Random) -> World:
     if rnd.random() < 0.2:
         _break(lab, rnd)
     return lab.world
+
+
+def _plug_in(lab: Lab, vpc: "_Vpc") -> None:
+    """Give up to three machines of a VPC a further interface in a subnet of their zone; middleboxes come first."""
+    region = lab.world[Vpc, f"vpc-{vpc.name}"].region
+    subnets = [lab.world[Subnet, f"subnet-{vpc.name}{i}"] for i in range(3)]
+    machines = [i for i in lab.world.all(Interface, vpc_id=f"vpc-{vpc.name}") if i.instance_id]
+    machines.sort(key=lambda i: (i.source_dest_check, i.id))  # middleboxes first
+    for n, first in enumerate(machines[:3]):
+        near = [k for k, subnet in enumerate(subnets) if subnet.zone == first.zone]
+        k = near[-1 if n % 2 else 0]
+        name, ip = f"{first.id[4:]}x", str(IPv4Address(vpc.cidrs[k][:-3]) + 80 + n)
+        more, ipv6 = [str(IPv4Address(ip) + 10)] if n == 1 else [], vpc._addresses6_of(k, 0x80 + n)
+        group = f"{vpc.name}{n}"
+        eni = lab.interface(
+            name, f"{vpc.name}{k}", groups=[group], ip=ip, more_ips=more, ipv6=ipv6, check=first.source_dest_check
+        )
+        lab.put(eni, region=region)
+        lab.plug(lab.world[Interface, eni.id], first.id[4:], 1 + n)
+        if vpc.has_gateway and n != 1:
+            lab.put(lab.elastic_ip(vpc._public(), name), region=region)
+        if n == 0 and not first.source_dest_check:
+            for there in (f"10.{vpc.n}.77.0/24", vpc.cidrs[(k + 1) % 3]):
+                _lead(lab, vpc.name, there, eni.id)
+
+
+def _lead(lab: Lab, table: str, destination: str, target: str) -> None:
+    """Add a route to a table, unless there is one."""
+    if all(str(route.destination) != destination for route in lab.world[RouteTable, f"rtb-{table}"].routes):
+        lab.route(table, destination, target)
 
 
 def _break(lab: Lab, rnd: random.Random) -> None:
@@ -266,6 +299,11 @@ class _Vpc:
         if cidr is None:
             return []
         return [str(cidr[0x10 + j + 0x100 * n]) for n in range(self.rnd.choice([0, 1, 1, 1, 1, 1, 2]))]
+
+    def _addresses6_of(self, i: int, j: int) -> list[str]:
+        """Return one IPv6 address of interface j in subnet i, if the subnet has a range."""
+        cidr = self.lab.world[Subnet, f"subnet-{self.name}{i}"].cidr6
+        return [] if cidr is None else [str(cidr[0x10 + j])]
 
     def _middleboxes(self) -> list[str]:
         """Make up to two instances that forward (their check is off), one of them perhaps stopped."""
@@ -452,7 +490,16 @@ def random_probes(world: World, rnd: random.Random, n: int) -> list[Probe]:
     sixes = sum(rnd.random() < share for _ in range(n))
     probes = [*_probes4(world, rnd, n - sixes), *probes6(world, rnd, sixes)]
     rnd.shuffle(probes)
-    return probes
+    return [_as_sent(world, probe) for probe in probes]
+
+
+def _as_sent(world: World, probe: Probe) -> Probe:
+    """Return a probe with a source of its own as its machine sends it: by the interface that has the source."""
+    source = probe.options.get("source")
+    if source is None or not isinstance(probe.sender, str):
+        return probe
+    by = sends_by(world, world[Interface, probe.sender], cast(Ip, source))
+    return replace(probe, sender=by.id)
 
 
 def _probes4(world: World, rnd: random.Random, n: int) -> list[Probe]:

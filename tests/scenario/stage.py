@@ -70,9 +70,10 @@ class Stage:
             self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
         return vpc
 
-    def subnet(self, vpc: str, cidr: str, *, public: bool = False) -> str:
-        """Make a subnet; a public one has a route to the internet gateway."""
-        subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr)["Subnet"]["SubnetId"]
+    def subnet(self, vpc: str, cidr: str, *, public: bool = False, zone: str = "") -> str:
+        """Make a subnet, in a zone if one is named; a public one has a route to the internet gateway."""
+        where = {"AvailabilityZone": zone} if zone else {}
+        subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, **where)["Subnet"]["SubnetId"]
         if public:
             filters = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
             gateway = self.ec2.describe_internet_gateways(Filters=filters)["InternetGateways"][0]

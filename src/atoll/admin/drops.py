@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from atoll.host.contract import Tallied
+from atoll.model.names import link_name
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile.refusals import DROPS, reasons
@@ -96,4 +97,5 @@ def _together(drops: Iterable[Drop]) -> list[Drop]:
 def _ends(plan: Plan, vpc_id: str, facts: Iterable[Fact]) -> dict[str, str]:
     """Return what is behind the links of a router: interfaces, endpoints, peerings, the internet."""
     ends = {fact.name: fact.peer_namespace or "internet" for fact in facts if isinstance(fact, Veth)}
+    ends |= {link_name(id): id for id in plan.made_from[vpc_id].interfaces}  # in whatever namespace they end
     return ends | {peer.link.name: peer.link.id for peer in plan.made_from[vpc_id].peers}

@@ -34,6 +34,20 @@ def primary_interface(world: World, instance_id: str) -> Interface | None:
     return found[0] if found else None
 
 
+def companions(world: World, interface: Interface) -> list[Interface]:
+    """Return all interfaces of the machine behind one, the first of them first."""
+    return interfaces_of(world, interface.instance_id) if interface.instance_id else [interface]
+
+
+def sends_by(world: World, interface: Interface, source: Ip) -> Interface:
+    """Return the interface by which the machine behind one sends what has a source: the source's, or else its first.
+
+    That is what the routes in an instance say (`network/compile/interfaces.py`).
+    """
+    mine = companions(world, interface)
+    return next((one for one in mine if source in one.ips), mine[0])
+
+
 def elastic_ip_of(world: World, interface_id: str, address: Ip | None = None) -> ElasticIp | None:
     """Return the Elastic IP associated with an interface (with one of its addresses, if given)."""
     for eip in world.bucket(ElasticIp, "interface_id", interface_id).values():

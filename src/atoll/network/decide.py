@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from atoll.model.ip import Ip, Net
+from atoll.model.names import link_name
 from atoll.network.decide_rules import ICMP_QUERIES, Context, Ends, Filled, Flow, Ruleset, answer_ends, ends_of, fill
 from atoll.network.facts import (
     IPV4,
@@ -76,7 +77,7 @@ class Stack:
         for fact in facts:
             if isinstance(fact, Route):
                 self.tables.setdefault(fact.table, []).append(fact)
-            elif isinstance(fact, Address) and fact.address.network.prefixlen < fact.address.max_prefixlen:
+            elif isinstance(fact, Address) and fact.is_connected and _is_several(fact.address.network):
                 connected = Route(self.name, fact.address.network, link=fact.link)
                 self.tables.setdefault(MAIN_TABLE, []).append(connected)
         for table in self.tables.values():
@@ -86,12 +87,13 @@ class Stack:
         self.listening = {c.hook.device for c in arp_chains if c.hook}
         self.macs = fill(arp_elements).get("macs", Filled())
 
-    def route(self, destination: Ip, mark: int) -> Route:
+    def route(self, destination: Ip, mark: int, source: Ip) -> Route:
         """Return the route of a packet.  Raises Lost."""
         order = [
             r.table
             for r in self.rules
             if r.version == destination.version and mark & r.mask == r.mark and r.priority < MAIN_PRIORITY
+            if r.source is None or _holds(r.source, source)
         ]
         for table in (*order, MAIN_TABLE):
             for route in self.tables.get(table, ()):
@@ -128,6 +130,12 @@ class Kernel:
         for it in veths:
             self.stacks[it.namespace].links[it.name] = (it.peer_namespace, it.peer, it.mac)
             self.stacks[it.peer_namespace].links[it.peer] = (it.namespace, it.name, it.peer_mac)
+        self.ends = {it.name: it.peer_namespace for it in veths}
+
+    def home(self, at: At) -> str:
+        """Return the namespace of an outside host, or that in which an interface ends."""
+        name = namespace_of(at)
+        return name if name in self.stacks else self.ends[link_name(name)]
 
     def ask(self, sender: At, packet: Packet) -> Decision:
         """Send a packet and, if it arrives, the answer to it."""
@@ -141,16 +149,16 @@ class Kernel:
         try:
             if not self.stacks[receiver].is_guest and not receiver.startswith(MACHINE):
                 back = self._answered_by_router(receiver, received)
-                return Decision(at_of(receiver), received, answered=back == namespace_of(sender))
+                return Decision(at_of(receiver), received, answered=back == self.home(sender))
             back, got = self.send(at_of(receiver), answer)
         except Lost as lost:
             return Decision(at_of(receiver), received, because=str(lost))
-        answered = back == namespace_of(sender) and got == packet.reply()
+        answered = back == self.home(sender) and got == packet.reply()
         return Decision(at_of(receiver), received, answered, "" if answered else f"the answer came to {back}: {got}")
 
     def send(self, sender: At, packet: Packet) -> tuple[str, Packet]:
         """Send a packet from a guest or an outside host; return the namespace that got it, and how.  Raises Lost."""
-        name = namespace_of(sender)
+        name = self.home(sender)
         if packet.destination in self.stacks[name].addresses:
             return name, packet
         frame = self._leave(name, packet)
@@ -173,13 +181,13 @@ class Kernel:
     def _answered_by_router(self, namespace: str, packet: Packet) -> str:
         """Return who gets the answer of a service: nothing filters what the router itself sends."""
         router = self.stacks[namespace]
-        link = router.route(packet.source, 0).link
+        link = router.route(packet.source, 0, packet.destination).link
         return router.links[link][0] if link else ""
 
     def _leave(self, guest: str, packet: Packet) -> tuple[str, str, str, Packet]:
         """Return the frame that a guest sends: where it arrives, and for which MAC."""
         stack = self.stacks[guest]
-        route = stack.route(packet.destination, 0)
+        route = stack.route(packet.destination, 0, packet.source)
         assert route.link, "a guest has only unicast routes"
         if not stack.carries(route.link, packet):
             raise Lost(f"{guest} has no IPv6")
@@ -208,7 +216,7 @@ class Kernel:
         self._check(stack, "prerouting", context, after=CONNTRACK)
         if context.packet.destination in stack.addresses:
             return context.packet  # whether a service listens is not the network's affair
-        route = stack.route(context.packet.destination, context.mark)
+        route = stack.route(context.packet.destination, context.mark, context.packet.source)
         assert route.link, "a unicast route"
         context.outgoing = route.link
         if not stack.carries(route.link, packet):
@@ -275,6 +283,10 @@ def namespace_of(at: At) -> str:
 def at_of(namespace: str) -> At:
     """Return who lives in a namespace."""
     return ip_address(namespace.removeprefix(OUTSIDE)) if namespace.startswith(OUTSIDE) else namespace
+
+
+def _is_several(network: Net) -> bool:
+    return network.prefixlen < network.max_prefixlen
 
 
 def _holds(network: Net, address: Ip) -> bool:

@@ -67,6 +67,7 @@ class Address:
     namespace: str
     link: str
     address: IpInterface
+    is_connected: bool = True  # the main table leads to its network; else only other tables do
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """Packets whose mark, masked, equals `mark` are routed by `table`."""
+    """Packets whose mark, masked, equals `mark`, and from `source` if there is one, are routed by `table`."""
 
     namespace: str
     priority: int
@@ -102,6 +103,7 @@ class PolicyRule:
     mask: int
     table: int
     version: int = 4
+    source: Net | None = None
 
 
 @dataclass(frozen=True, slots=True)

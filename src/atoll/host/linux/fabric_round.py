@@ -26,8 +26,9 @@ from atoll.host.linux.fabric_rules import change_rules, load_rules, put_back
 from atoll.host.linux.fabric_space import Spaces
 from atoll.host.linux.fabric_wanted import HAS_IPV6, Facts, Wanted
 from atoll.host.linux.namespaces import set_sysctl
-from atoll.host.linux.netlink import LOOPBACK
+from atoll.host.linux.netlink import LOOPBACK, Netlink
 from atoll.host.linux.tallies import kept
+from atoll.network.compile.marks import GUEST_LINK
 from atoll.network.facts import (
     INTERNET,
     IPV4,
@@ -56,6 +57,7 @@ class Round:
         self._doubted = set(suspect)
         self._mending = self._doubted - wanted.guests  # routers and the internet
         self._naked = set[str]()  # guests that must get their addresses
+        self._moving = set[str]()  # spaces in which a link is made anew, as its other end moves
         self._fresh: dict[str, set[str]] = {}  # new links of routers and the internet
         self.failures: dict[Key, HostError] = {}
         self.suspect: set[str] = set()
@@ -64,7 +66,8 @@ class Round:
         """Do it all."""
         self._make_namespaces()
         changing = {n for n in self._delta if n in self._wanted.names} - self._wanted.guests - self._mending
-        tampered = {name for name in changing if self._is_tampered(name)}
+        self._moving = {name for name in changing if self._moves_links(name)}
+        tampered = {name for name in changing if self._is_tampered(name)} | self._moving
         self._mending |= tampered
         changing -= tampered
         self._change_rules(changing, IPV4)
@@ -89,6 +92,12 @@ class Round:
     def _is_tampered(self, name: str) -> bool:
         known = self._spaces.generations.get(name)
         return known is not None and known != self._spaces[name].rules_generation()
+
+    def _moves_links(self, name: str) -> bool:
+        """Tell whether a link of a space is made anew, because its other end moves: what rests on it goes with it."""
+        change = self._delta[name]
+        gone = {f.name for f in change.removed if isinstance(f, Veth)}
+        return bool(gone) and any(isinstance(f, Veth) and f.name in gone for f in change.added)
 
     # Namespaces
 
@@ -175,7 +184,7 @@ class Round:
             gone = [f for f in change.removed if isinstance(f, Veth)]
             if name not in self._wanted.names:  # the others go with their guests' namespaces
                 gone = [f for f in gone if f.peer_namespace in self._wanted.names]
-            if gone and name not in self._mending and self._spaces.known(name):
+            if gone and (name not in self._mending or name in self._moving) and self._spaces.known(name):
                 wires.remove_links(self._spaces[name], [f.name for f in gone])
         for name in changing:
             come[name] = {f.name: f for f in self._delta[name].added if isinstance(f, Veth)}
@@ -183,6 +192,7 @@ class Round:
             space, far = self._spaces[name], self._wanted.far_links(name)
             wrong, _ = wires.broken_links(space, self._wanted)
             wrong |= {v.name for v in self._wanted.links(name).values() if v.peer_namespace in self._made}
+            wrong |= {v.name for v in self._wanted.links(name).values() if not self._is_plugged_in(v)}
             wires.remove_links(space, wrong)
             self._mending |= {far[link].namespace for link in wrong & far.keys()}  # a pair goes as a whole
         for name in self._mending:
@@ -211,13 +221,28 @@ class Round:
             if veth.peer_namespace not in self._wanted.guests:
                 self._fresh.setdefault(veth.peer_namespace, set()).add(veth.peer)
             if veth.peer_namespace in self._wanted.guests:
-                self._naked.add(veth.peer_namespace)
+                if not self._is_plugged(veth):
+                    self._naked.add(veth.peer_namespace)
             elif far := self._spaces[veth.peer_namespace]:
                 far.read_links()
                 far.net.set_up(veth.peer)
                 far.net.commit()
                 if veth.peer_namespace in self._wanted.names and name in self._mending:
                     self._mending.add(veth.peer_namespace)  # what it knew of the former link is lost
+
+    def _is_plugged(self, veth: Veth) -> bool:
+        """Tell whether a link is a further one, new in an old guest: then its addresses are new facts, too."""
+        change = self._delta.get(veth.namespace)
+        is_new = change is not None and veth in change.added
+        return is_new and veth.peer != GUEST_LINK and veth.peer_namespace not in self._made | self._doubted
+
+    def _is_plugged_in(self, veth: Veth) -> bool:
+        """Tell whether a link that is there ends where it must; of a guest's first one the name says so."""
+        guest = veth.peer_namespace
+        if veth.peer == GUEST_LINK or guest not in self._wanted.guests or not self._namespaces.exists(guest):
+            return True
+        with self._namespaces.opened(guest) as fd, Netlink(fd) as net:
+            return any(link.name == veth.peer for link in net.links())
 
     def _wake_links(self) -> None:
         for name, links in self._fresh.items():

@@ -1,7 +1,7 @@
 """Links, addresses, neighbours, routes and policy rules: facts to rtnetlink messages, and back from the kernel."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,8 @@ from atoll.host.linux.netlink import Neighbour as KernelNeighbour
 from atoll.host.linux.netlink import Route as KernelRoute
 from atoll.host.linux.netlink import Rule as KernelRule
 from atoll.model.ip import Net
-from atoll.network.facts import INTERNET, Address, DualStack, Fact, Neighbour, PolicyRule, Route, Veth
+from atoll.network.compile.marks import GUEST_LINK
+from atoll.network.facts import INTERNET, MAIN_TABLE, Address, DualStack, Fact, Neighbour, PolicyRule, Route, Veth
 
 Placed: TypeAlias = Address | Neighbour | Route | PolicyRule
 PLACED = (Address, Neighbour, Route, PolicyRule)
@@ -92,28 +93,32 @@ def dress_guest(spaces: Spaces, name: str, _removed: Iterable[Fact], facts: Iter
 
     A route needs its link up, and a link that is up says that the rest was done.
     """
-    facts = tuple(facts)
-    switch_ipv6(spaces, name, (), facts)
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         links = {link.name: link.index for link in net.links()}
+        facts = _on(links, facts)
+        switch_ipv6(spaces, name, (), facts)
         net.set_up(LOOPBACK)
         for fact in (f for kind in (Address, Neighbour) for f in facts if isinstance(f, kind)):
             _queue_add(net, links, fact)
         for link in {f.link for f in facts if isinstance(f, Address)}:
             net.set_up(links[link])
-        near = [f.address.network for f in facts if isinstance(f, Address)]
+        near = [f.address.network for f in facts if isinstance(f, Address) and f.is_connected]
         for route in (f for f in facts if isinstance(f, Route)):
             net.add_route(kernel_route(route, links, near))
+        for policy in (f for f in facts if isinstance(f, PolicyRule)):
+            _queue_add(net, links, policy)
         net.commit()
 
 
 def change_guest(spaces: Spaces, name: str, removed: Iterable[Fact], added: Iterable[Fact]) -> None:
     """Change a guest's addresses; what the guest did itself stays."""
-    removed, added = tuple(removed), tuple(added)
-    switch_ipv6(spaces, name, (), added)
     with spaces.namespaces.opened(name) as fd, Netlink(fd) as net:
         links = {link.name: link.index for link in net.links()}
-        near = [address.network for _, address in net.addresses()]
+        removed, added = _on(links, removed), _on(links, added)
+        switch_ipv6(spaces, name, (), added)
+        near = [address.network for link, address in net.addresses() if link == links.get(GUEST_LINK)]
+        for link in {f.link for f in added if isinstance(f, Address)}:
+            net.set_up(links[link])
         for fact in _in_order(removed, reverse=True):
             _queue_remove(net, links, fact)
         for fact in _in_order(added):
@@ -138,7 +143,7 @@ def complete_guest(spaces: Spaces, name: str, links: Iterable[str], facts: Itera
         have = net.addresses()
         lacking = [f for f in facts if isinstance(f, Address) and (up[f.link], f.address) not in have]
         for one in lacking:
-            net.add_address(up[one.link], one.address)
+            net.add_address(up[one.link], one.address, is_connected=one.is_connected)
         if any(f.address.version == IPV6 for f in lacking):  # it had none when it was completed: so no way either
             switch_ipv6(spaces, name, (), facts)
             near = [f.address.network for f in facts if isinstance(f, Address)]
@@ -219,21 +224,33 @@ def kernel_route(it: Route, links: dict[str, int], near: Iterable[Net] = ()) -> 
         via=it.via,
         table=it.table,
         kind=it.kind,
-        onlink=it.via is not None and not any(it.via in network for network in near),
+        onlink=it.via is not None and (it.table != MAIN_TABLE or not any(it.via in network for network in near)),
         metric=it.metric,
     )
 
 
+def kernel_rule(it: PolicyRule) -> KernelRule:
+    """Return a policy rule as netlink knows it."""
+    mark = it.mark if it.mask else None
+    return KernelRule(it.priority, it.table, mark=mark, mask=it.mask, version=it.version, source=it.source)
+
+
+def _on(links: Collection[str], facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Return the facts that are not about a link that has gone, or could not be made: then they went with it."""
+    placed = (Address, Neighbour, Route, DualStack)
+    return tuple(f for f in facts if not isinstance(f, placed) or f.link is None or f.link in links)
+
+
 def _queue_add(net: Netlink, links: dict[str, int], fact: Placed) -> None:
     match fact:
-        case Address(_, link, address):
-            net.add_address(links[link], address)
+        case Address(_, link, address, is_connected):
+            net.add_address(links[link], address, is_connected=is_connected)
         case Neighbour(_, link, address, mac):
             net.add_neighbour(KernelNeighbour(links[link], address, packed_mac(mac)))
         case Route():
             net.add_route(kernel_route(fact, links))
-        case PolicyRule(_, priority, mark, mask, table, version):
-            net.add_rule(KernelRule(priority, table, mark=mark, mask=mask, version=version))
+        case PolicyRule():
+            net.add_rule(kernel_rule(fact))
 
 
 def _queue_remove(net: Netlink, links: dict[str, int], fact: Placed) -> None:
@@ -244,8 +261,8 @@ def _queue_remove(net: Netlink, links: dict[str, int], fact: Placed) -> None:
             net.delete_neighbour(KernelNeighbour(links[link], address, packed_mac(mac)))
         case Route():
             net.delete_route(kernel_route(fact, links))
-        case PolicyRule(_, priority, mark, mask, table, version):
-            net.delete_rule(KernelRule(priority, table, mark=mark, mask=mask, version=version))
+        case PolicyRule():
+            net.delete_rule(kernel_rule(fact))
 
 
 def _in_order(facts: Iterable[Fact], *, reverse: bool = False) -> list[Placed]:

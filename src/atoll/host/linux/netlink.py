@@ -74,6 +74,7 @@ _NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
 _NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
 _REQUEST, _ACK, _REPLACE, _DUMP, _EXCL, _CREATE = 1, 4, 0x100, 0x300, 0x200, 0x400
 _UP = 1
+_NO_PREFIX_ROUTE = 0x200  # IFA_F_NOPREFIXROUTE
 _NODAD = 2  # an IPv6 address is used at once: nobody else can have it
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 
@@ -172,9 +173,10 @@ class Netlink:
 
     # Addresses and neighbours
 
-    def add_address(self, link: int, address: Interface) -> None:
-        """Queue an address with its prefix length."""
-        self._address(_NEWADDR, _CREATE | _REPLACE, link, address, f"add address {address}", ())
+    def add_address(self, link: int, address: Interface, *, is_connected: bool = True) -> None:
+        """Queue an address with its prefix length; unless `is_connected`, no route leads to its network."""
+        what, more = f"add address {address}", 0 if is_connected else _NO_PREFIX_ROUTE
+        self._address(_NEWADDR, _CREATE | _REPLACE, link, address, what, (), more)
 
     def delete_address(self, link: int, address: Interface) -> None:
         """Queue the removal of an address."""
@@ -319,11 +321,20 @@ class Netlink:
             offset += (length + 3) & ~3
 
     def _address(
-        self, kind: int, flags: int, link: int, address: Interface, what: str, tolerated: tuple[int, ...]
+        self,
+        kind: int,
+        flags: int,
+        link: int,
+        address: Interface,
+        what: str,
+        tolerated: tuple[int, ...],
+        more: int = 0,
     ) -> None:
         flags_of_it = 0 if address.version == 4 else _NODAD
         body = ADDRESS_HEADER.pack(family_of(address), address.network.prefixlen, flags_of_it, 0, link)
         body += attribute(1, address.packed) + attribute(2, address.packed)
+        if more:
+            body += number(8, flags_of_it | more)
         self._add(kind, flags, body, what, tolerated)
 
 

@@ -57,7 +57,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A policy rule: look up `table` when the mark and the incoming link match."""
+    """A policy rule: look up `table` when the mark, the incoming link and the source match."""
 
     priority: int
     table: int
@@ -65,6 +65,7 @@ class Rule:
     mask: int = 0xFFFFFFFF
     incoming: str | None = None  # None: any link
     version: int = 4
+    source: Network | None = None  # None: from anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,10 @@ def pack_rule(rule: Rule) -> bytes:
     """Pack a policy rule's message."""
     family = socket.AF_INET if rule.version == 4 else socket.AF_INET6
     lookup = 1  # FR_ACT_TO_TBL
-    body = ROUTE_HEADER.pack(family, 0, 0, 0, rule.table if rule.table < 256 else 0, 0, 0, lookup, 0)
+    length = rule.source.prefixlen if rule.source else 0
+    body = ROUTE_HEADER.pack(family, 0, length, 0, rule.table if rule.table < 256 else 0, 0, 0, lookup, 0)
+    if rule.source is not None:
+        body += attribute(2, rule.source.network_address.packed)
     body += number(15, rule.table) + number(6, rule.priority)
     if rule.mark is not None:
         body += number(10, rule.mark) + number(16, rule.mask)

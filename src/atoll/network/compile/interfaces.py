@@ -5,11 +5,11 @@ elements it neither sends nor receives, and nobody answers for its addresses.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_network
 from typing import NamedTuple
 
 from atoll.model.interface import Interface
-from atoll.model.ip import Ip
+from atoll.model.ip import Ip, Net
 from atoll.model.names import link_name
 from atoll.model.subnet import Subnet
 from atoll.network.compile.groups import EGRESS, INGRESS, members, profile_name
@@ -19,7 +19,6 @@ from atoll.network.compile.marks import (
     FIRST_TABLE,
     GATEWAY_MAC,
     GUEST,
-    GUEST_LINK,
     HOP,
     INSIDE_MTU,
     VIA,
@@ -53,6 +52,20 @@ ARP_PRIORITY = -500
 HOP_PRIORITY = 50  # before the subnets' rules: the mark of a next hop has their bits, too
 HOP_MASK = HOP | 0x3FFF
 LOCAL = 32  # prefix length of a host
+FIRST_SEAT_TABLE = 10_000  # + the number of a further interface: its table in its machine, and its rules' priority
+
+
+class Seat(NamedTuple):
+    """Where the end of an interface is that its machine uses: a further one is in the namespace of the first."""
+
+    namespace: str
+    number: int = 0  # of its link there
+    is_first6: bool = True  # of the machine's interfaces that have IPv6
+
+    @property
+    def link(self) -> str:
+        """The name of its link there."""
+        return f"eth{self.number}"
 
 
 class Standing(NamedTuple):
@@ -61,11 +74,12 @@ class Standing(NamedTuple):
     subnet: Subnet
     is_live: bool  # something runs behind it
     publics: tuple[tuple[IPv4Address, IPv4Address], ...]  # (private, public), in force
+    seat: Seat
 
 
 def interface(it: Interface, standing: Standing) -> Iterator[Fact]:
     """Yield the facts of an interface."""
-    yield from _wire(it, standing.subnet)
+    yield from _wire(it, standing.subnet, standing.seat)
     if standing.is_live:
         yield from frames(it)
         for of in versions(bool(it.ipv6_addresses)):
@@ -82,33 +96,53 @@ def interface(it: Interface, standing: Standing) -> Iterator[Fact]:
         yield from public(it, private, outside)
 
 
-def _wire(it: Interface, subnet: Subnet) -> Iterator[Fact]:
-    link, gateway = link_name(it.id), subnet.cidr.network_address + 1
-    yield Namespace(it.id, GUEST, is_guest=True)
-    yield Veth(it.vpc_id, link, far_mac(link), it.id, GUEST_LINK, it.mac, INSIDE_MTU)
+def _wire(it: Interface, subnet: Subnet, seat: Seat) -> Iterator[Fact]:
+    link, gateway, is_first = link_name(it.id), subnet.cidr.network_address + 1, seat.number == 0
+    if is_first:
+        yield Namespace(it.id, GUEST, is_guest=True)
+    yield Veth(it.vpc_id, link, far_mac(link), seat.namespace, seat.link, it.mac, INSIDE_MTU)
     for ip in it.private_ips:
-        yield Address(it.id, GUEST_LINK, IPv4Interface((ip, subnet.cidr.prefixlen)))
+        yield Address(seat.namespace, seat.link, IPv4Interface((ip, subnet.cidr.prefixlen)), is_first)
         yield Route(it.vpc_id, IPv4Network((ip, LOCAL)), link=link)
         yield Neighbour(it.vpc_id, link, ip, it.mac)
-    yield Neighbour(it.id, GUEST_LINK, gateway, GATEWAY_MAC)
-    yield Route(it.id, EVERYWHERE, link=GUEST_LINK, via=gateway)
+    yield Neighbour(seat.namespace, seat.link, gateway, GATEWAY_MAC)
+    yield from _ways_out(seat, subnet.cidr, it.private_ips, gateway)
     if it.ipv6_addresses:
-        yield from _wire6(it, link)
+        yield from _wire6(it, link, seat)
 
 
-def _wire6(it: Interface, link: str) -> Iterator[Fact]:
+def _ways_out(seat: Seat, near: Net | None, own: tuple[Ip, ...], gateway: Ip) -> Iterator[Fact]:
+    """Lead out of a machine: by its first interface, but by another one what is sent from that one's addresses.
+
+    As Amazon Linux does it (amazon-ec2-net-utils): a table for each further interface, and a rule for each address.
+    """
+    of = V4 if gateway.version == V4.number else V6
+    name, link = seat.namespace, seat.link
+    if seat.number == 0:
+        yield Route(name, of.everywhere, link=link, via=gateway)
+        return
+    table = FIRST_SEAT_TABLE + seat.number
+    if near is not None:
+        yield Route(name, near, table, link=link)
+    yield Route(name, of.everywhere, table, link=link, via=gateway)
+    for ip in own:
+        yield PolicyRule(name, table, 0, 0, table, of.number, ip_network(ip))
+
+
+def _wire6(it: Interface, link: str, seat: Seat) -> Iterator[Fact]:
     """Give it single addresses and a link-local gateway, as EC2 does: nobody asks for a neighbour."""
     yield DualStack(it.vpc_id, link)
-    yield DualStack(it.id, "lo")
-    yield DualStack(it.id, GUEST_LINK)
+    if seat.is_first6:
+        yield DualStack(seat.namespace, "lo")
+    yield DualStack(seat.namespace, seat.link)
     for ip in it.ipv6_addresses:
-        yield Address(it.id, GUEST_LINK, IPv6Interface((ip, V6.bits)))
+        yield Address(seat.namespace, seat.link, IPv6Interface((ip, V6.bits)))
         yield Route(it.vpc_id, IPv6Network((ip, V6.bits)), link=link)
         yield Neighbour(it.vpc_id, link, ip, it.mac)
         yield element(it.vpc_id, "globals", ip, of=V6)
     yield Neighbour(it.vpc_id, link, V6.next_hop, it.mac)  # as the target of a route
-    yield Neighbour(it.id, GUEST_LINK, V6.next_hop, GATEWAY_MAC)
-    yield Route(it.id, V6.everywhere, link=GUEST_LINK, via=V6.next_hop)
+    yield Neighbour(seat.namespace, seat.link, V6.next_hop, GATEWAY_MAC)
+    yield from _ways_out(seat, None, it.ipv6_addresses, V6.next_hop)
 
 
 def frames(it: Interface) -> Iterator[Fact]:

@@ -30,7 +30,7 @@ from atoll.network.compile.flow_logs import counting, logged
 from atoll.network.compile.fragment import Memo, Part, Wanted, part
 from atoll.network.compile.gateway_endpoints import endpoint_link, gateway_endpoint
 from atoll.network.compile.inputs import Inputs
-from atoll.network.compile.interfaces import Standing, interface
+from atoll.network.compile.interfaces import Seat, Standing, interface
 from atoll.network.compile.marks import EGRESS_ONLY_LINK, GATEWAY_LINK
 from atoll.network.compile.nat_gateways import KIND as NAT_GATEWAY
 from atoll.network.compile.nat_gateways import nat_gateway
@@ -209,6 +209,7 @@ def _gateway_endpoints(it: Inputs) -> Wanted:
 
 def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
     subnets = cast("Mapping[str, Subnet]", it.subnets)
+    seats = _seats(it)
     elastic: dict[str, dict[IPv4Address, IPv4Address]] = {}
     for eip in it.publics if it.gateways else ():
         if eip.interface_id is not None and eip.private_ip is not None:
@@ -216,8 +217,23 @@ def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
     for one in cast("Mapping[str, Interface]", it.interfaces).values():
         publics = {one.address: one.public_ip} if one.public_ip and it.gateways else {}
         publics |= elastic.get(one.id, {})
-        standing = Standing(subnets[one.subnet_id], _is_live(it, one), tuple(publics.items()))
+        seat = seats.get(one.id) or Seat(one.id)
+        standing = Standing(subnets[one.subnet_id], _is_live(it, one), tuple(publics.items()), seat)
         yield one, standing
+
+
+def _seats(it: Inputs) -> Mapping[str, Seat]:
+    """Return where the interfaces of instances with several are; the others are at home."""
+    of_instances: dict[str, dict[int, Interface]] = {}
+    for one in cast("Mapping[str, Interface]", it.interfaces).values():
+        if one.instance_id and one.attachment:
+            of_instances.setdefault(one.instance_id, {})[one.attachment.device_index] = one
+    found: dict[str, Seat] = {}
+    for mine in of_instances.values():
+        if len(mine) > 1 and 0 in mine:
+            first6 = min((index for index, one in mine.items() if one.ipv6_addresses), default=0)
+            found |= {one.id: Seat(mine[0].id, index, index == first6) for index, one in mine.items()}
+    return found
 
 
 def _circles(it: Inputs) -> Wanted:

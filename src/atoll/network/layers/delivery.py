@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.lookup import companions, sends_by
 from atoll.model.world import World
 from atoll.network.flow import Code, Packet, Verdict
 from atoll.network.layers.guest import forwarded, moved
@@ -20,16 +21,17 @@ def judge(hop: Hop) -> Finding | None:
     if target is None or target.kind in APPLIANCES:
         return None
     back = hop.asked.translated.get((target.id, hop.packet)) if hop.asked else None
-    is_ours = hop.packet.destination in target.ips and back is None
+    owner = next((one for one in companions(hop.world, target) if hop.packet.destination in one.ips), None)
+    is_ours = owner is not None and back is None
     missing = nobody_runs(hop.world, target)
     if missing is not None:
         at, because, code = missing
-        receiver, forwards = (target.id, None) if is_ours else (None, target)
+        receiver, forwards = (owner.id, None) if owner and is_ours else (None, target)
         return Finding(at, because, False, code, Verdict.DOWN, receiver=receiver, forwards=forwards)
     if is_ours and hop.asked is None and (after := moved(target, hop.packet, hop.inside.get(target.id))):
         return _sent_on(hop, target, after)
-    if is_ours:
-        return Finding(target.id, f"arrived at {target.id}{_unready(hop.world, target)}", receiver=target.id)
+    if owner is not None and is_ours:
+        return Finding(owner.id, f"arrived at {owner.id}{_unready(hop.world, target)}", receiver=owner.id)
     if hop.packet.version == 6 and not target.ipv6_addresses:
         because = f"{target.id} has no IPv6 address: its machine knows no IPv6"
         return refuse(Verdict.NOBODY, Code.NO_POSSIBLE_DESTINATION, target.id, because)
@@ -45,7 +47,8 @@ def judge(hop: Hop) -> Finding | None:
         return _sent_on(hop, target, after)
     how = "unchanged" if after == hop.packet else f"from {after.source}"
     because = f"{target.instance_id} is assumed to forward it {how}"
-    return Finding(target.instance_id, because, then=replace(hop, packet=after), forwards=target)
+    out = sends_by(hop.world, target, after.source)
+    return Finding(target.instance_id, because, then=replace(hop, packet=after), forwards=out)
 
 
 def _sent_on(hop: Hop, target: Interface, after: Packet) -> Finding:

@@ -3,7 +3,7 @@
 from atoll.model.fault import dead
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
-from atoll.model.lookup import HALTED
+from atoll.model.lookup import HALTED, companions
 from atoll.model.world import World
 from atoll.network.flow import Code, Verdict
 from atoll.network.layers.hop import Finding, Hop, refuse
@@ -37,9 +37,10 @@ def judge(hop: Hop) -> Finding | None:
     if missing is not None:
         at, because, code = missing
         return refuse(Verdict.DOWN, code, at, because)
+    for one in companions(hop.world, sender):
+        if hop.packet.destination in one.ips:
+            return Finding(one.id, f"{hop.packet.destination} is its own address", receiver=one.id)
     if hop.packet.version == 6 and not sender.ipv6_addresses:
         because = f"{sender.id} has no IPv6 address: its machine knows no IPv6"
         return refuse(Verdict.NO_ROUTE, Code.NO_ROUTE_TO_DESTINATION, sender.id, because)
-    if hop.packet.destination in sender.ips:
-        return Finding(sender.id, f"{hop.packet.destination} is its own address", receiver=sender.id)
     return None

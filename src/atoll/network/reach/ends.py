@@ -2,7 +2,8 @@
 
 Two interfaces are of one class if nothing that decides about packets can tell them apart: the same subnet, groups,
 kind, state and checks, and addresses in the same of all the ranges that any rule, ACL or route names.  What is a
-route's target, or belongs to a service with rules of its own (NAT gateways, endpoints, balancers), is a class of one.
+route's target, has others beside it in its machine, or belongs to a service with rules of its own (NAT gateways,
+endpoints, balancers), is a class of one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from atoll.model.group import SecurityGroup
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip, Net, lies_in
-from atoll.model.lookup import public_ip_of
+from atoll.model.lookup import companions, public_ip_of
 from atoll.model.prefix_list import PrefixList, rule_ranges
 from atoll.model.route import RouteTable
 from atoll.model.subnet import Subnet
@@ -109,7 +110,7 @@ class _Signer:
         """Return the signature of an interface."""
         if interface.kind != "interface" or interface.id in self._targets or len(interface.private_ips) > 1:
             return (interface.id,)
-        if len(interface.ipv6_addresses) > 1:
+        if len(interface.ipv6_addresses) > 1 or len(companions(self._world, interface)) > 1:
             return (interface.id,)
         public = public_ip_of(self._world, interface)
         instance = self._world.get(Instance, interface.instance_id) if interface.instance_id else None
@@ -163,8 +164,10 @@ class _Names:
         instance = self._world.get(Instance, interface.instance_id) if interface.instance_id else None
         if instance is None:
             return interface.id
-        name = instance.tags.get("Name")
-        return f"{instance.id} ({name})" if name else instance.id
+        tag = instance.tags.get("Name")
+        name = f"{instance.id} ({tag})" if tag else instance.id
+        is_further = interface.attachment and interface.attachment.device_index
+        return f"{name} by {interface.id}" if is_further else name
 
     def _titled(self, kind: type[SecurityGroup] | type[Subnet], id: str) -> str:
         found = self._world[kind, id]

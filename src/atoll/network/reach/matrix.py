@@ -10,7 +10,7 @@ from atoll.model.group import Rule, SecurityGroup
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Ip, Net
-from atoll.model.lookup import public_ip_of, same_cache
+from atoll.model.lookup import companions, public_ip_of, same_cache
 from atoll.model.peering import peerings_of
 from atoll.model.prefix_list import rule_ranges
 from atoll.model.route import RouteTable
@@ -201,7 +201,11 @@ class _Asking:
         """Return the ports that the rules of the last interface may let in, before anything else is asked."""
         rules: list[Rule] | None
         if receiver.members:
-            rules = self._ingress(sender, receiver.members[0], pair, straight=straight)
+            target = receiver.members[0]
+            mine = [i.id for i in companions(self.world, target)]
+            # Inside a machine nothing is asked, and what a route leads to one of its interfaces may be for another.
+            by_others = len(mine) > 1 and (pair.at in mine or not straight)
+            rules = None if by_others else self._ingress(sender, target, pair, straight=straight)
         else:
             rules = [r for r in self._rules(sender.members[0]) if r.egress and r.group_id is None]
         whole: dict[str, Ranges] = {}
