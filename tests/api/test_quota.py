@@ -241,3 +241,23 @@ def test_what_is_no_quota_or_no_value_is_said(body, message):
     with pytest.raises(quotas.Unclear) as caught:
         quotas.wanted(body)
     assert str(caught.value) == message
+
+
+def test_a_group_that_is_over_its_quota_may_change_a_rule_but_get_none(paper, give):
+    ec2 = paper.client()
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    ranges = [{"CidrIp": f"192.0.2.{i}/32"} for i in range(3)]
+    rules = ec2.authorize_security_group_ingress(
+        GroupId=group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": ranges}]
+    )["SecurityGroupRules"]
+    give(quota.RULES, 2)
+    changed = {"IpProtocol": "tcp", "FromPort": 2, "ToPort": 2, "CidrIpv4": "192.0.2.9/32"}
+    update = {"SecurityGroupRuleId": rules[0]["SecurityGroupRuleId"], "SecurityGroupRule": changed}
+    more = {"IpProtocol": "tcp", "FromPort": 3, "ToPort": 3, "CidrIp": "192.0.2.10/32"}
+
+    answered = ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[update])
+    refusal = code(ec2.authorize_security_group_ingress, GroupId=group, **more)
+
+    assert answered["Return"]
+    assert refusal == "RulesPerSecurityGroupLimitExceeded"

@@ -137,11 +137,12 @@ class Shell:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{{ {script}\n}} 2>&1; echo; echo __DONE__\n".encode())
-        said, end = b"", time.monotonic() + seconds
+        said, end, readable = b"", time.monotonic() + seconds, select.poll()
+        readable.register(self._process.stdout, select.POLLIN)
         while b"__DONE__" not in said:
             left = end - time.monotonic()
             assert left > 0, f"no end of {script!r}: {said!r}"
-            if select.select([self._process.stdout], [], [], left)[0]:
+            if readable.poll(left * 1e3):
                 part = os.read(self._process.stdout.fileno(), 65536)
                 assert part, f"the shell has ended: {said!r}"
                 said += part

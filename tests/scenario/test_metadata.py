@@ -146,7 +146,8 @@ def test_row_129_version_2_reads_with_a_token_and_only_so_when_it_is_required(
 
     assert read(stage, here.instance, "/latest/meta-data/instance-id") == "401"
     assert read(stage, here.instance, "/latest/meta-data/instance-id", token) == here.instance
-    assert read(stage, here.instance, "/latest/meta-data/instance-id", token[:-4] + "AA==") == "401"
+    forged = ("B" if token.startswith("A") else "A") + token[1:]
+    assert read(stage, here.instance, "/latest/meta-data/instance-id", forged) == "401"
 
 
 @pytest.mark.parametrize(

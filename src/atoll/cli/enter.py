@@ -168,9 +168,10 @@ def _child(become: Become, command: Sequence[str], writing: int) -> NoReturn:
 
 def _read(reading: int, deadline: float) -> tuple[bytes, bool]:
     """Read to the end, which comes when the last process that could write has ended."""
-    said = bytearray()
+    said, readable = bytearray(), select.poll()  # not `select`: the caller may have a thousand files open
+    readable.register(reading, select.POLLIN)
     while (left := deadline - time.monotonic()) > 0:
-        if select.select([reading], [], [], left)[0]:
+        if readable.poll(left * 1e3):
             part = os.read(reading, 65536)
             if not part:
                 return bytes(said), True

@@ -115,10 +115,16 @@ def _authorize(
 
 
 def check_count(world: World, group: SecurityGroup, rules: Sequence[Rule]) -> None:
-    """Raise RULE_LIMIT if these are too many rules for a group, in one direction and of one IP version."""
+    """Raise RULE_LIMIT if these are too many rules for a group, in one direction and of one IP version.
+
+    A group that has too many, since the quota was larger once, may keep as many.
+    """
     for egress, version in product((False, True), (4, 6)):
-        mine = [r for r in rules if r.egress is egress]
-        if rule_weight(world, group.region, mine, version=version) > allowed(world, quota.RULES):
+        before, after = (
+            rule_weight(world, group.region, [r for r in some if r.egress is egress], version=version)
+            for some in (group.rules, rules)
+        )
+        if after > max(before, allowed(world, quota.RULES)):
             raise quotas.RULE_LIMIT()
 
 
