@@ -89,6 +89,17 @@ def test_a_replica_that_dies_or_hangs_is_replaced_and_the_primary_stays(ward):
     assert ward.primary() == primary
 
 
+def test_a_replica_that_is_stopped_before_it_has_come_up_is_replaced(ward):
+    replica = next(name for name, role in ward.roles().items() if role == "replica")
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        pid = ward.pid(replica)
+        os.kill(pid, number)
+        until(lambda p=pid: ward.pid(replica) not in (p, None), 20.0, "another process")
+
+    ward.available()
+
+
+
 @pytest.mark.parametrize("act", ["fence", "choose", "promote", "publish", "follow", "pause", "demote"])
 def test_the_next_daemon_finishes_what_a_killed_one_began(ward, act):
     """The daemon is killed as soon as its log tells of an act: before, in or just after it."""

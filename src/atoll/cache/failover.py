@@ -310,6 +310,7 @@ def _repoint(shard: Shard, leader: Sight) -> Act:
             continue
         if other.role == "primary" or (other.role == "replica" and other.follows != leader.id):
             return Follow(other.id, leader.id, f"{leader.name} leads")
-        if other.is_running and other.is_available and leader.misses == 0 and (wrong := trouble(other)):
+        wrong = trouble(other) if other.is_available or other.is_stopped else None  # one that starts may be slow
+        if wrong and other.is_running and leader.misses == 0:
             return Fence(other.id, wrong)
     return None
