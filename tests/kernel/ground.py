@@ -32,10 +32,16 @@ class Ground:
 
     def __init__(self, directory: Path) -> None:
         self.namespaces = Namespaces(directory)
-        self.fabric = Fabric(self.namespaces)
+        self._fabrics: list[Fabric] = []
+        self.fabric = self.another()
         self.plan = Plan()
         self.sockets: list[socket.socket] = []
         self.ends: dict[str, str] = {}  # link of a router -> the namespace at its other end
+
+    def another(self) -> Fabric:
+        """Return the fabric of one more daemon; what the former ones have open is closed with the ground."""
+        self._fabrics.append(Fabric(self.namespaces))
+        return self._fabrics[-1]
 
     def apply(self, world: World) -> None:
         """Make the kernel obey a world."""
@@ -107,7 +113,8 @@ class Ground:
         """Close the sockets and let all namespaces go."""
         for made in self.sockets:
             made.close()
-        self.fabric.close()
+        for fabric in self._fabrics:
+            fabric.close()
         for name in self.namespaces.names():
             self.namespaces.delete(name)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from atoll.host.linux.fabric import Fabric
 from atoll.model.balancer import TargetGroup
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.interface import Interface
@@ -245,7 +244,7 @@ def test_the_next_daemon_finds_everything_and_open_flows_live_on(ground):
     ground.apply(lab.world)
     near, far, _ = reach(ground, "c-client", "p-one", "10.0.0.100", 6379, 6379)
     ground.fabric.close()
-    ground.fabric = Fabric(ground.namespaces)
+    ground.fabric = ground.another()
     assert ground.fabric.apply(compile(lab.world)) == []
     assert ground.fabric.verify() == []
     assert alive(near, far)

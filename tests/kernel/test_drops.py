@@ -7,7 +7,6 @@ import pytest
 
 from atoll.admin import usage
 from atoll.admin.drops import counted, drops
-from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.tallies import Reader, read_tallies
 from atoll.model.acl import NetworkAcl
 from tests.kernel.ground import lay_ground, soon
@@ -124,7 +123,7 @@ def test_counting_survives_another_daemon_and_a_repair(ground):
     datagram(ground, "app", "10.0.2.10", 53)
     assert soon(lambda: seen(ground, lab) == {because: (1, 29)})
     ground.fabric.close()
-    ground.fabric = Fabric(ground.namespaces)
+    ground.fabric = ground.another()
     ground.apply(lab.world)
     assert seen(ground, lab) == {because: (1, 29)}
     datagram(ground, "app", "10.0.2.10", 53)

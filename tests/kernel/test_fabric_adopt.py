@@ -8,7 +8,6 @@ from ipaddress import IPv4Network
 import pytest
 
 from atoll.host.contract import HostError
-from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.netlink import Netlink
 from atoll.model.group import SecurityGroup
 from atoll.model.names import link_name
@@ -50,7 +49,7 @@ def test_a_second_daemon_adopts_what_the_first_left_and_flows_live_on(ground, la
     pid = os.fork()
     if pid == 0:  # the first daemon, killed without warning
         try:
-            Fabric(ground.namespaces).apply(compile(lab.world))
+            ground.another().apply(compile(lab.world))
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -72,10 +71,10 @@ def test_a_daemon_killed_at_any_moment_leaves_what_the_next_can_finish(ground, l
         if pid == 0:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process
             signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
-            Fabric(ground.namespaces).apply(compile(lab.world))
+            ground.another().apply(compile(lab.world))
             os._exit(0)
         os.waitpid(pid, 0)
-        fabric = Fabric(ground.namespaces)
+        fabric = ground.another()
         plan = compile(lab.world)
         assert fabric.apply(plan) == []
         assert fabric.verify() == []
@@ -89,7 +88,7 @@ def test_what_nobody_wants_goes_at_adoption(ground, lab):
     ground.apply(lab.world)
     ground.fabric.close()
     ground.namespaces.create("eni-stray")
-    next_one = Fabric(ground.namespaces)
+    next_one = ground.another()
     next_one.apply(compile(Lab().world))
     assert ground.namespaces.names() == frozenset()
     next_one.close()
@@ -171,7 +170,7 @@ def test_what_a_guest_did_to_itself_is_left_alone(ground, lab):
     ground.run(APP, "ip", "route", "replace", "default", "via", "10.0.1.99")
     ground.run(APP, "ip", "addr", "add", "172.17.0.1/24", "dev", "lo")
     assert ground.fabric.verify() == []
-    ground.fabric = Fabric(ground.namespaces)
+    ground.fabric = ground.another()
     assert ground.fabric.apply(ground.plan) == []
     assert "via 10.0.1.99" in ground.run(APP, "ip", "route")
     assert "172.17.0.1" in ground.run(APP, "ip", "addr")

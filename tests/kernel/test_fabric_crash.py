@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.namespaces import Namespaces
 from atoll.host.linux.netlink import Netlink
 from atoll.host.linux.nfnl import Elements
@@ -80,7 +79,7 @@ def steps_of(ground: Ground, world: World, *, killed_at: int | None = None) -> i
         try:
             signal.alarm(60)
             counted(step)
-            failed = Fabric(ground.namespaces).apply(compile(world))
+            failed = ground.another().apply(compile(world))
             os.write(writing, f"{made} {len(failed)}".encode())
         finally:
             os._exit(0)
@@ -97,7 +96,7 @@ def steps_of(ground: Ground, world: World, *, killed_at: int | None = None) -> i
 
 def alone(ground: Ground, world: World) -> dict[str, Any]:
     """Return what the kernel holds when only this world was ever applied; the ground is empty before and after."""
-    fabric = Fabric(ground.namespaces)
+    fabric = ground.another()
     fabric.apply(compile(EMPTY))
     assert fabric.apply(compile(world)) == []
     held: dict[str, Any] = dump(ground)

@@ -10,7 +10,6 @@ import pytest
 from atoll.control.flow_files import FlowFiles
 from atoll.control.flow_logs import FlowLogs
 from atoll.host.linux import tallies
-from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.tallies import Taker
 from atoll.model.flow_log import FlowLog
 from atoll.network.flow_format import VERSIONS
@@ -266,7 +265,7 @@ def test_files_stand_where_they_are_said_to_be_and_outlive_the_loop(ground, tmp_
     assert len(stream.read_text().splitlines()) == len([r for r in told if r["interface-id"] == "eni-app"])
     ground.flow("app", "cache", "10.0.2.10", 6390)
     ground.fabric.close()
-    ground.fabric = Fabric(ground.namespaces)  # another daemon, which loads all rules anew
+    ground.fabric = ground.another()  # another daemon, which loads all rules anew
     ground.apply(lab.world)
     again = Logs(ground, lab, tmp_path)
     assert len(again.loop.records(["fl-all"], 0)) == len(told)

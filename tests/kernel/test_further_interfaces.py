@@ -5,7 +5,6 @@ import json
 import pytest
 
 from atoll.admin.drops import counted, drops
-from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.tallies import read_tallies
 from atoll.model.group import SecurityGroup
 from atoll.model.interface import Interface
@@ -167,7 +166,7 @@ def test_another_daemon_finds_an_interface_where_it_must_not_be_any_more(ground,
     lab = small_lab(plugged=not plugged)
     ground.apply(lab.world)
     ground.fabric.close()
-    ground.fabric, ground.plan = Fabric(ground.namespaces), type(ground.plan)()
+    ground.fabric, ground.plan = ground.another(), type(ground.plan)()
     (plug(lab, "app") if plugged else unplug(lab))
     ground.apply(lab.world)
     assert inside(ground, "app", "eth1") == ({f"{SECOND}/24", f"{SECOND6}/128"} if plugged else set())

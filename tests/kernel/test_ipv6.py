@@ -7,7 +7,6 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from atoll.host.linux.fabric import Fabric
 from atoll.model.acl import NetworkAcl
 from atoll.model.gateway import EgressOnlyGateway
 from atoll.model.group import SecurityGroup
@@ -205,7 +204,7 @@ def test_a_second_daemon_adopts_ipv6_and_flows_live_on(ground):
     pid = os.fork()
     if pid == 0:
         try:
-            Fabric(ground.namespaces).apply(compile(lab.world))
+            ground.another().apply(compile(lab.world))
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)

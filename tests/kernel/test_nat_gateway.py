@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import pytest
 
-from atoll.host.linux.fabric import Fabric
 from atoll.model.acl import NetworkAcl
 from atoll.network.flow import NAT_PORTS
 from atoll.network.plan import compile
@@ -267,7 +266,7 @@ def test_a_daemon_that_follows_another_keeps_the_flows_of_a_gateway(ground):
     lab = private_lab()
     ground.apply(lab.world)
     near, far, _ = from_port(ground, "one", 40001)
-    follower = Fabric(ground.namespaces)
+    follower = ground.another()
     try:
         assert follower.apply(compile(lab.world)) == []
         assert alive(near, far)
