@@ -140,7 +140,8 @@ def test_a_primary_that_dies_while_no_daemon_is_there_is_replaced_by_the_next(wa
 
 def test_without_failover_the_lost_primary_copies_its_data_back_and_leads_again(ward):
     ward.group("man", failover=False, members=2)
-    ward.redis(ward.endpoint("man"), "SET", "kept", "yes")
+    both = f"printf 'SET kept yes\\nWAIT 1 5000\\n' | redis-cli -h {ward.endpoint('man')}"  # WAIT is of a connection
+    assert ward.atoll.inside(ward.instance, both).split() == ["OK", "1"]
 
     os.kill(ward.pid("man-001"), signal.SIGKILL)
     until(lambda: ward.described("man")["Status"] == "modifying", what="that it is noticed")
