@@ -103,7 +103,7 @@ def test_what_was_broken_while_the_daemon_was_away_is_mended(atoll):
 
 def without_counts(rules: str) -> list[str]:
     """Return rules in an order of their own: elements of sets have none, and counters go on."""
-    rules = re.sub(r"set drops \{.*?\n\t\}", "", rules, flags=re.DOTALL)  # refused packets fill it
+    rules = re.sub(r"set (drops|paces) \{.*?\n\t\}", "", rules, flags=re.DOTALL)  # packets fill them
     return sorted(re.split(r"[\s,]+", re.sub(r"packets \d+ bytes \d+|expires \S+", "", rules)))
 
 
