@@ -315,7 +315,7 @@ class Atoll:
             said = f"purge: {error}"
         left = self.leftovers()
         with contextlib.suppress(AssertionError):
-            until(lambda: not self.leftovers(), 5)  # the kernel frees namespaces a moment later
+            until(lambda: not self.leftovers(), 15)  # the kernel frees namespaces a moment later
             left = []
         for pid, _ in self._processes():
             with contextlib.suppress(ProcessLookupError):
