@@ -84,6 +84,15 @@ def test_a_revoked_rule_cuts_untracked_flows_only(rule, egress, protocol, lives)
     assert not kernel.ask("eni-client", request(protocol, 6380)).arrived
 
 
+def test_rules_that_admit_everyone_only_together_track():
+    lab = two_lab("tcp 6379 0.0.0.0/1", "tcp 6379 128.0.0.0/1")
+    kernel, packet = kernel_of(lab), request()
+    assert kernel.ask("eni-client", packet).answered
+    revoke(lab)
+    change(kernel, lab)
+    assert passes(kernel, "eni-client", packet)
+
+
 def test_a_tracked_flow_s_answers_need_no_rule():
     lab = two_lab("tcp 6379 10.0.0.0/24", egress=())
     kernel = kernel_of(lab)

@@ -3,11 +3,16 @@
 Source: EC2 User Guide, "Elastic network interfaces", "Attach a network interface to an EC2 instance".
 """
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
 
 from tests.scenario.stage import ANYWHERE, CLIENT, PLAIN_IMAGE, Stage
+from tests.scenario.test_why import why
+
+WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ def test_an_interface_that_is_plugged_in_answers_under_an_elastic_ip_of_its_own_
     plug = stage.ec2.attach_network_interface(NetworkInterfaceId=eni, InstanceId=instance, DeviceIndex=1)
     assert f"{private}/24" in addresses(stage, instance, "eth1")
     assert stage.connects(CLIENT, eip["PublicIp"], 22)
+    is_heard_on_its_own_link(stage, eni, eip["PublicIp"])
+    stage.typed(instance, "iptables -A INPUT -i eth1 -p tcp --dport 22 -j DROP")
+    assert why(stage, CLIENT, f"{eip['PublicIp']}:22") == ["GUEST_FIREWALL"]
+    stage.typed(instance, "iptables -D INPUT -i eth1 -p tcp --dport 22 -j DROP; iptables -A INPUT -i eth0 -j DROP")
+    assert why(stage, CLIENT, f"{eip['PublicIp']}:22") == []
     stage.stop(instance)
     assert stage.is_dropped(CLIENT, eip["PublicIp"], 22)
     stage.start(instance)
@@ -68,3 +78,13 @@ def test_an_interface_that_is_plugged_in_answers_under_an_elastic_ip_of_its_own_
     stage.ec2.detach_network_interface(AttachmentId=plug["AttachmentId"])
     assert addresses(stage, instance, "eth1") == ""
     assert stage.is_dropped(CLIENT, eip["PublicIp"], 22)
+
+
+def is_heard_on_its_own_link(stage: Stage, eni: str, public: str) -> None:
+    command = [sys.executable, "-m", "atoll.cli", "capture", eni, "-f", "tcp port 22", "-c", "1"]
+    capture = stage.atoll.start_process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert capture.stderr is not None
+    assert b"listening on eth1" in capture.stderr.readline()
+    assert stage.connects(CLIENT, public, 22)
+    shown, said = capture.communicate(timeout=WAIT_SECONDS)
+    assert b".22: tcp" in shown, said

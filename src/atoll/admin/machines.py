@@ -12,12 +12,13 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Ip
-from atoll.model.lookup import cache_node_of
+from atoll.model.lookup import cache_node_of, companions
 from atoll.model.names import internal_domain
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.compile.internet import RESOLVER, RESOLVER6, outside_namespace
 from atoll.network.compile.version import V4, V6
+from atoll.network.inside.seen import NIC, link
 from atoll.network.ipam import POOL6
 
 _NOT_OUTSIDE = (*V4.private, *V6.private, POOL6)
@@ -38,6 +39,7 @@ class Machine:
     resolvers: tuple[str, ...]
     search: str
     pid: int | None = None
+    link: str = NIC  # what the interface that was asked for is called in there
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-able values."""
@@ -64,11 +66,12 @@ def machine(world: World, interface: Interface, seen: Mapping[str, Seen]) -> Mac
     return Machine(
         kind=kind,
         id=id,
-        namespace=interface.id,
+        namespace=companions(world, interface)[0].id,  # further ones are in that of the first
         address=str(interface.address),
         resolvers=resolvers,
         search=internal_domain(interface.region),
         pid=pid,
+        link=link(interface),
     )
 
 

@@ -17,7 +17,6 @@ from atoll.cli import bpf, enter, private
 from atoll.cli.failure import Failure
 from atoll.cli.packet_text import say
 
-LINK = "eth0"
 SNAP_BYTES = 262_144  # tcpdump's: more than the largest packet that Linux hands over
 ETHERNET = 1  # LINKTYPE_ETHERNET
 BUFFER_BYTES = 16 << 20
@@ -43,9 +42,9 @@ def capture(target: str, *, to: str | None, filter: str | None, count: int | Non
     program = bpf.compiled(filter, SNAP_BYTES) if filter else None
     out = _opened(to) if to else None  # before we are somebody else
     enter.join_network(place)
-    sock = _listening(program)
+    sock = _listening(place.link, program)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"listening on {LINK} of {place.id} ({place.address}); Ctrl-C ends it", file=sys.stderr, flush=True)
+    print(f"listening on {place.link} of {place.id} ({place.address}); Ctrl-C ends it", file=sys.stderr, flush=True)
     seen = 0
     try:
         if out:
@@ -82,7 +81,7 @@ def _opened(to: str) -> BinaryIO:
         raise Failure(f"{to} cannot be written: {error.strerror}", "name another file after -w") from None
 
 
-def _listening(program: bpf.Program | None) -> socket.socket:
+def _listening(link: str, program: bpf.Program | None) -> socket.socket:
     try:
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # nothing comes before it is bound
         with suppress(OSError):  # a smaller buffer captures, too
@@ -90,9 +89,9 @@ def _listening(program: bpf.Program | None) -> socket.socket:
         if program:
             bpf.attach(sock, program)
         sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPS, 1)
-        sock.bind((LINK, _EVERY_PROTOCOL))
+        sock.bind((link, _EVERY_PROTOCOL))
     except OSError as error:
-        raise Failure(f"{LINK} cannot be heard: {error.strerror}", "is it still there? `atoll status`") from None
+        raise Failure(f"{link} cannot be heard: {error.strerror}", "is it still there? `atoll status`") from None
     sock.settimeout(IDLE_SECONDS)
     return sock
 

@@ -51,6 +51,7 @@ class Place:
     resolvers: tuple[str, ...]
     search: str
     authority: str = ""  # a certificate that programs in its network should trust
+    link: str = "eth0"  # of the interface that was asked for
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def place_of(answer: Mapping[str, Any]) -> Place:
         resolvers=tuple(answer["resolvers"]),
         search=answer["search"],
         authority=answer.get("authority", ""),
+        link=answer["link"],
     )
 
 

@@ -91,7 +91,8 @@ def _rules(
             if (spans[0].first, spans[0].last) == (0, of.top):
                 comment = _listed(r.id for r in ranged if r.cidr is not None and r.cidr.prefixlen == 0) or what
                 rules.append(rule(*layer_four(*key), goto(direction.track), comment=comment))
-                untracked += _untracked(key, comment)
+                if any(r.cidr == of.everywhere for r in ranged):  # two halves of it are tracked
+                    untracked += _untracked(key, comment)
                 continue
             name = name_of(it.id, f"{direction.suffix}_{'_'.join(map(str, key)).replace('-1', 'any')}")
             yield plain_set(it.vpc_id, name, of.address, interval=True, of=of)

@@ -14,7 +14,7 @@ from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import ICMP, TCP, UDP, Code, Packet, Trace, protocol_name
 from atoll.network.inside.firewall import Look, Ruling
-from atoll.network.inside.seen import NIC, Inside
+from atoll.network.inside.seen import NIC, Inside, link
 from atoll.network.layers.vpc_services import RESOLVER, RESOLVER_OFFSET
 from atoll.network.mend import Mend
 
@@ -135,10 +135,10 @@ def passages(world: World, trace: Trace) -> Iterator[Passage]:
 
 def _asks(interface: Interface, seen: Inside, trace: Trace) -> Iterator[Opinion]:
     at = interface.instance_id or interface.id
-    rulings = seen.firewall.rulings("output", Look(trace.packet, "", NIC))
+    rulings = seen.firewall.rulings("output", Look(trace.packet, "", link(interface)))
     yield from _firewall(at, "its own firewall lets the request out", rulings, trace.packet, "output")
     if (answer := trace.packet.reply()) is not None:
-        rulings = seen.firewall.rulings("input", Look(answer, NIC, "", "established"))
+        rulings = seen.firewall.rulings("input", Look(answer, link(interface), "", "established"))
         yield from _firewall(at, "and the answer in", rulings, answer, "input", answers=True)
 
 
@@ -152,7 +152,7 @@ def _forwards(passage: Passage, seen: Inside, trace: Trace) -> Iterator[Opinion]
     else:
         yield Opinion(at, "it forwards packets")
     through = after.but(source=before.source, source_port=before.source_port)
-    rulings = seen.firewall.rulings("forward", Look(through, NIC, NIC))
+    rulings = seen.firewall.rulings("forward", Look(through, link(passage.interface), NIC))
     yield from _firewall(at, "its own firewall lets the request through", rulings, through, "forward")
     if (answer := through.reply()) is not None:
         rulings = seen.firewall.rulings("forward", Look(answer, NIC, NIC, "established"))
@@ -178,10 +178,10 @@ def _arriving(trace: Trace, interface: Interface) -> Packet:
 
 
 def _takes(world: World, interface: Interface, at: str, seen: Inside, packet: Packet) -> Iterator[Opinion]:
-    rulings = seen.firewall.rulings("input", Look(packet, NIC))
+    rulings = seen.firewall.rulings("input", Look(packet, link(interface)))
     yield from _firewall(at, "its own firewall lets the request in", rulings, packet, "input")
     if (answer := packet.reply()) is not None:
-        rulings = seen.firewall.rulings("output", Look(answer, "", NIC, "established"))
+        rulings = seen.firewall.rulings("output", Look(answer, "", link(interface), "established"))
         yield from _firewall(at, "and the answer out", rulings, answer, "output", answers=True)
     if packet.protocol not in (TCP, UDP):
         return

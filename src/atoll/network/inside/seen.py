@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.network.flow import Packet, protocol_name
 from atoll.network.inside import iptables, nftables
 from atoll.network.inside.firewall import Firewall, Look, translated
 
-NIC, LOOPBACK = "eth0", "lo"  # an instance has one network interface inside
+NIC, LOOPBACK = "eth0", "lo"  # by its first link leaves all that a machine does not send from another one's address
 OPEN = Firewall()
+
+
+def link(interface: Interface) -> str:
+    """Return what an interface is called inside its machine."""
+    return f"eth{interface.attachment.device_index}" if interface.instance_id and interface.attachment else NIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +62,15 @@ class Inside:
         """Tell whether the machine forwards packets of this version of IP."""
         return self.forwards if packet.version == 4 else self.forwards_ipv6
 
-    def forwarded(self, packet: Packet, own: Ip) -> Packet:
-        """Return a packet of a new flow as the machine sends it on."""
-        arrived = self.redirected(packet, own)
-        found = self.firewall.translation("postrouting", Look(arrived, NIC, NIC))
+    def forwarded(self, packet: Packet, own: Ip, by: str = NIC) -> Packet:
+        """Return a packet of a new flow, which came by a link, as the machine sends it on by its first, from `own`."""
+        arrived = self.redirected(packet, own, by)
+        found = self.firewall.translation("postrouting", Look(arrived, by, NIC))
         return translated(arrived, found[0], own=own) if found else arrived
 
-    def redirected(self, packet: Packet, own: Ip) -> Packet:
+    def redirected(self, packet: Packet, own: Ip, by: str = NIC) -> Packet:
         """Return a packet of a new flow with the destination that the machine gives it before it looks at routes."""
-        found = self.firewall.translation("prerouting", Look(packet, NIC))
+        found = self.firewall.translation("prerouting", Look(packet, by))
         return translated(packet, found[0], own=own) if found else packet
 
     def listening(self, packet: Packet) -> tuple[Listener, ...]:

@@ -28,7 +28,7 @@ def judge(hop: Hop) -> Finding | None:
         at, because, code = missing
         receiver, forwards = (owner.id, None) if owner and is_ours else (None, target)
         return Finding(at, because, False, code, Verdict.DOWN, receiver=receiver, forwards=forwards)
-    if is_ours and hop.asked is None and (after := moved(target, hop.packet, hop.inside.get(target.id))):
+    if is_ours and hop.asked is None and (after := moved(hop.world, target, hop.packet, hop.inside.get(target.id))):
         return _sent_on(hop, target, after)
     if owner is not None and is_ours:
         return Finding(owner.id, f"arrived at {owner.id}{_unready(hop.world, target)}", receiver=owner.id)

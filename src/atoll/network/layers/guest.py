@@ -7,18 +7,26 @@ from its VPC (the Amazon Linux NAT AMI's `configure-pat`); any other machine is 
 from atoll.model.image import nat_images
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.lookup import companions
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network.flow import UDP, Packet
-from atoll.network.inside.seen import Inside
+from atoll.network.inside.seen import Inside, link
 
 
-def moved(interface: Interface, packet: Packet, seen: Inside | None) -> Packet | None:
+def moved(world: World, interface: Interface, packet: Packet, seen: Inside | None) -> Packet | None:
     """Return what a machine makes of a packet for itself, if its own rules give it another destination."""
-    if seen is None or packet.version == 6 or seen.redirected(packet, interface.address) == packet:
+    if seen is None or packet.version == 6:
         return None
-    after = seen.redirected(packet, interface.address)
-    return after if after.destination in interface.private_ips else seen.forwarded(packet, interface.address)
+    after = seen.redirected(packet, interface.address, link(interface))
+    if after == packet:
+        return None
+    return after if after.destination in interface.private_ips else _sent_on(world, interface, packet, seen)
+
+
+def _sent_on(world: World, interface: Interface, packet: Packet, seen: Inside) -> Packet:
+    """Return a packet that came to an interface as its machine sends it on, by the first of its interfaces."""
+    return seen.forwarded(packet, companions(world, interface)[0].address, link(interface))
 
 
 def forwarded(
@@ -35,7 +43,7 @@ def forwarded(
     if packet.version == 6:  # what it does to that nobody has looked at
         return packet
     if seen is not None:
-        return seen.forwarded(packet, interface.address)
+        return _sent_on(world, interface, packet, seen)
     instance = world[Instance, interface.instance_id]
     if instance.image_id in nat_images((instance.region,)) and packet.source in world[Vpc, interface.vpc_id].cidr:
         return packet.but(source=interface.address)
