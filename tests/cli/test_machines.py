@@ -356,8 +356,8 @@ def test_following_goes_on_when_the_daemon_starts_again_and_shows_each_record_on
         assert atoll("flow-logs", "--flush", made).returncode == 0
         before = len(shown)
         while not any(" 11211 " in line for line in shown[before:]):  # else the way back, or a window without traffic
-            assert (line := following.stdout.readline())
-            shown.append(line)
+            shown.append(following.stdout.readline())
+            assert shown[-1], "it goes on"
 
     talk()
     os.kill(json.loads(atoll("status", "--json").stdout)["pid"], signal.SIGKILL)

@@ -63,7 +63,7 @@ class Inside:
         return self.forwards if packet.version == 4 else self.forwards_ipv6
 
     def forwarded(self, packet: Packet, own: Ip, by: str = NIC) -> Packet:
-        """Return a packet of a new flow, which came by a link, as the machine sends it on by its first, from `own`."""
+        """Return a packet of a new flow, which came by a link, as its machine sends it on: by its first link."""
         arrived = self.redirected(packet, own, by)
         found = self.firewall.translation("postrouting", Look(arrived, by, NIC))
         return translated(arrived, found[0], own=own) if found else arrived
