@@ -37,6 +37,7 @@ from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
 from atoll.cloudwatch import samples
+from atoll.control.changes import Changes
 from atoll.control.counters import Counters
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
@@ -151,6 +152,7 @@ class Daemon:
         )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
+        self.changes = Changes(store, wanted.machines, host, self.machines.wake)
         samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
@@ -159,6 +161,7 @@ class Daemon:
             self._note_engines()
         store.watch(lambda _: self.wires.wake())
         store.watch(lambda _: self.failovers.wake())
+        store.watch(lambda _: self.changes.wake())
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
         world = self._store.world.seen_by(None)
@@ -275,6 +278,7 @@ class Daemon:
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
+        loops.append(self.changes.run())
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops += [self._counters.run(), self._sampler.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]

@@ -305,9 +305,9 @@ def test_a_change_reaches_every_member(cache, paper, ec2, vpc, rg):
     ("asked", "expected"),
     [
         ({"MultiAZEnabled": True}, "InvalidParameterCombination"),
-        ({"Engine": "redis"}, "InvalidParameterValue"),
+        ({"Engine": "redis"}, "InvalidParameterCombination"),
         ({"EngineVersion": "8.0"}, "InvalidParameterValue"),
-        ({"CacheNodeType": "cache.m5.large"}, "InvalidParameterValue"),
+        ({"CacheNodeType": "cache.m9.large"}, "InvalidParameterValue"),
         ({"TransitEncryptionEnabled": True}, "InvalidParameterValue"),
         ({"ClusterMode": "compatible"}, "InvalidParameterValue"),
         ({"PrimaryClusterId": "rg-002"}, "InvalidParameterValue"),

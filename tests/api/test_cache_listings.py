@@ -242,11 +242,16 @@ def test_awss_default_user_is_shown(cache):
     assert cache.describe_users(Engine="valkey")["Users"] == []
 
 
-def test_a_cache_can_change_to_no_other_node_type(cache):
-    cache.redis()
+def test_a_cache_can_change_to_every_node_type_of_which_there_are_nodes(cache):
+    cache.redis(CacheNodeType="cache.t3.small")
 
     found = cache.list_allowed_node_type_modifications(CacheClusterId="one")
-    assert (found["ScaleUpModifications"], found["ScaleDownModifications"]) == ([], [])
+
+    up, down = found["ScaleUpModifications"], found["ScaleDownModifications"]
+    assert {"cache.t3.medium", "cache.r5.large"} < set(up)
+    assert {"cache.t3.micro", "cache.t4g.micro"} < set(down)
+    assert "cache.t3.small" not in up + down
+    assert not set(up) & set(down)
 
 
 @pytest.mark.parametrize(

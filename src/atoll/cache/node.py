@@ -56,6 +56,7 @@ class NodePlan:
     primary: Primary | None = None  # None: a primary, a lone node, or Memcached
     settings: Settings = ()  # of Redis and Valkey: all that depends on the node and not on the host
     tuning: Tuning | None = None  # what it must be told while it runs; None: nothing
+    loads: bool = False  # it starts with the data that the process before it has left
     guarded: bool = False  # when it ends, it is the failover that says what happens
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
 

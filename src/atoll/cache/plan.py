@@ -94,6 +94,7 @@ def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary
         primary=primary,
         tuning=tuning(cluster, node, wanted(world, cluster)),
         guarded=is_guarded(world, cluster, node),
+        loads=node.loads,
         settings=()
         if memcached
         else server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, values),

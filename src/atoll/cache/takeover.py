@@ -13,7 +13,7 @@ from atoll.model.cache import CacheCluster, NodeGroup, Promotion, ReplicationGro
 from atoll.model.lifecycle import CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
 
-FAILURE, TEST, MANUAL, RESTORED = "failure", "test", "manual", "restored"
+FAILURE, TEST, MANUAL, RESTORED, CHANGE = "failure", "test", "manual", "restored", "change"
 
 
 def chosen(tx: Tx, group_id: str, shard_id: str, target_id: str, *, restored: bool = False) -> None:

@@ -31,7 +31,7 @@ def node_answered(tx: Tx, cluster_id: str, node_id: str) -> None:
     if cluster is None or node is None or not CACHE_NODE.allows(node.status, "answered"):
         return
     was = node.status
-    cluster = _put_node(tx, cluster, node, status=CACHE_NODE.after(was, "answered"), host_error=None)
+    cluster = _put_node(tx, cluster, node, status=CACHE_NODE.after(was, "answered"), host_error=None, loads=False)
     if was == "creating":
         if cluster.is_memcached:
             tx.put(cluster.but(configuration_version=cluster.configuration_version + 1))
@@ -106,9 +106,9 @@ def settle(tx: Tx, cluster_id: str) -> None:
     if cluster is None:
         return
     ready = bool(cluster.nodes) and all(node.status == "available" for node in cluster.nodes)
-    if ready and CACHE_CLUSTER.allows(cluster.status, "nodes-ready"):
+    if ready and not cluster.is_changing and CACHE_CLUSTER.allows(cluster.status, "nodes-ready"):
         was = cluster.status
-        cluster = tx.put(cluster.but(status=CACHE_CLUSTER.after(was, "nodes-ready")))
+        cluster = tx.put(cluster.but(status=CACHE_CLUSTER.after(was, "nodes-ready"), former=None))
         if was == "creating":
             _tell(tx, cluster, "Cache cluster created")
     if cluster.group_id:

@@ -1,11 +1,13 @@
 """What waits for a maintenance window is done when the window opens."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
 from atoll.aws.errors import AwsError
 from atoll.control.events import log
-from atoll.model.world import Caller
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.world import Caller, Tx
 from atoll.store.sqlite import Store
 
 
@@ -14,11 +16,18 @@ def maintain(store: Store, now: datetime) -> None:
 
     One that is refused, such as for want of addresses, goes on waiting.
     """
-    from atoll.elasticache import scaling  # with its verbs: no start waits for them
+    from atoll.elasticache import changes, scaling  # with its verbs: no start waits for them
 
     for cluster in scaling.due(store.world, now):
-        owner = Caller(account=cluster.account, region=cluster.region, arn="atoll")
-        try:
-            store.write(partial(scaling.apply_pending, name=cluster.name), caller=owner, what="maintenance window")
-        except AwsError as refusal:
-            log("maintenance refused", cluster=cluster.name, because=refusal.message)
+        _attempt(store, cluster, partial(scaling.apply_pending, name=cluster.name))
+    for cache in changes.due(store.world, now):
+        is_group = isinstance(cache, ReplicationGroup)
+        _attempt(store, cache, partial(changes.apply_pending, name=cache.name, is_group=is_group))
+
+
+def _attempt(store: Store, cache: CacheCluster | ReplicationGroup, apply: Callable[[Tx], None]) -> None:
+    owner = Caller(account=cache.account, region=cache.region, arn="atoll")
+    try:
+        store.write(apply, caller=owner, what="maintenance window")
+    except AwsError as refusal:
+        log("maintenance refused", cache=cache.name, because=refusal.message)

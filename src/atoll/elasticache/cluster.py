@@ -3,6 +3,7 @@
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
+from atoll.cache.changes import pending
 from atoll.elasticache.find import arn_of, find_cluster
 from atoll.elasticache.parameter_group import render_status
 from atoll.elasticache.subnet_group import CLASSIC
@@ -114,4 +115,4 @@ def _pending(cluster: CacheCluster) -> Shape:
         shape["NumCacheNodes"] = cluster.pending_node_count
     if cluster.pending_removals:
         shape["CacheNodeIdsToRemove"] = list(cluster.pending_removals)
-    return shape
+    return shape | pending(cluster)

@@ -8,8 +8,7 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.families import Build
 from atoll.cache.history import CLUSTER, record
-from atoll.elasticache import checks, errors, node_type, scaling
-from atoll.elasticache import engine_version as versions
+from atoll.elasticache import changes, checks, errors, scaling
 from atoll.elasticache.cluster import render
 from atoll.elasticache.find import find_cluster
 from atoll.elasticache.order import parameters_for, started
@@ -61,16 +60,28 @@ def modify_cache_cluster(
     cache_node_type: str | None = None,
     ip_discovery: str | None = None,
 ) -> Shape:
-    """Change a cluster.  Only a number of nodes can wait for the maintenance window; all else happens at once."""
+    """Change a cluster.
+
+    Number of nodes, node type and engine version can wait for the maintenance window; all else happens at once.
+    """
     cluster = find_cluster(tx.world, cache_cluster_id)
     if cluster.status != "available":
         raise errors.CLUSTER_NOT_AVAILABLE(name=cluster.name)
-    checks.refuse_unless(engine, cluster.engine, "Engine", "a cluster keeps its engine.")
     checks.refuse_unless(az_mode, cluster.az_mode, "AZMode", "existing nodes stay where they are.")
     checks.only_ipv4(None, ip_discovery)
     checks.no_backups(snapshot_retention_limit)
-    versions.refuse_other_version(tx.world, cluster.engine, cluster.engine_version, engine_version)
-    node_type.refuse_other(cluster.node_type, cache_node_type)
+    wish = changes.Wish(
+        engine=engine,
+        version=engine_version,
+        node_type=cache_node_type,
+        parameter_group=cache_parameter_group_name,
+    )
+    goal = changes.goal(tx.world, cluster, wish)
+    if changes.is_asked(wish, goal, cluster):
+        if cluster.group_id:
+            raise changes.IN_GROUP(name=cluster.name)
+        if num_cache_nodes not in (None, len(cluster.nodes)):
+            raise changes.ONE_AT_A_TIME(name="NumCacheNodes")
     cluster = change_terms(
         tx,
         cluster,
@@ -79,7 +90,7 @@ def modify_cache_cluster(
         topic=notification_topic_arn,
         topic_status=notification_topic_status,
         auto_minor_upgrade=auto_minor_version_upgrade,
-        parameter_group=cache_parameter_group_name,
+        parameter_group=wish.group_now(cluster, goal),
         security_group_ids=security_group_ids,
         cache_security_groups=cache_security_group_names,
     )
@@ -94,7 +105,9 @@ def modify_cache_cluster(
             new_availability_zones,
             immediately=apply_immediately,
         )
-    return {"CacheCluster": render(tx.world, cluster)}
+    if cluster.group_id is None:
+        changes.ask(tx, [cluster], goal, immediately=apply_immediately)
+    return {"CacheCluster": render(tx.world, tx.world[CacheCluster, cluster.id])}
 
 
 @operation("elasticache", "RebootCacheCluster")
@@ -183,21 +196,21 @@ def change_terms(
         daily = checks.snapshot_window(snapshot or daily or "", weekly)
     if topic_status is not None and topic_status not in TOPIC_STATUSES:
         raise errors.BAD_VALUE(got=topic_status, name="NotificationTopicStatus", why="Must be active or inactive.")
-    changes: dict[str, object] = {"maintenance_window": weekly, "snapshot_window": daily}
+    terms: dict[str, object] = {"maintenance_window": weekly, "snapshot_window": daily}
     if topic is not None:
-        changes["notification_topic"] = checks.topic(topic)
+        terms["notification_topic"] = checks.topic(topic)
     if topic_status is not None:
-        changes["notification_active"] = topic_status == "active"
+        terms["notification_active"] = topic_status == "active"
     if auto_minor_upgrade is not None:
-        changes["auto_minor_upgrade"] = auto_minor_upgrade
+        terms["auto_minor_upgrade"] = auto_minor_upgrade
     if parameter_group:
         build = Build(cluster.engine, cluster.engine_version)
-        changes["parameter_group"] = parameters_for(tx, build, parameter_group).name
+        terms["parameter_group"] = parameters_for(tx, build, parameter_group).name
     if security_group_ids or cache_security_groups:
         subnets = find_subnet_group(tx.world, cluster.subnet_group)
         groups = checks.security_groups(tx.world, security_group_ids, subnets, cache_security_groups)
-        changes["security_group_ids"] = groups
+        terms["security_group_ids"] = groups
         for node in cluster.nodes:
             tx.put(tx.world[Interface, node.interface_id].but(group_ids=groups))
-    changed = cluster.but(**changes)
+    changed = cluster.but(**terms)
     return cluster if changed == cluster else tx.put(changed)

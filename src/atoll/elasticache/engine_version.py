@@ -13,7 +13,6 @@ from atoll.cache.families import (
     numbers,
     short_version,
 )
-from atoll.elasticache import errors
 from atoll.model.world import World
 
 BAD_ENGINE = Err("InvalidParameterValue", "Invalid value {engine} for Engine. Must be one of {engines}.")
@@ -69,19 +68,6 @@ def choose_build(world: World, engine: str, version: str | None) -> Build:
             raise NO_BUILD(engine=engine)
         raise NO_VERSION(version=version, engine=engine, versions=", ".join(available))
     return build
-
-
-def refuse_other_version(world: World, engine: str, current: str, requested: str | None) -> None:
-    """Refuse a change of version; asking for the one that runs is no change."""
-    if requested in (None, Build(engine, current).label):
-        return
-    build = choose_build(world, engine, requested)
-    if numbers(build.version) < numbers(current):
-        raise errors.BAD_COMBINATION(why=f"Cannot downgrade from {current} to {requested}.")
-    raise errors.UNSUPPORTED(
-        what=f"changing EngineVersion from {current} to {requested}",
-        because="the data would have to move to the new engine; create a new cache.",
-    )
 
 
 def render(build: Build) -> Shape:

@@ -18,14 +18,17 @@ ONE_OF_TWO = Err(
 def list_allowed_node_type_modifications(
     world: World, *, cache_cluster_id: str | None = None, replication_group_id: str | None = None
 ) -> Shape:
-    """List the types that a cache may change to: none, because changing the type is not supported here."""
+    """List the types that a cache may change to: all others of which nodes can be made, by their memory."""
     if bool(cache_cluster_id) == bool(replication_group_id):
         raise ONE_OF_TWO()
     if cache_cluster_id:
-        find_cluster(world, cache_cluster_id)
-    if replication_group_id:
-        find_group(world, replication_group_id)
-    return {"ScaleUpModifications": [], "ScaleDownModifications": []}
+        name = find_cluster(world, cache_cluster_id).node_type
+    else:
+        name = find_group(world, replication_group_id or "").node_type
+    now, others = NODE_TYPES[name], [t for t in NODE_TYPES.values() if t.name != name]
+    up = sorted(t.name for t in others if t.memory_bytes >= now.memory_bytes)
+    down = sorted(t.name for t in others if t.memory_bytes < now.memory_bytes)
+    return {"ScaleUpModifications": up, "ScaleDownModifications": down}
 
 
 def check(name: str) -> str:
@@ -38,13 +41,3 @@ def check(name: str) -> str:
     if name not in NODE_TYPES:
         raise BAD_TYPE(type=name)
     return name
-
-
-def refuse_other(current: str, requested: str | None) -> None:
-    """Refuse a change of type; asking for the one that is there is no change."""
-    if requested not in (None, current):
-        check(requested or "")
-        raise errors.UNSUPPORTED(
-            what=f"changing CacheNodeType from {current} to {requested}",
-            because="the data would have to move to new nodes; create a new cache.",
-        )

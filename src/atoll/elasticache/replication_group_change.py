@@ -6,13 +6,12 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import checks, errors, failover, node_type
-from atoll.elasticache import engine_version as versions
+from atoll.elasticache import changes, checks, errors, failover
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.replication_group import SHARD, render
 from atoll.elasticache.replication_group_create import NO_SHARDS
-from atoll.model.cache import CacheCluster
+from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.world import Tx
 
@@ -49,7 +48,7 @@ def modify_replication_group(
 ) -> Shape:
     """Change a group, and with it all its members.
 
-    All but `PrimaryClusterId` takes effect at once, whatever `ApplyImmediately` says, as on AWS.
+    Engine, version and node type can wait for the maintenance window; all else takes effect at once, as on AWS.
     """
     group = find_group(tx.world, replication_group_id)
     if group.status != "available":
@@ -60,12 +59,18 @@ def modify_replication_group(
     target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
     settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
     checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
-    checks.refuse_unless(engine, group.engine, "Engine", "a group keeps its engine.")
     checks.no_tls(transit_encryption_enabled)
     checks.no_backups(snapshot_retention_limit)
     checks.only_ipv4(None, ip_discovery)
-    versions.refuse_other_version(tx.world, primary.engine, primary.engine_version, engine_version)
-    node_type.refuse_other(group.node_type, cache_node_type)
+    wish = changes.Wish(
+        engine=engine,
+        version=engine_version,
+        node_type=cache_node_type,
+        parameter_group=cache_parameter_group_name,
+    )
+    goal = changes.goal(tx.world, primary, wish)
+    if target and changes.is_asked(wish, goal, primary):
+        raise changes.ONE_AT_A_TIME(name="PrimaryClusterId")
     changed = [
         change_terms(
             tx,
@@ -75,7 +80,7 @@ def modify_replication_group(
             topic=notification_topic_arn,
             topic_status=notification_topic_status,
             auto_minor_upgrade=auto_minor_version_upgrade,
-            parameter_group=cache_parameter_group_name,
+            parameter_group=wish.group_now(primary, goal),
             security_group_ids=security_group_ids,
             cache_security_groups=cache_security_group_names,
         )
@@ -94,7 +99,8 @@ def modify_replication_group(
         failover.tell(tx, group)
     if target:
         group = failover.promote(tx, group, target)
-    return {"ReplicationGroup": render(tx.world, group)}
+    changes.ask(tx, changed, goal, immediately=apply_immediately)
+    return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}
 
 
 @operation("elasticache", "DeleteReplicationGroup", network=True)

@@ -218,6 +218,18 @@ class Host(Protocol):
         """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer."""
         ...
 
+    async def save(self, node: NodePlan) -> None:
+        """Have a node take no more writes, and leave its data to its next process.  Raises HostError."""
+        ...
+
+    async def resume(self, node: NodePlan) -> None:
+        """Have a node take writes again, after a `save` that led to nothing.  Raises HostError."""
+        ...
+
+    def limit(self, node: NodePlan, memory_bytes: int) -> None:
+        """Give a running node more memory, or less.  Raises HostError."""
+        ...
+
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
         ...

@@ -129,6 +129,15 @@ class PaperHost:
         """Paper takes every setting."""
         return None
 
+    async def save(self, node: NodePlan) -> None:
+        """There are no data."""
+
+    async def resume(self, node: NodePlan) -> None:
+        """Nothing was held back."""
+
+    def limit(self, node: NodePlan, memory_bytes: int) -> None:
+        """Paper needs no memory."""
+
     async def reaches(self, node: NodePlan) -> bool:
         """Paper has no holes."""
         return True

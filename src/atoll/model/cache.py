@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from atoll.model.change import Change
 from atoll.model.resource import Resource
 
 
@@ -39,6 +40,7 @@ class CacheNode:
     maybe: tuple[tuple[tuple[str, str], ...], ...] = ()  # other `parameters` that it may have: told, not noted
     refused: tuple[tuple[str, str, str], ...] = ()  # parameters that its engine did not take: name, value and why
     host_error: str | None = None
+    loads: bool = False  # its process starts with the data that the one before has left in their directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,18 @@ class CacheCluster(Resource):
     pending_removals: tuple[str, ...] = ()
     pending_zones: tuple[str, ...] = ()  # NewAvailabilityZones of the pending node count
     configuration_version: int = 1  # of Memcached auto discovery: one more at each change of membership
+    change: Change | None = None  # what it is to become, and is not yet
+    former: Change | None = None  # what it was before the change that its node has not survived yet
+
+    @property
+    def is_changing(self) -> bool:
+        """Tell whether a change is under way that this cluster has yet to go through; an index field."""
+        return self.change is not None and self.change.begun
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Tell whether its processes are others than before a change, and have not all answered; an index field."""
+        return self.former is not None
 
     @property
     def is_memcached(self) -> bool:
@@ -84,8 +98,9 @@ class CacheCluster(Resource):
 class Promotion:
     """A change of a shard's primary that is under way; written down before anything is done.
 
-    `because`: "failure" (the primary is lost), "test" (TestFailover), "manual" (PrimaryClusterId) or "restored" (the
-    primary, which had lost its data, has copied them back).
+    `because`: "failure" (the primary is lost), "test" (TestFailover), "manual" (PrimaryClusterId), "change" (its
+    replicas were changed, the primary is next) or "restored" (the primary, which had lost its data, has copied them
+    back).
     """
 
     because: str

@@ -203,6 +203,18 @@ class LinuxHost:
         """Give a running engine a setting."""
         return await self._nodes.tune(node, directive, value)
 
+    async def save(self, node: NodePlan) -> None:
+        """Have a node take no more writes, and leave its data to its next process."""
+        await self._nodes.save(node)
+
+    async def resume(self, node: NodePlan) -> None:
+        """Have a node take writes again, after a `save` that led to nothing."""
+        await self._nodes.resume(node)
+
+    def limit(self, node: NodePlan, memory_bytes: int) -> None:
+        """Give a running node more memory, or less."""
+        self._nodes.limit(node, memory_bytes)
+
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
         try:

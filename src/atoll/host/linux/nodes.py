@@ -21,7 +21,7 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
-from atoll.host.linux import cgroups, statistics
+from atoll.host.linux import carry, cgroups, statistics
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
@@ -59,12 +59,7 @@ class Nodes:
         """Start a node; returns when its program was executed.  Raises HostError."""
         program = self._engine(node.engine, node.version)
         directory = self._prepare(node)
-        limits = cgroups.create(
-            self._keeper.run_dir,
-            _short(node.name),
-            memory_bytes=node.memory_bytes + MEMORY_SLACK,
-            processes=PROCESSES_MAX,
-        )
+        limits = self._limits(node, twice=node.loads)
         with self._configuration(node, directory) as configuration:
             return self._keeper.spawn(
                 Spawn(
@@ -81,6 +76,38 @@ class Nodes:
                     console=directory / "log",
                 )
             )
+
+    def limit(self, node: NodePlan, memory_bytes: int) -> None:
+        """Give a running node more memory, or less."""
+        self._limits(node, memory_bytes=memory_bytes)
+
+    async def save(self, node: NodePlan) -> None:
+        """Have a node take no more writes, and leave its data to its next process.  Raises HostError."""
+        self._limits(node, twice=True)  # the file is in memory too, and counts
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                await carry.save(engine)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"save {node.name}") from error
+
+    async def resume(self, node: NodePlan) -> None:
+        """Have a node take writes again, after a `save` that led to nothing.  Raises HostError."""
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                await carry.resume(engine, dict(node.settings).get("min-replicas-to-write", "0"))
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"resume {node.name}") from error
+        self._settle(node)
+
+    def _limits(self, node: NodePlan, *, twice: bool = False, memory_bytes: int | None = None) -> tuple[Path, ...]:
+        bytes_ = (memory_bytes or node.memory_bytes) * (2 if twice else 1)
+        name = _short(node.name)
+        return cgroups.create(self._keeper.run_dir, name, memory_bytes=bytes_ + MEMORY_SLACK, processes=PROCESSES_MAX)
+
+    def _settle(self, node: NodePlan) -> None:
+        """Throw away the data that the former process left."""
+        (self._directory / _short(node.name) / carry.FILE).unlink(missing_ok=True)
+        self._limits(node)
 
     def sweep(self, keep: Collection[str]) -> None:
         """Throw away what all other nodes left; `keep` has names of plans."""
@@ -140,6 +167,8 @@ class Nodes:
             waiting = await _replication(engine, node)
             if waiting is None:
                 await engine.ask("CONFIG", "SET", "hz", SERVING_HZ)
+                if node.loads:
+                    self._settle(node)
             return waiting
 
     async def _ask_memcached(self, node: NodePlan) -> str | None:
@@ -155,11 +184,13 @@ class Nodes:
         return None if answer.startswith(b"VERSION") else f"an answer to version, not {answer!r}"
 
     def _prepare(self, node: NodePlan) -> Path:
-        """Make the node's directory anew: nothing of an earlier life stays, as on AWS."""
+        """Make the node's directory anew: nothing of an earlier life stays, as on AWS, but what is to be loaded."""
         directory = self._directory / _short(node.name)
-        shutil.rmtree(directory, ignore_errors=True)
+        for old in directory.glob("*"):
+            if old.name != carry.FILE or not node.loads:
+                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         try:
-            directory.mkdir(mode=0o700, parents=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._uid is not None:
                 os.chown(directory, self._uid, self._uid)
         except OSError as error:

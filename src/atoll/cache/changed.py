@@ -1,0 +1,159 @@
+"""What was done about a change of engine, version or node type, written into the World.
+
+Like all observations these take a transaction without a caller, and do nothing when what they are about is gone or
+has moved on.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from atoll.cache.changes import begun, changes_engine
+from atoll.cache.history import CLUSTER, GROUP, record
+from atoll.cache.takeover import CHANGE
+from atoll.cache.transitions import settle
+from atoll.cache.tuning import at_start, wanted
+from atoll.model.cache import CacheCluster, CacheNode, Promotion, ReplicationGroup
+from atoll.model.change import Change
+from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
+from atoll.model.world import Tx
+
+FAILED_TYPE = "Failed applying modification to cache node type to {type}."
+
+
+def begin(tx: Tx, clusters: Collection[CacheCluster]) -> None:
+    """Let the changes of available clusters (one, or all of a group) begin: they are `modifying` from now on."""
+    for cluster in clusters:
+        status = CACHE_CLUSTER.after(cluster.status, "modify")
+        tx.put(begun(cluster).but(status=status))
+    group_id = next(iter(clusters)).group_id
+    if group_id and (group := tx.world[ReplicationGroup, group_id]):
+        tx.put(group.but(status=REPLICATION_GROUP.after(group.status, "modify")))
+
+
+def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None) -> None:
+    """Tell that other processes take the place of a cluster's own; they are what its change says.
+
+    `boots`: their data are in files that those of these boots have left, and are loaded.
+    """
+    cluster = tx.get(CacheCluster, cluster_id)
+    if cluster is None or not cluster.is_changing or cluster.change is None:
+        return
+    if boots is not None and boots != tuple(node.boot for node in cluster.nodes):
+        return
+    was, goal = as_change(cluster), cluster.change
+    cluster = _as(cluster, goal).but(change=None, former=was)
+    said = wanted(tx.world, cluster)
+    nodes = tuple(_again(node, said, loads=boots is not None) for node in cluster.nodes)
+    tx.put(cluster.but(nodes=nodes))
+    for node in cluster.nodes:
+        record(tx, cluster, CLUSTER, cluster.name, f"Cache node {node.id} shutdown")
+    if (was.engine, was.engine_version) != (goal.engine, goal.engine_version):
+        told = f"{was.engine} {was.engine_version} to {goal.engine} {goal.engine_version}"
+        record(tx, cluster, CLUSTER, cluster.name, f"Modifying the engine from {told}")
+    _follow(tx, cluster)
+
+
+def handing_over(tx: Tx, group_id: str, shard_id: str) -> None:
+    """Ask for a planned change of primary: the failover chooses a replica, and hands over."""
+    group = tx.get(ReplicationGroup, group_id)
+    shard = next((s for s in group.node_groups if s.id == shard_id), None) if group else None
+    if group is None or shard is None or shard.promotion or shard.source_id or group.status == "deleting":
+        return
+    tx.put(group.with_shard(replace(shard, promotion=Promotion(because=CHANGE))))
+
+
+def resized(tx: Tx, cluster_ids: Collection[str], boots: Collection[tuple[str, int]]) -> None:
+    """Tell that running nodes have been told the limits of their new type; `boots` are the processes that were."""
+    clusters = [c for id in cluster_ids if (c := tx.get(CacheCluster, id))]
+    for cluster in clusters:
+        node = cluster.nodes[0]
+        if node.status != "available" or (cluster.id, node.boot) not in boots or not cluster.is_changing:
+            return  # it runs with its former limits: it is told again
+    for cluster in clusters:
+        assert cluster.change, "it is changing"
+        told = f"Finished modifying cache node type from {cluster.node_type} to {cluster.change.node_type}"
+        changed = cluster.but(node_type=cluster.change.node_type)
+        changed = tx.put(changed if changes_engine(cluster) else changed.but(change=None))
+        record(tx, cluster, CLUSTER, cluster.name, told)
+        _follow(tx, changed)
+    for cluster in clusters:
+        settle(tx, cluster.id)
+
+
+def does_not_fit(tx: Tx, cluster_ids: Collection[str]) -> None:
+    """Tell that a smaller node type cannot hold the data: everything stays as it is."""
+    clusters = [c for id in cluster_ids if (c := tx.get(CacheCluster, id)) and c.is_changing]
+    for cluster in clusters:
+        assert cluster.change, "it is changing"
+        record(tx, cluster, CLUSTER, cluster.name, FAILED_TYPE.format(type=cluster.change.node_type))
+        tx.put(cluster.but(change=None))
+    for cluster in clusters:
+        settle(tx, cluster.id)
+
+
+def rolled_back(tx: Tx, cluster_id: str, because: str) -> None:
+    """Tell that a new process cannot run: the former one comes back, and with it, as it was, its group."""
+    cluster = tx.get(CacheCluster, cluster_id)
+    if cluster is None or cluster.former is None or cluster.is_changing:
+        return
+    was = cluster.former
+    told = f"Failed modifying the engine to {cluster.engine} {cluster.engine_version}: {because}"
+    record(tx, cluster, CLUSTER, cluster.name, told)
+    cluster = _as(cluster, was).but(former=None)
+    said = wanted(tx.world, cluster)
+    cluster = tx.put(cluster.but(nodes=tuple(_again(node, said, loads=node.loads) for node in cluster.nodes)))
+    others = tx.all(CacheCluster, group_id=cluster.group_id) if cluster.group_id else []
+    for other in others:
+        if other.is_changing and other.id != cluster.id:
+            tx.put(other.but(change=None))
+            settle(tx, other.id)
+    _follow(tx, cluster)
+
+
+def as_change(cluster: CacheCluster) -> Change:
+    """Return what a cluster is, as a change that would lead there."""
+    return Change(
+        engine=cluster.engine,
+        engine_version=cluster.engine_version,
+        requested_version=cluster.requested_version,
+        node_type=cluster.node_type,
+        parameter_group=cluster.parameter_group,
+    )
+
+
+def _as(cluster: CacheCluster, what: Change) -> CacheCluster:
+    return cluster.but(
+        engine=what.engine,
+        engine_version=what.engine_version,
+        requested_version=what.requested_version,
+        node_type=what.node_type,
+        parameter_group=what.parameter_group,
+    )
+
+
+def _again(node: CacheNode, said: tuple[tuple[str, str], ...], *, loads: bool) -> CacheNode:
+    """Return a node that another process takes over; what the former engine refused, this one may take."""
+    status = CACHE_NODE.after(node.status, "reboot") if node.status == "available" else node.status
+    fresh = replace(node, refused=())
+    return replace(
+        fresh,
+        boot=node.boot + 1,
+        status=status,
+        parameters=at_start(fresh, said),
+        maybe=(),
+        loads=loads,
+        host_error=None,
+    )
+
+
+def _follow(tx: Tx, cluster: CacheCluster) -> None:
+    """Have a group show the engine and the node type of its members, when all have them."""
+    group = tx.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+    if group is None or any(c.is_changing for id in group.member_ids if (c := tx.get(CacheCluster, id))):
+        return
+    if (group.engine, group.node_type) == (cluster.engine, cluster.node_type):
+        return
+    if group.node_type != cluster.node_type:
+        told = f"Finished modifying cache node type from {group.node_type} to {cluster.node_type}"
+        record(tx, group, GROUP, group.name, told)
+    tx.put(group.but(engine=cluster.engine, node_type=cluster.node_type))

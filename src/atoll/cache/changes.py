@@ -1,0 +1,152 @@
+"""Changes of engine, version and node type, decided: from the World, what may be done next.  Pure.
+
+    resize all - restart the replicas, one after another - hand over - restart the former primary
+
+A node type is a matter of limits, which a running engine is told.  An engine or a version is another process: a
+replica copies everything again, and a primary becomes a replica first.  One that has no replica leaves its data to
+its successor in a file.  Memcached starts empty, as on AWS.
+
+Each step is one transaction, or acts and then is one: whatever a crash interrupts is decided again.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
+
+from atoll.cache.config import data_bytes, memory_bytes, server_settings
+from atoll.cache.node import Settings
+from atoll.cache.node_types import NODE_TYPES
+from atoll.cache.tuning import places
+from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
+from atoll.model.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Tell running engines other limits, all of a cache at once."""
+
+    cluster_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Let another process take a cluster's place, without data; a replica copies them."""
+
+    cluster_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Let a replica that was changed become primary."""
+
+    group_id: str
+    shard_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """Let another process take a lone node's place, with its data."""
+
+    cluster_id: str
+
+
+Step: TypeAlias = Resize | Restart | HandOver | Carry
+
+
+def steps(world: World) -> list[Step]:
+    """Return what may be done now, for all caches that are changing.  Costs a look-up when there is none."""
+    changing = [cast(CacheCluster, c) for c in world.bucket(CacheCluster, "is_changing", True).values()]
+    found: list[Step] = [step for c in changing if c.group_id is None for step in _alone(c)]
+    for id in dict.fromkeys(c.group_id for c in changing if c.group_id):
+        found += _of_group(world, world[ReplicationGroup, id])
+    return found
+
+
+def changes_engine(cluster: CacheCluster) -> bool:
+    """Tell whether a cluster's change needs another process."""
+    change = cluster.change
+    assert change, "it is changing"
+    return (change.engine, change.engine_version) != (cluster.engine, cluster.engine_version)
+
+
+def _changes_type(cluster: CacheCluster) -> bool:
+    return cluster.change is not None and cluster.change.node_type != cluster.node_type
+
+
+def _alone(cluster: CacheCluster) -> list[Step]:
+    if cluster.is_memcached:
+        return [Restart(cluster.id)]
+    if not _is_up(cluster):
+        return []
+    return [Resize((cluster.id,))] if _changes_type(cluster) else [Carry(cluster.id)]
+
+
+def _of_group(world: World, group: ReplicationGroup) -> list[Step]:
+    if group.status == "deleting":
+        return []
+    members = [world[CacheCluster, id] for id in group.member_ids]
+    if wider := [c for c in members if c.is_changing and _changes_type(c)]:
+        return [Resize(tuple(c.id for c in wider))] if all(_is_up(c) for c in wider) else []
+    return [step for shard in group.node_groups if (step := _of_shard(world, group, shard))]
+
+
+def _of_shard(world: World, group: ReplicationGroup, shard: NodeGroup) -> Step | None:
+    """The replicas first, one at a time; the primary when it is one no more."""
+    if shard.promotion or shard.source_id:
+        return None  # who is primary is not decided
+    members = [c for id in shard.member_ids if (c := world[CacheCluster, id]).status != "deleting"]
+    primary = world[CacheCluster, shard.primary_id]
+    replicas = [c for c in members if c.id != primary.id]
+    due = sorted((c for c in replicas if c.is_changing), key=_is_up)  # one that is down is the first to be replaced
+    others_up = all(_is_up(c) for c in replicas if not c.is_changing)
+    if due:
+        return Restart(due[0].id) if others_up else None
+    if not primary.is_changing or not _is_up(primary):
+        return None
+    if not replicas:
+        return Carry(primary.id)
+    return HandOver(group.id, shard.id) if others_up else None
+
+
+def _is_up(cluster: CacheCluster) -> bool:
+    return all(node.status == "available" for node in cluster.nodes)
+
+
+def resized(cluster: CacheCluster) -> tuple[Settings, int]:
+    """Return the settings that a change of node type alters in a running engine, and the memory of its process."""
+    change = cluster.change
+    assert change, "it is changing"
+    node = cluster.nodes[0]
+    new = places(_settings(cluster.but(node_type=change.node_type), node))
+    old = places(_settings(cluster, node))
+    orders = tuple((place[0], value) for place, value in new.items() if value != old[place])
+    return orders, memory_bytes(NODE_TYPES[change.node_type], memcached=False)
+
+
+def room(cluster: CacheCluster) -> int:
+    """Return how many bytes of data a cluster may hold after its change."""
+    change = cluster.change
+    assert change, "it is changing"
+    return data_bytes(NODE_TYPES[change.node_type], dict(cluster.nodes[0].parameters))
+
+
+def _settings(cluster: CacheCluster, node: CacheNode) -> Settings:
+    type_ = NODE_TYPES[cluster.node_type]
+    return server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, dict(node.parameters))
+
+
+def pending(cluster: CacheCluster) -> dict[str, str]:
+    """Return what a cluster is to become, as AWS's PendingModifiedValues has it."""
+    change, found = cluster.change, {}
+    if change is None:
+        return {}
+    if change.engine_version != cluster.engine_version:
+        found["EngineVersion"] = change.engine_version
+    if change.node_type != cluster.node_type:
+        found["CacheNodeType"] = change.node_type
+    return found
+
+
+def begun(cluster: CacheCluster) -> CacheCluster:
+    """Return a cluster whose change is under way."""
+    assert cluster.change, "there is something to do"
+    return cluster.but(change=replace(cluster.change, begun=True))

@@ -1,0 +1,45 @@
+"""A node's data, left in a file for the process that takes its place.
+
+The engine writes the file (BGSAVE) into its own directory, and reads it when it starts.  Writes are held back
+meanwhile, and an engine that is left alone in between refuses them: what was acknowledged is in the file.
+"""
+
+import asyncio
+
+from atoll.host.linux.resp import Connection, EngineError
+
+FILE = "dump.rdb"  # the engines' own name for it
+HOLD_MILLISECONDS = 5_000
+SAVE_SECONDS_MAX = 3_600.0
+_POLL_SECONDS = (0.002, 0.2)
+# More replicas than there can be: without them, the engine takes no writes.
+_NEVER = "1000"
+
+
+async def save(engine: Connection) -> None:
+    """Have an engine take no more writes, and write its data.  Raises EngineError, TimeoutError."""
+    await engine.ask("CLIENT", "PAUSE", str(HOLD_MILLISECONDS), "WRITE")
+    await engine.ask("CONFIG", "SET", "min-replicas-to-write", _NEVER)
+    await engine.ask("BGSAVE")
+    pause, loop = _POLL_SECONDS[0], asyncio.get_running_loop()
+    held = loop.time()
+    async with asyncio.timeout(SAVE_SECONDS_MAX):
+        while (said := await _persistence(engine)).get("rdb_bgsave_in_progress") != "0":
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _POLL_SECONDS[1])
+            if loop.time() - held > HOLD_MILLISECONDS / 2000:
+                await engine.ask("CLIENT", "PAUSE", str(HOLD_MILLISECONDS), "WRITE")
+                held = loop.time()
+    if said.get("rdb_last_bgsave_status") != "ok":
+        raise EngineError("the data could not be written: the disk may be full")
+
+
+async def resume(engine: Connection, replicas: str) -> None:
+    """Have an engine take writes again, as if nothing had been; `replicas`: its own min-replicas-to-write."""
+    await engine.ask("CONFIG", "SET", "min-replicas-to-write", replicas)
+    await engine.ask("CLIENT", "UNPAUSE")
+
+
+async def _persistence(engine: Connection) -> dict[str, str]:
+    said = await engine.ask("INFO", "persistence")
+    return dict(line.split(":", 1) for line in str(said).splitlines() if ":" in line)

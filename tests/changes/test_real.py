@@ -1,0 +1,69 @@
+"""Changes of engine, version and node type with real engines, and clients that write meanwhile."""
+
+import pytest
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+
+
+def versions(yard, name):
+    members = yard.described(name)["MemberClusters"]
+    return {(c["Engine"], c["EngineVersion"].rpartition(".")[0]) for c in map(yard.cluster, members)}
+
+
+def test_a_group_is_upgraded_from_redis_oss_to_valkey_and_no_acknowledged_write_is_lost(yard):
+    yard.needs("redis", "7.0")
+    yard.needs("valkey", "9.1")
+    yard.group("up", "redis", "7.0", 3)
+    old = yard.primary("up")
+
+    with yard.writing(yard.endpoint("up")) as said:
+        shown = yard.change("up", Engine="valkey", EngineVersion="9.1")
+        assert shown["Status"] == "modifying"
+        yard.available("up")
+
+    assert said["lost"] == []
+    assert versions(yard, "up") == {("valkey", "9.1")}
+    assert yard.described("up")["Engine"] == "valkey"
+    assert yard.cluster("up-001")["CacheParameterGroup"]["CacheParameterGroupName"] == "default.valkey9"
+    assert yard.primary("up") != old
+    assert "valkey_version:9.1" in yard.redis(yard.endpoint("up"), "INFO", "server")
+    assert yard.redis(yard.endpoint("up"), "WAIT", "2", "3000") == "2"
+
+
+def test_a_node_without_a_replica_keeps_its_data_through_two_upgrades(yard):
+    yard.needs("redis", "6.2")
+    yard.needs("redis", "7.0")
+    yard.needs("valkey", "9.1")
+    yard.group("one", "redis", "6.2", 1)
+    address = yard.endpoint("one")
+    yard.redis(address, "SET", "kept", "yes")
+
+    with yard.writing(address) as said:
+        yard.change("one", EngineVersion="7.0", CacheParameterGroupName="default.redis7")
+        yard.available("one")
+    assert said["lost"] == []
+    assert versions(yard, "one") == {("redis", "7.0")}
+    with yard.writing(address) as said:
+        yard.change("one", Engine="valkey", EngineVersion="9.1")
+        yard.available("one")
+
+    assert said["lost"] == []
+    assert versions(yard, "one") == {("valkey", "9.1")}
+    assert yard.redis(address, "GET", "kept") == "yes"
+
+
+def test_a_node_type_changes_in_place_and_clients_do_not_notice(yard):
+    yard.needs("valkey", "9.1")
+    yard.group("size", "valkey", "9.1", 2)
+    address, pid = yard.endpoint("size"), yard.pid("size-001")
+
+    with yard.writing(address) as said:
+        yard.change("size", CacheNodeType="cache.t3.small")
+        yard.available("size")
+
+    assert said["lost"] == []
+    assert said["errors"] == []
+    assert yard.described("size")["CacheNodeType"] == "cache.t3.small"
+    assert {yard.cluster(c)["CacheNodeType"] for c in ("size-001", "size-002")} == {"cache.t3.small"}
+    assert yard.pid("size-001") == pid
+    assert "maxmemory:1103269724" in yard.redis(address, "INFO", "memory")
