@@ -27,14 +27,8 @@ class Yard:
         image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         launched = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
         self.instance: str = launched["Instances"][0]["InstanceId"]
-        shown = ec2.describe_instances
-        until(
-            lambda: (
-                shown(InstanceIds=[self.instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
-            ),
-            30.0,
-            "an instance",
-        )
+        runs = [{"Name": "instance-state-name", "Values": ["running"]}]
+        until(lambda: ec2.describe_instances(Filters=runs)["Reservations"], 30.0, "an instance")
         self._runs = 0
 
     def needs(self, engine: str, version: str) -> None:
@@ -65,10 +59,9 @@ class Yard:
         until(lambda: self.described(name)["Status"] == "available", seconds, f"{name} available ({self.atoll.log})")
 
     def described(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][
-            0
-        ]
-        return found
+        found = self.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
+        shown: dict[str, Any] = found[0]
+        return shown
 
     def cluster(self, name: str) -> dict[str, Any]:
         found = self.cache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)

@@ -55,37 +55,21 @@ class Wish:
         return self.parameter_group if _family(goal) == family(cluster.engine, cluster.engine_version) else None
 
 
-def goal(world: World, cluster: CacheCluster, wish: Wish) -> Change:
+def goal(
+    world: World, cluster: CacheCluster, wish: Wish, *, beside: str | None = None, is_group: bool = True
+) -> Change:
     """Return what a cluster is to become, all told: what was pending counts, but for what the wish says anew.
 
-    Raises what forbids it.
+    `beside`: another change that the same request asks for; `is_group`: it is about the cluster's group.  Raises what
+    forbids it.
     """
-    now = as_change(cluster)
-    base = cluster.change or now
-    if wish.node_type:
-        base = replace(base, node_type=node_type.check(wish.node_type))
-    engine = (wish.engine or base.engine).lower()
-    if not wish.version and engine == base.engine:
-        return base
-    _check_engine(cluster, engine)
-    build = choose_build(world, engine, wish.version)
-    if engine == cluster.engine:
-        if build.label == Build(engine, cluster.engine_version).label:  # asking for what is there cancels
-            return replace(now, node_type=base.node_type)
-        if numbers(build.version) < numbers(cluster.engine_version):
-            raise DOWNGRADE(current=cluster.engine_version, requested=wish.version)
-    return replace(
-        base,
-        engine=engine,
-        engine_version=build.version,
-        requested_version=wish.version or build.label,
-        parameter_group=_parameters(world, cluster, build, wish.parameter_group),
-    )
-
-
-def is_asked(wish: Wish, goal: Change, cluster: CacheCluster) -> bool:
-    """Tell whether a request wants a cluster to become something else."""
-    return bool(wish.engine or wish.version or wish.node_type) and replace(goal, begun=False) != as_change(cluster)
+    found = _goal(world, cluster, wish)
+    if (wish.engine or wish.version or wish.node_type) and replace(found, begun=False) != as_change(cluster):
+        if beside:
+            raise ONE_AT_A_TIME(name=beside)
+        if cluster.group_id and not is_group:
+            raise IN_GROUP(name=cluster.name)
+    return found
 
 
 def ask(tx: Tx, clusters: Sequence[CacheCluster], goal: Change, *, immediately: bool) -> None:
@@ -100,7 +84,8 @@ def ask(tx: Tx, clusters: Sequence[CacheCluster], goal: Change, *, immediately: 
             cluster = tx.put(cluster.but(change=wanted))
         if wanted:
             changed.append(cluster)
-    if immediately and changed and all(cluster.status == "available" for cluster in changed):
+    owners = {tx.world[ReplicationGroup, c.group_id] if c.group_id else c for c in changed}
+    if immediately and changed and all(one.status == "available" for one in (*owners, *changed)):
         begin(tx, [tx.world[CacheCluster, old.id] for old in changed])
 
 
@@ -128,6 +113,30 @@ def apply_pending(tx: Tx, name: str, *, is_group: bool) -> None:
     waiting = next((c.change for c in clusters if c.change), None)
     if waiting and status == "available" and all(c.status == "available" for c in clusters):
         ask(tx, clusters, waiting, immediately=True)
+
+
+def _goal(world: World, cluster: CacheCluster, wish: Wish) -> Change:
+    now = as_change(cluster)
+    base = cluster.change or now
+    if wish.node_type:
+        base = replace(base, node_type=node_type.check(wish.node_type))
+    engine = (wish.engine or base.engine).lower()
+    if not wish.version and engine == base.engine:
+        return base
+    _check_engine(cluster, engine)
+    build = choose_build(world, engine, wish.version)
+    if engine == cluster.engine:
+        if build.label == Build(engine, cluster.engine_version).label:  # asking for what is there cancels
+            return replace(now, node_type=base.node_type)
+        if numbers(build.version) < numbers(cluster.engine_version):
+            raise DOWNGRADE(current=cluster.engine_version, requested=wish.version)
+    return replace(
+        base,
+        engine=engine,
+        engine_version=build.version,
+        requested_version=wish.version or build.label,
+        parameter_group=_parameters(world, cluster, build, wish.parameter_group),
+    )
 
 
 def _check_engine(cluster: CacheCluster, engine: str) -> None:

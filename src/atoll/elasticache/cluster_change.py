@@ -70,18 +70,11 @@ def modify_cache_cluster(
     checks.refuse_unless(az_mode, cluster.az_mode, "AZMode", "existing nodes stay where they are.")
     checks.only_ipv4(None, ip_discovery)
     checks.no_backups(snapshot_retention_limit)
+    parameters, resized = cache_parameter_group_name, num_cache_nodes not in (None, len(cluster.nodes))
     wish = changes.Wish(
-        engine=engine,
-        version=engine_version,
-        node_type=cache_node_type,
-        parameter_group=cache_parameter_group_name,
+        engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters
     )
-    goal = changes.goal(tx.world, cluster, wish)
-    if changes.is_asked(wish, goal, cluster):
-        if cluster.group_id:
-            raise changes.IN_GROUP(name=cluster.name)
-        if num_cache_nodes not in (None, len(cluster.nodes)):
-            raise changes.ONE_AT_A_TIME(name="NumCacheNodes")
+    goal = changes.goal(tx.world, cluster, wish, beside="NumCacheNodes" if resized else None, is_group=False)
     cluster = change_terms(
         tx,
         cluster,

@@ -53,7 +53,7 @@ def modify_replication_group(
     group = find_group(tx.world, replication_group_id)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
-    primary, was = tx.world[CacheCluster, group.shard.primary_id], group.automatic_failover
+    primary = tx.world[CacheCluster, group.shard.primary_id]
     if node_group_id not in (None, SHARD):
         raise errors.SHARD_NOT_FOUND(id=node_group_id)
     target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
@@ -62,15 +62,11 @@ def modify_replication_group(
     checks.no_tls(transit_encryption_enabled)
     checks.no_backups(snapshot_retention_limit)
     checks.only_ipv4(None, ip_discovery)
+    parameters = cache_parameter_group_name
     wish = changes.Wish(
-        engine=engine,
-        version=engine_version,
-        node_type=cache_node_type,
-        parameter_group=cache_parameter_group_name,
+        engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters
     )
-    goal = changes.goal(tx.world, primary, wish)
-    if target and changes.is_asked(wish, goal, primary):
-        raise changes.ONE_AT_A_TIME(name="PrimaryClusterId")
+    goal = changes.goal(tx.world, primary, wish, beside="PrimaryClusterId" if target else None)
     changed = [
         change_terms(
             tx,
@@ -86,21 +82,29 @@ def modify_replication_group(
         )
         for id in group.member_ids
     ]
-    group = tx.put(
-        group.but(
-            description=group.description if replication_group_description is None else replication_group_description,
-            auto_minor_upgrade=changed[0].auto_minor_upgrade,
-            snapshot_window=changed[0].snapshot_window,
-            automatic_failover=settings.automatic_failover,
-            multi_az=settings.multi_az,
-        )
-    )
-    if settings.automatic_failover != was:
-        failover.tell(tx, group)
+    group = _put(tx, group, replication_group_description, changed[0], settings)
     if target:
         group = failover.promote(tx, group, target)
     changes.ask(tx, changed, goal, immediately=apply_immediately)
     return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}
+
+
+def _put(
+    tx: Tx, group: ReplicationGroup, description: str | None, member: CacheCluster, settings: failover.Settings
+) -> ReplicationGroup:
+    """Put a group with what was asked for, and tell it if automatic failover is another."""
+    changed = tx.put(
+        group.but(
+            description=group.description if description is None else description,
+            auto_minor_upgrade=member.auto_minor_upgrade,
+            snapshot_window=member.snapshot_window,
+            automatic_failover=settings.automatic_failover,
+            multi_az=settings.multi_az,
+        )
+    )
+    if changed.automatic_failover != group.automatic_failover:
+        failover.tell(tx, changed)
+    return changed
 
 
 @operation("elasticache", "DeleteReplicationGroup", network=True)
