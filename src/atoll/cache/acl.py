@@ -1,43 +1,48 @@
-"""Which commands clients may give to a Redis or Valkey node: access rules, as the engine's configuration says them.
+"""Access rules of Redis and Valkey nodes, as the engine's configuration and its ACL SETUSER say them.
 
-AWS forbids the commands that administer a node.  The rules forbid them to everybody but one administrator, whose
-password only the host knows.  Subcommands are allowed by name and not denied by name, so that a newer engine's new
-administration commands are closed from the start, and because Redis 6.2 cannot deny a single subcommand.
-Source: ElastiCache User Guide, "Restricted commands".
+Commands that administer a node are forbidden to all but one administrator, whose password only the host knows.
 """
 
-from atoll.cache.families import numbers
+from collections.abc import Sequence
+
+from atoll.cache.access_string import AccessString, Permissions, parse
+from atoll.cache.node import NodeUser
+from atoll.cache.restricted import restricted
 
 ADMINISTRATOR = "atoll-admin"
-
-_DENIED = (
-    "bgrewriteaof", "bgsave", "config", "debug", "failover", "migrate", "module", "psync", "replconf", "replicaof",
-    "restore-asking", "save", "shutdown", "slaveof", "sync", "acl", "cluster",
-)  # fmt: skip
-_ACL_ALLOWED = ("cat", "genpass", "getuser", "help", "list", "log", "users", "whoami")
-_CLUSTER_ALLOWED = (
-    "count-failure-reports", "countkeysinslot", "getkeysinslot", "help", "info", "keyslot", "myid", "nodes",
-    "replicas", "slaves", "slots",
-)  # fmt: skip
-_SINCE_7_0 = ("acl|dryrun", "cluster|shards")
+EVERYTHING = parse("on ~* &* +@all")
 
 
 def client_rules(engine: str, version: str) -> str:
     """Return what a client may do whom nothing else restricts: all keys, all channels, no administration."""
-    allowed = [f"acl|{sub}" for sub in _ACL_ALLOWED] + [f"cluster|{sub}" for sub in _CLUSTER_ALLOWED]
-    if engine == "valkey" or numbers(version) >= (7,):
-        allowed += _SINCE_7_0
-    denied = " ".join(f"-{command}" for command in _DENIED)
-    return f"~* &* +@all {denied} {' '.join(f'+{name}' for name in allowed)}"
+    return _rules(EVERYTHING.root, engine, version)
 
 
-def users(engine: str, version: str, password: str) -> tuple[str, str]:
-    """Return the two users of a node without authentication, as lines of its configuration.
+def rules(access: AccessString, engine: str, version: str) -> tuple[str, ...]:
+    """Return a user's rules, but for the passwords, as an engine takes them: each is one argument of ACL SETUSER."""
+    whole = _rules(access.root, engine, version).split()
+    selectors = (f"({_rules(selector, engine, version)})" for selector in access.selectors)
+    return ("on" if access.is_on else "off", *whole, *selectors)
+
+
+def words(user: NodeUser) -> tuple[str, ...]:
+    """Return all that an engine must be told of a user: it has this, and nothing that it had before."""
+    secrets = ("nopass",) if user.is_open else tuple(f"#{password.hex}" for password in user.passwords)
+    return ("reset", *secrets, "sanitize-payload", *user.rules)
+
+
+def users(engine: str, version: str, password: str, known: Sequence[NodeUser] = ()) -> tuple[str, ...]:
+    """Return the users of a node as lines of its configuration; without `known` ones it lets everybody in.
 
     `password` is the administrator's: at least 128 bits of dice, without blanks, shared by the nodes of a group
     because a replica presents it to its primary.
     """
-    return (
-        f"user default on nopass sanitize-payload {client_rules(engine, version)}",
-        f"user {ADMINISTRATOR} on >{password} ~* &* +@all",
-    )
+    lines = [f"user {user.name} {' '.join(words(user))}" for user in known]
+    if not any(user.name == "default" for user in known):
+        lines.insert(0, f"user default on nopass sanitize-payload {client_rules(engine, version)}")
+    return (*lines, f"user {ADMINISTRATOR} on >{password} ~* &* +@all")
+
+
+def _rules(permissions: Permissions, engine: str, version: str) -> str:
+    commands = restricted(permissions.commands, engine, version)
+    return " ".join((*permissions.keys, *permissions.channels, *commands))

@@ -12,6 +12,7 @@ from atoll.cache.families import family, numbers
 from atoll.cache.node import NodePlan, Settings
 from atoll.cache.node_types import MEMCACHED_OVERHEAD_MIB, MIB, NodeType
 from atoll.cache.parameters import of_family
+from atoll.cache.restricted import renames
 
 # AWS's parameters that are no directives of the engine: decided below, or about features that AWS adds itself.
 _NOT_DIRECTIVES = frozenset({
@@ -71,7 +72,8 @@ def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -
         f"dir {directory}",
         "daemonize no",
         *(f"{name} {value}" for name, value in node.settings),
-        *users(node.engine, node.version, password),
+        *renames(password),
+        *users(node.engine, node.version, password, node.users),
         f"masteruser {ADMINISTRATOR}",  # also on a primary: it may become a replica
         f"masterauth {password}",
     ]

@@ -12,6 +12,7 @@ KEPT = timedelta(days=14)  # ElastiCache User Guide, "Viewing ElastiCache events
 CLUSTER, GROUP = "cache-cluster", "replication-group"
 SUBNET_GROUP, PARAMETER_GROUP = "cache-subnet-group", "cache-parameter-group"
 SECURITY_GROUP = "cache-security-group"
+USER, USER_GROUP = "user", "user-group"
 
 
 def record(tx: Tx, about: Resource, source_type: str, name: str, message: str) -> None:

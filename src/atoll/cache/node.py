@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from atoll.model.digest import Digest
+
 Settings = tuple[tuple[str, str], ...]  # directives of a Redis or Valkey configuration file, in order
 Values = tuple[tuple[str, str], ...]  # parameters that differ from the family's defaults, by name
 
@@ -34,6 +36,25 @@ class Tuning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeUser:
+    """Somebody who may use a node."""
+
+    name: str
+    identity: str  # whose name it is: another one's connections end
+    rules: tuple[str, ...]  # of the engine, but for the passwords
+    passwords: tuple[Digest, ...] = ()
+    is_open: bool = False  # no password is asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What a running engine must be told about its users: all of them, and whose connections end."""
+
+    mark: str  # of the users of the plan
+    cut: tuple[str, ...]  # names that were other people's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
     """A process that must exist.
 
@@ -59,6 +80,8 @@ class NodePlan:
     loads: bool = False  # it starts with the data that the process before it has left
     guarded: bool = False  # when it ends, it is the failover that says what happens
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
+    users: tuple[NodeUser, ...] = ()  # who may use it; nobody: everybody may
+    admission: Admission | None = None  # what it must be told of them while it runs; None: nothing
 
     @property
     def process(self) -> str:

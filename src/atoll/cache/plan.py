@@ -5,6 +5,8 @@ from atoll.cache.endpoint import address_of
 from atoll.cache.node import NodePlan, Primary
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import group_of, tuning, wanted
+from atoll.cache.users import admission, users_of
+from atoll.cache.users import sources as user_sources
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
@@ -35,7 +37,8 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
         return (cluster,)
     found: list[Resource] = [cluster, *(world[Interface, node.interface_id] for node in cluster.nodes)]
     if cluster.group_id:
-        found.append(world[ReplicationGroup, cluster.group_id])
+        group = world[ReplicationGroup, cluster.group_id]
+        found += [group, *user_sources(world, group)]
     if parameters := group_of(world, cluster):
         found.append(parameters)
     leader = _leader(world, cluster)
@@ -79,6 +82,7 @@ def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:
 def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary | None) -> NodePlan:
     address, type_ = address_of(world, node), NODE_TYPES[cluster.node_type]
     values, memcached = dict(node.parameters), cluster.is_memcached
+    users = users_of(world, cluster)
     return NodePlan(
         name=f"{cluster.id}:{node.id}",
         cluster_id=cluster.id,
@@ -95,6 +99,8 @@ def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary
         tuning=tuning(cluster, node, wanted(world, cluster)),
         guarded=is_guarded(world, cluster, node),
         loads=node.loads,
+        users=users,
+        admission=admission(node, users),
         settings=()
         if memcached
         else server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, values),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
 from atoll.cache.node import Tuning
 from atoll.cache.tuning import applied, at_start, wanted
+from atoll.cache.users import obey
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
@@ -31,7 +32,8 @@ def node_answered(tx: Tx, cluster_id: str, node_id: str) -> None:
     if cluster is None or node is None or not CACHE_NODE.allows(node.status, "answered"):
         return
     was = node.status
-    cluster = _put_node(tx, cluster, node, status=CACHE_NODE.after(was, "answered"), host_error=None, loads=False)
+    status = CACHE_NODE.after(was, "answered")
+    cluster = _put_node(tx, cluster, node, status=status, host_error=None, loads=False, access="", users=())
     if was == "creating":
         if cluster.is_memcached:
             tx.put(cluster.but(configuration_version=cluster.configuration_version + 1))
@@ -162,8 +164,10 @@ def _settle_group(tx: Tx, group_id: str) -> None:
         return
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
     if all(c.status == "available" and all(n.status == "available" for n in c.nodes) for c in members):
-        was = group.status
-        tx.put(group.but(status=REPLICATION_GROUP.after(was, "nodes-ready")))
+        if not obey(tx.world, group):
+            return
+        was, access = group.status, replace(group.access, adding=None, removing=None, token_change=None)
+        tx.put(group.but(status=REPLICATION_GROUP.after(was, "nodes-ready"), access=access))
         if was == "creating":
             record(tx, group, GROUP, group.name, f"Replication group {group.name} created")
 

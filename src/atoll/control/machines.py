@@ -16,6 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from atoll.cache.node import NodePlan
+from atoll.control.admission import Admitter
 from atoll.control.events import log, log_mistake
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
@@ -46,7 +47,7 @@ class Machines:
         """Prepare.  `want` compiles the machines of the newest World; `ready` waits for the network under them."""
         self._want, self._host, self._record, self._ready = want, host, record, ready
         self._attempts = Attempts()
-        self._tuner = Tuner(host, record)
+        self._tuner, self._admitter = Tuner(host, record), Admitter(host, record)
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="machines")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -113,6 +114,7 @@ class Machines:
         want = self._want()
         self._attempts.keep(want)
         self._tuner.keep(want)
+        self._admitter.keep(want)
         self._started = {name: at for name, at in self._started.items() if name in want}
         seen = await self._host_call(self._host.seen)
         steps = decide(want, seen, self._attempts, self._now())
@@ -200,8 +202,15 @@ class Machines:
             self._record.booted(machine, lasting=self._lived(machine) >= QUICK_DEATH_SECONDS)
         elif self._record.awaits(machine):
             self._task(f"ask {machine.process}", self._ask(machine))
-        elif self._tuner.is_due(machine, self._now()):
-            self._task(f"tune {machine.process}", self._tuner.tune(machine))
+        else:
+            self._tell(machine)
+
+    def _tell(self, node: NodePlan) -> None:
+        """Tell a node that serves what its engine does not know yet."""
+        if self._admitter.is_due(node, self._now()):
+            self._task(f"admit {node.process}", self._admitter.admit(node))
+        if self._tuner.is_due(node, self._now()):
+            self._task(f"tune {node.process}", self._tuner.tune(node))
 
     async def _ask(self, node: NodePlan) -> None:
         """Ask a node until it serves.  The next round asks again if it does not within ASK_SECONDS_MAX."""

@@ -6,6 +6,7 @@ Each method asks first whether the World already says so, so that a round which 
 from collections.abc import Callable, Container, Mapping
 from typing import cast
 
+from atoll.cache import admission
 from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
 from atoll.cache.plan import is_guarded
@@ -112,6 +113,19 @@ class Recorder:
         about = (node.cluster_id, node.node_id, node.boot, node.tuning, refused)
         self._note("node tuned", caches.node_tuned, *about)
 
+    def being_admitted(self, node: NodePlan) -> None:
+        """A node that runs is about to be told who its users are."""
+        self._note("users being told", admission.node_being_told, node)
+
+    def admitted(self, node: NodePlan) -> None:
+        """A node has the users of its plan."""
+        self._note("users told", admission.node_told, node)
+
+    def users(self) -> None:
+        """Finish what was to happen to users, and has happened on all nodes."""
+        if admission.is_awaited(self.world):
+            self._note("users settled", admission.settle_users)
+
     def absent(self, alive: set[str]) -> None:
         """Finish what was to end and has ended."""
         subjects = {subject_of(process) for process in alive}
@@ -121,6 +135,7 @@ class Recorder:
             self._note("terminated", instances.terminated, id)
         for cluster in list(self.world.all(CacheCluster)):
             self._nodes_gone(cluster, subjects)
+        self.users()
         if faults(self.world, *KILLS):
             self._nodes_down()
 

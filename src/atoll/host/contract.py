@@ -230,6 +230,13 @@ class Host(Protocol):
         """Give a running node more memory, or less.  Raises HostError."""
         ...
 
+    async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
+        """Give a running engine the users of its plan, and no others.
+
+        Connections of users who are gone, and of the names in `cut`, end.  Raises HostError.
+        """
+        ...
+
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
         ...

@@ -138,6 +138,9 @@ class PaperHost:
     def limit(self, node: NodePlan, memory_bytes: int) -> None:
         """Paper needs no memory."""
 
+    async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
+        """Nobody comes to paper."""
+
     async def reaches(self, node: NodePlan) -> bool:
         """Paper has no holes."""
         return True

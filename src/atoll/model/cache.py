@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from atoll.model.access import EVERYBODY, Access
 from atoll.model.change import Change
 from atoll.model.resource import Resource
 
@@ -41,6 +42,8 @@ class CacheNode:
     refused: tuple[tuple[str, str, str], ...] = ()  # parameters that its engine did not take: name, value and why
     host_error: str | None = None
     loads: bool = False  # its process starts with the data that the one before has left in their directory
+    access: str = ""  # which users its engine has: `cache/users.py`, `mark`; "?": it is being told
+    users: tuple[tuple[str, str], ...] = ()  # who may be connected: name, and whose name it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,7 @@ class ReplicationGroup(Resource):
     auto_minor_upgrade: bool = True
     network_type: str = "ipv4"
     kms_key_id: str | None = None
+    access: Access = EVERYBODY
 
     @property
     def shard(self) -> NodeGroup:

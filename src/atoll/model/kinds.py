@@ -1,5 +1,6 @@
 """Every kind of resource: what the store must know how to read."""
 
+from atoll.model.access import User, UserGroup
 from atoll.model.account import AccessKey, Territory
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
@@ -71,6 +72,8 @@ KINDS: tuple[type[Resource], ...] = (
     Subnet,
     TargetGroup,
     Territory,
+    User,
+    UserGroup,
     Volume,
     Vpc,
     VpcEndpoint,

@@ -115,6 +115,25 @@ CACHE_NODE = Lifecycle(
     },
 )
 
+# ElastiCache API Reference, User and UserGroup, "Status".
+USER = Lifecycle(
+    initial="active",
+    rows={
+        ("active", "modify"): "modifying",
+        ("modifying", "applied"): "active",
+        ("active", "delete"): "deleting",
+    },
+)
+USER_GROUP = Lifecycle(
+    initial="creating",
+    rows={
+        ("creating", "applied"): "active",
+        ("active", "modify"): "modifying",
+        ("modifying", "applied"): "active",
+        ("active", "delete"): "deleting",
+    },
+)
+
 # VPC Peering Guide, "VPC peering connection lifecycle".
 PEERING = Lifecycle(
     initial="initiating-request",

@@ -15,6 +15,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from atoll.model.digest import Digest
 from atoll.model.resource import Resource
 
 Decoder = Callable[[Any], Any]
@@ -24,13 +25,37 @@ _ADDRESSES: dict[object, Decoder] = {
     IPv6Address: IPv6Address,
     IPv4Network: IPv4Network,
     IPv6Network: IPv6Network,
+    Digest: Digest,
 }
-_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+def _text(value: object) -> str:
+    return value.hex if isinstance(value, Digest) else str(value)
+
+
+def _hidden(value: object) -> str:
+    return "" if isinstance(value, Digest) else str(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_text)
+_hider = msgspec.json.Encoder(enc_hook=_hidden)
 
 
 def encode(resource: Resource) -> str:
     """Return a resource as JSON text."""
     return _encoder.encode(resource).decode()
+
+
+def for_journal(resource: Resource, text: str) -> str:
+    """Return what the journal keeps of a resource, whose JSON is `text`: all but what is secret."""
+    return _hider.encode(resource).decode() if _has_secrets(cast(Any, type(resource))) else text
+
+
+@functools.cache
+def _has_secrets(hint: Any) -> bool:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return any(_has_secrets(member) for member in get_type_hints(hint).values())
+    return hint is Digest or any(_has_secrets(argument) for argument in get_args(hint))
 
 
 def decode(kind: type[Resource], text: str) -> Resource:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from atoll.model.resource import Resource
 from atoll.model.world import Caller, Tx, World
-from atoll.store.codec import decode, encode
+from atoll.store.codec import decode, encode, for_journal
 from atoll.store.upgrade import upgrade
 
 T = TypeVar("T")
@@ -120,7 +120,8 @@ class Store:
                         " set revision=excluded.revision, body=excluded.body",
                         (kind.__name__, id, revision, body),
                     )
-                row = (revision, at, who, what, kind.__name__, id, body)
+                told = None if resource is None or body is None else for_journal(resource, body)
+                row = (revision, at, who, what, kind.__name__, id, told)
                 self._db.execute("insert into journal values (?,?,?,?,?,?,?)", row)
             if revision % _TRIM_EVERY == 0:
                 newest = "(select max(rowid) from journal)"

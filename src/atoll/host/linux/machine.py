@@ -199,6 +199,10 @@ class LinuxHost:
         """Give an engine an order."""
         await self._nodes.administrator.command(node, *words)
 
+    async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
+        """Give a running engine the users of its plan, and no others.  Raises HostError."""
+        await self._nodes.admit(node, cut)
+
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Give a running engine a setting."""
         return await self._nodes.tune(node, directive, value)

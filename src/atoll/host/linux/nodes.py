@@ -21,7 +21,7 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
-from atoll.host.linux import carry, cgroups, statistics
+from atoll.host.linux import admission, carry, cgroups, statistics
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
@@ -161,6 +161,17 @@ class Nodes:
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"CONFIG SET {directive} {node.name}") from error
         return None
+
+    async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
+        """Give a running engine the users of its plan, and no others.  Raises HostError.
+
+        By a connection of its own: the failover must not wait for the answers.
+        """
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                await admission.admit(engine, node, cut)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"tell users to {node.name}") from error
 
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:

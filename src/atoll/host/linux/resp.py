@@ -9,10 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from atoll.cache.restricted import RENAMED, alias
+
 _ANSWER_SECONDS = 2.0
 _REPLY_BYTES_MAX = 1 << 20
 
 Reply: TypeAlias = "str | int | list[Reply] | None"
+
+
+_UNKNOWN = "ERR unknown command"
 
 
 class EngineError(Exception):
@@ -48,7 +53,21 @@ class Connection:
         self._writer.close()
 
     async def ask(self, *words: str) -> Reply:
-        """Send one command and return its answer."""
+        """Send one command and return its answer.
+
+        What is called otherwise in our engines is called so here; an engine that an older Atoll started still has the
+        plain names.
+        """
+        if words[0].lower() not in RENAMED:
+            return await self._ask(*words)
+        try:
+            return await self._ask(alias(words[0], self._password), *words[1:])
+        except EngineError as error:
+            if not str(error).startswith(_UNKNOWN):
+                raise
+        return await self._ask(*words)
+
+    async def _ask(self, *words: str) -> Reply:
         parts = [f"*{len(words)}\r\n".encode()]
         for word in words:
             raw = word.encode()
