@@ -34,3 +34,22 @@ echo $redis->get('session')['user'], ' ', $redis->ttl('session') > 0 ? 'expires'
 echo implode(',', $redis->multi()->incr('n')->incr('n')->exec());""",
     )
     assert said == "7 expires 1,2"
+
+
+def test_php_memcached_spreads_keys_and_compares_and_swaps(stage, place):
+    servers = ", ".join(f"['{name}', 11211]" for name in place.memcached)
+    said = php(
+        stage,
+        place,
+        f"""$cache = new Memcached;
+$cache->setOption(Memcached::OPT_LIBKETAMA_COMPATIBLE, true);
+$cache->addServers([{servers}]);
+$values = [];
+for ($i = 0; $i < 20; $i++) $values["m$i"] = ['n' => $i];
+$cache->setMulti($values, 60);
+echo array_sum(array_column($cache->getMulti(array_keys($values)), 'n')), ' ';
+$found = $cache->get('m1', null, Memcached::GET_EXTENDED);
+echo $cache->cas($found['cas'], 'm1', 'new') ? 'swapped' : 'kept', ' ';
+echo $cache->cas($found['cas'], 'm1', 'newer') ? 'swapped' : 'kept';""",
+    )
+    assert said == "190 swapped kept"

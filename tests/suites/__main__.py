@@ -1,0 +1,184 @@
+"""Run the client projects' own test suites against Atoll's endpoints and against the bare engine, and compare.
+
+    python -m tests.suites              # as root, some minutes; prints Markdown
+    python -m tests.suites --write-docs # docs/suites.md
+
+Each suite is of the version that is named below and comes from PyPI.  Against the bare engine it runs on loopback,
+against Atoll in an instance's network, with the endpoint's name.  What passes on one and not on the other is listed
+with what the engine said: AWS restricts commands, and so does Atoll.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.daemon.atoll import Atoll, running
+from tests.scenario.stage import ANYWHERE, Stage
+from tests.suites.bare import bare_engine
+
+CHECKOUT = Path(__file__).parents[2]
+HOME = CHECKOUT / ".venv" / "suites"
+DOCS = CHECKOUT / "docs" / "suites.md"
+NEEDED = ("pytest==8.3.5", "pytest-asyncio==0.24.0", "pytest-timeout", "mock", "cachetools", "packaging", "requests")
+# Not about a server that is not a cluster: these need a Sentinel, a cluster, certificates or modules of their own.
+LEFT_OUT = ("sentinel", "cluster", "ssl", "bloom", "json", "search", "timeseries", "graph", "credentials", "cache")
+SUITE_SECONDS, TEST_SECONDS = 900, 60
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A project's suite."""
+
+    project: str
+    package: str
+    version: str
+    option: str
+
+    @property
+    def home(self) -> Path:
+        return HOME / f"{self.package}-{self.version}"
+
+
+SUITES = (
+    Suite("redis-py", "redis", "5.2.1", "--redis-url=redis"),
+    Suite("valkey-py", "valkey", "6.1.0", "--valkey-url=valkey"),
+)
+Outcomes = Mapping[str, str]  # test -> "passed", "skipped" or what went wrong
+
+
+def main() -> int:
+    """Run all, print what differs."""
+    parser = argparse.ArgumentParser(prog="tests.suites", description="The client projects' own suites.")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/suites.md")
+    options = parser.parse_args()
+    parts = []
+    with running() as atoll:
+        stage = Stage(atoll)
+        vpc = stage.vpc()
+        subnet, group = stage.subnet(vpc, "10.0.0.0/24"), stage.group(vpc)
+        stage.allow(group, 6379, ANYWHERE)
+        app, subnets = stage.instance(subnet), stage.subnet_group(subnet)
+        for suite, engine in zip(SUITES, ("redis", "valkey"), strict=True):
+            _install(suite)
+            name = stage.replication_group(engine, subnets, group, 2)
+            (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
+            endpoint = found["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+            print(f"{suite.project} {suite.version} against {engine}", file=sys.stderr)
+            with bare_engine(_program(atoll, engine)) as port:
+                bare = _run(suite, f"127.0.0.1:{port}", ())
+            ours = _run(suite, f"{endpoint}:6379", (sys.executable, "-m", "atoll.cli", "run", "--in", app, "--"), atoll)
+            parts.append(_table(suite, engine, bare, ours))
+    page = "\n\n".join(parts) + "\n"
+    print(page)
+    if options.write_docs:
+        DOCS.write_text(_PAGE.format(date=datetime.now(UTC).date()) + page)
+    return 0
+
+
+_PAGE = """# The clients' own test suites
+
+Written by `python -m tests.suites --write-docs` on {date}. The suites of the client projects run against a replication
+group's primary endpoint, from an instance, and against the bare engine of the same version on loopback. What is about
+clusters, Sentinel, certificates of their own and modules is left out.
+
+"""
+
+
+def _program(atoll: Atoll, engine: str) -> str:
+    """Return the binary that Atoll runs for an engine."""
+    notes = json.loads((atoll.state / "engines.json").read_text())
+    return next(path for path, note in notes.items() if note["engine"] and note["engine"]["name"] == engine)
+
+
+def _install(suite: Suite) -> None:
+    if (suite.home / "ready").exists():
+        return
+    suite.home.mkdir(parents=True, exist_ok=True)
+    python = suite.home / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(suite.home)], check=True)
+    wanted = f"{suite.package}=={suite.version}"
+    pip = [str(python), "-m", "pip", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", wanted, *NEEDED], check=True)
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run([*pip, "download", "--no-binary", ":all:", "--no-deps", "-d", place, wanted], check=True)
+        (archive,) = Path(place).glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            wanted_members = [m for m in tar.getmembers() if "/tests/" in m.name]
+            for member in wanted_members:
+                member.name = member.name.split("/", 1)[1]
+            tar.extractall(suite.home, members=wanted_members, filter="data")
+    (suite.home / "ready").touch()
+
+
+def _run(suite: Suite, address: str, before: tuple[str, ...], atoll: Atoll | None = None) -> Outcomes:
+    report = suite.home / "report.xml"
+    report.unlink(missing_ok=True)
+    files = [
+        str(path.relative_to(suite.home))
+        for path in sorted((suite.home / "tests").rglob("test_*.py"))
+        if not any(word in path.stem for word in LEFT_OUT)
+    ]
+    command = [
+        *before, str(suite.home / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={suite.home}",
+        f"--timeout={TEST_SECONDS}", f"{suite.option}://{address}/9", f"--junitxml={report}",
+        "-m", "not onlycluster and not redismod and not valkeymod and not ssl",
+        *(str(suite.home / f) for f in files),
+    ]  # fmt: skip
+    environment = atoll.environment if atoll else None
+    done = subprocess.run(
+        command, cwd=suite.home, env=environment, capture_output=True, text=True, timeout=SUITE_SECONDS, check=False
+    )
+    if not report.exists():
+        raise SystemExit(f"{' '.join(command)}\n{(done.stdout + done.stderr)[-3000:]}")
+    return dict(map(_outcome, ElementTree.parse(report).iter("testcase")))
+
+
+def _outcome(case: ElementTree.Element) -> tuple[str, str]:
+    name = f"{case.get('classname')}::{case.get('name')}"
+    for kind in ("error", "failure"):
+        if (bad := case.find(kind)) is not None:
+            return name, (bad.get("message") or kind).splitlines()[0]
+    return name, "passed" if case.find("skipped") is None else "skipped"
+
+
+def _table(suite: Suite, engine: str, bare: Outcomes, ours: Outcomes) -> str:
+    both = sum(bare[name] == ours.get(name) == "passed" for name in bare)
+    neither = sum(_bad(bare[name]) and _bad(ours.get(name, "absent")) for name in bare)
+    differ = {name: ours.get(name, "absent") for name in bare if bare[name] == "passed" and ours.get(name) != "passed"}
+    better = sum(_bad(bare[name]) and ours.get(name) == "passed" for name in bare)
+    why = Counter(_reason(said) for said in differ.values())
+    lines = [
+        f"## {suite.project} {suite.version} against {engine}",
+        "",
+        f"{len(bare)} tests: {both} pass on both, {neither} fail on both, {better} pass on Atoll only, {len(differ)} pass "
+        "on the bare engine only:",
+        "",
+        "| tests | what Atoll's endpoint said |",
+        "|---:|---|",
+        *(f"| {count} | {reason} |" for reason, count in why.most_common()),
+    ]
+    return "\n".join(lines)
+
+
+def _bad(outcome: str) -> bool:
+    return outcome not in ("passed", "skipped")
+
+
+def _reason(said: str) -> str:
+    """Return what is common to alike failures: the command that was refused, else the error."""
+    if found := re.search(r"run the '([^']+)' command|unknown command '?`?([\w|-]+)", said):
+        return f"`{(found[1] or found[2]).split('|')[0].upper()}` is restricted"
+    return said[:110].replace("|", "\\|")
+
+
+sys.exit(main())
