@@ -76,7 +76,9 @@ def main() -> int:
             print(f"{suite.project} {suite.version} against {engine}", file=sys.stderr)
             with bare_engine(_program(atoll, engine)) as port:
                 bare = _run(suite, f"127.0.0.1:{port}", ())
-            ours = _run(suite, f"{endpoint}:6379", (sys.executable, "-m", "atoll.cli", "run", "--in", app, "--"), atoll)
+            ours = _run(
+                suite, f"{endpoint}:6379", (sys.executable, "-m", "atoll.cli", "run", "--in", app, "--"), atoll
+            )
             parts.append(_table(suite, engine, bare, ours))
     page = "\n\n".join(parts) + "\n"
     print(page)
@@ -87,9 +89,9 @@ def main() -> int:
 
 _PAGE = """# The clients' own test suites
 
-Written by `python -m tests.suites --write-docs` on {date}. The suites of the client projects run against a replication
-group's primary endpoint, from an instance, and against the bare engine of the same version on loopback. What is about
-clusters, Sentinel, certificates of their own and modules is left out.
+Written by `python -m tests.suites --write-docs` on {date}. The suites of the client projects run against a
+replication group's primary endpoint, from an instance, and against the bare engine of the same version on loopback.
+What is about clusters, Sentinel, certificates of their own and modules is left out.
 
 """
 
@@ -129,8 +131,9 @@ def _run(suite: Suite, address: str, before: tuple[str, ...], atoll: Atoll | Non
         if not any(word in path.stem for word in LEFT_OUT)
     ]
     command = [
-        *before, str(suite.home / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={suite.home}",
-        f"--timeout={TEST_SECONDS}", f"{suite.option}://{address}/9", f"--junitxml={report}",
+        *before, str(suite.home / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        f"--rootdir={suite.home}", f"--timeout={TEST_SECONDS}", f"--junitxml={report}",
+        f"{suite.option}://{address}/9",
         "-m", "not onlycluster and not redismod and not valkeymod and not ssl",
         *(str(suite.home / f) for f in files),
     ]  # fmt: skip
@@ -154,14 +157,15 @@ def _outcome(case: ElementTree.Element) -> tuple[str, str]:
 def _table(suite: Suite, engine: str, bare: Outcomes, ours: Outcomes) -> str:
     both = sum(bare[name] == ours.get(name) == "passed" for name in bare)
     neither = sum(_bad(bare[name]) and _bad(ours.get(name, "absent")) for name in bare)
-    differ = {name: ours.get(name, "absent") for name in bare if bare[name] == "passed" and ours.get(name) != "passed"}
+    passed = [name for name in bare if bare[name] == "passed"]
+    differ = {name: ours.get(name, "absent") for name in passed if ours.get(name) != "passed"}
     better = sum(_bad(bare[name]) and ours.get(name) == "passed" for name in bare)
     why = Counter(_reason(said) for said in differ.values())
     lines = [
         f"## {suite.project} {suite.version} against {engine}",
         "",
-        f"{len(bare)} tests: {both} pass on both, {neither} fail on both, {better} pass on Atoll only, {len(differ)} pass "
-        "on the bare engine only:",
+        f"{len(bare)} tests: {both} pass on both, {neither} fail on both, {better} pass on Atoll only, "
+        f"{len(differ)} pass on the bare engine only:",
         "",
         "| tests | what Atoll's endpoint said |",
         "|---:|---|",

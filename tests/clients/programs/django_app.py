@@ -26,7 +26,8 @@ for name in ("default", "old"):
     cache = caches[name]
     cache.set_many({f"k{n}": {"n": n} for n in range(20)}, timeout=60)
     cache.set("count", 1)
-    print(name, sum(value["n"] for value in cache.get_many([f"k{n}" for n in range(20)]).values()), cache.incr("count"))
+    found = cache.get_many([f"k{n}" for n in range(20)])
+    print(name, sum(value["n"] for value in found.values()), cache.incr("count"))
 session = SessionStore()
 session["user"] = 7
 session.save()
