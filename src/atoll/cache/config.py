@@ -74,9 +74,10 @@ def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -
         *(f"{name} {value}" for name, value in node.settings),
         *renames(password),
         *users(node.engine, node.version, password, node.users),
-        f"masteruser {ADMINISTRATOR}",  # also on a primary: it may become a replica
-        f"masterauth {password}",
     ]
+    if not (node.primary and node.primary.is_foreign):
+        # also on a primary: it may become a replica
+        lines += [f"masteruser {ADMINISTRATOR}", f"masterauth {password}"]
     if node.primary:
         lines.append(f"replicaof {node.primary.address} {node.primary.port}")
     return "\n".join(lines) + "\n"

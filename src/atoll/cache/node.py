@@ -15,6 +15,7 @@ class Primary:
 
     address: IPv4Address
     port: int
+    is_foreign: bool = False  # not ours: it is shown no password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from atoll.cache.endpoint import address_of
 from atoll.cache.node import NodePlan, Primary
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import group_of, tuning, wanted
+from atoll.cache.upstream import upstream, upstream_sources
 from atoll.cache.users import admission, users_of
 from atoll.cache.users import sources as user_sources
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
@@ -38,7 +39,7 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
     found: list[Resource] = [cluster, *(world[Interface, node.interface_id] for node in cluster.nodes)]
     if cluster.group_id:
         group = world[ReplicationGroup, cluster.group_id]
-        found += [group, *user_sources(world, group)]
+        found += [group, *user_sources(world, group), *upstream_sources(world, group)]
     if parameters := group_of(world, cluster):
         found.append(parameters)
     leader = _leader(world, cluster)
@@ -119,5 +120,9 @@ def _leader(world: World, cluster: CacheCluster) -> CacheCluster | None:
 
 
 def _primary(world: World, cluster: CacheCluster) -> Primary | None:
-    leader = _leader(world, cluster)
-    return Primary(address_of(world, leader.nodes[0]), leader.port) if leader else None
+    if leader := _leader(world, cluster):
+        return Primary(address_of(world, leader.nodes[0]), leader.port)
+    group = world[ReplicationGroup, cluster.group_id] if cluster.group_id else None
+    shard = group.shard_of(cluster.id) if group else None
+    is_leader = shard is not None and shard.leader_id == cluster.id
+    return upstream(world, group, shard) if group and shard and is_leader else None

@@ -160,7 +160,7 @@ def _settle_group(tx: Tx, group_id: str) -> None:
     group = tx.get(ReplicationGroup, group_id)
     if group is None or not REPLICATION_GROUP.allows(group.status, "nodes-ready"):
         return
-    if any(shard.promotion or shard.source_id for shard in group.node_groups):
+    if any(shard.promotion or shard.source_id or shard.migration for shard in group.node_groups):
         return
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
     if all(c.status == "available" and all(n.status == "available" for n in c.nodes) for c in members):

@@ -33,6 +33,7 @@ from atoll.cache.failover import (
     decide,
 )
 from atoll.cache.node import NodePlan
+from atoll.cache.upstream import may_change_role, upstream_sources
 from atoll.control.events import log, log_mistake
 from atoll.control.watch import Watch
 from atoll.host.contract import Host, HostError, Machine
@@ -97,13 +98,13 @@ class Failovers:
                 await asyncio.sleep(TICK_SECONDS)
 
     def _follow(self, world: World) -> None:
-        """Have a guard for each shard that has replicas."""
+        """Have a guard for each shard that has replicas, or is told from whom it copies."""
         wanted: dict[tuple[str, str], tuple[Resource, ...]] = {}
         for group in world.seen_by(None).all(ReplicationGroup):
             for shard in group.node_groups:
-                if group.status != "deleting" and len(shard.member_ids) > 1:
+                if group.status != "deleting" and (len(shard.member_ids) > 1 or may_change_role(group, shard)):
                     members = (world.get(CacheCluster, id) for id in shard.member_ids)
-                    wanted[group.id, shard.id] = (group, *(m for m in members if m))
+                    wanted[group.id, shard.id] = (group, *(m for m in members if m), *upstream_sources(world, group))
         for key in self._guards.keys() - wanted.keys():
             self._guards.pop(key).task.cancel()
         for key, basis in wanted.items():
@@ -134,7 +135,7 @@ class Failovers:
                 restored = shard.source_id is not None and id == shard.primary_id
                 self._write("chosen", partial(takeover.chosen, restored=restored), *at, id)
             case Promote(id):
-                await self._host.command(watch.plans[id], "REPLICAOF", "NO", "ONE")
+                await self._lead(watch, watch.plans[id])
             case Publish(id):
                 self._write("published", takeover.published, *at, id)
                 self._wake_machines()
@@ -160,6 +161,17 @@ class Failovers:
             case Rebuild():
                 self._write("rebuilding", takeover.rebuilding, *at)
                 self._wake_machines()
+
+    async def _lead(self, watch: Watch, plan: NodePlan) -> None:
+        """Make a node the leader: a primary, or the one that copies from outside."""
+        if (source := watch.upstream) is None:
+            if watch.is_migrating:
+                await self._host.trust(plan, is_foreign=False)
+            await self._host.command(plan, "REPLICAOF", "NO", "ONE")
+            return
+        if source.is_foreign:
+            await self._host.trust(plan, is_foreign=True)
+        await self._host.command(plan, "REPLICAOF", str(source.address), str(source.port))
 
     async def _obey(self, watch: Watch, id: str, leader_id: str) -> None:
         leader = watch.plans[leader_id]

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from atoll.cache.failover import Shard, Sight
-from atoll.cache.node import NodePlan
+from atoll.cache.node import NodePlan, Primary
 from atoll.cache.plan import STOPPED
+from atoll.cache.upstream import may_change_role, upstream
 from atoll.host.contract import Host, HostError, Machine, Replication, Vital
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.world import World
@@ -43,18 +44,24 @@ class Watch:
         self._history = ""
         self._promotion: tuple[object, float] = (None, 0.0)
         self.paused: tuple[str, float] | None = None  # a process whose writes we hold back, and since when
+        self.upstream: Primary | None = None  # what the leader is to copy from: it then counts as a primary
+        self.is_migrating = False
         self.plans: dict[str, NodePlan] = {}  # of the members that may run, by the World ids of their clusters
         self.processes: dict[str, str] = {}  # of all members, likewise
 
     async def look(self, world: World, want: Mapping[str, Machine], *, full: bool, probe: bool) -> Shard | None:
-        """Return what is to be seen; `probe`: try the network too.  None: the shard is gone, or has one member."""
+        """Return what is to be seen; `probe`: try the network too.
+
+        None: the shard is gone, or has one member that nobody tells whom to copy from.
+        """
         group = world.get(ReplicationGroup, self.group_id)
         shard = next((s for s in group.node_groups if s.id == self.shard_id), None) if group else None
         if group is None or shard is None or group.status == "deleting":
             return None
         clusters = self._members(world, shard, want)
-        if shard.leader_id not in clusters or len(clusters) < 2:
+        if shard.leader_id not in clusters or (len(clusters) < 2 and not may_change_role(group, shard)):
             return None
+        self.upstream, self.is_migrating = upstream(world, group, shard), shard.migration is not None
         asked = clusters if full else {shard.leader_id: clusters[shard.leader_id]}
         found = await asyncio.gather(*(self._see(c, shard, probe=probe) for c in asked.values()))
         sights = dict(zip(asked, found, strict=True))
@@ -119,7 +126,7 @@ class Watch:
         except HostError:
             return None
         memory.answered = _now()
-        return said
+        return led_from_outside(said, self.upstream) if said and self.upstream else said
 
     async def _reach(self, plan: NodePlan, memory: _Memory, *, due: bool) -> None:
         if due:
@@ -167,6 +174,17 @@ class Watch:
             history=self._history,
             members=members,
         )
+
+
+def led_from_outside(said: Replication, upstream: Primary) -> Replication:
+    """Return what an engine says as a shard sees it whose leader copies from outside: that is to be its primary.
+
+    One that is a primary indeed leads nobody: it is to be told to copy.
+    """
+    leads = said.follows == (str(upstream.address), upstream.port)
+    if said.role == "primary" or leads:
+        return replace(said, role="primary" if leads else "replica", follows=None)
+    return said
 
 
 def _now() -> float:

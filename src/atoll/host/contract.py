@@ -214,6 +214,18 @@ class Host(Protocol):
         """Give an engine an order, as its administrator.  Raises HostError."""
         ...
 
+    async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
+        """Have an engine show its password to whom it copies from, or not, to a foreign one.  Raises HostError."""
+        ...
+
+    async def hold(self, node: NodePlan, milliseconds: int) -> None:
+        """Have an engine hold back writes for so long, beside the failover; 0: no longer.  Raises HostError."""
+        ...
+
+    async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
+        """Return a section of INFO of a foreign engine, asked from a node's namespace.  Raises HostError."""
+        ...
+
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer."""
         ...

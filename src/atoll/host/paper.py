@@ -125,6 +125,16 @@ class PaperHost:
         if words[0] == "REPLICAOF":
             self._follows[node.process] = None if words[1:] == ("NO", "ONE") else (words[1], int(words[2]))
 
+    async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
+        """There are no passwords."""
+
+    async def hold(self, node: NodePlan, milliseconds: int) -> None:
+        """Nobody writes."""
+
+    async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
+        """There is no network."""
+        raise HostError("nothing runs on paper", f"ask {address}:{port}")
+
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Paper takes every setting."""
         return None

@@ -6,6 +6,7 @@ clusters in its `node_groups` (shards; one, while cluster mode is disabled); a c
 
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address
 from typing import Self
 
 from atoll.model.access import EVERYBODY, Access
@@ -111,6 +112,25 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """An online migration from an engine outside; written down before anything is done.
+
+    `stage`: "testing" and "starting": the source is looked at; "copying": the shard's leader is its replica;
+    "completing": likewise, until it has all that the source had; "promoting": it is to be a primary again.
+    """
+
+    address: IPv4Address
+    port: int
+    stage: str
+    in_step: bool = False  # it has copied all data, and its link to the source is up
+
+    @property
+    def follows(self) -> bool:
+        """Tell whether the shard's leader is to follow the source."""
+        return self.stage in ("copying", "completing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGroup:
     """A shard: the clusters that hold the same keys, one of them primary."""
 
@@ -120,6 +140,7 @@ class NodeGroup:
     slots: tuple[tuple[int, int], ...] = ()  # first and last of each range; none while cluster mode is disabled
     source_id: str | None = None  # the replica that a primary without data copies from, instead of being followed
     promotion: Promotion | None = None
+    migration: Migration | None = None
 
     @property
     def leader_id(self) -> str:
@@ -149,6 +170,7 @@ class ReplicationGroup(Resource):
     network_type: str = "ipv4"
     kms_key_id: str | None = None
     access: Access = EVERYBODY
+    global_id: str | None = None  # World id of its global datastore
 
     @property
     def shard(self) -> NodeGroup:

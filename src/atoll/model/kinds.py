@@ -13,6 +13,7 @@ from atoll.model.event import Event
 from atoll.model.fault import Fault
 from atoll.model.flow_log import FlowLog
 from atoll.model.gateway import EgressOnlyGateway, InternetGateway
+from atoll.model.global_group import GlobalReplicationGroup
 from atoll.model.group import SecurityGroup
 from atoll.model.insight import InsightsAnalysis, InsightsPath
 from atoll.model.instance import Instance
@@ -50,6 +51,7 @@ KINDS: tuple[type[Resource], ...] = (
     InsightsPath,
     FlowLog,
     Fault,
+    GlobalReplicationGroup,
     Instance,
     Interface,
     InternetGateway,

@@ -97,6 +97,9 @@ REPLICATION_GROUP = Lifecycle(
         ("available", "delete"): "deleting",
         ("modifying", "nodes-ready"): "available",
         ("modifying", "delete"): "deleting",
+        ("available", "migrate"): "migrating",  # User Guide, "Starting migration"
+        ("migrating", "nodes-ready"): "available",
+        ("migrating", "delete"): "deleting",
         ("create-failed", "delete"): "deleting",
     },
 )

@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from atoll.model.global_group import links
 from atoll.model.internet import OutsideHost
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
+from atoll.network.compile.backbone import KIND, backbone_part
 from atoll.network.compile.fragment import Fragment, Key, Part
 from atoll.network.compile.inputs import Inputs, elastic_ips, inputs_of
 from atoll.network.compile.parts import KINDS, PartKey, internet_part, vpc_parts
@@ -27,6 +29,7 @@ from atoll.network.facts import Fact
 __all__ = ["Change", "Delta", "Fragment", "Key", "Part", "Plan", "compile", "difference"]
 
 INTERNET_PART: PartKey = ("", "internet")
+BACKBONE_PART: PartKey = ("", KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ def compile(world: World, previous: Plan | None = None) -> Plan:
         else:
             made_from[vpc.id] = inputs
             parts.update(vpc_parts(inputs, old.parts))
+    backbone = backbone_part(tuple(links(world)), old.parts.get(BACKBONE_PART))
+    if backbone.fragments:  # behind the nodes that it links
+        parts[BACKBONE_PART] = backbone
     if previous is not None and _same(previous.parts, parts):
         return previous
     return Plan(parts, made_from)

@@ -23,7 +23,7 @@ from atoll.host.contract import (
     Tracked,
     Vital,
 )
-from atoll.host.linux import engines
+from atoll.host.linux import engines, stranger
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
@@ -202,6 +202,18 @@ class LinuxHost:
     async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
         """Give a running engine the users of its plan, and no others.  Raises HostError."""
         await self._nodes.admit(node, cut)
+
+    async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
+        """Have an engine show its password to whom it copies from, or not."""
+        await self._nodes.administrator.trust(node, is_foreign=is_foreign)
+
+    async def hold(self, node: NodePlan, milliseconds: int) -> None:
+        """Have an engine hold back writes for so long."""
+        await self._nodes.hold(node, milliseconds)
+
+    async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
+        """Return what a foreign engine says to anybody in a node's namespace."""
+        return await stranger.ask(lambda: self.dial(namespace), address, port, section)
 
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Give a running engine a setting."""

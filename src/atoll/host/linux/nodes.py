@@ -173,6 +173,15 @@ class Nodes:
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"tell users to {node.name}") from error
 
+    async def hold(self, node: NodePlan, milliseconds: int) -> None:
+        """Have an engine hold back writes for so long; 0: no longer.  Raises HostError."""
+        words = ("PAUSE", str(milliseconds), "WRITE") if milliseconds else ("UNPAUSE",)
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                await engine.ask("CLIENT", *words)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"CLIENT {words[0]} {node.name}") from error
+
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
             waiting = await _replication(engine, node)

@@ -43,6 +43,12 @@ class Administrator:
         except EngineError as error:
             raise HostError(str(error), f"{words[0]} {node.name}") from error
 
+    async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
+        """Have an engine show the password to whom it copies from, or not, if that is a foreign one."""
+        user, password = ("", "") if is_foreign else (ADMINISTRATOR, self._password)
+        await self.command(node, "CONFIG", "SET", "masteruser", user)
+        await self.command(node, "CONFIG", "SET", "masterauth", password)
+
     def forget(self, process: str) -> None:
         """Close the connection to an engine that has ended."""
         if connection := self._open.pop(process, None):

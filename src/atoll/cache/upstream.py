@@ -1,0 +1,39 @@
+"""What the leader of a shard copies from instead of being a primary: a source outside, or another region's primary.
+
+To its own shard it is the leader as ever: the others follow it, and one of them takes its place when it is lost.
+"""
+
+from atoll.cache.node import Primary
+from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
+from atoll.model.global_group import end_of, global_of
+from atoll.model.interface import Interface
+from atoll.model.resource import Resource
+from atoll.model.world import World
+
+
+def upstream(world: World, group: ReplicationGroup, shard: NodeGroup) -> Primary | None:
+    """Return what a shard's leader copies from; None: it is a primary."""
+    if shard.migration:
+        migration = shard.migration
+        return Primary(migration.address, migration.port, is_foreign=True) if migration.follows else None
+    datastore = global_of(world, group)
+    source_id = datastore.source_id(group.id) if datastore else None
+    end = end_of(world, datastore, source_id) if datastore and source_id else None
+    return Primary(end.known_as, end.port) if end else None
+
+
+def may_change_role(group: ReplicationGroup, shard: NodeGroup) -> bool:
+    """Tell whether a shard's leader needs a guard even if it is alone: it is told whom to copy from."""
+    return shard.migration is not None or group.global_id is not None
+
+
+def upstream_sources(world: World, group: ReplicationGroup) -> tuple[Resource, ...]:
+    """Return the resources outside a group that `upstream` depends on, for comparing by identity."""
+    datastore = global_of(world, group)
+    if datastore is None:
+        return ()
+    world, source_id = world.seen_by(None), datastore.source_id(group.id)
+    source = world.get(ReplicationGroup, source_id) if source_id else None
+    leader = world.get(CacheCluster, source.shard.leader_id) if source else None
+    interface = world.get(Interface, leader.nodes[0].interface_id) if leader and leader.nodes else None
+    return tuple(one for one in (datastore, source, leader, interface) if one)

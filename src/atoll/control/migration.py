@@ -1,0 +1,132 @@
+"""Online migrations, watched: a source outside is looked at, copied, and left when everything is there.
+
+Who follows whom is the failover's to do (`control/failover.py`); this only says when, in the World.  Whatever was
+under way when the daemon died is looked at again by the next one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from atoll.cache import migration as steps
+from atoll.cache.config import data_bytes
+from atoll.cache.node import NodePlan
+from atoll.cache.node_types import NODE_TYPES
+from atoll.cache.tuning import wanted
+from atoll.control.events import log, log_mistake
+from atoll.host.contract import Host, HostError, Machine
+from atoll.model.cache import CacheCluster, Migration, NodeGroup, ReplicationGroup
+from atoll.model.world import World
+from atoll.store.sqlite import Store, StoreError
+
+LOOK_SECONDS = 0.2
+LONGEST_SECONDS = 1.0  # a look at the World even when nothing woke us
+COMPLETE_SECONDS = 30.0  # for the last of the data; a source that goes on writing is caught in milliseconds
+
+
+class Migrations:
+    """Watches the online migrations of one host."""
+
+    def __init__(self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
+        """Prepare.  `want` compiles the machines of the newest World."""
+        self._store, self._want, self._host = store, want, host
+        self._news = asyncio.Event()
+        self._goals: dict[tuple[str, str], tuple[str, int, float]] = {}  # what must be there to complete; since when
+
+    def wake(self) -> None:
+        """The World has changed."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            self._news.clear()
+            found = list(_under_way(self._store.world))
+            self._goals = {at: goal for at, goal in self._goals.items() if at in {(g.id, s.id) for g, s, _ in found}}
+            for group, shard, migration in found:
+                try:
+                    await self._look(group, shard, migration)
+                except (HostError, StoreError) as error:
+                    log("migration waits", group=group.name, because=str(error))
+                except Exception:  # a mistake of ours about one migration must not stop the others
+                    log_mistake("migration")
+            if found:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    await self._news.wait()
+
+    async def _look(self, group: ReplicationGroup, shard: NodeGroup, migration: Migration) -> None:
+        at = group.id, shard.id
+        cluster = self._store.world[CacheCluster, shard.leader_id]
+        match migration.stage:
+            case "testing":
+                self._write(steps.tested, *at, await self._trouble(cluster, migration))
+            case "starting":
+                self._write(steps.begun, *at, await self._trouble(cluster, migration))
+            case "copying":
+                said = await self._said(cluster)
+                self._note_step(at, migration, said)
+            case "completing":
+                await self._complete(at, cluster, migration)
+            case "promoting":
+                if (await self._said(cluster)).get("role") == "master":
+                    self._write(steps.completed, *at)
+
+    async def _complete(self, at: tuple[str, str], cluster: CacheCluster, migration: Migration) -> None:
+        now = asyncio.get_running_loop().time()
+        history, offset, since = self._goals.setdefault(at, ("", 0, now))
+        because = "its source does not answer"
+        with contextlib.suppress(HostError):
+            if not history:
+                source = await self._source(cluster, migration, "replication")
+                history, offset = source.get("master_replid", ""), int(source.get("master_repl_offset", "0"))
+                self._goals[at] = history, offset, since
+            said = await self._said(cluster)
+            if history and steps.has_reached(said, history, offset):
+                self._write(steps.caught_up, *at)
+                return
+            because = "its source has more"
+        if now - since > COMPLETE_SECONDS:
+            self._write(partial(steps.not_completed, because=because), *at)
+
+    def _note_step(self, at: tuple[str, str], migration: Migration, said: Mapping[str, str]) -> None:
+        in_step = steps.is_in_step(said)
+        if in_step != migration.in_step:
+            self._write(partial(steps.copied, in_step=in_step), *at)
+
+    async def _trouble(self, cluster: CacheCluster, migration: Migration) -> str | None:
+        """Say what is wrong with a source: nobody answers, it asks for a password, it is of another kind."""
+        room = data_bytes(NODE_TYPES[cluster.node_type], dict(wanted(self._store.world, cluster)))
+        try:
+            source = await self._source(cluster, migration, "everything")
+        except HostError as error:
+            return str(error).removeprefix("ask ")
+        found = steps.trouble_with(source, cluster, room)
+        return f"{migration.address}:{migration.port}: {found}" if found else None
+
+    async def _source(self, cluster: CacheCluster, migration: Migration, section: str) -> Mapping[str, str]:
+        """Ask a source as its future replica would: from the node, with no password."""
+        interface_id = cluster.nodes[0].interface_id
+        return await self._host.stranger(interface_id, str(migration.address), migration.port, section)
+
+    async def _said(self, cluster: CacheCluster) -> Mapping[str, str]:
+        """Return what a node says of itself.  Raises HostError."""
+        node = cluster.nodes[0]
+        plan = self._want().get(f"{cluster.id}:{node.id}#{node.boot}")
+        if not isinstance(plan, NodePlan):
+            raise HostError("it does not run", f"ask {cluster.name}")
+        return await self._host.statistics(plan)
+
+    def _write(self, change: Callable[..., None], *about: Any) -> None:
+        name = change.func.__name__ if isinstance(change, partial) else change.__name__
+        self._store.write(lambda tx: change(tx, *about), what=f"migration: {name}")
+        log("migration", step=name, group=about[0])
+
+
+def _under_way(world: World) -> list[tuple[ReplicationGroup, NodeGroup, Migration]]:
+    groups = world.seen_by(None).all(ReplicationGroup)
+    return [(g, s, s.migration) for g in groups if g.status != "deleting" for s in g.node_groups if s.migration]

@@ -1,0 +1,134 @@
+"""StartMigration, TestMigration and CompleteMigration: a group copies from an engine outside, and then goes on alone.
+
+Source: ElastiCache API Reference, the three operations; User Guide, "Online migration to ElastiCache".
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import AddressValueError, IPv4Address
+
+from atoll.aws.dialect import clip
+from atoll.aws.errors import Err
+from atoll.aws.operation import Shape, operation
+from atoll.cache.history import GROUP, record
+from atoll.elasticache import checks, errors
+from atoll.elasticache.find import find_group
+from atoll.elasticache.replication_group import render
+from atoll.model.cache import Migration, ReplicationGroup
+from atoll.model.lifecycle import REPLICATION_GROUP
+from atoll.model.names import private_dns
+from atoll.model.world import Tx
+
+ALREADY = Err("ReplicationGroupAlreadyUnderMigrationFault", "Replication group {name} is already under migration.")
+NOT_UNDER = Err("ReplicationGroupNotUnderMigrationFault", "Replication group {name} is not under migration.")
+ONE_ENDPOINT = Err("InvalidParameterValue", "CustomerNodeEndpointList must have exactly one endpoint, and has {got}.")
+BAD_PORT = Err("InvalidParameterValue", "Invalid value {got} for the port of an endpoint. Must be from 1 to 65535.")
+NO_ADDRESS = Err(
+    "InvalidParameterValue",
+    "Atoll does not support the endpoint address {got}: it has to be an IPv4 address, or the private DNS name of an "
+    "instance in this region.",
+)
+NOT_IN_STEP = Err(
+    "InvalidReplicationGroupState",
+    "Replication group {name} is not in sync with its source. Wait until it is, or use Force to stop the migration.",
+)
+TLS = Err("InvalidParameterCombination", "A replication group with in-transit encryption cannot be migrated to.")
+SHARDED = Err(
+    "InvalidParameterCombination",
+    "Atoll does not support a migration to a replication group with cluster mode enabled: its engines have no way to "
+    "copy from outside their cluster.",
+)
+GLOBAL = Err("InvalidReplicationGroupState", "Replication group {name} is part of a global datastore.")
+_PRIVATE = re.compile(r"ip-(\d+)-(\d+)-(\d+)-(\d+)\.\S+")
+ONLY_GROUPS = "Atoll has no serverless caches to migrate to."
+AGAIN = "a group's data always give way to those of its source."
+
+
+@operation("elasticache", "TestMigration")
+def test_migration(tx: Tx, *, replication_group_id: str, customer_node_endpoint_list: Sequence[Shape]) -> Shape:
+    """Look at a source as StartMigration would; the group is `modifying` meanwhile, and an event tells the result."""
+    group, migration = _checked(tx, replication_group_id, customer_node_endpoint_list)
+    return {"ReplicationGroup": render(tx.world, _put(tx, group, "modify", replace(migration, stage="testing")))}
+
+
+@operation("elasticache", "StartMigration")
+def start_migration(
+    tx: Tx,
+    *,
+    replication_group_id: str | None = None,
+    customer_node_endpoint_list: Sequence[Shape] = (),
+    serverless_cache_name: str | None = None,
+    auto_cutover: bool | None = None,
+    clear_target_cache_data: bool | None = None,
+) -> Shape:
+    """Have a group's primary copy from a source; it is `migrating`, and nobody else may write."""
+    checks.refuse_unless(serverless_cache_name, None, "ServerlessCacheName", ONLY_GROUPS)
+    checks.refuse_unless(auto_cutover, False, "AutoCutover", "CompleteMigration says when.")
+    checks.refuse_unless(clear_target_cache_data, True, "ClearTargetCacheData", AGAIN)
+    group, migration = _checked(tx, replication_group_id or "", customer_node_endpoint_list)
+    group = _put(tx, group, "migrate", migration)
+    return {"ReplicationGroup": render(tx.world, group)}
+
+
+@operation("elasticache", "CompleteMigration")
+def complete_migration(
+    tx: Tx,
+    *,
+    replication_group_id: str | None = None,
+    serverless_cache_name: str | None = None,
+    force: bool = False,
+) -> Shape:
+    """Promote the group's primary once it has all that its source had; `Force`: now, whatever it has."""
+    checks.refuse_unless(serverless_cache_name, None, "ServerlessCacheName", ONLY_GROUPS)
+    group = find_group(tx.world, replication_group_id or "")
+    migration = group.shard.migration
+    if migration is None or migration.stage == "testing":
+        raise NOT_UNDER(name=group.name)
+    if not force and not migration.in_step:
+        raise NOT_IN_STEP(name=group.name)
+    if migration.stage != "promoting":
+        stage = "promoting" if force else "completing"
+        group = tx.put(group.with_shard(replace(group.shard, migration=replace(migration, stage=stage))))
+        record(tx, group, GROUP, group.name, f"Complete Migration API called for replication group {group.name}")
+    return {"ReplicationGroup": render(tx.world, group)}
+
+
+def _checked(tx: Tx, name: str, endpoints: Sequence[Shape]) -> tuple[ReplicationGroup, Migration]:
+    if not name:
+        raise errors.MISSING(name="ReplicationGroupId")
+    group = find_group(tx.world, name)
+    if group.shard.migration:
+        raise ALREADY(name=group.name)
+    if group.status != "available":
+        raise errors.GROUP_NOT_AVAILABLE(name=group.name)
+    if group.tls:
+        raise TLS()
+    if group.global_id:
+        raise GLOBAL(name=group.name)
+    if group.shard.slots:
+        raise SHARDED()
+    if len(endpoints) != 1:
+        raise ONE_ENDPOINT(got=len(endpoints))
+    port = endpoints[0].get("Port")
+    if port is None or not 1 <= port <= 65535:
+        raise BAD_PORT(got=port)
+    address = _address(endpoints[0].get("Address", ""), group.region)
+    return group, Migration(address=address, port=port, stage="starting")
+
+
+def _address(text: str, region: str) -> IPv4Address:
+    """Return the address of an endpoint.  An instance's private name says its own."""
+    try:
+        if named := _PRIVATE.fullmatch(text.lower().removesuffix(".")):
+            address = IPv4Address(".".join(named.groups()))
+            if private_dns(address, region) == text.lower().removesuffix("."):
+                return address
+        return IPv4Address(text.strip())
+    except AddressValueError:
+        raise NO_ADDRESS(got=clip(text)) from None
+
+
+def _put(tx: Tx, group: ReplicationGroup, event: str, migration: Migration) -> ReplicationGroup:
+    busy = group.but(status=REPLICATION_GROUP.after(group.status, event))
+    return tx.put(busy.with_shard(replace(busy.shard, migration=migration)))

@@ -1,0 +1,115 @@
+"""Global datastores: a replication group that accepts writes, and up to two in other regions that copy from it.
+
+The members meet on AWS's own backbone and nowhere else: their VPCs know nothing of each other, and may have the same
+addresses.  On the backbone a node is known by an address that no VPC can have.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.fault import dead, parting
+from atoll.model.interface import Interface
+from atoll.model.resource import Resource
+from atoll.model.world import World
+
+MEMBERS_MAX = 3  # a primary and two secondaries: ElastiCache User Guide, "Prerequisites and limitations"
+FIRST = IPv4Address("169.254.1.0")  # of the backbone: below the addresses of PrivateLink's wires
+NODES_MAX = 8192  # of a member that have an address there of their own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalMember:
+    """A replication group in a global datastore; `status`: associating, associated or disassociating."""
+
+    group_id: str  # World id of the ReplicationGroup
+    number: int  # 0..2: its place on the backbone
+    status: str = "associating"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A change of the primary region that is under way; written down before anything is done.
+
+    `stage`: "asked"; "demoting": the old primary follows the new one, which still follows it.
+    """
+
+    target_id: str  # World id of the group that is to accept writes
+    stage: str = "asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalReplicationGroup(Resource):
+    """A global datastore.  It is in the region where it was made; its World id has its name, which is unique."""
+
+    name: str  # ldgnf-sessions
+    description: str
+    status: str  # creating, primary-only, available, modifying, deleting
+    members: tuple[GlobalMember, ...]
+    primary_id: str  # World id of the member that accepts writes
+    handover: Handover | None = None
+
+    def member(self, group_id: str) -> GlobalMember | None:
+        """Return the member that a group is; None if it is none."""
+        return next((member for member in self.members if member.group_id == group_id), None)
+
+    def source_id(self, group_id: str) -> str | None:
+        """Return the World id of the group that a member copies from; None: it accepts writes."""
+        if group_id != self.primary_id:
+            return self.primary_id
+        return self.handover.target_id if self.handover and self.handover.stage == "demoting" else None
+
+
+class End(NamedTuple):
+    """One end of a link of the backbone."""
+
+    interface_id: str
+    address: IPv4Address  # of the node, in its VPC
+    known_as: IPv4Address  # on the backbone
+    port: int
+
+
+class Link(NamedTuple):
+    """A link of the backbone between two primaries; its ends are in the order of their interfaces' ids."""
+
+    one: End
+    other: End
+
+
+def global_of(world: World, group: ReplicationGroup) -> GlobalReplicationGroup | None:
+    """Return the global datastore that a group is a member of."""
+    found = world.seen_by(None).get(GlobalReplicationGroup, group.global_id) if group.global_id else None
+    return found if found and found.member(group.id) else None
+
+
+def end_of(world: World, datastore: GlobalReplicationGroup, group_id: str) -> End | None:
+    """Return where a member's leader is; None: it has none just now."""
+    world = world.seen_by(None)
+    group, member = world.get(ReplicationGroup, group_id), datastore.member(group_id)
+    leader = world.get(CacheCluster, group.shard.leader_id) if group else None
+    if member is None or leader is None or not leader.nodes:
+        return None
+    interface = world.get(Interface, leader.nodes[0].interface_id)
+    if interface is None:
+        return None
+    known_as = FIRST + member.number * NODES_MAX + interface.number % NODES_MAX
+    return End(interface.id, interface.address, known_as, leader.port)
+
+
+def links(world: World) -> Iterator[Link]:
+    """Yield the links of the backbone that must be there.  Costs one look-up where there is no global datastore.
+
+    A zone that is down or cut off has no link to the backbone either.
+    """
+    world = world.seen_by(None)
+    for datastore in world.all(GlobalReplicationGroup):
+        near = end_of(world, datastore, datastore.primary_id)
+        for member in datastore.members:
+            far = end_of(world, datastore, member.group_id)
+            if near is None or far is None or member.group_id == datastore.primary_id:
+                continue
+            ends = [world[Interface, end.interface_id] for end in (near, far)]
+            if not any(dead(world, end) for end in ends) and not parting(world, ends[0].zone, ends[1].zone):
+                yield Link(*sorted((near, far)))
