@@ -33,6 +33,7 @@ class Engine:
     is_stopped: bool = False
     paused_until: float = 0.0
     answers: bool = True
+    is_saved: bool = False  # its data are in a file, and it takes no writes
     arrival: float = 0.0  # of the newest record that is under way to it
 
     @property
@@ -48,6 +49,7 @@ class EngineHost(FaultyHost):
         self.loop = loop
         self.engines: dict[str, Engine] = {}
         self.cut: set[Address] = set()  # survives a process, as an address does
+        self.files: dict[str, list[int]] = {}  # what nodes left to their next processes
         self.crash_chance = 0.0
         self.crash = lambda: None
         self._ids = itertools.count(1)
@@ -61,7 +63,11 @@ class EngineHost(FaultyHost):
         finally:
             if machine.process in self.alive - before and isinstance(machine, NodePlan):
                 leader = (str(machine.primary.address), machine.primary.port) if machine.primary else None
-                self.engines[machine.process] = Engine(machine, leader, f"h{next(self._ids)}")
+                left = self.files.pop(machine.name, [])
+                records = list(left) if machine.loads else []
+                if machine.loads:
+                    self.files[machine.name] = left  # until it is known to serve
+                self.engines[machine.process] = Engine(machine, leader, f"h{next(self._ids)}", records)
                 self._check()
 
     def end(self, name: str, status: int) -> None:
@@ -116,6 +122,19 @@ class EngineHost(FaultyHost):
         if self._fails():
             raise HostError("the answer was lost")
 
+    async def save(self, node: NodePlan) -> None:
+        await self._perhaps_crash()
+        engine = self._engine(node)
+        engine.is_saved = True
+        await asyncio.sleep(self.dice.random() * 2.0)
+        if self.engines.get(node.process) is not engine or self._fails():
+            raise HostError("it has ended")
+        self.files[node.name] = list(engine.records)
+        await self._perhaps_crash()
+
+    async def resume(self, node: NodePlan) -> None:
+        self._engine(node).is_saved = False
+
     async def reaches(self, node: NodePlan) -> bool:
         if (str(node.address), node.port) in self.cut or self._fails():
             await asyncio.sleep(0.1)
@@ -134,6 +153,8 @@ class EngineHost(FaultyHost):
         if engine is None or engine.is_stopped or not engine.answers or self._fails():
             return "an answer"
         if node.primary is None:
+            if node.loads and engine.follows is None:
+                self.files.pop(node.name, None)
             return None if engine.follows is None else "its promotion"
         leader = (str(node.primary.address), node.primary.port)
         in_step = engine.follows == leader and engine.link_up and not engine.is_copying
@@ -145,6 +166,8 @@ class EngineHost(FaultyHost):
         """Be a client that writes; tells whether the write was acknowledged."""
         engine = self._at(address)
         if engine is None or engine.follows or engine.is_stopped or not engine.answers or address in self.cut:
+            return False
+        if engine.is_saved:
             return False
         if self.loop.time() < engine.paused_until:
             return False

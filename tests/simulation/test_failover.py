@@ -7,7 +7,7 @@ lead there.  In stories with one fault at a time no acknowledged write may be go
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,6 +19,7 @@ from atoll.aws.errors import AwsError
 from atoll.aws.operation import OPERATIONS
 from atoll.cache import failover
 from atoll.cache.endpoint import primary_name, resolve
+from atoll.control.changes import Changes
 from atoll.control.failover import Failovers
 from atoll.control.machines import Machines
 from atoll.control.record import Recorder
@@ -149,8 +150,9 @@ class Life:
         self.machines = Machines(wanted.machines, story.host, Recorder(self.store), self._ready)
         self.failovers = Failovers(self.store, wanted.machines, story.host, self.machines.wake)
         self.failovers.steps = story.steps
+        self.changes = Changes(self.store, wanted.machines, story.host, self.machines.wake)
         story.host.on_exit(self._exited)
-        self.store.watch(lambda _: (self.failovers.wake(), self.machines.wake()))
+        self.store.watch(lambda _: (self.failovers.wake(), self.machines.wake(), self.changes.wake()))
         self.tasks = [asyncio.ensure_future(self._run())]
 
     async def _run(self) -> None:
@@ -160,7 +162,7 @@ class Life:
                 break
             except HostError:  # a daemon would end, and be started again
                 await asyncio.sleep(0.1)
-        await asyncio.gather(self.machines.run(), self.failovers.run())
+        await asyncio.gather(self.machines.run(), self.failovers.run(), self.changes.run())
 
     async def end(self) -> None:
         for task in self.tasks:
@@ -179,6 +181,8 @@ class Life:
 
 class Story:
     """One seed's story of one group."""
+
+    outage_seconds_max = OUTAGE_SECONDS_MAX
 
     def __init__(self, seed: int, path: Path, *, one_at_a_time: bool = False):
         self.dice, self.path, self.alone = Random(seed), path, one_at_a_time
@@ -207,20 +211,14 @@ class Story:
     async def _play(self) -> None:
         self._begin()
         self.life.store.write(open_territory, caller=CALLER, what="open")
-        self.automatic = self.alone or self.dice.random() < 0.7
-        self._ask("CreateReplicationGroup", replication_group_id="rg", replication_group_description="x",
-                  engine="valkey", num_cache_clusters=self.dice.choice((2, 3, 4)) if not self.alone else 3,
-                  cache_node_type="cache.t3.micro", automatic_failover_enabled=self.automatic)  # fmt: skip
+        self._create()
         background = [asyncio.ensure_future(work()) for work in (self._client, self._replication)]
         await asyncio.sleep(5.0)
         assert self._group().status == "available", "it came up"
         self.host.crash_chance = 0.0 if self.alone else self.dice.choice(CRASH_CHANCES)
         self._set_trouble(0.0 if self.alone else self.dice.choice((0.0, 0.02, 0.1)))
-        acts = [self._kill, self._hang, self._cut, self._test, self._promote, self._crash]
-        if not self.alone:
-            acts += [self._kill, self._hang, self._replicas, self._mute, self._all]
         for _ in range(FAULTS):
-            await self.dice.choice(acts)()
+            await self.dice.choice(self._acts())()
             await asyncio.sleep(self.dice.expovariate(0.3) if not self.alone else 12.0)
             if self.alone:
                 self._heal()
@@ -237,6 +235,18 @@ class Story:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self.life.end()
+
+    def _create(self) -> None:
+        self.automatic = self.alone or self.dice.random() < 0.7
+        self._ask("CreateReplicationGroup", replication_group_id="rg", replication_group_description="x",
+                  engine="valkey", num_cache_clusters=self.dice.choice((2, 3, 4)) if not self.alone else 3,
+                  cache_node_type="cache.t3.micro", automatic_failover_enabled=self.automatic)  # fmt: skip
+
+    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
+        acts = [self._kill, self._hang, self._cut, self._test, self._promote, self._crash]
+        if not self.alone:
+            acts += [self._kill, self._hang, self._replicas, self._mute, self._all]
+        return acts
 
     # What happens meanwhile
 
@@ -355,7 +365,7 @@ class Story:
             for node in cluster.nodes:
                 if (cluster.status, node.status) != ("available", "available"):
                     found.append(f"{cluster.name} is {cluster.status}, {node.status}")
-        if self.alone and self.longest > OUTAGE_SECONDS_MAX:
+        if self.alone and self.longest > self.outage_seconds_max:
             found.append(f"no write was accepted for {self.longest:.1f} s")
         if not self.alone and found:
             found.append(f"last steps: {[(s['act'], s.get('id')) for s in self.steps[-6:]]}")

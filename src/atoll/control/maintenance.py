@@ -7,6 +7,7 @@ from functools import partial
 from atoll.aws.errors import AwsError
 from atoll.control.events import log
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.reserved import ReservedNode
 from atoll.model.world import Caller, Tx
 from atoll.store.sqlite import Store
 
@@ -16,8 +17,10 @@ def maintain(store: Store, now: datetime) -> None:
 
     One that is refused, such as for want of addresses, goes on waiting.
     """
-    from atoll.elasticache import changes, scaling  # with its verbs: no start waits for them
+    from atoll.elasticache import changes, reserved, scaling  # with its verbs: no start waits for them
 
+    if any(node.state != node.state_at(now) for node in store.world.seen_by(None).all(ReservedNode)):
+        store.write(reserved.settle, what="reserved nodes")
     for cluster in scaling.due(store.world, now):
         _attempt(store, cluster, partial(scaling.apply_pending, name=cluster.name))
     for cache in changes.due(store.world, now):

@@ -109,41 +109,6 @@ def describe_update_actions(
     return {"UpdateActions": [], "Marker": _no_marker(max_records, marker)}
 
 
-@operation("elasticache", "DescribeReservedCacheNodes")
-def describe_reserved_cache_nodes(
-    world: World,
-    *,
-    reserved_cache_node_id: str | None = None,
-    reserved_cache_nodes_offering_id: str | None = None,
-    cache_node_type: str | None = None,
-    duration: str | None = None,
-    product_description: str | None = None,
-    offering_type: str | None = None,
-    max_records: int | None = None,
-    marker: str | None = None,
-) -> Shape:
-    """List reserved nodes: there are none."""
-    _absent(reserved_cache_node_id, errors.RESERVED_NODE_NOT_FOUND)
-    return {"ReservedCacheNodes": [], "Marker": _no_marker(max_records, marker)}
-
-
-@operation("elasticache", "DescribeReservedCacheNodesOfferings")
-def describe_reserved_cache_nodes_offerings(
-    world: World,
-    *,
-    reserved_cache_nodes_offering_id: str | None = None,
-    cache_node_type: str | None = None,
-    duration: str | None = None,
-    product_description: str | None = None,
-    offering_type: str | None = None,
-    max_records: int | None = None,
-    marker: str | None = None,
-) -> Shape:
-    """List offers of reserved nodes: there are none, nothing costs money here."""
-    _absent(reserved_cache_nodes_offering_id, errors.OFFERING_NOT_FOUND)
-    return {"ReservedCacheNodesOfferings": [], "Marker": _no_marker(max_records, marker)}
-
-
 def _absent(name: str | None, error: Err) -> None:
     """Answer a request for a certain thing: it is not there."""
     if name:

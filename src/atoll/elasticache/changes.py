@@ -84,7 +84,7 @@ def ask(tx: Tx, clusters: Sequence[CacheCluster], goal: Change, *, immediately: 
             cluster = tx.put(cluster.but(change=wanted))
         if wanted:
             changed.append(cluster)
-    owners = {tx.world[ReplicationGroup, c.group_id] if c.group_id else c for c in changed}
+    owners = [tx.world[ReplicationGroup, c.group_id] if c.group_id else c for c in changed]
     if immediately and changed and all(one.status == "available" for one in (*owners, *changed)):
         begin(tx, [tx.world[CacheCluster, old.id] for old in changed])
 

@@ -26,6 +26,7 @@ from atoll.model.peering import Peering
 from atoll.model.placement_group import PlacementGroup
 from atoll.model.prefix_list import PrefixList, PrefixListVersion
 from atoll.model.quota import Quota, QuotaRequest
+from atoll.model.reserved import ReservedNode
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.signing import SigningKey
@@ -68,6 +69,7 @@ KINDS: tuple[type[Resource], ...] = (
     Quota,
     QuotaRequest,
     ReplicationGroup,
+    ReservedNode,
     RouteTable,
     SecurityGroup,
     SigningKey,

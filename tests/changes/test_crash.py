@@ -1,0 +1,56 @@
+"""The daemon is killed at each step of a change; the next one finishes, and nothing that was acknowledged is gone."""
+
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+
+
+def killed_when(yard, words, change):
+    """Ask for a change, kill the daemon as soon as its log has the words, and start another."""
+    begun = yard.atoll.log.stat().st_size
+    change()
+    end = time.monotonic() + 30.0
+    while words not in yard.atoll.said(begun):
+        assert time.monotonic() < end, yard.atoll.said(begun)
+    yard.atoll.kill()
+    yard.atoll.up()
+
+
+@pytest.mark.parametrize("step", ["restart", "handover", "demote"])
+def test_a_group_is_upgraded_whatever_step_a_crash_interrupts(yard, step):
+    yard.needs("redis", "7.0")
+    yard.needs("valkey", "9.1")
+    name = f"crash-{step}"
+    yard.group(name, "redis", "7.0", 2)
+    yard.redis(yard.endpoint(name), "SET", "kept", step)
+    yard.redis(yard.endpoint(name), "WAIT", "1", "3000")
+
+    killed_when(
+        yard,
+        f'"act": "{step}"' if step == "demote" else f'"step": "{step}"',
+        lambda: yard.change(name, Engine="valkey", EngineVersion="9.1"),
+    )
+    yard.available(name)
+
+    assert yard.redis(yard.endpoint(name), "GET", "kept") == step
+    assert {yard.cluster(c)["Engine"] for c in yard.described(name)["MemberClusters"]} == {"valkey"}
+    assert yard.redis(yard.endpoint(name), "SET", "after", step) == "OK"
+
+
+@pytest.mark.parametrize("moment", ["asked", "saving"])
+def test_a_lone_node_keeps_its_data_whenever_a_crash_comes(yard, moment):
+    yard.needs("redis", "7.0")
+    yard.needs("valkey", "9.1")
+    name = f"lone-{moment}"
+    yard.group(name, "redis", "7.0", 1)
+    yard.redis(yard.endpoint(name), "SET", "kept", moment)
+    words = {"asked": "", "saving": '"step": "carry"'}[moment]
+
+    killed_when(yard, words, lambda: yard.change(name, Engine="valkey", EngineVersion="9.1"))
+    yard.available(name)
+
+    assert yard.redis(yard.endpoint(name), "GET", "kept") == moment
+    assert yard.cluster(f"{name}-001")["Engine"] == "valkey"
+    assert yard.redis(yard.endpoint(name), "SET", "after", moment) == "OK"
