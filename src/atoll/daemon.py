@@ -48,6 +48,7 @@ from atoll.control.maintenance import maintain
 from atoll.control.metrics import Sampler
 from atoll.control.migration import Migrations
 from atoll.control.record import Recorder
+from atoll.control.roster import Rosters
 from atoll.control.services import Services
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
@@ -155,6 +156,7 @@ class Daemon:
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
         self.migrations = Migrations(store, wanted.machines, host)
+        self.rosters = Rosters(wanted.machines, host)
         samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
@@ -165,6 +167,7 @@ class Daemon:
         store.watch(lambda _: self.failovers.wake())
         store.watch(lambda _: self.changes.wake())
         store.watch(lambda _: self.migrations.wake())
+        store.watch(lambda _: self.rosters.wake())
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
         world = self._store.world.seen_by(None)
@@ -283,6 +286,7 @@ class Daemon:
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         loops.append(self.changes.run())
         loops.append(self.migrations.run())
+        loops.append(self.rosters.run())
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops += [self._counters.run(), self._sampler.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]

@@ -115,7 +115,6 @@ def test_a_group_keeps_what_a_user_sets(cache, custom):
         ("timeout", "soon", "The parameter value soon for timeout is invalid."),
         ("no-such", "1", "The parameter no-such does not exist in family redis7."),
         ("maxclients", "10", "The parameter maxclients cannot be modified."),
-        ("cluster-enabled", "yes", "The parameter cluster-enabled cannot be modified."),
         ("close-on-replica-write", "no", "Atoll does not support close-on-replica-write=no: "),
     ],
 )

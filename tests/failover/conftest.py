@@ -1,6 +1,7 @@
 """A daemon with an instance that writes, and a replication group whose primary is lost, again and again."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +15,15 @@ NODE = {"CacheNodeType": "cache.t3.micro"}
 class Ward:
     """A group, and what is done to it."""
 
-    def __init__(self, atoll: Atoll, engine: str):
+    def __init__(self, atoll: Atoll, engine: str, *, group: bool = True):
         self.atoll, self.engine = atoll, engine
         self.cache, ec2 = atoll.client("elasticache"), atoll.client("ec2")
         image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         self._launch = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
         self._ec2 = ec2
         self.instance = self.launch()
-        self.group("auto", failover=True)
+        if group:
+            self.group("auto", failover=True)
 
     def launch(self, **more: Any) -> str:
         """Launch an instance, and wait until commands can be run in it."""
@@ -77,6 +79,10 @@ class Ward:
         """Use redis-cli in the instance, or in another one."""
         said: str = self.atoll.inside(at or self.instance, f"redis-cli -h {endpoint} {' '.join(words)}")
         return said.strip()
+
+    def python(self, program: str, *arguments: str) -> str:
+        """Run a program in the instance's network, with the packages of the tests."""
+        return self.atoll.cli("run", "--in", self.instance, "--", sys.executable, "-c", program, *arguments)
 
     def drill(self, fault: str, *more: str) -> dict[str, Any]:
         """Rehearse; returns what the command says, and waits until all is well again."""

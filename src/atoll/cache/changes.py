@@ -131,7 +131,10 @@ def room(cluster: CacheCluster) -> int:
 
 def _settings(cluster: CacheCluster, node: CacheNode) -> Settings:
     type_ = NODE_TYPES[cluster.node_type]
-    return server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, dict(node.parameters))
+    values = dict(node.parameters)
+    return server_settings(
+        cluster.engine, cluster.engine_version, type_, cluster.port, values, sharded=cluster.sharded
+    )
 
 
 def pending(cluster: CacheCluster) -> dict[str, str]:

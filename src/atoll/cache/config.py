@@ -7,6 +7,7 @@ may open) are parameters of `server_text` and `memcached_arguments`.
 from collections.abc import Mapping
 from ipaddress import IPv4Address
 
+from atoll.cache import shards
 from atoll.cache.acl import ADMINISTRATOR, users
 from atoll.cache.families import family, numbers
 from atoll.cache.node import NodePlan, Settings
@@ -24,7 +25,9 @@ _BUFFER_CLASSES = ("normal", "pubsub", "replica")
 JOINING_HZ = 100
 
 
-def server_settings(engine: str, version: str, node_type: NodeType, port: int, values: Mapping[str, str]) -> Settings:
+def server_settings(
+    engine: str, version: str, node_type: NodeType, port: int, values: Mapping[str, str], *, sharded: bool = False
+) -> Settings:
     """Return the settings of a Redis or Valkey node: AWS's parameters, with `values` in place of the defaults.
 
     Nothing is kept on disk (`save ""`, no append-only file, full synchronisation through sockets), as on AWS.
@@ -50,6 +53,8 @@ def server_settings(engine: str, version: str, node_type: NodeType, port: int, v
         for name, value in sorted(parameters.items())
         if name not in _NOT_DIRECTIVES and not name.startswith(("client-output-buffer-limit-", "cluster-"))
     ]
+    if sharded:
+        out += shards.settings(engine, version, port, parameters)
     return tuple(out)
 
 
@@ -78,7 +83,9 @@ def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -
     if not (node.primary and node.primary.is_foreign):
         # also on a primary: it may become a replica
         lines += [f"masteruser {ADMINISTRATOR}", f"masterauth {password}"]
-    if node.primary:
+    if node.cluster:
+        lines.append(f"cluster-announce-ip {node.address}")
+    elif node.primary:
         lines.append(f"replicaof {node.primary.address} {node.primary.port}")
     return "\n".join(lines) + "\n"
 

@@ -41,6 +41,11 @@ def reader_name(group: ReplicationGroup) -> str:
     return f"{group.name}-ro.{_hash(group)}.ng.0001.{_place(group)}"
 
 
+def clustercfg_name(group: ReplicationGroup) -> str:
+    """Return the configuration endpoint of a group in cluster mode: all its nodes."""
+    return f"{group.name}.{_hash(group)}.clustercfg.{_place(group)}"
+
+
 def resolve(world: World, dns_name: str) -> tuple[IPv4Address, ...] | None:
     """Return the addresses behind an endpoint name; `()` when none has answered yet, None when nothing has the name.
 
@@ -57,10 +62,14 @@ def resolve(world: World, dns_name: str) -> tuple[IPv4Address, ...] | None:
             if node_name(cluster, node.id) == name:
                 return tuple(address_of(world, n) for n in (node,) if n.status in NAMED)
     for group in _named(world, ReplicationGroup, first):
-        if primary_name(group) == name:
+        if group.is_sharded and clustercfg_name(group) == name:
+            return tuple(
+                a for id in group.member_ids if (c := world.get(CacheCluster, id)) for a in addresses(world, c)
+            )
+        if group.cluster_mode != "enabled" and primary_name(group) == name:
             return _primary(world, group.shard)
     for group in _named(world, ReplicationGroup, first.removesuffix("-ro")):
-        if reader_name(group) == name:
+        if group.cluster_mode != "enabled" and reader_name(group) == name:
             return _readers(world, group.shard)
     return None
 

@@ -11,6 +11,10 @@ A shard has one leader, whom all others follow.  Three rules keep it to one prim
   demotes it first.
 - Nobody else is chosen while the one chosen before may have been promoted unseen: it is killed first.
 - A leader is killed only when someone is there to take over.
+
+In cluster mode a promotion is a takeover: the new primary claims the slots with a greater epoch, and whoever hears of
+it obeys.  A planned change promotes first, while the leader holds back its writes, and the leader steps down by
+itself. Engines elect, too, when nobody looks after them for long; whom they elected is recognised.
 """
 
 from dataclasses import dataclass, replace
@@ -23,6 +27,7 @@ DRAIN_SECONDS = 0.1  # for what a dead primary's kernel still delivers
 HOPE_SECONDS = 5.0  # for a replica that does not answer just now, before all data are given up
 PAUSE_SECONDS = 1.5  # of writes, for the replica to catch up
 PROMOTION_SECONDS = 20.0  # for a planned change, in all
+HEARING_SECONDS = 1.0  # for a leader to hear that another one has its slots; its writes are held for longer
 
 Role: TypeAlias = Literal["primary", "replica"]
 
@@ -47,6 +52,7 @@ class Sight:
     offset: int = 0  # how much of the history it has
     history: str = ""  # which history that is
     paused_seconds: float | None = None  # since its writes were paused; None: they are not
+    epoch: int = 0  # in cluster mode, of a primary beside another one: the greater has the slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class Shard:
     target_id: str | None = None  # who is to be primary
     promotion_seconds: float = 0.0
     history: str = ""  # the leader's, when it answered last
+    is_cluster: bool = False  # its engines run in cluster mode
+    rivals_seconds: float = 0.0  # since two primaries were seen
     members: tuple[Sight, ...]
 
     @property
@@ -170,6 +178,8 @@ def decide(shard: Shard) -> Act:
     leader = shard.find(shard.leader_id)
     if leader is None:
         return None  # it is being deleted
+    if shard.is_cluster and (elected := _elected(shard, leader)):
+        return _recognise(shard, leader, elected)
     if fault := trouble(leader):
         return _replace(shard, leader, fault)
     if leader.role is None:
@@ -192,9 +202,13 @@ def after(shard: Shard, act: Act) -> Shard | None:
         case Choose(id):
             return replace(shard, promotion=shard.promotion or "failure", target_id=id)
         case Promote(id):
-            promoted = (replace(m, role="primary", follows=None) if m.id == id else m for m in shard.members)
-            return replace(shard, members=tuple(promoted))
+            epoch = max(m.epoch for m in shard.members) + 1
+            return replace(shard, members=tuple(_promoted(m, epoch) if m.id == id else m for m in shard.members))
     return None
+
+
+def _promoted(member: Sight, epoch: int) -> Sight:
+    return replace(member, role="primary", follows=None, epoch=epoch)
 
 
 def trouble(member: Sight) -> str | None:
@@ -220,6 +234,31 @@ def _best(shard: Shard) -> Sight | None:
     if not able:
         return None
     return min(able, key=lambda m: (shard.history not in ("", m.history), -m.offset, m.name))
+
+
+def _elected(shard: Shard, leader: Sight) -> Sight | None:
+    """Return the member that has the leader's slots by now, in cluster mode."""
+    claims = leader.role == "primary" and leader.is_running
+    others = [
+        m
+        for m in shard.members
+        if m.id != leader.id and m.role == "primary" and m.is_available and trouble(m) is None
+        if not claims or m.epoch > leader.epoch
+    ]
+    return max(others, key=lambda m: m.epoch, default=None)
+
+
+def _recognise(shard: Shard, leader: Sight, elected: Sight) -> Act:
+    """Another one has the leader's slots: the leader steps down, or is fenced, and the other one leads."""
+    if leader.is_running:
+        if fault := trouble(leader):
+            return Fence(leader.id, f"{fault}, and {elected.name} has its slots")
+        if leader.role is None:
+            return Wait(f"{leader.name} does not say what it is")
+        if leader.role == "primary":
+            because = f"{leader.name} has not heard that {elected.name} has its slots"
+            return Wait(because) if shard.rivals_seconds < HEARING_SECONDS else Fence(leader.id, because)
+    return Publish(elected.id, f"it has the slots of {leader.name}")
 
 
 def _replace(shard: Shard, leader: Sight, fault: str) -> Act:
@@ -300,7 +339,8 @@ def _hand_over(shard: Shard, leader: Sight) -> Act:
         return Abandon(leader.id, f"{chosen.name} did not catch up")
     if chosen.offset < leader.offset or chosen.history != leader.history:
         return Wait(f"{chosen.name} catches up")
-    return Demote(leader.id, chosen.id, f"{chosen.name} has all of it, up to {chosen.offset}")
+    because = f"{chosen.name} has all of it, up to {chosen.offset}"
+    return Promote(chosen.id, because) if shard.is_cluster else Demote(leader.id, chosen.id, because)
 
 
 def _repoint(shard: Shard, leader: Sight) -> Act:

@@ -56,6 +56,35 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """One node of a cluster, as all its nodes know it."""
+
+    id: str  # the cluster's word for it: 40 hexadecimal digits, kept for its life
+    name: str  # of its NodePlan
+    address: IPv4Address
+    port: int
+    leader_id: str | None = None  # whom it follows; None: a primary
+    slots: tuple[tuple[int, int], ...] = ()  # of a primary: first and last of each range
+    shard_id: str = ""  # the cluster's word for the shard, likewise
+    hostname: str = ""  # announced to clients; empty: addresses only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPlan:
+    """What a node in cluster mode must know of the cluster: cache/shards.py writes it down for the engine."""
+
+    id: str  # its own seat
+    number: int  # of its shard, from 1: primaries begin with different epochs
+    seats: tuple[Seat, ...]  # everybody's, its own too
+    joins: bool = False  # the others run already, and must be told of it
+
+    @property
+    def seat(self) -> Seat:
+        """Its own seat."""
+        return next(seat for seat in self.seats if seat.id == self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
     """A process that must exist.
 
@@ -80,6 +109,7 @@ class NodePlan:
     tuning: Tuning | None = None  # what it must be told while it runs; None: nothing
     loads: bool = False  # it starts with the data that the process before it has left
     guarded: bool = False  # when it ends, it is the failover that says what happens
+    cluster: ClusterPlan | None = None  # None: cluster mode is disabled
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
     users: tuple[NodeUser, ...] = ()  # who may use it; nobody: everybody may
     admission: Admission | None = None  # what it must be told of them while it runs; None: nothing

@@ -104,7 +104,7 @@ _REDIS: tuple[Parameter, ...] = (
           "When yes, allows nodes to serve pubsub shard traffic while the cluster is down.", "7.0.0"),
     _flag("cluster-allow-reads-when-down", "no",
           "When yes, a node serves read traffic while it cannot reach a quorum of primaries.", "6.0.0"),
-    _flag("cluster-enabled", "no", "Enable cluster mode.", modifiable=False),
+    _P("cluster-enabled", "no", _YES_NO, "Enable cluster mode.", "string", reboot=True),
     _P("cluster-preferred-endpoint-type", "tls-dynamic", "ip,tls-dynamic",
        "What cluster commands announce: addresses or names.", "string", since="7.0.0"),
     _flag("cluster-require-full-coverage", "no",

@@ -1,8 +1,9 @@
 """Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
 
+from atoll.cache import shards
 from atoll.cache.config import memcached_settings, memory_bytes, server_settings
 from atoll.cache.endpoint import address_of
-from atoll.cache.node import NodePlan, Primary
+from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import group_of, tuning, wanted
 from atoll.cache.upstream import upstream, upstream_sources
@@ -24,12 +25,13 @@ def nodes(world: World) -> tuple[NodePlan, ...]:
     return Planner().nodes(world)
 
 
-def of_cluster(world: World, cluster: CacheCluster) -> tuple[NodePlan, ...]:
+def of_cluster(world: World, cluster: CacheCluster, rosters: "Rosters | None" = None) -> tuple[NodePlan, ...]:
     """Return the processes of one cluster.  It depends on the resources that `sources` names, and on nothing else."""
     if cluster.status in STOPPED:
         return ()
-    primary = _primary(world, cluster)
-    return tuple(_node(world, cluster, node, primary) for node in cluster.nodes if node.status != "deleting")
+    primary, within = _primary(world, cluster), _cluster(world, cluster, rosters or Rosters())
+    running = (node for node in cluster.nodes if node.status != "deleting")
+    return tuple(_node(world, cluster, node, primary, within) for node in running)
 
 
 def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
@@ -48,12 +50,30 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
     return tuple(found)
 
 
+class Rosters:
+    """Who is who in each group in cluster mode; made once for each state of a group, and shared by its plans."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known: dict[str, tuple[ReplicationGroup, tuple[Seat, ...]]] = {}
+
+    def of(self, world: World, group: ReplicationGroup) -> tuple[Seat, ...]:
+        """Return the seats of a group."""
+        known = self._known.get(group.id)
+        if known is None or known[0] is not group:
+            found = shards.seats(world, group)
+            known = group, known[1] if known and known[1] == found else found
+            self._known[group.id] = known
+        return known[1]
+
+
 class Planner:
     """Plans, and remembers each cluster's plan until one of its sources is another object."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._plans: dict[str, tuple[tuple[Resource, ...], tuple[NodePlan, ...]]] = {}
+        self._rosters = Rosters()
 
     def nodes(self, world: World) -> tuple[NodePlan, ...]:
         """Return every process that must exist; costs a few identity checks for each cluster that did not change."""
@@ -64,7 +84,7 @@ class Planner:
             if known and len(known[0]) == len(basis) and all(a is b for a, b in zip(known[0], basis, strict=True)):
                 fresh[cluster.id] = known
             else:
-                fresh[cluster.id] = basis, of_cluster(world, cluster)
+                fresh[cluster.id] = basis, of_cluster(world, cluster, self._rosters)
         self._plans = fresh
         return tuple(node for _, plans in fresh.values() for node in plans)
 
@@ -80,7 +100,9 @@ def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:
     return shard is not None and shard.leader_id == cluster.id and len(shard.member_ids) > 1
 
 
-def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary | None) -> NodePlan:
+def _node(
+    world: World, cluster: CacheCluster, node: CacheNode, primary: Primary | None, within: ClusterPlan | None
+) -> NodePlan:
     address, type_ = address_of(world, node), NODE_TYPES[cluster.node_type]
     values, memcached = dict(node.parameters), cluster.is_memcached
     users = users_of(world, cluster)
@@ -102,9 +124,12 @@ def _node(world: World, cluster: CacheCluster, node: CacheNode, primary: Primary
         loads=node.loads,
         users=users,
         admission=admission(node, users),
+        cluster=within,
         settings=()
         if memcached
-        else server_settings(cluster.engine, cluster.engine_version, type_, cluster.port, values),
+        else server_settings(
+            cluster.engine, cluster.engine_version, type_, cluster.port, values, sharded=cluster.sharded
+        ),
         arguments=memcached_settings(type_, address, cluster.port, values) if memcached else (),
     )
 
@@ -117,6 +142,13 @@ def _leader(world: World, cluster: CacheCluster) -> CacheCluster | None:
     if shard is None or shard.leader_id == cluster.id or not shard.leader_id:
         return None
     return world.get(CacheCluster, shard.leader_id)  # a group being deleted may have lost it
+
+
+def _cluster(world: World, cluster: CacheCluster, rosters: Rosters) -> ClusterPlan | None:
+    if not cluster.sharded or cluster.group_id is None:
+        return None
+    group = world[ReplicationGroup, cluster.group_id]
+    return shards.plan_of(group, cluster, rosters.of(world, group))
 
 
 def _primary(world: World, cluster: CacheCluster) -> Primary | None:

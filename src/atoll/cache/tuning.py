@@ -96,7 +96,11 @@ def places(settings: Settings) -> dict[tuple[str, str], str]:
 
 def _settings(cluster: CacheCluster, values: Mapping[str, str]) -> dict[tuple[str, str], str]:
     node_type = NODE_TYPES[cluster.node_type]
-    return places(server_settings(cluster.engine, cluster.engine_version, node_type, cluster.port, values))
+    return places(
+        server_settings(
+            cluster.engine, cluster.engine_version, node_type, cluster.port, values, sharded=cluster.sharded
+        )
+    )
 
 
 @cache

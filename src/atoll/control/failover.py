@@ -48,6 +48,7 @@ AGAIN_FIRST_SECONDS, AGAIN_LAST_SECONDS = 0.001, 0.05  # while something is abou
 NEWS_SECONDS = 1.0  # a look at the World even when nothing woke us
 PAUSE_MILLISECONDS = 5_000  # the engine's own bound for held writes, should the daemon die meanwhile
 STEPS_KEPT = 500
+TAKE_OVER = ("CLUSTER", "FAILOVER", "TAKEOVER")
 
 
 class Failovers:
@@ -164,6 +165,9 @@ class Failovers:
 
     async def _lead(self, watch: Watch, plan: NodePlan) -> None:
         """Make a node the leader: a primary, or the one that copies from outside."""
+        if plan.cluster:
+            await self._host.command(plan, *TAKE_OVER)
+            return
         if (source := watch.upstream) is None:
             if watch.is_migrating:
                 await self._host.trust(plan, is_foreign=False)
@@ -175,13 +179,20 @@ class Failovers:
 
     async def _obey(self, watch: Watch, id: str, leader_id: str) -> None:
         leader = watch.plans[leader_id]
+        if leader.cluster:
+            await self._host.command(watch.plans[id], "CLUSTER", "REPLICATE", leader.cluster.id)
+            return
         await self._host.command(watch.plans[id], "REPLICAOF", str(leader.address), str(leader.port))
 
     async def _release(self, watch: Watch, plan: NodePlan) -> None:
-        """Cut the clients of a node that was a primary, so that they ask for the name again, and end its pause."""
+        """Cut the clients of a node that was a primary, so that they ask for the name again, and end its pause.
+
+        In cluster mode it tells them itself where the slots are.
+        """
         watch.paused = None
         with contextlib.suppress(HostError):  # it may be ended already: its clients are cut by that
-            await self._host.command(plan, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            if not plan.cluster:
+                await self._host.command(plan, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             await self._host.command(plan, "CLIENT", "UNPAUSE")
 
     def _write(self, what: str, change: Callable[..., None], *about: str) -> None:

@@ -5,6 +5,7 @@ is how long something has been so: all of it is forgotten with the daemon, and s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,7 @@ class Watch:
         self._last: dict[str, Sight] = {}
         self._history = ""
         self._promotion: tuple[object, float] = (None, 0.0)
+        self._rivals: float | None = None  # since when there are two primaries
         self.paused: tuple[str, float] | None = None  # a process whose writes we hold back, and since when
         self.upstream: Primary | None = None  # what the leader is to copy from: it then counts as a primary
         self.is_migrating = False
@@ -68,10 +70,24 @@ class Watch:
         for id, cluster in clusters.items():
             if id not in sights:
                 sights[id] = self._glance(cluster)
+        if group.is_sharded:
+            sights = await self._compare(sights)
         self._last = sights
         if (leader := sights[shard.leader_id]).history:
             self._history = leader.history
         return self._shard(group, shard, tuple(sights.values()))
+
+    async def _compare(self, sights: dict[str, Sight]) -> dict[str, Sight]:
+        """Have primaries beside each other say their epochs."""
+        rivals = [id for id, sight in sights.items() if sight.role == "primary" and id in self.plans]
+        if len(rivals) < 2:
+            self._rivals = None
+            return sights
+        self._rivals = self._rivals or _now()
+        for id in rivals:
+            with contextlib.suppress(HostError):  # the next look asks again
+                sights[id] = replace(sights[id], epoch=(await self._host.known(self.plans[id])).epoch)
+        return sights
 
     def _members(self, world: World, shard: NodeGroup, want: Mapping[str, Machine]) -> dict[str, CacheCluster]:
         """Return the members, and remember their plans; one whose host is down has none, and is a member."""
@@ -172,6 +188,8 @@ class Watch:
             target_id=shard.promotion.target_id if shard.promotion else None,
             promotion_seconds=_now() - self._promotion[1] if shard.promotion else 0.0,
             history=self._history,
+            is_cluster=group.is_sharded,
+            rivals_seconds=_now() - self._rivals if self._rivals is not None else 0.0,
             members=members,
         )
 

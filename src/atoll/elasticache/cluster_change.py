@@ -27,6 +27,12 @@ IS_PRIMARY = Err(
     "Cache cluster {name} is serving as primary for replication group {group} and cannot be deleted. "
     "To delete the entire replication group, use DeleteReplicationGroup.",
 )
+IN_SHARD = Err(
+    "InvalidCacheClusterState",
+    "Cache cluster {name} belongs to replication group {group}, whose cluster mode is enabled, and cannot be "
+    "deleted. Use DecreaseReplicaCount or ModifyReplicationGroupShardConfiguration.",
+)
+NO_REBOOT = Err("InvalidCacheClusterState", "Cache cluster {name} cannot be rebooted: cluster mode is enabled.")
 LAST_REPLICA = Err(
     "InvalidCacheClusterState",
     "Cache cluster {name} is the last read replica of replication group {group}, which has automatic failover "
@@ -109,6 +115,8 @@ def reboot_cache_cluster(tx: Tx, *, cache_cluster_id: str, cache_node_ids_to_reb
     cluster = find_cluster(tx.world, cache_cluster_id)
     if cluster.status != "available":
         raise errors.CLUSTER_NOT_AVAILABLE(name=cluster.name)
+    if cluster.sharded:
+        raise NO_REBOOT(name=cluster.name)
     if not cache_node_ids_to_reboot:
         raise errors.MISSING(name="CacheNodeIdsToReboot")
     known = {node.id: node for node in cluster.nodes}
@@ -132,6 +140,8 @@ def delete_cache_cluster(tx: Tx, *, cache_cluster_id: str) -> Shape:
     """Delete a cluster that is not the primary of a replication group."""
     cluster = find_cluster(tx.world, cache_cluster_id)
     group = tx.world[ReplicationGroup, cluster.group_id] if cluster.group_id else None
+    if group and group.cluster_mode == "enabled":
+        raise IN_SHARD(name=cluster.name, group=group.name)
     if group:
         _check_leaves(tx, group, cluster)
     if not is_deletable(tx, cluster):
@@ -198,7 +208,7 @@ def change_terms(
         terms["auto_minor_upgrade"] = auto_minor_upgrade
     if parameter_group:
         build = Build(cluster.engine, cluster.engine_version)
-        terms["parameter_group"] = parameters_for(tx, build, parameter_group).name
+        terms["parameter_group"] = parameters_for(tx, build, parameter_group, sharded=cluster.sharded).name
     if security_group_ids or cache_security_groups:
         subnets = find_subnet_group(tx.world, cluster.subnet_group)
         groups = checks.security_groups(tx.world, security_group_ids, subnets, cache_security_groups)

@@ -26,6 +26,10 @@ TESTED = "Test Failover API called for node group {id}"
 NO_REPLICA = Err(
     "InvalidParameterValue", "Replication group must have at least one read replica to enable autofailover."
 )
+SHARDED = Err(
+    "InvalidParameterCombination",
+    "Turning off automatic failover for replication group with cluster mode enabled is not supported.",
+)
 MULTI_AZ_ALONE = Err("InvalidParameterCombination", "Automatic failover must be enabled to enable Multi-AZ.")
 MULTI_AZ_REPLICA = Err(
     "InvalidParameterCombination", "Replication group must have at least one read replica to enable Multi-AZ."
@@ -94,6 +98,8 @@ def changed_settings(
     )
     before = Settings(group.automatic_failover, group.multi_az)
     if settings != before:
+        if group.is_sharded and settings.automatic_failover != "enabled":
+            raise SHARDED()
         check(settings, min(len(shard.member_ids) for shard in group.node_groups))
         if settings.multi_az != before.multi_az and multi_az:
             check_spread(world, group)

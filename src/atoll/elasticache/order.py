@@ -24,6 +24,9 @@ OTHER_FAMILY = Err(
 CLUSTER_ON = Err(
     "InvalidParameterCombination", "Cluster mode should be disabled in parameter group, but found it is enabled."
 )
+CLUSTER_OFF = Err(
+    "InvalidParameterCombination", "Cluster mode should be enabled in parameter group, but found it is disabled."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Order:
     notification_topic: str | None
     tags: Mapping[str, str]
     at_rest: bool = False
+    sharded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +69,11 @@ class Asked:
     at_rest: bool = False
 
 
-def order(tx: Tx, asked: Asked) -> Order:
+def order(tx: Tx, asked: Asked, *, sharded: bool = False) -> Order:
     """Check a request and complete it with AWS's defaults.  Raises the error of the first thing that is wrong."""
     build = choose_build(tx.world, asked.engine, asked.engine_version or None)
     type_ = node_type.check(asked.node_type)
-    parameters = parameters_for(tx, build, asked.parameter_group)
+    parameters = parameters_for(tx, build, asked.parameter_group, sharded=sharded)
     nowhere = subnet_group.CLASSIC if network_of(tx.world) else subnet_group.DEFAULT
     subnets = subnet_group.find(tx.world, asked.subnet_group or nowhere)
     groups = checks.security_groups(tx.world, asked.security_group_ids, subnets, asked.cache_security_groups)
@@ -89,16 +93,18 @@ def order(tx: Tx, asked: Asked) -> Order:
         notification_topic=checks.topic(asked.notification_topic),
         tags=asked.tags,
         at_rest=asked.at_rest,
+        sharded=sharded,
     )
 
 
-def parameters_for(tx: Tx, build: Build, name: str | None) -> parameter_group.Group:
+def parameters_for(tx: Tx, build: Build, name: str | None, *, sharded: bool = False) -> parameter_group.Group:
     """Return the parameter group of a build: the one named, if it is of the build's family, else the default."""
-    group = parameter_group.find_group(tx.world, name or f"default.{build.family}")
+    default = f"default.{build.family}.cluster.on" if sharded else f"default.{build.family}"
+    group = parameter_group.find_group(tx.world, name or default)
     if group.family != build.family:
         raise OTHER_FAMILY(wanted=build.family, found=group.family)
-    if group.cluster_on:
-        raise CLUSTER_ON()
+    if group.cluster_on != sharded:
+        raise CLUSTER_OFF() if sharded else CLUSTER_ON()
     return group
 
 
@@ -153,6 +159,7 @@ def make_cluster(
         az_mode=az_mode,
         notification_topic=order.notification_topic,
         at_rest=order.at_rest,
+        sharded=order.sharded,
         tags=order.tags,
     )
 

@@ -25,6 +25,7 @@ from atoll.model.quota import PARAMETER_GROUPS, allowed
 from atoll.model.world import Tx, World
 
 CHANGES_MAX = 20
+MODE = "cluster-enabled"  # the mode of the clusters that a group is for: fixed while there are any
 
 EXISTS = Err("CacheParameterGroupAlreadyExists", "Cache parameter group {name} already exists.")
 BAD_FAMILY = Err("InvalidParameterValue", "CacheParameterGroupFamily {family} is not a valid parameter group family")
@@ -33,6 +34,10 @@ FIXED = Err("InvalidCacheParameterGroupState", "The default parameter group {nam
 IN_USE = Err(
     "InvalidCacheParameterGroupState",
     "One or more cache clusters are still members of this parameter group {name}, so the group cannot be deleted.",
+)
+MODE_IN_USE = Err(
+    "InvalidCacheParameterGroupState",
+    "The parameter cluster-enabled of {name} cannot be changed: cache clusters are members of this parameter group.",
 )
 TOO_MANY_CHANGES = Err(
     "InvalidParameterCombination", "Cannot modify more than {limit} parameters in a single request"
@@ -119,6 +124,8 @@ def modify_cache_parameter_group(
     values = dict(group.values)
     for parameter, value in changes:
         _check(parameter, value)
+        if parameter.name == MODE and value != values.get(MODE, "no") and _is_used(tx.world, group):
+            raise MODE_IN_USE(name=group.name)
         values[parameter.name] = value
         if value == (parameter.value or ""):
             del values[parameter.name]
@@ -150,9 +157,13 @@ def reset_cache_parameter_group(
 def delete_cache_parameter_group(tx: Tx, *, cache_parameter_group_name: str) -> None:
     """Delete a group that no cluster uses."""
     group = _changeable(tx.world, cache_parameter_group_name)
-    if next(tx.world.all(CacheCluster, parameter_group=group.name), None):
+    if _is_used(tx.world, group):
         raise IN_USE(name=group.name)
     tx.delete(group)
+
+
+def _is_used(world: World, group: CacheParameterGroup) -> bool:
+    return next(world.all(CacheCluster, parameter_group=group.name), None) is not None
 
 
 def find_group(world: World, name: str) -> Group:
@@ -206,7 +217,7 @@ def _defaults(world: World) -> list[Group]:
 
 
 def _custom(made: CacheParameterGroup) -> Group:
-    return Group(made.name, made.family, made.description, False, made.values, made)
+    return Group(made.name, made.family, made.description, dict(made.values).get(MODE) == "yes", made.values, made)
 
 
 def _every(world: World) -> list[Group]:

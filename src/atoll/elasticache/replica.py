@@ -15,6 +15,11 @@ from atoll.model.world import Tx
 
 MEMBERS_MAX = 6  # a primary and five replicas
 
+SHARDED = Err(
+    "InvalidParameterValue",
+    "Cache clusters cannot be added to replication group {name} by CreateCacheCluster: its cluster mode is enabled. "
+    "Use IncreaseReplicaCount or ModifyReplicationGroupShardConfiguration.",
+)
 FULL = Err(
     "InvalidParameterValue", "Replication group {name} already has {limit} cache clusters, the most that it can have."
 )
@@ -23,6 +28,8 @@ FULL = Err(
 def add_replica(tx: Tx, group_name: str, name: str, zone: str | None, tags: Mapping[str, str]) -> CacheCluster:
     """Add a replica to an available group: it is like the group's primary, and the group is `modifying` meanwhile."""
     group = find_group(tx.world, group_name)
+    if group.cluster_mode == "enabled":
+        raise SHARDED(name=group.name)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
     if len(group.member_ids) >= MEMBERS_MAX:
@@ -43,7 +50,8 @@ def join_replicas(
     made = make_replicas(tx, group, tx.world[CacheCluster, shard.primary_id], names, zones, tags)
     ids = (*shard.member_ids, *(cluster.id for cluster in made))
     members = tuple(sorted(ids, key=lambda id: tx.world[CacheCluster, id].name))
-    status = REPLICATION_GROUP.after(group.status, "modify")
+    modifying = group.status == "modifying"  # by another shard's replicas, in the same request
+    status = group.status if modifying else REPLICATION_GROUP.after(group.status, "modify")
     tx.put(group.but(status=status).with_shard(replace(shard, member_ids=members)))
     return made
 
@@ -71,8 +79,10 @@ def make_replicas(
         notification_topic=primary.notification_topic,
         tags={**group.tags, **tags},
         at_rest=primary.at_rest,
+        sharded=primary.sharded,
     )
     nodes.check_zones(tx.world, like.subnet_group, zones)
-    held = [node.zone for id in group.member_ids for node in tx.world[CacheCluster, id].nodes]
+    shard = group.shard_of(primary.id) or group.shard
+    held = [node.zone for id in shard.member_ids for node in tx.world[CacheCluster, id].nodes]
     places = list(zones) or nodes.spread(tx.world, like.subnet_group, len(names), held=held)
     return [make_cluster(tx, like, n, [z], group_id=group.id) for n, z in zip(names, places, strict=True)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
+from atoll.cache.shards import member_name
 from atoll.elasticache import errors, nodes
 from atoll.elasticache.cluster_change import is_deletable, start_deleting
 from atoll.elasticache.find import find_group, owner_key
@@ -42,6 +43,7 @@ ZONES_HELD = Err(
 KEEP_ONE = Err(
     "InvalidParameterValue", "Must have at least 1 replica when cluster mode is disabled with auto failover enabled."
 )
+KEEP_ONE_MULTI_AZ = Err("InvalidParameterValue", "Must have at least 1 replica when Multi-AZ is enabled.")
 NOT_A_REPLICA = Err("InvalidParameterValue", "Cache cluster {name} is not a replica of replication group {group}.")
 PRIMARY = Err("InvalidParameterValue", "Cache cluster {name} is the primary of replication group {group}.")
 
@@ -78,7 +80,9 @@ def increase_replica_count(
             raise NOT_MORE(got=wish.replicas, now=present)
         more = wish.replicas - present
         nodes.check_quota(tx.world, more)
-        join_replicas(tx, group, wish.shard, _free_names(tx.world, group, more), _new_zones(tx.world, wish), {})
+        names = _free_names(tx.world, group, wish.shard, more)
+        group = tx.world[ReplicationGroup, group.id]  # with the replicas of the shards before
+        join_replicas(tx, group, wish.shard, names, _new_zones(tx.world, wish), {})
     return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}
 
 
@@ -157,9 +161,10 @@ def _new_zones(world: World, wish: Wish) -> list[str]:
     return list((Counter(wish.zones) - held).elements())
 
 
-def _free_names(world: World, group: ReplicationGroup, count: int) -> list[str]:
+def _free_names(world: World, group: ReplicationGroup, shard: NodeGroup, count: int) -> list[str]:
     """Return names for new members: the lowest numbers that nothing has."""
-    numbers = (f"{group.name}-{n:03d}" for n in range(1, 1000))
+    in_shard = group.cluster_mode == "enabled"
+    numbers = (member_name(group.name, shard.id, n) if in_shard else f"{group.name}-{n:03d}" for n in range(1, 1000))
     free = (name for name in numbers if world.get(CacheCluster, owner_key(world, name)) is None)
     return [next(free) for _ in range(count)]
 
@@ -205,5 +210,7 @@ def _check_rest(group: ReplicationGroup, leaving: Sequence[CacheCluster]) -> Non
     gone = {cluster.id for cluster in leaving}
     for shard in group.node_groups:
         left = [id for id in shard.member_ids if id not in gone]
-        if group.automatic_failover == "enabled" and len(left) < 2:
+        if len(left) < 2 and group.multi_az == "enabled":
+            raise KEEP_ONE_MULTI_AZ()
+        if len(left) < 2 and group.automatic_failover == "enabled" and group.cluster_mode != "enabled":
             raise KEEP_ONE()

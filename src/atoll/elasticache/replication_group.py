@@ -3,6 +3,7 @@
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
+from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
 from atoll.elasticache.find import arn_of, find_group
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
@@ -41,7 +42,7 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "MultiAZ": group.multi_az,
         "SnapshotRetentionLimit": group.snapshot_retention,
         "SnapshotWindow": group.snapshot_window,
-        "ClusterEnabled": False,
+        "ClusterEnabled": group.is_sharded,
         "CacheNodeType": group.node_type,
         "AuthTokenEnabled": False,
         "TransitEncryptionEnabled": group.tls,
@@ -55,9 +56,11 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "AutoMinorVersionUpgrade": group.auto_minor_upgrade,
         "NetworkType": group.network_type,
         "IpDiscovery": "ipv4",
-        "ClusterMode": "disabled",
+        "ClusterMode": group.cluster_mode,
         "Engine": group.engine,
     }
+    if group.is_sharded and group.status not in WITHOUT_SHARD:
+        shape["ConfigurationEndpoint"] = {"Address": endpoint.clustercfg_name(group), "Port": group.port}
     if group.status not in WITHOUT_SHARD:
         shape["NodeGroups"] = [_render_shard(group, shard, members) for shard in group.node_groups]
     return shape
@@ -72,12 +75,29 @@ def _pending(world: World, group: ReplicationGroup) -> Shape:
 
 def _render_shard(group: ReplicationGroup, shard: NodeGroup, clusters: list[CacheCluster]) -> Shape:
     members = [cluster for cluster in clusters if cluster.id in shard.member_ids and cluster.nodes]
+    if group.cluster_mode == "enabled":
+        return {
+            "NodeGroupId": shard.id,
+            "Status": group.status,
+            "Slots": write_slots(shard.slots),
+            "NodeGroupMembers": [_render_placed(cluster) for cluster in members],
+        }
     return {
         "NodeGroupId": shard.id,
         "Status": group.status,
         "PrimaryEndpoint": {"Address": endpoint.primary_name(group), "Port": group.port},
         "ReaderEndpoint": {"Address": endpoint.reader_name(group), "Port": group.port},
         "NodeGroupMembers": [_render_member(shard, cluster) for cluster in members],
+    }
+
+
+def _render_placed(cluster: CacheCluster) -> Shape:
+    """Return a member in cluster mode: clients ask the cluster itself for roles and addresses."""
+    node = cluster.nodes[0]
+    return {
+        "CacheClusterId": cluster.name,
+        "CacheNodeId": node.id,
+        "PreferredAvailabilityZone": node.zone,
     }
 
 

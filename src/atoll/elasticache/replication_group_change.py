@@ -9,13 +9,13 @@ from atoll.cache.history import GROUP, record
 from atoll.elasticache import changes, checks, errors, failover
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
-from atoll.elasticache.replication_group import SHARD, render
-from atoll.elasticache.replication_group_create import NO_SHARDS
+from atoll.elasticache.replication_group import render
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.world import Tx
 
 MEMBER_BUSY = Err("InvalidReplicationGroupState", "Cache cluster {name} is not in a valid state to be deleted.")
+RETAIN = Err("InvalidParameterCombination", "RetainPrimaryCluster cannot be used when cluster mode is enabled.")
 BEING_DELETED = Err("InvalidReplicationGroupState", "Replication group {name} is being deleted.")
 
 
@@ -54,11 +54,11 @@ def modify_replication_group(
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
     primary = tx.world[CacheCluster, group.shard.primary_id]
-    if node_group_id not in (None, SHARD):
+    if node_group_id not in (None, *(shard.id for shard in group.node_groups)):
         raise errors.SHARD_NOT_FOUND(id=node_group_id)
     target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
     settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
-    checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
+    checks.refuse_unless(cluster_mode, group.cluster_mode, "ClusterMode", "a group keeps its mode.")
     checks.no_tls(transit_encryption_enabled)
     checks.no_backups(snapshot_retention_limit)
     checks.only_ipv4(None, ip_discovery)
@@ -113,6 +113,8 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
     group = find_group(tx.world, replication_group_id)
     if not REPLICATION_GROUP.allows(group.status, "delete"):
         raise BEING_DELETED(name=group.name)
+    if retain_primary_cluster and group.is_sharded:
+        raise RETAIN()
     if retain_primary_cluster and any(shard.promotion or shard.source_id for shard in group.node_groups):
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)  # who will be primary is not decided
     members = [tx.world[CacheCluster, id] for id in group.member_ids]

@@ -1,4 +1,7 @@
-"""CreateReplicationGroup: one shard of Redis OSS or Valkey, a primary with up to five replicas."""
+"""CreateReplicationGroup: one shard of Redis OSS or Valkey, a primary with up to five replicas.
+
+`shard_create` makes what has cluster mode enabled.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +14,13 @@ from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
 from atoll.elasticache.replica import MEMBERS_MAX, make_replicas
 from atoll.elasticache.replication_group import SHARD, render
+from atoll.elasticache.shard_create import (
+    NOT_MEMCACHED,
+    ZONES_PER_MEMBER,
+    Layout,
+    is_sharded,
+    make_sharded,
+)
 from atoll.elasticache.tags import tags_of
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
@@ -18,7 +28,6 @@ from atoll.model.world import Tx
 
 DEFAULT_ENGINE = "redis"  # as AWS: CreateReplicationGroup without Engine
 
-NOT_MEMCACHED = Err("InvalidParameterValue", "Invalid value {engine} for Engine. Must be one of redis, valkey.")
 FAILOVER_MEMBERS = Err(
     "InvalidParameterCombination",
     "When using automatic failover, there must be at least 2 cache clusters in the replication group.",
@@ -27,10 +36,6 @@ TWO_COUNTS = Err(
     "InvalidParameterCombination", "NumCacheClusters cannot be used with NumNodeGroups or ReplicasPerNodeGroup."
 )
 BAD_COUNT = Err("InvalidParameterValue", "A replication group can have from 1 to {limit} cache clusters.")
-ZONES_PER_MEMBER = Err(
-    "InvalidParameterCombination",
-    "PreferredCacheClusterAZs must list {count} availability zones, one for each cache cluster.",
-)
 PRIMARY_PARAMETERS = Err(
     "InvalidParameterCombination",
     "Cannot specify additional cache cluster parameters together with PrimaryClusterId.",
@@ -38,7 +43,10 @@ PRIMARY_PARAMETERS = Err(
 PRIMARY_ENGINE = Err("InvalidParameterValue", "Cache cluster {name} cannot become a primary: its engine is {engine}.")
 PRIMARY_TAKEN = Err("InvalidParameterValue", "Cache cluster {name} already belongs to replication group {group}.")
 
-NO_SHARDS = "a group has one shard (cluster mode disabled)."
+ONE_SHARD = Err("InvalidParameterValue", "The number of node groups must be at least 1.")
+NO_CONFIGURATION = Err(
+    "InvalidParameterCombination", "NodeGroupConfiguration can only be used when cluster mode is enabled."
+)
 
 
 @operation("elasticache", "CreateReplicationGroup")
@@ -54,6 +62,7 @@ def create_replication_group(
     preferred_cache_cluster_azs: Sequence[str] = (),
     num_node_groups: int | None = None,
     replicas_per_node_group: int | None = None,
+    node_group_configuration: Sequence[Shape] = (),
     cache_node_type: str | None = None,
     engine: str | None = None,
     engine_version: str | None = None,
@@ -83,10 +92,7 @@ def create_replication_group(
     checks.only_ipv4(network_type, ip_discovery)
     checks.no_backups(snapshot_retention_limit)
     checks.refuse_unless(data_tiering_enabled, False, "DataTieringEnabled", "no node here keeps data on a disk.")
-    checks.refuse_unless(cluster_mode, "disabled", "ClusterMode", NO_SHARDS)
     name = _free_group_name(tx, replication_group_id)
-    count = _count(num_cache_clusters, num_node_groups, replicas_per_node_group)
-    settings = _settings(count, automatic_failover_enabled, multi_az_enabled)
     asked = Asked(
         engine=(engine or DEFAULT_ENGINE).lower(),
         engine_version=engine_version,
@@ -103,19 +109,41 @@ def create_replication_group(
         tags=tags_of(tags),
         at_rest=at_rest_encryption_enabled is True or (at_rest_encryption_enabled is None and engine == "valkey"),
     )
-    zones = list(preferred_cache_cluster_azs)
+    layout = Layout(
+        mode=cluster_mode,
+        automatic_failover=automatic_failover_enabled,
+        multi_az=multi_az_enabled,
+        primary=primary_cluster_id,
+        clusters=num_cache_clusters,
+        zones=preferred_cache_cluster_azs,
+        shards=num_node_groups,
+        replicas=replicas_per_node_group,
+        configuration=node_group_configuration,
+    )
+    make = make_sharded if is_sharded(tx.world, asked, layout) else _make_single
+    group = make(tx, name, replication_group_description, asked, layout)
+    return {"ReplicationGroup": render(tx.world, group)}
+
+
+def _make_single(tx: Tx, name: str, description: str, asked: Asked, layout: Layout) -> ReplicationGroup:
+    """Make a group of one shard, whose cluster mode is disabled."""
+    if layout.configuration:
+        raise NO_CONFIGURATION()
+    count = _count(layout.clusters, layout.shards, layout.replicas)
+    settings = _settings(count, layout.automatic_failover, layout.multi_az)
+    zones = list(layout.zones)
     if zones and len(zones) != count:
         raise ZONES_PER_MEMBER(count=count)
-    if primary_cluster_id:
-        primary = _existing_primary(tx, primary_cluster_id, asked, zones)
+    if layout.primary:
+        primary = _existing_primary(tx, layout.primary, asked, zones)
         nodes.check_quota(tx.world, count - 1)
     else:
         nodes.check_quota(tx.world, count)
         primary = _new_primary(tx, name, asked, zones)
-    group = _make_group(tx, name, replication_group_description, primary, asked.tags, count - 1, zones[1:], settings)
+    group = _make_group(tx, name, description, primary, asked.tags, count - 1, zones[1:], settings)
     if settings.multi_az == "enabled":
         failover.check_spread(tx.world, group)
-    return {"ReplicationGroup": render(tx.world, group)}
+    return group
 
 
 def _free_group_name(tx: Tx, text: str) -> str:
@@ -129,7 +157,8 @@ def _count(clusters: int | None, shards: int | None, replicas: int | None) -> in
     """Return how many clusters a group is to have, in either of the two ways of saying it."""
     if clusters is not None and (shards is not None or replicas is not None):
         raise TWO_COUNTS()
-    checks.refuse_unless(shards, 1, "NumNodeGroups", NO_SHARDS)
+    if shards is not None and shards != 1:
+        raise ONE_SHARD()
     count = clusters if clusters is not None else 1 + (replicas or 0)
     if not 1 <= count <= MEMBERS_MAX:
         raise BAD_COUNT(limit=MEMBERS_MAX)

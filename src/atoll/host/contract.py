@@ -82,6 +82,16 @@ class Replication:
     history: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an engine in cluster mode says of its cluster."""
+
+    epoch: (
+        int  # of its configuration, or of its primary's: of two that claim the same slots, the greater one has them
+    )
+    ids: frozenset[str]  # of all nodes that it knows, itself too
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A part of the network plan that the kernel refused."""
@@ -208,6 +218,10 @@ class Host(Protocol):
 
     async def replication(self, node: NodePlan) -> Replication | None:
         """Ask an engine for its role; `None`: it lives, but is too busy to say.  Raises HostError: no answer."""
+        ...
+
+    async def known(self, node: NodePlan) -> Known:
+        """Ask an engine in cluster mode for its cluster.  Raises HostError."""
         ...
 
     async def command(self, node: NodePlan, *words: str) -> None:

@@ -14,6 +14,7 @@ from atoll.host.contract import (
     Failure,
     Harm,
     HostError,
+    Known,
     LinkCount,
     Machine,
     Replication,
@@ -120,10 +121,29 @@ class PaperHost:
             return Replication(role="primary")
         return Replication(role="replica", follows=follows, link_up=True)
 
+    async def known(self, node: NodePlan) -> Known:
+        """Everybody on paper knows everybody."""
+        return Known(epoch=0, ids=frozenset(seat.id for seat in (node.cluster.seats if node.cluster else ())))
+
     async def command(self, node: NodePlan, *words: str) -> None:
         """Note a new role; everything else is done as soon as it is said."""
         if words[0] == "REPLICAOF":
             self._follows[node.process] = None if words[1:] == ("NO", "ONE") else (words[1], int(words[2]))
+        elif words[:2] == ("CLUSTER", "FAILOVER"):
+            self._take_over(node)
+        elif words[:2] == ("CLUSTER", "REPLICATE") and node.cluster:
+            leader = next(seat for seat in node.cluster.seats if seat.id == words[2])
+            self._follows[node.process] = str(leader.address), leader.port
+
+    def _take_over(self, node: NodePlan) -> None:
+        """Make a node a primary; who led it, and who followed that one, follows it."""
+        leader, own = self._follows.get(node.process), (str(node.address), node.port)
+        seats, shard = (node.cluster.seats, node.cluster.seat.shard_id) if node.cluster else ((), "")
+        names = {seat.name for seat in seats if seat.shard_id == shard}
+        for process in [process for process in self._follows if process.rpartition("#")[0] in names]:
+            if leader and process != node.process:
+                self._follows[process] = own
+        self._follows[node.process] = None
 
     async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
         """There are no passwords."""

@@ -66,6 +66,7 @@ class CacheCluster(Resource):
     security_group_ids: tuple[str, ...] = ()
     group_id: str | None = None  # World id of its replication group; an index field
     requested_version: str | None = None  # major.minor as asked for
+    sharded: bool = False  # its engine runs in cluster mode: it serves the slots of its shard, and knows all others
     snapshot_window: str | None = None
     snapshot_retention: int = 0
     auto_minor_upgrade: bool = True
@@ -150,7 +151,10 @@ class NodeGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicationGroup(Resource):
-    """A primary with its replicas, in each of its shards."""
+    """A primary with its replicas, in each of its shards.
+
+    Its members' names are NAME-001 ... while cluster mode is disabled, else NAME-0001-001 ..., shard and node.
+    """
 
     name: str  # ReplicationGroupId, lower case
     description: str
@@ -171,11 +175,17 @@ class ReplicationGroup(Resource):
     kms_key_id: str | None = None
     access: Access = EVERYBODY
     global_id: str | None = None  # World id of its global datastore
+    cluster_mode: str = "disabled"  # "enabled", or "compatible" on the way there
 
     @property
     def shard(self) -> NodeGroup:
         """The only shard of a group whose cluster mode is disabled."""
         return self.node_groups[0]
+
+    @property
+    def is_sharded(self) -> bool:
+        """Tell whether its engines run in cluster mode."""
+        return self.cluster_mode != "disabled"
 
     @property
     def member_ids(self) -> tuple[str, ...]:

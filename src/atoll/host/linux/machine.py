@@ -15,6 +15,7 @@ from atoll.host.contract import (
     GuestPlan,
     Harm,
     HostError,
+    Known,
     LinkCount,
     Machine,
     Replication,
@@ -194,6 +195,10 @@ class LinuxHost:
     async def replication(self, node: NodePlan) -> Replication | None:
         """Ask an engine for its role."""
         return await self._nodes.administrator.replication(node)
+
+    async def known(self, node: NodePlan) -> Known:
+        """Ask an engine in cluster mode for its cluster."""
+        return await self._nodes.administrator.known(node)
 
     async def command(self, node: NodePlan, *words: str) -> None:
         """Give an engine an order."""

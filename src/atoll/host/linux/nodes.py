@@ -20,9 +20,11 @@ from typing import IO
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.node import NodePlan
+from atoll.cache.shards import nodes_conf
 from atoll.host.contract import HostError
 from atoll.host.linux import admission, carry, cgroups, statistics
 from atoll.host.linux.client import Keeper, Process, Spawn
+from atoll.host.linux.cluster import Asker
 from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
 from atoll.host.linux.resp import Connection, EngineError
@@ -52,6 +54,7 @@ class Nodes:
         self._directory = keeper.run_dir / "nodes"
         self._password = _password(state_dir / "engines.password")
         self.administrator = Administrator(self._password, self._socket)
+        self._cluster = Asker(self._socket_of, self._password)
         self._uid = None if keeper.rootless else ENGINE_UID
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
@@ -184,7 +187,8 @@ class Nodes:
 
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-            waiting = await _replication(engine, node)
+            asked = self._cluster.waits_for if node.cluster else _replication
+            waiting = await asked(engine, node)
             if waiting is None:
                 await engine.ask("CONFIG", "SET", "hz", SERVING_HZ)
                 if node.loads:
@@ -211,8 +215,11 @@ class Nodes:
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if node.cluster:
+                (directory / "nodes.conf").write_text(nodes_conf(node))
             if self._uid is not None:
-                os.chown(directory, self._uid, self._uid)
+                for path in (directory, *directory.iterdir()):
+                    os.chown(path, self._uid, self._uid)
         except OSError as error:
             raise HostError(str(error), f"prepare {node.name}") from error
         return directory
@@ -233,7 +240,10 @@ class Nodes:
         return ("-",)
 
     def _socket(self, node: NodePlan) -> Path:
-        return self._directory / _short(node.name) / _SOCKET
+        return self._socket_of(node.name)
+
+    def _socket_of(self, name: str) -> Path:
+        return self._directory / _short(name) / _SOCKET
 
 
 async def _replication(engine: Connection, node: NodePlan) -> str | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import NodePlan
-from atoll.host.contract import HostError, Replication
+from atoll.host.contract import HostError, Known, Replication
+from atoll.host.linux.cluster import read_nodes
 from atoll.host.linux.resp import Connection, EngineError
 
 ANSWER_SECONDS = 0.1  # an engine answers in 0.1 ms; one that works longer is asked again
@@ -35,6 +36,14 @@ class Administrator:
         if not isinstance(said, str):
             raise HostError(f"not an answer to INFO: {said!r}", f"ask {node.name}")
         return parse(said)
+
+    async def known(self, node: NodePlan) -> Known:
+        """Return what an engine in cluster mode says of its cluster.  Raises HostError."""
+        try:
+            said = await self._say(node, ORDER_SECONDS, "CLUSTER", "NODES")
+        except EngineError as error:
+            raise HostError(str(error), f"ask {node.name}") from error
+        return read_nodes(str(said))
 
     async def command(self, node: NodePlan, *words: str) -> None:
         """Give an order.  Raises HostError."""

@@ -1,0 +1,148 @@
+"""Nodes in cluster mode, asked: whether they serve their slots, and whom they know.
+
+What a node waits for after its start is done here, too, because it is the same each time and harmless twice: a
+primary takes over the slots that its file (cache/shards.py) gives to nobody, and one that joins a cluster
+introduces itself.
+"""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from atoll.cache.acl import ADMINISTRATOR
+from atoll.cache.node import ClusterPlan, NodePlan, Seat
+from atoll.cache.shards import bus_port, key_in, nobody
+from atoll.host.contract import Known
+from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.linux.statistics import read_info
+
+PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
+GREETED_MAX = 60  # nodes; each asks each, and beyond that gossip may take its seconds
+_FAILURES = (OSError, EOFError, TimeoutError, ValueError, EngineError)
+
+
+class Asker:
+    """Asks engines in cluster mode, and those beside them."""
+
+    def __init__(self, socket_of: Callable[[str], Path], password: str) -> None:
+        """Find administration sockets, by the names of plans, with `socket_of`."""
+        self._socket_of, self._password = socket_of, password
+
+    async def waits_for(self, engine: Connection, node: NodePlan) -> str | None:
+        """Return what a node waits for; `None`: it serves.  Raises OSError, EngineError."""
+        cluster = node.cluster
+        assert cluster, "a node in cluster mode"
+        said = read_info(str(await engine.ask("CLUSTER", "INFO")))
+        if said.get("cluster_state") != "ok":
+            return "cluster_state:ok"
+        seat = cluster.seat
+        if seat.leader_id is None:
+            await _succeed(engine, nobody(seat.id))
+        if waiting := await self._replication(engine, node, cluster):
+            return waiting
+        slots = sum(last - first + 1 for s in cluster.seats for first, last in s.slots)
+        if (found := int(said.get("cluster_slots_assigned", "0"))) != slots:
+            return f"all slots: {found} of {slots}"
+        if seat.leader_id is None and seat.slots:
+            await _write(engine, seat)
+        if len(cluster.seats) > GREETED_MAX and not cluster.joins:
+            return None
+        return await self._introduced(engine, cluster)
+
+    async def _replication(self, engine: Connection, node: NodePlan, cluster: ClusterPlan) -> str | None:
+        """Return what a node's replication waits for; `None` if for nothing."""
+        role = await engine.ask("ROLE")
+        if not isinstance(role, list):
+            raise EngineError(f"not an answer to ROLE: {role!r}")
+        if node.primary is None:
+            return None if role[0] == "master" else "its promotion"
+        if role[:3] != ["slave", str(node.primary.address), node.primary.port]:
+            return "its primary"
+        leader = next((seat for seat in cluster.seats if seat.id == cluster.seat.leader_id), None)
+        if role[3] == "connect" and leader and await self._answers(leader):
+            await _connect_now(engine, node, leader)
+        if role[3] != "connected":
+            return "its first synchronisation"
+        if int(str(role[4])) > 0 or leader is None or not leader.slots:
+            return None
+        async with self._at(leader) as other:  # nobody lists a replica that has read nothing yet
+            await _write(other, leader)
+        return "a first record"
+
+    async def _answers(self, seat: Seat) -> bool:
+        try:
+            async with self._at(seat) as other:
+                return await other.ask("PING") == "PONG"
+        except _FAILURES:
+            return False
+
+    async def _introduced(self, engine: Connection, cluster: ClusterPlan) -> str | None:
+        """Return who does not list a node to clients, after a greeting; `None`: all others that run do.
+
+        A greeting tells how much a replica has read, as the next gossip would, seconds later.
+        """
+        strangers = [seat for seat in cluster.seats if seat.id != cluster.id and not await self._lists(seat, cluster)]
+        for seat in strangers:
+            await engine.ask("CLUSTER", "MEET", str(seat.address), str(seat.port), str(bus_port(seat.port)))
+        return f"{strangers[0].address} to list it" if strangers else None
+
+    async def _lists(self, seat: Seat, cluster: ClusterPlan) -> bool:
+        """Tell whether a node lists another, or does not run: then it will find it in its file.
+
+        A node without slots is listed by nobody, and only has to be known.
+        """
+        own = cluster.seat
+        has_slots = any(s.slots for s in cluster.seats if s.id in (own.id, own.leader_id))
+        try:
+            async with self._at(seat) as other:
+                if has_slots:
+                    return f"'{own.id}'" in repr(await other.ask("CLUSTER", "SLOTS"))
+                try:
+                    await other.ask("CLUSTER", "COUNT-FAILURE-REPORTS", own.id)
+                except EngineError:
+                    return False
+        except _FAILURES:
+            return True
+        return True
+
+    def _at(self, seat: Seat) -> Connection:
+        return Connection(self._socket_of(seat.name), ADMINISTRATOR, self._password)
+
+
+def read_nodes(text: str) -> Known:
+    """Read an answer to CLUSTER NODES."""
+    epoch, ids = 0, set()
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 8 or "handshake" in words[2]:
+            continue
+        ids.add(words[0])
+        if "myself" in words[2]:
+            epoch = int(words[6])
+    return Known(epoch=epoch, ids=frozenset(ids))
+
+
+async def _write(engine: Connection, seat: Seat) -> None:
+    """Have a primary take a write into one of its slots, which leaves nothing."""
+    await engine.ask("SET", key_in(seat.slots), "", "PX", PROBE_MILLISECONDS)
+
+
+async def _succeed(engine: Connection, id: str) -> None:
+    """Have a primary that has just started take over from nobody, if it still follows that one."""
+    try:
+        await engine.ask("CLUSTER", "COUNT-FAILURE-REPORTS", id)
+    except EngineError:
+        return  # nobody is known by that id: it is done
+    with contextlib.suppress(EngineError):  # it was done, and only what follows was not
+        await engine.ask("CLUSTER", "FAILOVER", "TAKEOVER")
+    await engine.ask("CLUSTER", "FORGET", id)
+
+
+async def _connect_now(engine: Connection, node: NodePlan, leader: Seat) -> None:
+    """Have a replica that found its primary not yet listening, and rests for a second, try at once."""
+    if node.engine == "valkey":  # for which to follow whom it follows already is nothing to do
+        try:
+            await engine.ask("CLUSTER", "REPLICATE", "NO", "ONE")
+        except EngineError:
+            return  # before 9.0 there is no such thing
+    await engine.ask("CLUSTER", "REPLICATE", leader.id)

@@ -1,0 +1,72 @@
+"""A group in cluster mode, and what its nodes and a cluster client say."""
+
+import textwrap
+from typing import Any
+
+from tests.failover.conftest import NODE, Ward
+
+CLIENT = """
+import sys
+from redis.cluster import RedisCluster
+client = RedisCluster(host=sys.argv[1], port=6379)
+"""
+
+
+class Sharded:
+    """The group `shards`: three shards of three nodes."""
+
+    def __init__(self, ward: Ward):
+        self.ward, self.atoll = ward, ward.atoll
+        ward.cache.create_replication_group(
+            ReplicationGroupId="shards",
+            ReplicationGroupDescription="x",
+            Engine=ward.engine,
+            NumNodeGroups=3,
+            ReplicasPerNodeGroup=2,
+            AutomaticFailoverEnabled=True,
+            ClusterMode="enabled",
+            **NODE,
+        )
+        ward.available("shards")
+
+    @property
+    def endpoint(self) -> str:
+        address: str = self.ward.described("shards")["ConfigurationEndpoint"]["Address"]
+        return address
+
+    def shards(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ward.described("shards")["NodeGroups"]
+        return found
+
+    def members(self) -> list[str]:
+        return [member["CacheClusterId"] for shard in self.shards() for member in shard["NodeGroupMembers"]]
+
+    def addresses(self) -> dict[str, str]:
+        """Return the address of each member, by name."""
+        found = self.atoll.client("ec2").describe_network_interfaces()["NetworkInterfaces"]
+        at = {interface["Description"]: interface["PrivateIpAddress"] for interface in found}
+        return {name: at[f"ElastiCache {name}"] for name in self.members()}
+
+    def primaries(self) -> dict[str, str]:
+        """Return the primary of each shard, as the World has it, which follows the engines."""
+        groups = [body for kind, body in self.atoll.get("/_atoll/world")["resources"] if kind == "ReplicationGroup"]
+        (group,) = [group for group in groups if group["name"] == "shards"]
+        return {shard["id"]: shard["primary_id"].rpartition("/")[2] for shard in group["node_groups"]}
+
+    def redis(self, name: str, *words: str) -> str:
+        """Use redis-cli in the instance, with one node."""
+        return self.ward.redis(self._node(name), *words)
+
+    def everybody(self, *words: str) -> str:
+        """Use redis-cli in the instance, with every node, by its address."""
+        asked = "; ".join(f"redis-cli -h {address} {' '.join(words)}" for address in self.addresses().values())
+        return self.atoll.inside(self.ward.instance, asked)
+
+    def run(self, program: str) -> str:
+        """Run Python in the instance, with `client`, a cluster client that was given the configuration endpoint."""
+        return self.ward.python(CLIENT + textwrap.dedent(program), self.endpoint).strip()
+
+    def _node(self, name: str) -> str:
+        shown = self.ward.cache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)
+        address: str = shown["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]["Address"]
+        return address
