@@ -1,6 +1,6 @@
 """Caches on paper: what the control loop would have seen, said by hand; and a cache client with short ways to ask."""
 
-from atoll.cache import transitions
+from atoll.cache import admission, transitions
 from atoll.cache.plan import nodes
 from atoll.model.cache import CacheCluster
 from atoll.model.engine import engine_build
@@ -19,6 +19,7 @@ def settle(paper):
                 paper.write(lambda tx, c=cluster.id, n=node.id: transitions.node_answered(tx, c, n))
                 paper.write(lambda tx, c=cluster.id: transitions.settle(tx, c))
     tune(paper)
+    admit(paper)
 
 
 def tune(paper, **refused):
@@ -28,6 +29,15 @@ def tune(paper, **refused):
         if plan.tuning:
             about = plan.cluster_id, plan.node_id, plan.boot, plan.tuning, refused
             paper.write(lambda tx, about=about: transitions.node_tuned(tx, *about))
+
+
+def admit(paper):
+    """Let every running engine take the users that it must be told, and all that waited for that happen."""
+    for plan in nodes(paper.world):
+        if plan.admission:
+            paper.write(lambda tx, plan=plan: admission.node_being_told(tx, plan))
+            paper.write(lambda tx, plan=plan: admission.node_told(tx, plan))
+    paper.write(admission.settle_users)
 
 
 def install(paper, builds=BUILDS):

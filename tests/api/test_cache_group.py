@@ -159,8 +159,6 @@ VALUE, BOTH = "InvalidParameterValue", "InvalidParameterCombination"
         ({"DataTieringEnabled": True}, VALUE, "Atoll does not support DataTieringEnabled=true: "),
         ({"SnapshotRetentionLimit": 1}, VALUE, "Atoll does not support SnapshotRetentionLimit=1: "),
         ({"NetworkType": "dual_stack"}, VALUE, "Atoll does not support NetworkType=dual_stack: "),
-        ({"AuthToken": "a" * 16}, VALUE, "Atoll does not support the parameter AuthToken of CreateReplicationGroup."),
-        ({"UserGroupIds": ["x"]}, VALUE, "Atoll does not support the parameter UserGroupIds"),
         ({"KmsKeyId": "x"}, VALUE, "Atoll does not support the parameter KmsKeyId"),
         ({"SnapshotName": "x"}, VALUE, "Atoll does not support the parameter SnapshotName"),
         ({"GlobalReplicationGroupId": "x"}, VALUE, "Atoll does not support the parameter GlobalReplicationGroupId"),

@@ -15,7 +15,7 @@ from atoll.cache.commands import CATEGORIES, SINCE
 from atoll.cache.restricted import is_restricted
 
 _TOKEN = re.compile(r"\([^()]*\)|[^\s()]+|[()]")
-_KEYS = re.compile(r"(~|%(R|W|RW|WR)~)\S+")
+_KEYS = re.compile(r"(~|%(R|W|RW|WR)~)\S+", re.I)
 _CHANNELS = re.compile(r"&\S+")
 _COMMAND = re.compile(r"([+-])(@?)([a-z0-9_-]+)(?:\|(\S+))?", re.I)
 _PASSWORDS = re.compile(r"[><#!].*|nopass|resetpass|reset", re.I)

@@ -1,6 +1,7 @@
 """What was seen of users on nodes, written into the World: users and groups become `active` by nothing else."""
 
 from dataclasses import replace
+from typing import cast
 
 from atoll.cache.history import USER, USER_GROUP, record
 from atoll.cache.node import NodePlan
@@ -16,7 +17,15 @@ from atoll.model.world import Tx, World
 def is_awaited(world: World) -> bool:
     """Tell whether users or groups wait for nodes.  Costs a look at each status that waits."""
     statuses = ("creating", "modifying", "deleting")
-    return any(world.bucket(kind, "status", status) for kind in (User, UserGroup) for status in statuses)
+    changing = world.bucket(ReplicationGroup, "status", "modifying").values()
+    return any(world.bucket(kind, "status", status) for kind in (User, UserGroup) for status in statuses) or any(
+        is_changing(cast(ReplicationGroup, group)) for group in changing
+    )
+
+
+def is_changing(group: ReplicationGroup) -> bool:
+    """Tell whether a group waits for its nodes to obey another access control."""
+    return bool(group.access.adding or group.access.removing or group.access.token_change)
 
 
 def node_being_told(tx: Tx, plan: NodePlan) -> None:
@@ -42,8 +51,12 @@ def node_told(tx: Tx, plan: NodePlan) -> None:
 
 def settle_users(tx: Tx) -> None:
     """Make users and groups active, or let them go, when all nodes that they concern have been told."""
-    groups = [group for group in tx.all(ReplicationGroup) if group.status != "deleting"]
-    late = {id for g in groups if not obey(tx.world, g) for id in (g.access.user_group_id, g.access.removing) if id}
+    for changing in tx.all(ReplicationGroup, status="modifying"):
+        if is_changing(changing):
+            settle(tx, changing.member_ids[0])
+    caches = [cache for cache in tx.all(ReplicationGroup) if cache.status != "deleting"]
+    waiting = [cache.access for cache in caches if not obey(tx.world, cache)]
+    late = {id for access in waiting for id in (access.user_group_id, access.removing) if id}
     for group in tx.all(UserGroup):
         if group.id in late:
             continue

@@ -4,6 +4,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
 from atoll.cache.changes import pending
+from atoll.elasticache.access_control import has_token
 from atoll.elasticache.find import arn_of, find_cluster
 from atoll.elasticache.parameter_group import render_status
 from atoll.elasticache.subnet_group import CLASSIC
@@ -59,7 +60,7 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         ],
         "SnapshotRetentionLimit": None if cluster.is_memcached else cluster.snapshot_retention,
         "SnapshotWindow": cluster.snapshot_window,
-        "AuthTokenEnabled": False,
+        "AuthTokenEnabled": has_token(world, cluster),
         "TransitEncryptionEnabled": cluster.tls,
         "AtRestEncryptionEnabled": cluster.at_rest,
         "ARN": arn_of(cluster, "cluster", cluster.name),

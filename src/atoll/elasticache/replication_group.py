@@ -5,6 +5,7 @@ from atoll.aws.page import page_query
 from atoll.cache import endpoint
 from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
+from atoll.elasticache import access_control
 from atoll.elasticache.find import arn_of, find_group
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.world import World
@@ -44,12 +45,11 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "SnapshotWindow": group.snapshot_window,
         "ClusterEnabled": group.is_sharded,
         "CacheNodeType": group.node_type,
-        "AuthTokenEnabled": False,
+        **access_control.render(world, group),
         "TransitEncryptionEnabled": group.tls,
         "AtRestEncryptionEnabled": group.at_rest,
         "KmsKeyId": group.kms_key_id,
         "ARN": arn_of(group, "replicationgroup", group.name),
-        "UserGroupIds": [],
         "LogDeliveryConfigurations": [],
         "ReplicationGroupCreateTime": group.created,
         "DataTiering": "disabled",
@@ -67,10 +67,11 @@ def render(world: World, group: ReplicationGroup) -> Shape:
 
 
 def _pending(world: World, group: ReplicationGroup) -> Shape:
-    """Return a manual promotion that is under way."""
+    """Return what is under way: a manual promotion, another access control."""
     promotion = group.shard.promotion
     target = world.get(CacheCluster, promotion.target_id or "") if promotion else None
-    return {"PrimaryClusterId": target.name} if target and promotion and promotion.because == MANUAL else {}
+    shape = {"PrimaryClusterId": target.name} if target and promotion and promotion.because == MANUAL else {}
+    return shape | access_control.pending(world, group)
 
 
 def _render_shard(group: ReplicationGroup, shard: NodeGroup, clusters: list[CacheCluster]) -> Shape:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import changes, checks, errors, failover
+from atoll.elasticache import access_control, changes, checks, errors, failover
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.replication_group import render
@@ -45,6 +45,11 @@ def modify_replication_group(
     ip_discovery: str | None = None,
     transit_encryption_enabled: bool | None = None,
     cluster_mode: str | None = None,
+    auth_token: str | None = None,
+    auth_token_update_strategy: str | None = None,
+    user_group_ids_to_add: Sequence[str] = (),
+    user_group_ids_to_remove: Sequence[str] = (),
+    remove_user_groups: bool = False,
 ) -> Shape:
     """Change a group, and with it all its members.
 
@@ -62,10 +67,10 @@ def modify_replication_group(
     checks.no_tls(transit_encryption_enabled)
     checks.no_backups(snapshot_retention_limit)
     checks.only_ipv4(None, ip_discovery)
+    users = access_control.Groups(add=user_group_ids_to_add, remove=user_group_ids_to_remove, none=remove_user_groups)
+    access = access_control.changed(tx, group, users, token=auth_token, strategy=auth_token_update_strategy)
     parameters = cache_parameter_group_name
-    wish = changes.Wish(
-        engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters
-    )
+    wish = changes.Wish(engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters)
     goal = changes.goal(tx.world, primary, wish, beside="PrimaryClusterId" if target else None)
     changed = [
         change_terms(
@@ -86,6 +91,7 @@ def modify_replication_group(
     if target:
         group = failover.promote(tx, group, target)
     changes.ask(tx, changed, goal, immediately=apply_immediately)
+    access_control.begin(tx, tx.world[ReplicationGroup, group.id], access)
     return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}
 
 
@@ -117,6 +123,8 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
         raise RETAIN()
     if retain_primary_cluster and any(shard.promotion or shard.source_id for shard in group.node_groups):
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)  # who will be primary is not decided
+    if retain_primary_cluster:
+        access_control.check_retainable(group)
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
     primary_id = group.shard.primary_id
     leaving = [c for c in members if not (retain_primary_cluster and c.id == primary_id)]

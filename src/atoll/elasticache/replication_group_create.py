@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import checks, errors, failover, nodes
+from atoll.elasticache import access_control, checks, errors, failover, nodes
 from atoll.elasticache.find import find_cluster, owner_key
 from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
@@ -83,6 +83,8 @@ def create_replication_group(
     network_type: str | None = None,
     ip_discovery: str | None = None,
     cluster_mode: str | None = None,
+    auth_token: str | None = None,
+    user_group_ids: Sequence[str] = (),
 ) -> Shape:
     """Make a group and its member clusters; it is `creating` until all of them replicate.
 
@@ -122,6 +124,7 @@ def create_replication_group(
     )
     make = make_sharded if is_sharded(tx.world, asked, layout) else _make_single
     group = make(tx, name, replication_group_description, asked, layout)
+    group = access_control.restrict(tx, group, auth_token, user_group_ids)
     return {"ReplicationGroup": render(tx.world, group)}
 
 
