@@ -50,9 +50,12 @@ from atoll.control.migration import Migrations
 from atoll.control.record import Recorder
 from atoll.control.roster import Rosters
 from atoll.control.services import Services
+from atoll.control.snapshot_files import SnapshotFiles
+from atoll.control.snapshots import Snapshots
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.ec2 import console
+from atoll.elasticache import buckets
 from atoll.front import Front, front_of
 from atoll.gate import Backend, Gate
 from atoll.host.authority import Authority
@@ -157,17 +160,17 @@ class Daemon:
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
         self.migrations = Migrations(store, wanted.machines, host)
         self.rosters = Rosters(wanted.machines, host)
+        files = SnapshotFiles(options.state_dir.absolute())
+        self.snapshots = Snapshots(store, wanted.machines, host, files, utc_now)
+        buckets.look_with(files)
         samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._note_engines()
-        store.watch(lambda _: self.wires.wake())
-        store.watch(lambda _: self.failovers.wake())
-        store.watch(lambda _: self.changes.wake())
-        store.watch(lambda _: self.migrations.wake())
-        store.watch(lambda _: self.rosters.wake())
+        for loop in (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots):
+            store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
         world = self._store.world.seen_by(None)
@@ -260,6 +263,7 @@ class Daemon:
         Raises StoreError, HostError, TimeoutError.
         """
         self._store.clear()
+        await self.snapshots.forget()
         shutil.rmtree(self._objects, ignore_errors=True)
         self.backend.forget()
         self._note_engines()
@@ -284,9 +288,7 @@ class Daemon:
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
-        loops.append(self.changes.run())
-        loops.append(self.migrations.run())
-        loops.append(self.rosters.run())
+        loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops += [self._counters.run(), self._sampler.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
@@ -361,6 +363,10 @@ class Daemon:
             except StoreError as error:
                 log("nothing forgotten", because=str(error))
             await asyncio.sleep(FORGET_SECONDS)
+
+
+def _wake(loop: Any, _: World) -> None:
+    loop.wake()
 
 
 def _host(options: Options, begun: "Ignition | None") -> Host:

@@ -90,7 +90,7 @@ def test_windows_topic_and_upgrades_change_at_once(cache, one):
         ({"CacheNodeType": "cache.m9.large"}, VALUE, "Invalid Cache Node Type: cache.m9.large."),
         ({"AZMode": "cross-az"}, VALUE, "Atoll does not support AZMode=cross-az"),
         ({"NumCacheNodes": 2}, BOTH, "NumCacheNodes is only supported for Memcached"),
-        ({"SnapshotRetentionLimit": 1}, VALUE, "Atoll does not support SnapshotRetentionLimit=1"),
+        ({"SnapshotRetentionLimit": 36}, VALUE, "Invalid value 36 for SnapshotRetentionLimit."),
         ({"CacheSecurityGroupNames": ["x"]}, BOTH, "Use of cache security groups"),
         ({"CacheNodeIdsToRemove": ["0001"]}, VALUE, "The parameter NumCacheNodes must be provided"),
         ({"AuthToken": "a" * 16}, VALUE, "Atoll does not support the parameter AuthToken"),

@@ -157,10 +157,10 @@ VALUE, BOTH = "InvalidParameterValue", "InvalidParameterCombination"
          "Cluster mode should be disabled in"),
         ({"TransitEncryptionEnabled": True}, VALUE, "Atoll does not support TransitEncryptionEnabled=true: "),
         ({"DataTieringEnabled": True}, VALUE, "Atoll does not support DataTieringEnabled=true: "),
-        ({"SnapshotRetentionLimit": 1}, VALUE, "Atoll does not support SnapshotRetentionLimit=1: "),
+        ({"SnapshotRetentionLimit": 36}, VALUE, "Invalid value 36 for SnapshotRetentionLimit. "),
         ({"NetworkType": "dual_stack"}, VALUE, "Atoll does not support NetworkType=dual_stack: "),
-        ({"KmsKeyId": "x"}, VALUE, "Atoll does not support the parameter KmsKeyId"),
-        ({"SnapshotName": "x"}, VALUE, "Atoll does not support the parameter SnapshotName"),
+        ({"KmsKeyId": "x", "AtRestEncryptionEnabled": False}, BOTH, "KmsKeyId can only be used with"),
+        ({"SnapshotName": "x"}, "SnapshotNotFoundFault", "Snapshot not found: x"),
         ({"GlobalReplicationGroupId": "x"}, VALUE, "Atoll does not support the parameter GlobalReplicationGroupId"),
         ({"LogDeliveryConfigurations": [{"LogType": "slow-log"}]}, VALUE,
          "Atoll does not support the parameter LogDeliveryConfigurations"),
@@ -388,12 +388,6 @@ def test_a_group_of_one_that_keeps_its_primary_is_gone_at_once(cache, paper):
 
     assert cache.describe_replication_groups()["ReplicationGroups"] == []
     assert not [g for g in paper.world.all(SecurityGroup) if g.account == "amazon-elasticache"]
-
-
-def test_a_final_snapshot_is_refused_by_name(cache, rg):
-    assert code(cache.delete_replication_group, ReplicationGroupId=rg, FinalSnapshotIdentifier="x") == (
-        "InvalidParameterValue"
-    )
 
 
 def test_what_is_not_there_is_not_found(cache):

@@ -194,7 +194,7 @@ def test_a_token_of_65_characters_is_refused(backend):
         ),
         ("ec2", "Version=2016-11-15", 400, "MissingAction", "The request is missing an action"),
         ("ec2", "Action=CreateFleet", 400, "UnsupportedOperation", "not support the operation CreateFleet."),
-        ("elasticache", "Action=CopySnapshot", 400, "InvalidAction", "Atoll does not support the operation CopySnap"),
+        ("elasticache", "Action=StartMigration", 400, "InvalidAction", "does not support the operation StartMig"),
         ("ec2", "Action=CreateVpc", 400, "MissingParameter", "The request must contain the parameter CidrBlock"),
         (
             "elasticache", "Action=DeleteCacheSubnetGroup", 400, "InvalidParameterValue",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from atoll.model.cache import Seed
 from atoll.model.digest import Digest
 
 Settings = tuple[tuple[str, str], ...]  # directives of a Redis or Valkey configuration file, in order
@@ -113,6 +114,7 @@ class NodePlan:
     arguments: tuple[str, ...] = ()  # of Memcached, likewise
     users: tuple[NodeUser, ...] = ()  # who may use it; nobody: everybody may
     admission: Admission | None = None  # what it must be told of them while it runs; None: nothing
+    seeds: tuple[Seed, ...] = ()  # the files that its engine loads as it starts
 
     @property
     def process(self) -> str:

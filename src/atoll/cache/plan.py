@@ -1,6 +1,7 @@
 """Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
 
 from atoll.cache import shards
+from atoll.cache.backup import is_new
 from atoll.cache.config import memcached_settings, memory_bytes, server_settings
 from atoll.cache.endpoint import address_of
 from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat
@@ -9,7 +10,7 @@ from atoll.cache.tuning import group_of, tuning, wanted
 from atoll.cache.upstream import upstream, upstream_sources
 from atoll.cache.users import admission, users_of
 from atoll.cache.users import sources as user_sources
-from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup, Seed
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
 from atoll.model.world import World
@@ -17,7 +18,7 @@ from atoll.model.world import World
 __all__ = ["NodePlan", "Planner", "Primary", "nodes", "of_cluster", "sources"]
 
 # A cluster in these statuses runs nothing, and neither does a node that is `deleting`.
-STOPPED = ("deleting", "incompatible-network")
+STOPPED = ("deleting", "incompatible-network", "restore-failed")
 
 
 def nodes(world: World) -> tuple[NodePlan, ...]:
@@ -125,6 +126,7 @@ def _node(
         users=users,
         admission=admission(node, users),
         cluster=within,
+        seeds=_seeds(world, cluster, node),
         settings=()
         if memcached
         else server_settings(
@@ -132,6 +134,12 @@ def _node(
         ),
         arguments=memcached_settings(type_, address, cluster.port, values) if memcached else (),
     )
+
+
+def _seeds(world: World, cluster: CacheCluster, node: CacheNode) -> tuple[Seed, ...]:
+    """Return the files that a node begins with: those of a new cluster, until it and its group are available."""
+    loads = cluster.seeds and node.status in ("creating", "rebooting") and is_new(world, cluster)
+    return cluster.seeds if loads else ()
 
 
 def _leader(world: World, cluster: CacheCluster) -> CacheCluster | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import cast
 
 from atoll.cache import admission
+from atoll.cache import backup_transitions as backups
 from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
 from atoll.cache.plan import is_guarded
@@ -69,7 +70,9 @@ class Recorder:
         if isinstance(machine, NodePlan):
             if last_words is not None and self.awaits(machine):
                 because = f"its process ended with status {status}" + (f": {last_words}" if last_words else "")
-                self._note("node failed", caches.node_failed, machine.cluster_id, machine.node_id, because)
+                refused = machine.seeds and status > 0  # by itself: one that is killed tries again
+                told = backups.restore_failed if refused else caches.node_failed
+                self._note("node failed", told, machine.cluster_id, machine.node_id, because)
             elif self._status(machine) == "available":
                 self._note("node died", caches.node_silent, machine.cluster_id, machine.node_id)
         elif status == HALTED:

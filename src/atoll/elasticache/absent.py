@@ -13,25 +13,6 @@ from atoll.model.world import World
 
 # ruff: noqa: ARG001 - a filter over nothing changes nothing
 
-SNAPSHOTS_MAX = 50
-
-
-@operation("elasticache", "DescribeSnapshots")
-def describe_snapshots(
-    world: World,
-    *,
-    replication_group_id: str | None = None,
-    cache_cluster_id: str | None = None,
-    snapshot_name: str | None = None,
-    snapshot_source: str | None = None,
-    marker: str | None = None,
-    max_records: int | None = None,
-    show_node_group_config: bool = False,
-) -> Shape:
-    """List snapshots: there are none."""
-    _absent(snapshot_name, errors.SNAPSHOT_NOT_FOUND)
-    return {"Snapshots": [], "Marker": _no_marker(max_records, marker, high=SNAPSHOTS_MAX)}
-
 
 @operation("elasticache", "DescribeGlobalReplicationGroups")
 def describe_global_replication_groups(
@@ -115,7 +96,7 @@ def _absent(name: str | None, error: Err) -> None:
         raise error(name=name)
 
 
-def _no_marker(max_records: int | None, marker: str | None, *, high: int = 100) -> str | None:
+def _no_marker(max_records: int | None, marker: str | None) -> str | None:
     """Check the paging parameters as if there were something to page through."""
     nothing: list[str] = []
-    return page_query(nothing, str, max_records, marker, high=high, default=high)[1]
+    return page_query(nothing, str, max_records, marker)[1]

@@ -14,6 +14,7 @@ from atoll.model.world import Tx, World
 PORT_MAX = 65535
 DEFAULT_PORTS = {"memcached": 11211, "redis": 6379, "valkey": 6379}
 TOPIC_PREFIX = "arn:aws:sns:"
+RETENTION_DAYS_MAX = 35
 
 BAD_MAINTENANCE = Err(
     "InvalidParameterValue",
@@ -27,6 +28,9 @@ BAD_SNAPSHOT = Err(
 OVERLAP = Err(
     "InvalidParameterValue",
     "The snapshot window {snapshot} and the maintenance window {maintenance} must not overlap.",
+)
+NO_SNAPSHOTS = Err(
+    "InvalidParameterCombination", "{name} is not supported for cache clusters of the engine memcached."
 )
 
 
@@ -123,6 +127,20 @@ def no_tls(enabled: bool | None) -> None:
     refuse_unless(enabled, False, "TransitEncryptionEnabled", "the nodes do not speak TLS.")
 
 
-def no_backups(retention: int | None) -> None:
-    """Refuse automatic snapshots."""
-    refuse_unless(retention, 0, "SnapshotRetentionLimit", "there are no snapshots.")
+def kms_key(id: str | None, *, at_rest: bool) -> str | None:
+    """Return the key that a cache is said to be encrypted with; it is kept and shown, and nothing is encrypted."""
+    if id and not at_rest:
+        raise errors.BAD_COMBINATION(why="KmsKeyId can only be used with AtRestEncryptionEnabled.")
+    return id or None
+
+
+def retention(days: int | None, *, memcached: bool = False) -> int | None:
+    """Return for how many days automatic snapshots are to be kept; 0: there are none, None: it was not said."""
+    if days is None:
+        return None
+    if not 0 <= days <= RETENTION_DAYS_MAX:
+        why = f"Must be between 0 and {RETENTION_DAYS_MAX}."
+        raise errors.BAD_VALUE(got=days, name="SnapshotRetentionLimit", why=why)
+    if days and memcached:
+        raise NO_SNAPSHOTS(name="SnapshotRetentionLimit")
+    return days

@@ -3,6 +3,7 @@
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
+from atoll.cache.backup import final_of
 from atoll.cache.changes import pending
 from atoll.elasticache.access_control import has_token
 from atoll.elasticache.find import arn_of, find_cluster
@@ -37,6 +38,7 @@ def describe_cache_clusters(
 
 def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape:
     """Return a cluster as AWS's CacheCluster; `nodes`: with CacheNodes."""
+    status = "deleting" if final_of(world, cluster) else cluster.status
     mine = world.all(CacheSecurityGroup) if cluster.subnet_group == CLASSIC else ()
     classic = [group for group in mine if group.group_id in cluster.security_group_ids]
     shape: Shape = {
@@ -45,7 +47,7 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         "CacheNodeType": cluster.node_type,
         "Engine": cluster.engine,
         "EngineVersion": cluster.engine_version,
-        "CacheClusterStatus": cluster.status,
+        "CacheClusterStatus": status,
         "NumCacheNodes": len(staying(cluster)),
         "CacheClusterCreateTime": None if cluster.status == "creating" else cluster.created,
         "PreferredAvailabilityZone": None if cluster.status == "creating" else _zone(cluster),
@@ -76,7 +78,7 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         shape["NotificationConfiguration"] = {"TopicArn": cluster.notification_topic, "TopicStatus": active}
     if cluster.is_memcached and cluster.status not in WITHOUT_NODES:
         shape["ConfigurationEndpoint"] = {"Address": endpoint.configuration_name(cluster), "Port": cluster.port}
-    if nodes and cluster.status not in WITHOUT_NODES:
+    if nodes and status not in WITHOUT_NODES:
         stale = shape["CacheParameterGroup"]["CacheNodeIdsToReboot"]
         shape["CacheNodes"] = [_render_node(cluster, node, stale=node.id in stale) for node in cluster.nodes]
     return shape

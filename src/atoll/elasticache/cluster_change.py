@@ -13,6 +13,7 @@ from atoll.elasticache.cluster import render
 from atoll.elasticache.find import find_cluster
 from atoll.elasticache.order import parameters_for, started
 from atoll.elasticache.parameter_group import find_group as find_parameters
+from atoll.elasticache.snapshot_create import begin_final
 from atoll.elasticache.subnet_group import find as find_subnet_group
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.interface import Interface
@@ -75,11 +76,9 @@ def modify_cache_cluster(
         raise errors.CLUSTER_NOT_AVAILABLE(name=cluster.name)
     checks.refuse_unless(az_mode, cluster.az_mode, "AZMode", "existing nodes stay where they are.")
     checks.only_ipv4(None, ip_discovery)
-    checks.no_backups(snapshot_retention_limit)
+    days = checks.retention(snapshot_retention_limit, memcached=cluster.is_memcached)
     parameters, resized = cache_parameter_group_name, num_cache_nodes not in (None, len(cluster.nodes))
-    wish = changes.Wish(
-        engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters
-    )
+    wish = changes.Wish(engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters)
     goal = changes.goal(tx.world, cluster, wish, beside="NumCacheNodes" if resized else None, is_group=False)
     cluster = change_terms(
         tx,
@@ -93,6 +92,8 @@ def modify_cache_cluster(
         security_group_ids=security_group_ids,
         cache_security_groups=cache_security_group_names,
     )
+    if days is not None:
+        cluster = tx.put(cluster.but(snapshot_retention=days))
     if num_cache_nodes is None and (cache_node_ids_to_remove or new_availability_zones):
         raise errors.MISSING(name="NumCacheNodes")
     if num_cache_nodes is not None:
@@ -136,8 +137,8 @@ def reboot_cache_cluster(tx: Tx, *, cache_cluster_id: str, cache_node_ids_to_reb
 
 
 @operation("elasticache", "DeleteCacheCluster")
-def delete_cache_cluster(tx: Tx, *, cache_cluster_id: str) -> Shape:
-    """Delete a cluster that is not the primary of a replication group."""
+def delete_cache_cluster(tx: Tx, *, cache_cluster_id: str, final_snapshot_identifier: str | None = None) -> Shape:
+    """Delete a cluster that is not the primary of a replication group; after a final snapshot, if one is named."""
     cluster = find_cluster(tx.world, cache_cluster_id)
     group = tx.world[ReplicationGroup, cluster.group_id] if cluster.group_id else None
     if group and group.cluster_mode == "enabled":
@@ -146,6 +147,9 @@ def delete_cache_cluster(tx: Tx, *, cache_cluster_id: str) -> Shape:
         _check_leaves(tx, group, cluster)
     if not is_deletable(tx, cluster):
         raise NOT_DELETABLE(name=cluster.name)
+    if final_snapshot_identifier:
+        begin_final(tx, final_snapshot_identifier, cluster, group)
+        return {"CacheCluster": render(tx.world, tx.world[CacheCluster, cluster.id])}
     return {"CacheCluster": render(tx.world, start_deleting(tx, cluster))}
 
 
@@ -165,9 +169,10 @@ def _check_leaves(tx: Tx, group: ReplicationGroup, cluster: CacheCluster) -> Non
 def is_deletable(tx: Tx, cluster: CacheCluster) -> bool:
     """Tell whether a cluster may be deleted now: it is available, or cannot come up."""
     if cluster.status == "creating":
-        failed = any(node.host_error for node in cluster.nodes)
-        return failed or tx.now - cluster.created > CREATING_MAX
-    return cluster.status in ("available", "incompatible-network")
+        group = tx.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+        failed = any(node.host_error for node in cluster.nodes) or (group and group.status == "create-failed")
+        return bool(failed) or tx.now - cluster.created > CREATING_MAX
+    return cluster.status in ("available", "incompatible-network", "restore-failed")
 
 
 def start_deleting(tx: Tx, cluster: CacheCluster) -> CacheCluster:

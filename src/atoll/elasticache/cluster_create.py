@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import checks, errors, nodes
+from atoll.elasticache import checks, errors, nodes, restore
 from atoll.elasticache.cluster import render
-from atoll.elasticache.order import Asked, Order, check_name_is_free, make_cluster, order
+from atoll.elasticache.order import Asked, Order, check_name_is_free, make_cluster
 from atoll.elasticache.replica import add_replica
 from atoll.elasticache.tags import tags_of
 from atoll.model.quota import MEMCACHED_NODES, allowed
@@ -53,6 +53,8 @@ def create_cache_cluster(
     port: int | None = None,
     notification_topic_arn: str | None = None,
     auto_minor_version_upgrade: bool | None = None,
+    snapshot_arns: Sequence[str] = (),
+    snapshot_name: str | None = None,
     snapshot_retention_limit: int | None = None,
     snapshot_window: str | None = None,
     transit_encryption_enabled: bool | None = None,
@@ -62,7 +64,7 @@ def create_cache_cluster(
     """Make a cluster; it is `creating` until its nodes have answered."""
     checks.no_tls(transit_encryption_enabled)
     checks.only_ipv4(network_type, ip_discovery)
-    checks.no_backups(snapshot_retention_limit)
+    days = checks.retention(snapshot_retention_limit, memcached=engine == "memcached")
     name = check_name_is_free(tx, cache_cluster_id)
     if replication_group_id:
         others = (num_cache_nodes not in (None, 1), cache_node_type, engine, engine_version, port, az_mode)
@@ -73,12 +75,16 @@ def create_cache_cluster(
             notification_topic_arn,
             preferred_availability_zones,
         )
-        if any((*others, *more, *windows)):
+        if any((*others, *more, *windows, days, snapshot_arns, snapshot_name)):
             raise REPLICA_PARAMETERS()
         cluster = add_replica(tx, replication_group_id, name, preferred_availability_zone, tags_of(tags))
         return {"CacheCluster": render(tx.world, cluster)}
+    source = restore.source_of(tx.world, snapshot_name, snapshot_arns, memcached=engine == "memcached")
+    if source:
+        engine, num_cache_nodes = engine or source.engine, num_cache_nodes or 1
+        cache_node_type = cache_node_type or source.node_type
     count = _count(tx.world, engine, num_cache_nodes, cache_node_type)
-    checked = order(
+    checked = restore.order_of(
         tx,
         Asked(
             engine=engine or "",
@@ -95,10 +101,12 @@ def create_cache_cluster(
             notification_topic=notification_topic_arn,
             tags=tags_of(tags),
         ),
+        source,
     )
     nodes.check_quota(tx.world, count)
     zones = _zones(tx, checked, count, az_mode, preferred_availability_zone, preferred_availability_zones)
     cluster = make_cluster(tx, checked, name, zones, az_mode=az_mode or _mode(zones))
+    cluster = restore.seed_alone(tx, cluster.but(snapshot_retention=days or 0), source)
     return {"CacheCluster": render(tx.world, cluster)}
 
 

@@ -5,6 +5,7 @@ from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.cache_security_group import CacheSecurityGroup
 from atoll.model.names import arn, key
 from atoll.model.resource import Resource
+from atoll.model.snapshot import Snapshot
 from atoll.model.world import World
 
 
@@ -28,6 +29,14 @@ def find_group(world: World, name: str) -> ReplicationGroup:
     if group is None:
         raise errors.GROUP_NOT_FOUND(name=name)
     return group
+
+
+def find_snapshot(world: World, name: str) -> Snapshot:
+    """Return a snapshot of the caller's.  Raises SNAPSHOT_NOT_FOUND."""
+    snapshot = world.get(Snapshot, owner_key(world, name))
+    if snapshot is None:
+        raise errors.SNAPSHOT_NOT_FOUND(name=name)
+    return snapshot
 
 
 def find_cache_security_group(world: World, name: str) -> CacheSecurityGroup:

@@ -26,6 +26,11 @@ def other_name(text: str, parameter: str) -> str:
     return _checked(text, parameter, OTHER_CHARS_MAX)
 
 
+def snapshot_name(text: str, parameter: str = "SnapshotName") -> str:
+    """Return the name of a new snapshot; the automatic ones have a dot, which nobody else's can have."""
+    return _checked(text, parameter, OTHER_CHARS_MAX)
+
+
 def _checked(text: str, parameter: str, limit: int) -> str:
     name = text.lower()
     if not _IDENTIFIER.fullmatch(name):

@@ -3,6 +3,7 @@
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
+from atoll.cache.backup import final_of, snapshotting
 from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
 from atoll.elasticache import access_control
@@ -36,9 +37,10 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "ReplicationGroupId": group.name,
         "Description": group.description,
         "GlobalReplicationGroupInfo": {},
-        "Status": group.status,
+        "Status": "deleting" if final_of(world, group) else group.status,
         "PendingModifiedValues": _pending(world, group),
         "MemberClusters": [cluster.name for cluster in members],
+        "SnapshottingClusterId": _snapshotting(world, group),
         "AutomaticFailover": group.automatic_failover,
         "MultiAZ": group.multi_az,
         "SnapshotRetentionLimit": group.snapshot_retention,
@@ -64,6 +66,12 @@ def render(world: World, group: ReplicationGroup) -> Shape:
     if group.status not in WITHOUT_SHARD:
         shape["NodeGroups"] = [_render_shard(group, shard, members) for shard in group.node_groups]
     return shape
+
+
+def _snapshotting(world: World, group: ReplicationGroup) -> str | None:
+    """Return the member that daily snapshots are taken of; None: there are none, or each shard has its own."""
+    cluster = snapshotting(world, group) if group.snapshot_retention else None
+    return cluster.name if cluster else None
 
 
 def _pending(world: World, group: ReplicationGroup) -> Shape:

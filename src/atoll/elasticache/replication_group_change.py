@@ -6,7 +6,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import access_control, changes, checks, errors, failover
+from atoll.elasticache import access_control, backups, changes, checks, errors, failover
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.replication_group import render
@@ -28,6 +28,7 @@ def modify_replication_group(
     primary_cluster_id: str | None = None,
     automatic_failover_enabled: bool | None = None,
     multi_az_enabled: bool | None = None,
+    snapshotting_cluster_id: str | None = None,
     node_group_id: str | None = None,
     cache_security_group_names: Sequence[str] = (),
     security_group_ids: Sequence[str] = (),
@@ -65,7 +66,7 @@ def modify_replication_group(
     settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
     checks.refuse_unless(cluster_mode, group.cluster_mode, "ClusterMode", "a group keeps its mode.")
     checks.no_tls(transit_encryption_enabled)
-    checks.no_backups(snapshot_retention_limit)
+    kept = backups.changes(tx.world, group, snapshot_retention_limit, snapshotting_cluster_id)
     checks.only_ipv4(None, ip_discovery)
     users = access_control.Groups(add=user_group_ids_to_add, remove=user_group_ids_to_remove, none=remove_user_groups)
     access = access_control.changed(tx, group, users, token=auth_token, strategy=auth_token_update_strategy)
@@ -87,7 +88,7 @@ def modify_replication_group(
         )
         for id in group.member_ids
     ]
-    group = _put(tx, group, replication_group_description, changed[0], settings)
+    group = _put(tx, group.but(**kept), replication_group_description, changed[0], settings)
     if target:
         group = failover.promote(tx, group, target)
     changes.ask(tx, changed, goal, immediately=apply_immediately)
@@ -114,8 +115,17 @@ def _put(
 
 
 @operation("elasticache", "DeleteReplicationGroup", network=True)
-def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primary_cluster: bool = False) -> Shape:
-    """Delete a group and its members; `RetainPrimaryCluster`: the primary stays, as a cluster that stands alone."""
+def delete_replication_group(
+    tx: Tx,
+    *,
+    replication_group_id: str,
+    retain_primary_cluster: bool = False,
+    final_snapshot_identifier: str | None = None,
+) -> Shape:
+    """Delete a group and its members; `RetainPrimaryCluster`: the primary stays, as a cluster that stands alone.
+
+    With `FinalSnapshotIdentifier` they go when that snapshot is there.
+    """
     group = find_group(tx.world, replication_group_id)
     if not REPLICATION_GROUP.allows(group.status, "delete"):
         raise BEING_DELETED(name=group.name)
@@ -131,6 +141,9 @@ def delete_replication_group(tx: Tx, *, replication_group_id: str, retain_primar
     for cluster in leaving:
         if cluster.status != "deleting" and not is_deletable(tx, cluster):
             raise MEMBER_BUSY(name=cluster.name)
+    if final_snapshot_identifier:
+        backups.begin_final(tx, final_snapshot_identifier, group, retain=retain_primary_cluster)
+        return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}
     group = tx.put(group.but(status=REPLICATION_GROUP.after(group.status, "delete")))
     answer = render(tx.world, group)
     for cluster in leaving:

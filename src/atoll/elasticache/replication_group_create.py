@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import access_control, checks, errors, failover, nodes
+from atoll.elasticache import access_control, checks, errors, failover, nodes, restore
 from atoll.elasticache.find import find_cluster, owner_key
 from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
@@ -75,10 +75,13 @@ def create_replication_group(
     port: int | None = None,
     notification_topic_arn: str | None = None,
     auto_minor_version_upgrade: bool | None = None,
+    snapshot_arns: Sequence[str] = (),
+    snapshot_name: str | None = None,
     snapshot_retention_limit: int | None = None,
     snapshot_window: str | None = None,
     transit_encryption_enabled: bool | None = None,
     at_rest_encryption_enabled: bool | None = None,
+    kms_key_id: str | None = None,
     data_tiering_enabled: bool | None = None,
     network_type: str | None = None,
     ip_discovery: str | None = None,
@@ -88,15 +91,18 @@ def create_replication_group(
 ) -> Shape:
     """Make a group and its member clusters; it is `creating` until all of them replicate.
 
-    `AtRestEncryptionEnabled` promises that nothing lies on a disk in the clear; here nothing lies on a disk at all.
+    `AtRestEncryptionEnabled` and `KmsKeyId` are shown again, and nothing is encrypted: docs/snapshots.md.
     """
     checks.no_tls(transit_encryption_enabled)
     checks.only_ipv4(network_type, ip_discovery)
-    checks.no_backups(snapshot_retention_limit)
+    days = checks.retention(snapshot_retention_limit)
     checks.refuse_unless(data_tiering_enabled, False, "DataTieringEnabled", "no node here keeps data on a disk.")
     name = _free_group_name(tx, replication_group_id)
+    source = restore.source_of(tx.world, snapshot_name, snapshot_arns)
+    if source and primary_cluster_id:
+        raise PRIMARY_PARAMETERS()
     asked = Asked(
-        engine=(engine or DEFAULT_ENGINE).lower(),
+        engine=(engine or (source and source.engine) or DEFAULT_ENGINE).lower(),
         engine_version=engine_version,
         node_type=cache_node_type or "",
         parameter_group=cache_parameter_group_name,
@@ -111,6 +117,7 @@ def create_replication_group(
         tags=tags_of(tags),
         at_rest=at_rest_encryption_enabled is True or (at_rest_encryption_enabled is None and engine == "valkey"),
     )
+    asked = restore.completed(tx.world, asked, source)
     layout = Layout(
         mode=cluster_mode,
         automatic_failover=automatic_failover_enabled,
@@ -125,6 +132,9 @@ def create_replication_group(
     make = make_sharded if is_sharded(tx.world, asked, layout) else _make_single
     group = make(tx, name, replication_group_description, asked, layout)
     group = access_control.restrict(tx, group, auth_token, user_group_ids)
+    restore.seed(tx, group, source)
+    key = checks.kms_key(kms_key_id, at_rest=group.at_rest)
+    group = tx.put(group.but(snapshot_retention=days or 0, kms_key_id=key))
     return {"ReplicationGroup": render(tx.world, group)}
 
 

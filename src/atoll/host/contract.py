@@ -7,6 +7,7 @@ answers).  The loop knows no third thing about either.
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from atoll.cache.node import NodePlan
@@ -90,6 +91,16 @@ class Known:
         int  # of its configuration, or of its primary's: of two that claim the same slots, the greater one has them
     )
     ids: frozenset[str]  # of all nodes that it knows, itself too
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file that an engine's data were written to."""
+
+    bytes: int
+    data_bytes: int  # that the data take in the engine's memory
+    digest: str  # BLAKE2b of the file, 16 bytes
+    header: str  # its first nine bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +271,13 @@ class Host(Protocol):
         """Give a running engine the users of its plan, and no others.
 
         Connections of users who are gone, and of the names in `cut`, end.  Raises HostError.
+        """
+        ...
+
+    async def dump(self, node: NodePlan, file: Path) -> Saved:
+        """Write all data of a Redis or Valkey engine, as of now, to a new RDB file, and that to the disk.
+
+        Raises HostError: the engine did not give them all; OSError: the disk did not take them.
         """
         ...
 

@@ -4,11 +4,14 @@ For machines that allow no namespaces, and for tests of everything that is not t
 """
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from atoll.cache.node import NodePlan
+from atoll.cache.rdb import EMPTY, HEADER_BYTES
 from atoll.host.contract import (
     Door,
     Failure,
@@ -18,6 +21,7 @@ from atoll.host.contract import (
     LinkCount,
     Machine,
     Replication,
+    Saved,
     Seen,
     Tallied,
     Tracked,
@@ -170,6 +174,12 @@ class PaperHost:
 
     async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
         """Nobody comes to paper."""
+
+    async def dump(self, node: NodePlan, file: Path) -> Saved:
+        """Write a file without keys: no engine has any."""
+        await asyncio.to_thread(file.write_bytes, EMPTY)
+        digest = hashlib.blake2b(EMPTY, digest_size=16).hexdigest()
+        return Saved(len(EMPTY), 0, digest, EMPTY[:HEADER_BYTES].decode())
 
     async def reaches(self, node: NodePlan) -> bool:
         """Paper has no holes."""

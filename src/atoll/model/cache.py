@@ -48,6 +48,14 @@ class CacheNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """An RDB file that a new node begins with."""
+
+    path: str  # below the state directory
+    digest: str | None = None  # BLAKE2b, 16 bytes; None: of a file from elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheCluster(Resource):
     """A cache cluster; its World id is `names.key(account, region, name)`."""
 
@@ -79,6 +87,7 @@ class CacheCluster(Resource):
     pending_node_count: int | None = None
     pending_removals: tuple[str, ...] = ()
     pending_zones: tuple[str, ...] = ()  # NewAvailabilityZones of the pending node count
+    seeds: tuple[Seed, ...] = ()  # what its node begins with, until it is available for the first time
     configuration_version: int = 1  # of Memcached auto discovery: one more at each change of membership
     change: Change | None = None  # what it is to become, and is not yet
     former: Change | None = None  # what it was before the change that its node has not survived yet
@@ -168,6 +177,7 @@ class ReplicationGroup(Resource):
     multi_az: str = "disabled"
     snapshot_window: str | None = None
     snapshot_retention: int = 0
+    snapshotting_id: str | None = None  # World id of the member that daily snapshots are taken of, as it was asked
     tls: bool = False
     at_rest: bool = False
     auto_minor_upgrade: bool = True

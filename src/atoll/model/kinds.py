@@ -30,6 +30,7 @@ from atoll.model.reserved import ReservedNode
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
 from atoll.model.signing import SigningKey
+from atoll.model.snapshot import Snapshot
 from atoll.model.subnet import Subnet
 from atoll.model.token import ClientToken
 from atoll.model.volume import Volume
@@ -73,6 +74,7 @@ KINDS: tuple[type[Resource], ...] = (
     RouteTable,
     SecurityGroup,
     SigningKey,
+    Snapshot,
     Subnet,
     TargetGroup,
     Territory,

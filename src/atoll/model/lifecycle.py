@@ -74,15 +74,20 @@ CACHE_CLUSTER = Lifecycle(
     rows={
         ("creating", "nodes-ready"): "available",
         ("creating", "network-failed"): "incompatible-network",
+        ("creating", "restore-failed"): "restore-failed",
         ("creating", "delete"): "deleting",
         ("available", "modify"): "modifying",
         ("available", "reboot"): "rebooting cluster nodes",
+        ("available", "snapshot"): "snapshotting",
         ("available", "delete"): "deleting",
+        ("snapshotting", "snapshotted"): "modifying",  # until its nodes are seen to be well
+        ("snapshotting", "delete"): "deleting",  # by its final snapshot
         ("modifying", "nodes-ready"): "available",
         ("modifying", "delete"): "deleting",
         ("rebooting cluster nodes", "nodes-ready"): "available",
         ("rebooting cluster nodes", "delete"): "deleting",
         ("incompatible-network", "delete"): "deleting",
+        ("restore-failed", "delete"): "deleting",
     },
 )
 
@@ -94,13 +99,30 @@ REPLICATION_GROUP = Lifecycle(
         ("creating", "nodes-failed"): "create-failed",
         ("creating", "delete"): "deleting",
         ("available", "modify"): "modifying",
+        ("available", "snapshot"): "snapshotting",
         ("available", "delete"): "deleting",
+        ("snapshotting", "snapshotted"): "modifying",  # until its nodes are seen to be well
+        ("snapshotting", "delete"): "deleting",  # by its final snapshot
         ("modifying", "nodes-ready"): "available",
         ("modifying", "delete"): "deleting",
         ("available", "migrate"): "migrating",  # User Guide, "Starting migration"
         ("migrating", "nodes-ready"): "available",
         ("migrating", "delete"): "deleting",
         ("create-failed", "delete"): "deleting",
+    },
+)
+
+# ElastiCache API Reference, Snapshot, "SnapshotStatus".  `restoring` is derived: a cache is being made of it.
+SNAPSHOT = Lifecycle(
+    initial="creating",
+    rows={
+        ("creating", "taken"): "available",
+        ("creating", "failed"): "failed",
+        ("available", "export"): "exporting",
+        ("exporting", "exported"): "available",
+        ("available", "lost"): "failed",  # a file is not what it was
+        ("available", "delete"): "deleting",
+        ("failed", "delete"): "deleting",
     },
 )
 

@@ -19,6 +19,7 @@ from atoll.host.contract import (
     LinkCount,
     Machine,
     Replication,
+    Saved,
     Seen,
     Tallied,
     Tracked,
@@ -174,6 +175,8 @@ class LinuxHost:
 
     def last_words(self, name: str) -> str:
         """Return the last line that a process has said."""
+        if because := self._nodes.seeds.failures.get(name):
+            return because
         subject = name.rpartition("#")[0]
         said = self._instances.console(subject) if name.startswith("i-") else self._nodes.log(subject)
         lines = said[-_WORDS_BYTES_MAX:].decode(errors="replace").split("\n")
@@ -235,6 +238,10 @@ class LinuxHost:
     def limit(self, node: NodePlan, memory_bytes: int) -> None:
         """Give a running node more memory, or less."""
         self._nodes.limit(node, memory_bytes)
+
+    async def dump(self, node: NodePlan, file: Path) -> Saved:
+        """Write all data of an engine to a new file."""
+        return await self._nodes.dump(node, file)
 
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""

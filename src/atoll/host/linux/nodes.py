@@ -21,13 +21,14 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import nodes_conf
-from atoll.host.contract import HostError
-from atoll.host.linux import admission, carry, cgroups, statistics
+from atoll.host.contract import HostError, Saved
+from atoll.host.linux import admission, carry, cgroups, dumping, statistics
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.cluster import Asker
 from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
 from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.linux.seeds import Seeds, make_pipe
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
 FILES_MAX = 65_536
@@ -55,6 +56,7 @@ class Nodes:
         self._password = _password(state_dir / "engines.password")
         self.administrator = Administrator(self._password, self._socket)
         self._cluster = Asker(self._socket_of, self._password)
+        self.seeds = Seeds(state_dir)
         self._uid = None if keeper.rootless else ENGINE_UID
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
@@ -133,6 +135,8 @@ class Nodes:
         try:
             if node.is_memcached:
                 return await self._ask_memcached(node)
+            if node.seeds:
+                self.seeds.feed(node, self._directory / _short(node.name))
             return await self._ask_server(node)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             return f"{type(error).__name__}: {error}"
@@ -147,6 +151,12 @@ class Nodes:
                 return await statistics.of_server(engine)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"ask {node.name}") from error
+
+    async def dump(self, node: NodePlan, file: Path) -> Saved:
+        """Write all data of an engine to a new file.  Raises HostError, OSError."""
+        said = await self.statistics(node)
+        data_bytes = int(said.get("used_memory_dataset", "0"))
+        return await dumping.dump(node, self._socket(node), self._password, file, data_bytes=data_bytes)
 
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer.
@@ -217,6 +227,8 @@ class Nodes:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if node.cluster:
                 (directory / "nodes.conf").write_text(nodes_conf(node))
+            if node.seeds:
+                make_pipe(directory)
             if self._uid is not None:
                 for path in (directory, *directory.iterdir()):
                     os.chown(path, self._uid, self._uid)
