@@ -39,6 +39,7 @@ from atoll.cache.node import NodePlan
 from atoll.cloudwatch import samples
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
+from atoll.control.engines import Engines
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
@@ -62,7 +63,6 @@ from atoll.host.authority import Authority
 from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.host.paper import PaperHost
 from atoll.model.endpoint import VpcEndpoint
-from atoll.model.engine import EngineBuild
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.world import Tx, World
@@ -157,6 +157,7 @@ class Daemon:
         )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
+        self._engines = Engines(store, host)
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
         self.migrations = Migrations(store, wanted.machines, host)
         self.rosters = Rosters(wanted.machines, host)
@@ -168,7 +169,7 @@ class Daemon:
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
-            self._note_engines()
+            self._engines.note()
         for loop in (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots):
             store.watch(partial(_wake, loop))
 
@@ -266,7 +267,7 @@ class Daemon:
         await self.snapshots.forget()
         shutil.rmtree(self._objects, ignore_errors=True)
         self.backend.forget()
-        self._note_engines()
+        self._engines.note()
         self._counters.flow_logs.clear()
         self._sampler.forget()
         await self.machines.idle()
@@ -290,7 +291,7 @@ class Daemon:
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
-            loops += [self._counters.run(), self._sampler.run()]
+            loops += [self._counters.run(), self._sampler.run(), self._engines.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())
         await server.start()
@@ -327,22 +328,6 @@ class Daemon:
 
             self._private_api = private_api(self)
         return await self._private_api(request)
-
-    def _note_engines(self) -> None:
-        """Put into the World which engines this machine can run, if that has changed."""
-        builds = {build.id: build for build in self._host.builds()}
-        known = {build.id: build for build in self.world.all(EngineBuild)}
-        if builds == known:
-            return
-
-        def note(tx: Tx) -> None:
-            for build in known.values():
-                if build.id not in builds:
-                    tx.delete(build)
-            for build in builds.values():
-                tx.put(build)
-
-        self._store.write(note, what="engines")
 
     def _network_in_force(self, world: World, failures: Sequence[Failure]) -> None:
         self.machines.wake()

@@ -198,12 +198,9 @@ def test_a_resource_has_at_most_50_tags(cache):
 
 EMPTY = {
     "describe_global_replication_groups": "GlobalReplicationGroups",
-    "describe_reserved_cache_nodes": "ReservedCacheNodes",
     "describe_serverless_cache_snapshots": "ServerlessCacheSnapshots",
     "describe_serverless_caches": "ServerlessCaches",
-    "describe_service_updates": "ServiceUpdates",
     "describe_snapshots": "Snapshots",
-    "describe_update_actions": "UpdateActions",
     "describe_user_groups": "UserGroups",
 }
 

@@ -1,6 +1,7 @@
 """A daemon that has an older Redis OSS, an instance whose clients write, and caches that change meanwhile."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import atoll.cli.drill_writer
+from atoll.host.linux import engines
 from tests.daemon.atoll import Atoll, own_mode, running, until
 
 NODE = {"CacheNodeType": "cache.t3.micro"}
@@ -30,6 +32,16 @@ class Yard:
         runs = [{"Name": "instance-state-name", "Values": ["running"]}]
         until(lambda: ec2.describe_instances(Filters=runs)["Reservations"], 30.0, "an instance")
         self._runs = 0
+
+    def install_redis(self, version: str) -> None:
+        """Let the machine have another patch of Redis OSS: the program that is there, calling itself that."""
+        found = engines.available(self.atoll.place / "probe")
+        real = next(e for e in found if e.name == "redis" and e.version.startswith(version[:3]))
+        assert len(real.version) == len(version), "no byte of the program moves"
+        program = self.atoll.place / "engines" / version / "redis-server"
+        program.parent.mkdir()
+        program.write_bytes(real.path.read_bytes().replace(f"{real.version}\0".encode(), f"{version}\0".encode()))
+        program.chmod(0o755)
 
     def needs(self, engine: str, version: str) -> None:
         """Skip a test where an engine is missing."""
@@ -114,7 +126,9 @@ class Yard:
 @pytest.fixture(scope="module")
 def yard() -> Iterator[Yard]:
     with running(own_mode(), started=False) as atoll:
+        own = atoll.place / "engines"
+        own.mkdir()
         if OLDER.is_dir():
-            atoll.environment["ATOLL_ENGINES"] = str(OLDER)
-        atoll.up()
+            shutil.copy(next(OLDER.rglob("redis-server")), own)
+        atoll.up("--engine-dir", str(own))
         yield Yard(atoll)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.daemon.atoll import until
+
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
 
@@ -67,3 +69,60 @@ def test_a_node_type_changes_in_place_and_clients_do_not_notice(yard):
     assert {yard.cluster(c)["CacheNodeType"] for c in ("size-001", "size-002")} == {"cache.t3.small"}
     assert yard.pid("size-001") == pid
     assert "maxmemory:1103269724" in yard.redis(address, "INFO", "memory")
+
+
+def test_a_single_cluster_keeps_its_data_and_is_not_made_too_small(yard):
+    yard.needs("redis", "6.2")
+    yard.needs("redis", "7.0")
+    tight = {"ParameterName": "reserved-memory-percent", "ParameterValue": "99"}
+    for family in ("redis6.x", "redis7"):
+        yard.cache.create_cache_parameter_group(
+            CacheParameterGroupName=family.replace(".", ""), CacheParameterGroupFamily=family, Description="x"
+        )
+        yard.cache.modify_cache_parameter_group(
+            CacheParameterGroupName=family.replace(".", ""), ParameterNameValues=[tight]
+        )
+    yard.cache.create_cache_cluster(
+        CacheClusterId="alone", Engine="redis", EngineVersion="6.2", NumCacheNodes=1,
+        CacheNodeType="cache.t3.small", CacheParameterGroupName="redis6x",
+    )  # fmt: skip
+    yard.cluster_available("alone")
+    address = yard.cluster("alone")["CacheNodes"][0]["Endpoint"]["Address"]
+    yard.redis(address, "SETRANGE", "large", "8000000", "x")
+
+    yard.cache.modify_cache_cluster(CacheClusterId="alone", CacheNodeType="cache.t3.micro", ApplyImmediately=True)
+    yard.cluster_available("alone")
+    assert yard.cluster("alone")["CacheNodeType"] == "cache.t3.small"
+    told = "Failed applying modification to cache node type to cache.t3.micro."
+    assert yard.told("alone", "cache-cluster")[-1] == told
+
+    yard.cache.modify_cache_cluster(
+        CacheClusterId="alone", EngineVersion="7.0", CacheParameterGroupName="redis7", ApplyImmediately=True
+    )
+    yard.cluster_available("alone")
+
+    assert yard.cluster("alone")["EngineVersion"].startswith("7.0.")
+    assert yard.redis(address, "STRLEN", "large") == "8000001"
+    assert "maxmemory:14710262" in yard.redis(address, "INFO", "memory")
+
+
+def test_a_newer_patch_that_comes_while_nodes_run_is_applied_to_them(yard):
+    yard.needs("redis", "7.0")
+    yard.group("patch", "redis", "7.0", 2)
+    yard.redis(yard.endpoint("patch"), "SET", "kept", "yes")
+    yard.install_redis("7.0.99")
+    updates = yard.cache.describe_service_updates
+    until(lambda: updates()["ServiceUpdates"], 30.0, "an update")
+    (update,) = updates()["ServiceUpdates"]
+
+    yard.cache.batch_apply_update_action(ServiceUpdateName=update["ServiceUpdateName"], ReplicationGroupIds=["patch"])
+    yard.available("patch")
+
+    assert {yard.cluster(c)["EngineVersion"] for c in ("patch-001", "patch-002")} == {"7.0.99"}
+    assert yard.redis(yard.endpoint("patch"), "GET", "kept") == "yes"
+    asked = {"ReplicationGroupIds": ["patch"]}
+    until(
+        lambda: yard.cache.describe_update_actions(**asked)["UpdateActions"][0]["UpdateActionStatus"] == "complete",
+        30.0,
+        "a complete update",
+    )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from atoll.cache.history import CLUSTER, GROUP, record
 from atoll.cache.transitions import settle
 from atoll.cache.tuning import at_start, wanted
+from atoll.cache.updates import successor
 from atoll.model.cache import CacheCluster, NodeGroup, Promotion, ReplicationGroup
 from atoll.model.lifecycle import CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
@@ -94,5 +95,5 @@ def _start_again(tx: Tx, cluster: CacheCluster) -> None:
         return
     status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
     again = replace(node, boot=node.boot + 1, status=status, parameters=parameters, maybe=())
-    tx.put(cluster.but(nodes=(again,)))
+    tx.put(cluster.but(nodes=(again,), engine_version=successor(tx.world, cluster)))
     record(tx, cluster, CLUSTER, cluster.name, f"Recovering cache nodes {node.id}")

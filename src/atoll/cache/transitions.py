@@ -11,6 +11,7 @@ from dataclasses import replace
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
 from atoll.cache.node import Tuning
 from atoll.cache.tuning import applied, at_start, wanted
+from atoll.cache.updates import successor
 from atoll.cache.users import obey
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
@@ -54,6 +55,7 @@ def node_silent(tx: Tx, cluster_id: str, node_id: str) -> None:
     if cluster is None or node is None or not CACHE_NODE.allows(node.status, "silent"):
         return
     status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
+    cluster = cluster.but(engine_version=successor(tx.world, cluster))
     _put_node(tx, cluster, node, status=status, parameters=parameters, maybe=())
     _tell(tx, cluster, f"Recovering cache nodes {node_id}")
 

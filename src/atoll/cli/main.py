@@ -61,12 +61,22 @@ def up(
     metrics_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", min=1.0, help="The time between samples of metrics.")
     ] = 60.0,
+    engine_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where other cache engines are [ATOLL_ENGINES].")
+    ] = None,
 ) -> None:
     """Start Atoll; it prints `Ready.` and where it listens."""
     from atoll.cli import up as life
 
     life.up_as_asked(
-        detach=detach, port=port, bind=bind, state=state, host=host, keys=keys, metrics_seconds=metrics_seconds
+        detach=detach,
+        port=port,
+        bind=bind,
+        state=state,
+        host=host,
+        keys=keys,
+        metrics_seconds=metrics_seconds,
+        engine_dir=engine_dir,
     )
 
 

@@ -17,9 +17,11 @@ def _seconds(text: str) -> float:
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "--port": int, "--bind": str, "--state": Path, "--host": str, "--keys": str, "--metrics-seconds": _seconds,
+    "--engine-dir": Path,
 }  # fmt: skip
 DEFAULTS: dict[str, Any] = {
     "port": 4566, "bind": "127.0.0.1", "state": None, "host": "auto", "keys": "local", "metrics_seconds": 60.0,
+    "engine_dir": None,
 }  # fmt: skip
 
 

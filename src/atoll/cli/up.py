@@ -60,8 +60,10 @@ def up_as_asked(
     host: str,
     keys: str,
     metrics_seconds: float = METRICS_SECONDS,
+    engine_dir: Path | None = None,
 ) -> None:
     """Check what was asked for, and start."""
+    _look_for_engines(engine_dir)
     if host not in HOSTS:
         raise Failure(f"{host!r} is not a host", "use --host with one of: " + ", ".join(HOSTS), 2)
     if keys not in KEYS:
@@ -178,6 +180,15 @@ def _no_kernel(refusal: BaseException) -> Failure:
         "mend that, or `atoll up --host paper`: every call works, nothing runs",
         NO_KERNEL,
     )
+
+
+def _look_for_engines(directory: Path | None) -> None:
+    """Have the daemon look for engines in a directory too; None: as the environment says.  Raises Failure."""
+    if directory is None:
+        return
+    if not directory.is_dir():
+        raise Failure(f"{directory} is not a directory", "name one with a valkey-server or redis-server in it", 2)
+    os.environ["ATOLL_ENGINES"] = str(directory.absolute())
 
 
 def _make(state: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
-from atoll.cache import changed
+from atoll.cache import changed, updates
 from atoll.cache.changes import Carry, HandOver, Resize, Restart, Step, resized, room, steps
 from atoll.cache.node import NodePlan
 from atoll.control.events import log, log_mistake
@@ -63,6 +63,8 @@ class Changes:
 
     def _round(self) -> None:
         self._give_up()
+        if updates.open_actions(self._store.world):
+            self._store.write(updates.settle, what="service updates")
         now = _now()
         self._not_before = {step: at for step, at in self._not_before.items() if at > now}
         for step in steps(self._store.world.seen_by(None)):

@@ -3,7 +3,6 @@
 The calls that would create such things are not operations of Atoll and are refused by name.
 """
 
-from collections.abc import Sequence
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
@@ -55,39 +54,6 @@ def describe_serverless_cache_snapshots(
     _absent(serverless_cache_name, errors.SERVERLESS_NOT_FOUND)
     _absent(serverless_cache_snapshot_name, errors.SERVERLESS_SNAPSHOT_NOT_FOUND)
     return {"ServerlessCacheSnapshots": []}
-
-
-@operation("elasticache", "DescribeServiceUpdates")
-def describe_service_updates(
-    world: World,
-    *,
-    service_update_name: str | None = None,
-    service_update_status: Sequence[str] = (),
-    max_records: int | None = None,
-    marker: str | None = None,
-) -> Shape:
-    """List service updates: there are none; the engines are updated with the machine's packages."""
-    _absent(service_update_name, errors.SERVICE_UPDATE_NOT_FOUND)
-    return {"ServiceUpdates": [], "Marker": _no_marker(max_records, marker)}
-
-
-@operation("elasticache", "DescribeUpdateActions")
-def describe_update_actions(
-    world: World,
-    *,
-    service_update_name: str | None = None,
-    replication_group_ids: Sequence[str] = (),
-    cache_cluster_ids: Sequence[str] = (),
-    engine: str | None = None,
-    service_update_status: Sequence[str] = (),
-    service_update_time_range: Shape | None = None,
-    update_action_status: Sequence[str] = (),
-    show_node_level_update_status: bool = False,
-    max_records: int | None = None,
-    marker: str | None = None,
-) -> Shape:
-    """List update actions: there are none."""
-    return {"UpdateActions": [], "Marker": _no_marker(max_records, marker)}
 
 
 def _absent(name: str | None, error: Err) -> None:

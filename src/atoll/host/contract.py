@@ -156,6 +156,10 @@ class Host(Protocol):
         """Return the engines that can run; none: on paper."""
         ...
 
+    def find_builds(self) -> None:
+        """Look for engines again: packages come and go.  Costs some milliseconds."""
+        ...
+
     def prepare(self) -> None:
         """Do beforehand what the first machine would otherwise wait for."""
         ...

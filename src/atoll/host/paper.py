@@ -47,6 +47,9 @@ class PaperHost:
         """Nothing is built: verbs list AWS's versions."""
         return ()
 
+    def find_builds(self) -> None:
+        """There is nothing to find."""
+
     def prepare(self) -> None:
         """Nothing to do."""
 

@@ -6,6 +6,7 @@ that verbs can say what is available without asking a machine.  They belong to n
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from atoll.model.resource import Resource
 
@@ -17,6 +18,7 @@ class EngineBuild(Resource):
     engine: str  # "memcached", "redis" or "valkey"
     version: str  # full: "7.0.15"
     tls: bool = False
+    found: datetime | None = None  # when it was put into the World
 
 
 def engine_build(engine: str, version: str, *, tls: bool = False) -> EngineBuild:

@@ -33,6 +33,7 @@ from atoll.model.signing import SigningKey
 from atoll.model.snapshot import Snapshot
 from atoll.model.subnet import Subnet
 from atoll.model.token import ClientToken
+from atoll.model.update import UpdateAction
 from atoll.model.volume import Volume
 from atoll.model.vpc import DhcpOptions, Vpc
 
@@ -78,6 +79,7 @@ KINDS: tuple[type[Resource], ...] = (
     Subnet,
     TargetGroup,
     Territory,
+    UpdateAction,
     User,
     UserGroup,
     Volume,

@@ -83,6 +83,10 @@ class LinuxHost:
         """Return the engines that can run here."""
         return tuple(engine_build(e.name, e.version, tls=e.tls) for e in self._programs.values())
 
+    def find_builds(self) -> None:
+        """Look for engines again."""
+        self._programs = {(e.name, e.version): e for e in engines.available(self._state_dir)}
+
     def prepare(self) -> None:
         """Make the base image of instances, if it is not there.  Raises HostError."""
         self._instances.prepare()
@@ -300,7 +304,7 @@ class LinuxHost:
         if program := self._programs.get((name, version)):
             return program
         minor = version.rpartition(".")[0]
-        for (other, found), program in self._programs.items():
+        for (other, found), program in reversed(self._programs.items()):  # the newest first
             if other == name and found.rpartition(".")[0] == minor:
                 return program
         have = ", ".join(sorted(f"{n} {v}" for n, v in self._programs)) or "none"
