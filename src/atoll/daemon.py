@@ -39,6 +39,7 @@ from atoll.cache.node import NodePlan
 from atoll.cloudwatch import samples
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
+from atoll.control.discovery import Discovery
 from atoll.control.engines import Engines
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
@@ -156,6 +157,7 @@ class Daemon:
             options.metrics_seconds,
         )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
+        self._discovery = Discovery(wanted.machines, host, self._recorder)
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         self._engines = Engines(store, host)
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
@@ -170,7 +172,15 @@ class Daemon:
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
-        for loop in (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots):
+        for loop in (
+            self.wires,
+            self.failovers,
+            self.changes,
+            self.migrations,
+            self.rosters,
+            self.snapshots,
+            self._discovery,
+        ):
             store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
@@ -290,6 +300,7 @@ class Daemon:
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
+        loops.append(self._discovery.run())
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops += [self._counters.run(), self._sampler.run(), self._engines.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]

@@ -18,6 +18,8 @@ def settle(paper):
             else:
                 paper.write(lambda tx, c=cluster.id, n=node.id: transitions.node_answered(tx, c, n))
                 paper.write(lambda tx, c=cluster.id: transitions.settle(tx, c))
+        if left := paper.world.get(CacheCluster, cluster.id):
+            paper.write(lambda tx, c=left: transitions.announced(tx, c.id, c.configuration_version))
     tune(paper)
     admit(paper)
 

@@ -76,6 +76,6 @@ def test_a_plan_that_did_not_change_in_content_is_equal():
     life, _, _, alone = lived()
     before = nodes(life.world)
 
-    life.put(alone.but(status="available", configuration_version=7))
+    life.put(alone.but(notification_active=False))
 
     assert nodes(life.world) == before

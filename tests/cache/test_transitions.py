@@ -120,13 +120,35 @@ def test_a_hosts_refusal_is_told_once_and_forgotten_when_the_node_answers(life, 
     assert life.world[CacheCluster, mem].nodes[0].host_error is None
 
 
-def test_the_discovery_version_counts_each_node_that_joined(life, mem):
-    before = life.world[CacheCluster, mem].configuration_version
-
+def test_the_discovery_version_counts_each_node_that_joins_a_cluster_that_is_there(life, mem):
     for id in ("0001", "0002"):
         answer(life, mem, id)
+    made = life.world[CacheCluster, mem]
+    assert made.configuration_version == 1, "its first list has all its nodes"
+    life.put(
+        interface("eni-3", "10.0.1.6"), made.but(status="modifying", nodes=(*made.nodes, node("eni-3", id="0003")))
+    )
 
-    assert life.world[CacheCluster, mem].configuration_version == before + 2
+    answer(life, mem, "0003")
+
+    assert life.world[CacheCluster, mem].configuration_version == 2
+
+
+def test_a_changed_cluster_is_available_when_its_nodes_tell_clients_of_the_change(life, mem):
+    for id in ("0001", "0002"):
+        answer(life, mem, id)
+    made = life.world[CacheCluster, mem]
+    life.put(
+        interface("eni-3", "10.0.1.6"), made.but(status="modifying", nodes=(*made.nodes, node("eni-3", id="0003")))
+    )
+    answer(life, mem, "0003")
+    assert life.world[CacheCluster, mem].status == "modifying"
+
+    life.write(transitions.announced, mem, 1)
+    assert life.world[CacheCluster, mem].status == "modifying", "that was an earlier list"
+    life.write(transitions.announced, mem, 2)
+
+    assert life.world[CacheCluster, mem].status == "available"
 
 
 def test_names_lead_to_what_has_answered(life, mem):

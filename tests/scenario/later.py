@@ -75,5 +75,4 @@ PARTLY = {
         "Network Insights names the condition that is missing",
         VPC,
     ),
-    155: Later("Memcached: distributed memory cache", "auto discovery", ELASTICACHE),
 }

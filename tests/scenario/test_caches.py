@@ -38,12 +38,23 @@ def test_row_155_memcached_keys_are_distributed_over_the_nodes_by_the_client(sta
         + 'for ($i = 0; $i < 60; $i++) $cache->set("key$i", "value$i");\n'
         + 'for ($i = 0; $i < 60; $i++) if ($cache->get("key$i") === "value$i") echo \'y\';\n'
     )
+
+    def items(node):
+        return int(stage.reach(shop.app, node, 11211, "stats").split("STAT curr_items ")[1].split()[0])
+
+    before = [items(node) for node in nodes]  # those of auto discovery
     assert stage.shell(shop.app, f"php <<'END'\n<?php\n{script}\nEND").output == "y" * 60
-    kept = [
-        int(stage.reach(shop.app, node, 11211, "stats").split("STAT curr_items ")[1].split()[0]) for node in nodes
-    ]
+    kept = [items(node) - had for node, had in zip(nodes, before, strict=True)]
     assert sum(kept) == 60
     assert min(kept) > 0
+
+
+def test_row_155_memcached_nodes_tell_clients_of_each_other(stage, shop):
+    nodes = stage.node_addresses(shop.memcached)
+    told = [stage.reach(shop.app, node, 11211, "config get cluster") for node in nodes]
+    assert len(set(told)) == 1
+    assert all(f"|{node}|11211" in told[0] for node in nodes)
+    assert told[0].startswith("connected CONFIG cluster 0 ")
 
 
 def test_row_156_redis_has_strings_hashes_lists_sets_and_sorted_sets(stage, shop):

@@ -115,6 +115,7 @@ class NodePlan:
     users: tuple[NodeUser, ...] = ()  # who may use it; nobody: everybody may
     admission: Admission | None = None  # what it must be told of them while it runs; None: nothing
     seeds: tuple[Seed, ...] = ()  # the files that its engine loads as it starts
+    discovery: bytes = b""  # of Memcached: what it answers to `config get cluster`
 
     @property
     def process(self) -> str:

@@ -3,6 +3,7 @@
 from atoll.cache import shards
 from atoll.cache.backup import is_new
 from atoll.cache.config import memcached_settings, memory_bytes, server_settings
+from atoll.cache.discovery import is_announced, payload
 from atoll.cache.endpoint import address_of
 from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat
 from atoll.cache.node_types import NODE_TYPES
@@ -27,12 +28,16 @@ def nodes(world: World) -> tuple[NodePlan, ...]:
 
 
 def of_cluster(world: World, cluster: CacheCluster, rosters: "Rosters | None" = None) -> tuple[NodePlan, ...]:
-    """Return the processes of one cluster.  It depends on the resources that `sources` names, and on nothing else."""
+    """Return the processes of one cluster.  It depends on the resources that `sources` names, and on nothing else.
+
+    A node that leaves runs on until the others have told clients that it does.
+    """
     if cluster.status in STOPPED:
         return ()
     primary, within = _primary(world, cluster), _cluster(world, cluster, rosters or Rosters())
-    running = (node for node in cluster.nodes if node.status != "deleting")
-    return tuple(_node(world, cluster, node, primary, within) for node in running)
+    lingering, told = not is_announced(cluster), payload(world, cluster)
+    running = (node for node in cluster.nodes if lingering or node.status != "deleting")
+    return tuple(_node(world, cluster, node, primary, within, told) for node in running)
 
 
 def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
@@ -102,7 +107,12 @@ def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:
 
 
 def _node(
-    world: World, cluster: CacheCluster, node: CacheNode, primary: Primary | None, within: ClusterPlan | None
+    world: World,
+    cluster: CacheCluster,
+    node: CacheNode,
+    primary: Primary | None,
+    within: ClusterPlan | None,
+    discovery: bytes,
 ) -> NodePlan:
     address, type_ = address_of(world, node), NODE_TYPES[cluster.node_type]
     values, memcached = dict(node.parameters), cluster.is_memcached
@@ -133,6 +143,7 @@ def _node(
             cluster.engine, cluster.engine_version, type_, cluster.port, values, sharded=cluster.sharded
         ),
         arguments=memcached_settings(type_, address, cluster.port, values) if memcached else (),
+        discovery=discovery,
     )
 
 

@@ -8,6 +8,7 @@ is gone or has moved on meanwhile: an observation may always arrive late.  Statu
 from collections.abc import Mapping
 from dataclasses import replace
 
+from atoll.cache.discovery import is_announced
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
 from atoll.cache.node import Tuning
 from atoll.cache.tuning import applied, at_start, wanted
@@ -19,8 +20,8 @@ from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
 
 __all__ = [
-    "cluster_gone", "forget_old_events", "is_tunable", "node_answered", "node_being_tuned", "node_failed",
-    "node_gone", "node_silent", "node_tuned", "settle",
+    "announced", "cluster_gone", "forget_old_events", "is_tunable", "node_answered", "node_being_tuned",
+    "node_failed", "node_gone", "node_silent", "node_tuned", "settle",
 ]  # fmt: skip
 
 
@@ -36,9 +37,8 @@ def node_answered(tx: Tx, cluster_id: str, node_id: str) -> None:
     status = CACHE_NODE.after(was, "answered")
     cluster = _put_node(tx, cluster, node, status=status, host_error=None, loads=False, access="", users=())
     if was == "creating":
-        if cluster.is_memcached:
-            tx.put(cluster.but(configuration_version=cluster.configuration_version + 1))
         if cluster.status == "modifying":
+            tx.put(cluster.but(configuration_version=cluster.configuration_version + 1))
             _tell(tx, cluster, f"Added cache node {node_id} in availability zone {node.zone}")
     elif cluster.status == "rebooting cluster nodes":
         _tell(tx, cluster, f"Cache node {node_id} restarted")
@@ -104,13 +104,22 @@ def node_failed(tx: Tx, cluster_id: str, node_id: str, reason: str) -> None:
     _tell(tx, cluster, f"Cache node {node_id} cannot run: {reason}")
 
 
+def announced(tx: Tx, cluster_id: str, version: int) -> None:
+    """Tell that the nodes of a Memcached cluster answer `config get cluster` with a version of its membership."""
+    cluster = tx.get(CacheCluster, cluster_id)
+    if cluster and cluster.announced_version < version <= cluster.configuration_version:
+        tx.put(cluster.but(announced_version=version))
+        settle(tx, cluster_id)
+
+
 def settle(tx: Tx, cluster_id: str) -> None:
-    """Make a cluster available when all its nodes are, and its group when all its members are."""
+    """Make a cluster available when all its nodes are and tell so, and its group when all its members are."""
     cluster = tx.get(CacheCluster, cluster_id)
     if cluster is None:
         return
     ready = bool(cluster.nodes) and all(node.status == "available" for node in cluster.nodes)
-    if ready and not cluster.is_changing and CACHE_CLUSTER.allows(cluster.status, "nodes-ready"):
+    ready = ready and is_announced(cluster) and not cluster.is_changing
+    if ready and CACHE_CLUSTER.allows(cluster.status, "nodes-ready"):
         was = cluster.status
         cluster = tx.put(cluster.but(status=CACHE_CLUSTER.after(was, "nodes-ready"), former=None))
         if was == "creating":

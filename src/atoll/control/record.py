@@ -101,6 +101,12 @@ class Recorder:
         if self.awaits(node):
             self._note("node answered", _answered, node.cluster_id, node.node_id)
 
+    def announced(self, cluster_id: str, version: int) -> None:
+        """The nodes of a Memcached cluster tell clients of the version of its membership."""
+        cluster = self.world.get(CacheCluster, cluster_id)
+        if cluster and cluster.announced_version < version:
+            self._note("membership announced", caches.announced, cluster_id, version)
+
     def being_tuned(self, node: NodePlan) -> None:
         """A node that runs is about to be told what its parameter group says."""
         self._note("node being tuned", caches.node_being_tuned, node.cluster_id, node.node_id, node.boot, node.tuning)

@@ -3,7 +3,6 @@
 The calls that would create such things are not operations of Atoll and are refused by name.
 """
 
-
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query

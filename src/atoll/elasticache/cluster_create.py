@@ -1,4 +1,4 @@
-"""CreateCacheCluster: Memcached with 1 to 40 nodes, one Redis OSS node, or a new replica of a replication group."""
+"""CreateCacheCluster: Memcached with 1 to 60 nodes, one Redis OSS node, or a new replica of a replication group."""
 
 from collections.abc import Sequence
 

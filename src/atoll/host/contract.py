@@ -255,6 +255,13 @@ class Host(Protocol):
         """Return a section of INFO of a foreign engine, asked from a node's namespace.  Raises HostError."""
         ...
 
+    async def announce(self, node: NodePlan) -> str | None:
+        """Have a Memcached node tell clients of its cluster's members, as its plan says; returns why it cannot.
+
+        Raises HostError: no answer.
+        """
+        ...
+
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer."""
         ...

@@ -162,6 +162,10 @@ class PaperHost:
         """There is no network."""
         raise HostError("nothing runs on paper", f"ask {address}:{port}")
 
+    async def announce(self, node: NodePlan) -> str | None:
+        """Nobody asks."""
+        return None
+
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Paper takes every setting."""
         return None

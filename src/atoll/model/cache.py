@@ -1,6 +1,6 @@
 """Cache clusters, replication groups and their subnet groups.
 
-A cluster's nodes are in `nodes`: Memcached 1 to 40, Redis OSS and Valkey exactly one.  A replication group names its
+A cluster's nodes are in `nodes`: Memcached 1 to 60, Redis OSS and Valkey exactly one.  A replication group names its
 clusters in its `node_groups` (shards; one, while cluster mode is disabled); a cluster names its group in `group_id`.
 """
 
@@ -101,6 +101,8 @@ class CacheCluster(Resource):
     def is_on_trial(self) -> bool:
         """Tell whether its processes are others than before a change, and have not all answered; an index field."""
         return self.former is not None
+
+    announced_version: int = 1  # the newest that its nodes have been told
 
     @property
     def is_memcached(self) -> bool:

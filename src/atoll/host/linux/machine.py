@@ -169,6 +169,7 @@ class LinuxHost:
         else:
             self._keeper.forget(name)
         self._loop.call_soon_threadsafe(self._nodes.administrator.forget, name)
+        self._loop.call_soon_threadsafe(self._nodes.announcer.forget, name)
         if watched := self._processes.pop(name, None):
             self._loop.call_soon_threadsafe(self._unwatch, watched)
 
@@ -226,6 +227,10 @@ class LinuxHost:
     async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
         """Return what a foreign engine says to anybody in a node's namespace."""
         return await stranger.ask(lambda: self.dial(namespace), address, port, section)
+
+    async def announce(self, node: NodePlan) -> str | None:
+        """Have a Memcached node tell clients of its cluster's members."""
+        return await self._nodes.announcer.announce(node)
 
     async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
         """Give a running engine a setting."""

@@ -23,6 +23,7 @@ from atoll.cache.node import NodePlan
 from atoll.cache.shards import nodes_conf
 from atoll.host.contract import HostError, Saved
 from atoll.host.linux import admission, carry, cgroups, dumping, statistics
+from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.cluster import Asker
 from atoll.host.linux.engines import Engine
@@ -36,7 +37,6 @@ PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis 
 MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
 SERVING_HZ = "10"  # the engines' own default; while a group comes up it is higher (cache/config.py)
 _SOCKET = "admin.sock"
-_MEMCACHED_SECONDS = 1.0
 _STAMP = re.compile(rb"^\d+:[A-Z] .{20,26} [-.*#] ", re.M)  # of Redis and Valkey: "7:M 20 Nov 2026 13:00:00.000 # "
 
 
@@ -57,6 +57,7 @@ class Nodes:
         self.administrator = Administrator(self._password, self._socket)
         self._cluster = Asker(self._socket_of, self._password)
         self.seeds = Seeds(state_dir)
+        self.announcer = Announcer(keeper.namespaces, open_socket)
         self._uid = None if keeper.rootless else ENGINE_UID
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
@@ -134,11 +135,12 @@ class Nodes:
         """Ask a node whether it serves: `None` if it does, else what it waits for."""
         try:
             if node.is_memcached:
-                return await self._ask_memcached(node)
+                await self.announcer.announce(node)  # it serves, and knows its cluster
+                return None
             if node.seeds:
                 self.seeds.feed(node, self._directory / _short(node.name))
             return await self._ask_server(node)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+        except (HostError, OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             return f"{type(error).__name__}: {error}"
 
     async def statistics(self, node: NodePlan) -> Mapping[str, str]:
@@ -204,18 +206,6 @@ class Nodes:
                 if node.loads:
                     self._settle(node)
             return waiting
-
-    async def _ask_memcached(self, node: NodePlan) -> str | None:
-        loop, sock = asyncio.get_running_loop(), await asyncio.to_thread(self._open_socket, node.interface_id)
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout(_MEMCACHED_SECONDS):
-                await loop.sock_connect(sock, (str(node.address), node.port))
-                await loop.sock_sendall(sock, b"version\r\n")
-                answer = await loop.sock_recv(sock, 128)
-        finally:
-            sock.close()
-        return None if answer.startswith(b"VERSION") else f"an answer to version, not {answer!r}"
 
     def _prepare(self, node: NodePlan) -> Path:
         """Make the node's directory anew: nothing of an earlier life stays, as on AWS, but what is to be loaded."""

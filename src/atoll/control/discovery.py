@@ -1,0 +1,101 @@
+"""The loop of auto discovery: the nodes of each Memcached cluster tell clients of its members, all the same.
+
+Woken by a revision; looks once a second all the same, because what the nodes tell is kept in them as items, and
+clients may flush these.  A cluster whose membership has changed is `modifying` until its nodes tell so, and a node
+that leaves runs until then.  A node that does not answer is not waited for: it is told before it is available again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from atoll.cache.discovery import version_of
+from atoll.cache.node import NodePlan
+from atoll.control.events import log, log_mistake
+from atoll.control.record import Recorder
+from atoll.host.contract import Host, HostError, Machine
+from atoll.store.sqlite import StoreError
+
+LOOK_SECONDS = 1.0
+
+
+class Discovery:
+    """Announces the members of every Memcached cluster."""
+
+    def __init__(self, want: Callable[[], Mapping[str, Machine]], host: Host, record: Recorder) -> None:
+        """Prepare.  `want` compiles the machines of the newest World."""
+        self._want, self._host, self._record = want, host, record
+        self._wake = asyncio.Event()
+        self._told: dict[str, bytes] = {}  # by process; only what spares a question
+        self._complaints: dict[str, str] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by cluster
+        self._missed: set[str] = set()
+
+    def wake(self) -> None:
+        """Have a look, soon."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        try:
+            while True:
+                woken = await self._pause()
+                self._look(only_news=woken)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+
+    async def _pause(self) -> bool:
+        """Wait for news; returns False if there were none for a time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._wake.wait()
+        woken = self._wake.is_set()
+        self._wake.clear()
+        return woken
+
+    def _look(self, *, only_news: bool) -> None:
+        clusters: dict[str, list[NodePlan]] = {}
+        for machine in self._want().values():
+            if isinstance(machine, NodePlan) and machine.is_memcached:
+                clusters.setdefault(machine.cluster_id, []).append(machine)
+        processes = {node.process for nodes in clusters.values() for node in nodes}
+        for kept in (self._told, self._complaints):
+            for gone in kept.keys() - processes:
+                del kept[gone]
+        for id, nodes in clusters.items():
+            asked = [n for n in nodes if not only_news or self._told.get(n.process) != n.discovery]
+            if asked and id in self._tasks:
+                self._missed.add(id)
+            elif asked:
+                self._tasks[id] = asyncio.create_task(self._announce(id, asked))
+                self._tasks[id].add_done_callback(partial(self._done, id))
+
+    def _done(self, cluster_id: str, _: asyncio.Task[None]) -> None:
+        del self._tasks[cluster_id]
+        if cluster_id in self._missed:  # there were news meanwhile
+            self._missed.discard(cluster_id)
+            self._wake.set()
+
+    async def _announce(self, cluster_id: str, nodes: Iterable[NodePlan]) -> None:
+        """Tell the nodes of a cluster, all at once, and write down that it was done."""
+        nodes = tuple(nodes)
+        try:
+            await asyncio.gather(*(self._tell(node) for node in nodes))
+            self._record.announced(cluster_id, min(version_of(node.discovery) for node in nodes))
+        except StoreError as error:
+            log("not written down", because=str(error))
+        except Exception:  # of ours: the next look is another chance
+            log_mistake("auto discovery")
+
+    async def _tell(self, node: NodePlan) -> None:
+        try:
+            complaint = await self._host.announce(node)
+        except HostError:  # it is down or cut off; others say so
+            self._told.pop(node.process, None)
+            return
+        self._told[node.process] = node.discovery
+        if complaint and self._complaints.get(node.process) != complaint:
+            log("discovery does not answer", node=node.process, because=complaint)
+        self._complaints[node.process] = complaint or ""

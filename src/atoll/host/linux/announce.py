@@ -1,0 +1,119 @@
+"""Keeps in each Memcached engine the items by which it answers `config get cluster` (`discovery_rules.py` says how).
+
+    await announcer.announce(node)       # the node answers what its plan says; why it cannot; HostError: it is silent
+
+The items are looked at with `me`, which neither counts as a `get` nor moves an item up.  Where one went by itself
+(it was evicted, or somebody flushed the cache), they are fetched for some minutes instead, which keeps them from
+being the oldest again.
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from atoll.cache.node import NodePlan
+from atoll.host.contract import HostError
+from atoll.host.linux.discovery_rules import BINARY_FLAGS, BINARY_KEY, OLDER_KEY, TEXT_KEY, rules
+from atoll.host.linux.namespaces import Namespaces
+from atoll.host.linux.nft import Nft
+
+ANSWER_SECONDS = 1.0
+ANSWER_BYTES_MAX = 4 << 10  # three lines of a hundred bytes
+FETCH_SECONDS = 600.0  # after an item went
+ITEMS = ((OLDER_KEY, 0), (TEXT_KEY, 0), (BINARY_KEY, BINARY_FLAGS))
+_MARK = re.compile(rb" (?:cas=|c)(\d+)")
+
+
+@dataclass(slots=True)
+class _Line:
+    """A connection to one engine, and what was stored through it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    refused: str | None = None  # why the kernel does not take the rules
+    told: bytes = b""
+    marks: tuple[bytes | None, ...] = ()
+    fetch_until: float = 0.0
+
+
+class Announcer:
+    """Announces the membership of clusters through all nodes; in the event loop's thread."""
+
+    def __init__(self, namespaces: Namespaces, open_socket: Callable[[str], socket.socket]) -> None:
+        """Use `open_socket(interface id)` for TCP sockets."""
+        self._namespaces, self._open_socket = namespaces, open_socket
+        self._lines: dict[str, _Line] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def announce(self, node: NodePlan) -> str | None:
+        """Have a node answer what its plan says; returns why it cannot.  Raises HostError: no answer."""
+        async with self._locks.setdefault(node.process, asyncio.Lock()):
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    line = self._lines.get(node.process) or await self._connect(node)
+                    return await _settle(line, node.discovery) or line.refused
+            except (OSError, EOFError, TimeoutError, ValueError) as error:
+                self.forget(node.process)
+                raise HostError(f"{type(error).__name__}: {error}", f"announce to {node.name}") from error
+
+    def forget(self, process: str) -> None:
+        """Close the connection to a process."""
+        if line := self._lines.pop(process, None):
+            line.writer.close()
+        lock = self._locks.get(process)
+        if lock and not lock.locked():
+            del self._locks[process]
+
+    async def _connect(self, node: NodePlan) -> _Line:
+        sock = await asyncio.to_thread(self._open_socket, node.interface_id)
+        try:
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, (str(node.address), node.port))
+            reader, writer = await asyncio.open_connection(sock=sock, limit=ANSWER_BYTES_MAX)
+        except BaseException:
+            sock.close()
+            raise
+        self._lines[node.process] = line = _Line(reader, writer)
+        line.refused = await asyncio.to_thread(self._put_rules, node)
+        return line
+
+    def _put_rules(self, node: NodePlan) -> str | None:
+        try:
+            with self._namespaces.opened(node.interface_id) as namespace, Nft(namespace) as nft:
+                nft.run(rules(node.port))
+        except HostError as error:
+            return str(error)
+        return None
+
+
+async def _settle(line: _Line, told: bytes) -> str | None:
+    """Store what is not as it was stored; returns what the engine says if it does not."""
+    now = asyncio.get_running_loop().time()
+    marks = await _marks(line, fetch=now < line.fetch_until)
+    if line.told == told and line.marks == marks:
+        return None
+    if line.told == told and None in marks:
+        line.fetch_until = now + FETCH_SECONDS
+    said = await _ask(line, b"".join(_set(key, flags, told) for key, flags in ITEMS))
+    if refusals := [answer for answer in said if answer != b"STORED"]:
+        return refusals[0].decode(errors="replace")
+    line.told, line.marks = told, await _marks(line)
+    return None
+
+
+async def _marks(line: _Line, *, fetch: bool = False) -> tuple[bytes | None, ...]:
+    """Return what tells an item from its next version, for each item; None: it is not there."""
+    command = b"mg %s c s\r\n" if fetch else b"me %s\r\n"
+    said = await _ask(line, b"".join(command % key for key, _ in ITEMS))
+    return tuple(found[1] if (found := _MARK.search(answer)) else None for answer in said)
+
+
+async def _ask(line: _Line, requests: bytes) -> list[bytes]:
+    line.writer.write(requests)
+    return [(await line.reader.readuntil(b"\r\n"))[:-2] for _ in ITEMS]
+
+
+def _set(key: bytes, flags: int, value: bytes) -> bytes:
+    return b"set %s %d 0 %d\r\n%s\r\n" % (key, flags, len(value), value)
