@@ -44,6 +44,7 @@ from atoll.control.engines import Engines
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
+from atoll.control.global_groups import GlobalGroups
 from atoll.control.health import HealthChecks
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
@@ -163,6 +164,8 @@ class Daemon:
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
         self.migrations = Migrations(store, wanted.machines, host)
         self.rosters = Rosters(wanted.machines, host)
+        self.global_groups = GlobalGroups(store, wanted.machines, host)
+        self._sampler.lags = self.global_groups.lags
         files = SnapshotFiles(options.state_dir.absolute())
         self.snapshots = Snapshots(store, wanted.machines, host, files, utc_now)
         buckets.look_with(files)
@@ -180,6 +183,7 @@ class Daemon:
             self.rosters,
             self.snapshots,
             self._discovery,
+            self.global_groups,
         ):
             store.watch(partial(_wake, loop))
 
@@ -299,6 +303,7 @@ class Daemon:
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
+        loops.append(self.global_groups.run())
         loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
         loops.append(self._discovery.run())
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it

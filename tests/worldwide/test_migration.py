@@ -89,6 +89,7 @@ def test_a_leader_that_is_lost_while_it_copies_is_replaced_and_its_successor_cop
     _, address = source
     start(move, address)
     move.event(IN_STEP)
+    until(lambda: move.redis(move.endpoint(), "INFO", "replication").count("state=online") == 2, 20.0, "its replicas")
     old = move.primary()
 
     os.kill(move.pid(old), signal.SIGKILL)

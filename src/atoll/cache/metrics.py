@@ -86,6 +86,7 @@ _UNITS = {
     "BytesReadIntoMemcached": BYTES, "BytesUsedForCache": BYTES, "BytesUsedForCacheItems": BYTES,
     "BytesWrittenOutFromMemcached": BYTES, "CPUUtilization": PERCENT, "CacheHitRate": PERCENT,
     "DatabaseMemoryUsagePercentage": PERCENT, "EngineCPUUtilization": PERCENT, "FreeableMemory": BYTES,
+    "GlobalDatastoreReplicationLag": SECONDS,
     "NetworkBytesIn": BYTES, "NetworkBytesOut": BYTES, "ReplicationBytes": BYTES, "ReplicationLag": SECONDS,
     "UnusedMemory": BYTES,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from atoll.cache.tuning import applied, at_start, wanted
 from atoll.cache.updates import successor
 from atoll.cache.users import obey
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
+from atoll.model.global_group import is_busy
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
@@ -172,6 +173,8 @@ def _settle_group(tx: Tx, group_id: str) -> None:
     if group is None or not REPLICATION_GROUP.allows(group.status, "nodes-ready"):
         return
     if any(shard.promotion or shard.source_id or shard.migration for shard in group.node_groups):
+        return
+    if is_busy(tx.world, group):
         return
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
     if all(c.status == "available" and all(n.status == "available" for n in c.nodes) for c in members):

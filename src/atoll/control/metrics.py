@@ -27,6 +27,7 @@ SECONDS = 60.0  # between samples: CloudWatch has those of ElastiCache and of NA
 REST_SECONDS = 1.0  # after a start: the first requests go first
 ASKED_AT_ONCE = 16  # engines: an answer takes a millisecond of the daemon's time
 CACHES, GATEWAYS = "AWS/ElastiCache", "AWS/NATGateway"
+LAG = "GlobalDatastoreReplicationLag"
 GATEWAY_GAUGES = ("ActiveConnectionCount",)  # all others count since the gateway was made
 
 Gateways: TypeAlias = Callable[[], Awaitable[Sequence[tuple[NatGateway, Mapping[str, int]]]]]
@@ -72,6 +73,7 @@ class Sampler:
         self._looked = 0.0
         self._room = asyncio.Semaphore(ASKED_AT_ONCE)
         self.samples = Samples()
+        self.lags: Mapping[str, float] = {}  # of global datastores: seconds, by the cluster of a secondary's leader
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -152,6 +154,8 @@ class Sampler:
                 return None
         if not said:
             return None
+        if (lag := self.lags.get(cluster.id)) is not None:
+            reading = replace(reading, gauges={**reading.gauges, LAG: lag})
         if link := links.get(node.vpc_id, {}).get(link_name(node.interface_id)):
             reading = replace(reading, totals={**reading.totals, **_network(link)})
         return Measured(

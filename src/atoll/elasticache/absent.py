@@ -12,20 +12,6 @@ from atoll.model.world import World
 # ruff: noqa: ARG001 - a filter over nothing changes nothing
 
 
-@operation("elasticache", "DescribeGlobalReplicationGroups")
-def describe_global_replication_groups(
-    world: World,
-    *,
-    global_replication_group_id: str | None = None,
-    max_records: int | None = None,
-    marker: str | None = None,
-    show_member_info: bool = False,
-) -> Shape:
-    """List global datastores: there are none."""
-    _absent(global_replication_group_id, errors.GLOBAL_GROUP_NOT_FOUND)
-    return {"GlobalReplicationGroups": [], "Marker": _no_marker(max_records, marker)}
-
-
 @operation("elasticache", "DescribeServerlessCaches")
 def describe_serverless_caches(
     world: World,

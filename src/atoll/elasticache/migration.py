@@ -106,7 +106,7 @@ def _checked(tx: Tx, name: str, endpoints: Sequence[Shape]) -> tuple[Replication
         raise TLS()
     if group.global_id:
         raise GLOBAL(name=group.name)
-    if group.shard.slots:
+    if group.is_sharded:
         raise SHARDED()
     if len(endpoints) != 1:
         raise ONE_ENDPOINT(got=len(endpoints))

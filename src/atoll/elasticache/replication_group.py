@@ -8,6 +8,7 @@ from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
 from atoll.elasticache import access_control
 from atoll.elasticache.find import arn_of, find_group
+from atoll.elasticache.global_group import render_info
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.world import World
 
@@ -36,7 +37,7 @@ def render(world: World, group: ReplicationGroup) -> Shape:
     shape: Shape = {
         "ReplicationGroupId": group.name,
         "Description": group.description,
-        "GlobalReplicationGroupInfo": {},
+        "GlobalReplicationGroupInfo": render_info(world, group),
         "Status": "deleting" if final_of(world, group) else group.status,
         "PendingModifiedValues": _pending(world, group),
         "MemberClusters": [cluster.name for cluster in members],

@@ -9,6 +9,7 @@ from atoll.cache.history import GROUP, record
 from atoll.elasticache import access_control, backups, changes, checks, errors, failover
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
+from atoll.elasticache.global_group import refuse_member
 from atoll.elasticache.replication_group import render
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
@@ -72,6 +73,8 @@ def modify_replication_group(
     access = access_control.changed(tx, group, users, token=auth_token, strategy=auth_token_update_strategy)
     parameters = cache_parameter_group_name
     wish = changes.Wish(engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters)
+    if engine or engine_version or cache_node_type:
+        refuse_member(tx.world, group, "its members keep their node type, engine and version.")
     goal = changes.goal(tx.world, primary, wish, beside="PrimaryClusterId" if target else None)
     changed = [
         change_terms(
@@ -129,9 +132,12 @@ def delete_replication_group(
     group = find_group(tx.world, replication_group_id)
     if not REPLICATION_GROUP.allows(group.status, "delete"):
         raise BEING_DELETED(name=group.name)
+    refuse_member(tx.world, group, "disassociate it, or delete the global datastore, first.")
     if retain_primary_cluster and group.is_sharded:
         raise RETAIN()
-    if retain_primary_cluster and any(shard.promotion or shard.source_id for shard in group.node_groups):
+    if retain_primary_cluster and any(
+        shard.promotion or shard.source_id or shard.migration for shard in group.node_groups
+    ):
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)  # who will be primary is not decided
     if retain_primary_cluster:
         access_control.check_retainable(group)

@@ -10,6 +10,7 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.elasticache import access_control, checks, errors, failover, nodes, restore
 from atoll.elasticache.find import find_cluster, owner_key
+from atoll.elasticache.global_group_create import join, joinable
 from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
 from atoll.elasticache.replica import MEMBERS_MAX, make_replicas
@@ -55,6 +56,7 @@ def create_replication_group(
     *,
     replication_group_id: str,
     replication_group_description: str,
+    global_replication_group_id: str | None = None,
     primary_cluster_id: str | None = None,
     automatic_failover_enabled: bool | None = None,
     multi_az_enabled: bool | None = None,
@@ -101,6 +103,11 @@ def create_replication_group(
     source = restore.source_of(tx.world, snapshot_name, snapshot_arns)
     if source and primary_cluster_id:
         raise PRIMARY_PARAMETERS()
+    joined = None
+    if global_replication_group_id:
+        given = {"engine": engine, "version": engine_version, "node_type": cache_node_type}
+        joined, like = joinable(tx, global_replication_group_id, existing=primary_cluster_id or source, **given)
+        engine, engine_version, cache_node_type = like.engine, like.requested_version, like.node_type
     asked = Asked(
         engine=(engine or (source and source.engine) or DEFAULT_ENGINE).lower(),
         engine_version=engine_version,
@@ -135,6 +142,7 @@ def create_replication_group(
     restore.seed(tx, group, source)
     key = checks.kms_key(kms_key_id, at_rest=group.at_rest)
     group = tx.put(group.but(snapshot_retention=days or 0, kms_key_id=key))
+    group = join(tx, joined, group) if joined else group
     return {"ReplicationGroup": render(tx.world, group)}
 
 

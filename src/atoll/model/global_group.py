@@ -33,7 +33,8 @@ class GlobalMember:
 class Handover:
     """A change of the primary region that is under way; written down before anything is done.
 
-    `stage`: "asked"; "demoting": the old primary follows the new one, which still follows it.
+    `stage`: "asked"; "demoting": the old primary follows the new one, which still follows it; "promoting": by the
+    World the new one is the primary, and it is about to become it.
     """
 
     target_id: str  # World id of the group that is to accept writes
@@ -57,6 +58,9 @@ class GlobalReplicationGroup(Resource):
 
     def source_id(self, group_id: str) -> str | None:
         """Return the World id of the group that a member copies from; None: it accepts writes."""
+        member = self.member(group_id)
+        if member is None or member.status == "disassociating":
+            return None
         if group_id != self.primary_id:
             return self.primary_id
         return self.handover.target_id if self.handover and self.handover.stage == "demoting" else None
@@ -82,6 +86,17 @@ def global_of(world: World, group: ReplicationGroup) -> GlobalReplicationGroup |
     """Return the global datastore that a group is a member of."""
     found = world.seen_by(None).get(GlobalReplicationGroup, group.global_id) if group.global_id else None
     return found if found and found.member(group.id) else None
+
+
+def is_busy(world: World, group: ReplicationGroup) -> bool:
+    """Tell whether a group joins, leaves or changes its part in a global datastore just now."""
+    datastore = global_of(world, group)
+    member = datastore.member(group.id) if datastore else None
+    if datastore is None or member is None:
+        return False
+    changing = (datastore.primary_id, datastore.handover.target_id) if datastore.handover else ()
+    joins = member.status == "associating" and group.id == datastore.primary_id
+    return member.status == "disassociating" or group.id in changing or joins
 
 
 def end_of(world: World, datastore: GlobalReplicationGroup, group_id: str) -> End | None:

@@ -1,0 +1,134 @@
+"""Global datastores, step by step: what was seen of their members, and a change of the primary region.
+
+    join      associating -> associated
+    leave     disassociating -> (not a member)
+    failover  asked -> demoting -> promoting -> (nothing)
+
+Like all observations these take a transaction without a caller and do nothing when things have moved on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from atoll.cache.history import GROUP, record
+from atoll.cache.transitions import settle
+from atoll.model.cache import ReplicationGroup
+from atoll.model.global_group import GlobalReplicationGroup, Handover
+from atoll.model.world import Tx
+
+Said = Mapping[str, str]  # the fields of INFO
+
+
+def offset_of(said: Said) -> int:
+    """Return how much of the history an engine has."""
+    return int(said.get("master_repl_offset" if said.get("role") == "master" else "slave_repl_offset", "-1"))
+
+
+def has_all(target: Said, primary: Said) -> bool:
+    """Tell whether a secondary has everything that the primary has."""
+    same = target.get("master_replid") == primary.get("master_replid")
+    return same and offset_of(target) >= offset_of(primary)
+
+
+def follows(said: Said) -> bool:
+    """Tell whether a secondary's leader has copied everything and hears of every change."""
+    return said.get("role") == "slave" and said.get("master_link_status") == "up"
+
+
+def associated(tx: Tx, id: str, group_id: str) -> None:
+    """Tell that a member is in its place: the primary accepts writes, or a secondary copies them."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    member = datastore.member(group_id) if datastore else None
+    if datastore is None or member is None or member.status != "associating":
+        return
+    others = tuple(replace(m, status="associated") if m is member else m for m in datastore.members)
+    _put(tx, datastore.but(members=others))
+    _tell(tx, group_id, f"is associated with global datastore {datastore.name}")
+
+
+def left(tx: Tx, id: str, group_id: str) -> None:
+    """Tell that a member stands alone, and accepts writes of its own."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    member = datastore.member(group_id) if datastore else None
+    if datastore is None or member is None or member.status != "disassociating":
+        return
+    _forget(tx, group_id)
+    _put(tx, datastore.but(members=tuple(m for m in datastore.members if m is not member)))
+    _tell(tx, group_id, f"is disassociated from global datastore {datastore.name}")
+
+
+def deleted(tx: Tx, id: str) -> None:
+    """Tell that a global datastore is gone; its primary stands alone."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore is None or datastore.status != "deleting":
+        return
+    for member in datastore.members:
+        _forget(tx, member.group_id)
+    tx.delete(datastore)
+
+
+def demoting(tx: Tx, id: str) -> None:
+    """Tell that the primary takes no writes, the target has all of them, and the primary is to follow it."""
+    _move(tx, id, "asked", "demoting")
+
+
+def back(tx: Tx, id: str) -> None:
+    """Tell that the primary had taken more: it leads on, and the change begins anew."""
+    _move(tx, id, "demoting", "asked")
+
+
+def taken_over(tx: Tx, id: str) -> None:
+    """Tell that the target is to be the primary, with all that it has."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore is None or datastore.handover is None or datastore.handover.stage == "promoting":
+        return
+    target, old = datastore.handover.target_id, datastore.primary_id
+    handover = Handover(target_id=old, stage="promoting")  # of both, until the target is a primary indeed
+    tx.put(datastore.but(primary_id=target, handover=handover))
+
+
+def given_up(tx: Tx, id: str, because: str) -> None:
+    """Tell that a change of the primary region was given up."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore is None or datastore.handover is None or datastore.handover.stage != "asked":
+        return
+    target = datastore.handover.target_id
+    _put(tx, datastore.but(handover=None))
+    _tell(tx, target, f"was not promoted in global datastore {datastore.name}: {because}")
+
+
+def promoted(tx: Tx, id: str) -> None:
+    """Tell that the new primary is one."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore is None or datastore.handover is None or datastore.handover.stage != "promoting":
+        return
+    _put(tx, datastore.but(handover=None))
+    _tell(tx, datastore.primary_id, f"is now the primary of global datastore {datastore.name}")
+
+
+def _move(tx: Tx, id: str, stage: str, to: str) -> None:
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore and datastore.handover and datastore.handover.stage == stage:
+        tx.put(datastore.but(handover=replace(datastore.handover, stage=to)))
+
+
+def _put(tx: Tx, datastore: GlobalReplicationGroup) -> None:
+    """Put a datastore with the status that its members make, and let their groups become available."""
+    statuses = {member.status for member in datastore.members}
+    if datastore.status != "deleting" and datastore.handover is None and statuses == {"associated"}:
+        datastore = datastore.but(status="primary-only" if len(datastore.members) == 1 else "available")
+    tx.put(datastore)
+    for member in datastore.members:
+        if group := tx.get(ReplicationGroup, member.group_id):
+            settle(tx, group.shard.primary_id)
+
+
+def _forget(tx: Tx, group_id: str) -> None:
+    if group := tx.get(ReplicationGroup, group_id):
+        tx.put(group.but(global_id=None))
+        settle(tx, group.shard.primary_id)
+
+
+def _tell(tx: Tx, group_id: str, said: str) -> None:
+    if group := tx.get(ReplicationGroup, group_id):
+        record(tx, group, GROUP, group.name, f"Replication group {group.name} {said}")

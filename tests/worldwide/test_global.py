@@ -1,0 +1,245 @@
+"""A global datastore over two regions whose VPCs have the same addresses: real engines, a real backbone."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.daemon.atoll import Atoll, own_mode, running, until
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+
+NEAR, FAR = "us-east-1", "eu-west-1"
+GROUPS = {NEAR: "one", FAR: "two"}
+WRITER = (
+    "echo $$ >/tmp/writer; i=0; "
+    "while :; do i=$((i+1)); redis-cli -h {} set w$i $i | grep -q OK && echo $i >>/tmp/acked; done"
+)
+
+
+class Globe:
+    """Two groups, one in each region, and an instance beside each."""
+
+    def __init__(self, atoll: Atoll):
+        self.atoll = atoll
+        self.cache = {region: atoll.client("elasticache", region=region) for region in GROUPS}
+        self.instance = {region: self.launch(region) for region in GROUPS}
+        made: dict[str, Any] = {"ReplicationGroupDescription": "x", "NumCacheClusters": 2}
+        self.cache[NEAR].create_replication_group(
+            ReplicationGroupId="one", Engine="valkey", CacheNodeType="cache.m5.large",
+            AutomaticFailoverEnabled=True, **made,
+        )  # fmt: skip
+        self.available(NEAR)
+        self.name: str = self.cache[NEAR].create_global_replication_group(
+            GlobalReplicationGroupIdSuffix="sessions", PrimaryReplicationGroupId="one"
+        )["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
+        until(lambda: self.status() == "primary-only", 20.0, "a global datastore")
+        self.redis(NEAR, "SET", "first", "1")
+        self.cache[FAR].create_replication_group(
+            ReplicationGroupId="two", GlobalReplicationGroupId=self.name, AutomaticFailoverEnabled=True, **made
+        )
+        self.whole()
+
+    def launch(self, region: str) -> str:
+        ec2 = self.atoll.client("ec2", region=region)
+        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        launched = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+        id: str = launched["Instances"][0]["InstanceId"]
+
+        def state() -> str:
+            found = ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
+            return str(found["State"]["Name"])
+
+        until(lambda: state() == "running", 20.0, "an instance")
+        return id
+
+    def group(self, region: str) -> dict[str, Any]:
+        found = self.cache[region].describe_replication_groups(ReplicationGroupId=GROUPS[region])
+        shape: dict[str, Any] = found["ReplicationGroups"][0]
+        return shape
+
+    def available(self, region: str) -> None:
+        until(lambda: self.group(region)["Status"] == "available", 30.0, f"an available group ({self.atoll.log})")
+
+    def datastore(self) -> dict[str, Any]:
+        shown = self.cache[FAR].describe_global_replication_groups(
+            GlobalReplicationGroupId=self.name, ShowMemberInfo=True
+        )
+        shape: dict[str, Any] = shown["GlobalReplicationGroups"][0]
+        return shape
+
+    def status(self) -> str:
+        return str(self.datastore()["Status"])
+
+    def whole(self) -> None:
+        """Wait until everything is available."""
+        until(lambda: self.status() == "available", 40.0, f"an available global datastore ({self.atoll.log})")
+        for region in GROUPS:
+            self.available(region)
+
+    def roles(self) -> dict[str, str]:
+        return {m["ReplicationGroupRegion"]: m["Role"] for m in self.datastore()["Members"]}
+
+    def inside(self, region: str, script: str, *, ok: bool = True) -> str:
+        self.atoll.environment["AWS_DEFAULT_REGION"] = region
+        try:
+            return self.atoll.inside(self.instance[region], script, ok=ok).strip()
+        finally:
+            self.atoll.environment["AWS_DEFAULT_REGION"] = NEAR
+
+    def endpoint(self, region: str) -> str:
+        address: str = self.group(region)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+        return address
+
+    def redis(self, region: str, *words: str) -> str:
+        return self.inside(region, f"redis-cli -h {self.endpoint(region)} {' '.join(words)}")
+
+    def copied(self, key: str, value: str, *regions: str) -> None:
+        for region in regions or GROUPS:
+            until(lambda r=region: self.redis(r, "GET", key) == value, 30.0, f"{key} in {region}")
+
+    def fail_over(self, region: str) -> None:
+        self.cache[FAR].failover_global_replication_group(
+            GlobalReplicationGroupId=self.name, PrimaryRegion=region, PrimaryReplicationGroupId=GROUPS[region]
+        )
+
+
+@pytest.fixture(scope="module")
+def globe() -> Iterator[Globe]:
+    with running(own_mode()) as atoll:
+        builds = atoll.client("elasticache").describe_cache_engine_versions()["CacheEngineVersions"]
+        if "valkey" not in {build["Engine"] for build in builds}:
+            pytest.skip("NOT TESTED: no valkey on this machine")
+        yield Globe(atoll)
+
+
+def test_a_secondary_copies_over_the_backbone_and_is_read_only(globe):
+    globe.redis(NEAR, "SET", "second", "2")
+
+    globe.copied("second", "2", FAR)
+    assert globe.redis(FAR, "GET", "first") == "1"
+    assert "READONLY" in globe.redis(FAR, "SET", "own", "1")
+    assert globe.roles() == {NEAR: "PRIMARY", FAR: "SECONDARY"}
+    said = globe.redis(FAR, "INFO", "replication")
+    assert "master_host:169.254.1." in said
+    known_as = said.partition("master_host:")[2].split()[0]
+    assert globe.group(FAR)["GlobalReplicationGroupInfo"] == {
+        "GlobalReplicationGroupId": globe.name,
+        "GlobalReplicationGroupMemberRole": "SECONDARY",
+    }
+    for region in GROUPS:
+        assert "PONG" not in globe.inside(region, f"timeout 1 redis-cli -h {known_as} PING", ok=False)
+
+
+def test_a_planned_failover_loses_nothing_that_was_acknowledged(globe):
+    globe.inside(NEAR, f"(setsid sh -c '{WRITER.format(globe.endpoint(NEAR))}' >/dev/null 2>&1 </dev/null &)")
+    until(
+        lambda: globe.inside(NEAR, "test -e /tmp/acked && wc -l </tmp/acked", ok=False).strip() > "1", what="writes"
+    )
+
+    globe.fail_over(FAR)
+    globe.whole()
+
+    acked = globe.inside(NEAR, "kill $(cat /tmp/writer); cat /tmp/acked").split()
+    assert len(acked) > 1
+    assert globe.roles() == {NEAR: "SECONDARY", FAR: "PRIMARY"}
+    kept = globe.redis(FAR, "MGET", *(f"w{n}" for n in acked)).split()
+    assert kept == acked
+    assert globe.redis(FAR, "SET", "third", "3") == "OK"
+    globe.copied("third", "3", NEAR)
+    assert "READONLY" in globe.redis(NEAR, "SET", "own", "1")
+    globe.fail_over(NEAR)
+    globe.whole()
+    assert globe.redis(NEAR, "SET", "back", "1") == "OK"
+    globe.copied("back", "1", FAR)
+
+
+def test_a_new_primary_within_a_region_is_followed_from_the_other(globe):
+    members = globe.group(NEAR)["NodeGroups"][0]["NodeGroupMembers"]
+    old = next(m["CacheClusterId"] for m in members if m["CurrentRole"] == "primary")
+
+    os.kill(globe.atoll.get(f"/_atoll/machines/{old}")["pid"], signal.SIGKILL)
+    until(
+        lambda: any(
+            m["CurrentRole"] == "primary" and m["CacheClusterId"] != old
+            for m in globe.group(NEAR)["NodeGroups"][0]["NodeGroupMembers"]
+        ),
+        20.0,
+        "another primary",
+    )
+    globe.whole()
+
+    assert globe.redis(NEAR, "SET", "fourth", "4") == "OK"
+    globe.copied("fourth", "4", FAR)
+
+
+@pytest.mark.parametrize("step", ["demoting", "taken_over"])
+def test_the_next_daemon_finishes_a_failover_that_a_killed_one_began(globe, step):
+    target = FAR if globe.roles()[FAR] == "SECONDARY" else NEAR
+    begun = globe.atoll.log.stat().st_size
+    globe.fail_over(target)
+    end = time.monotonic() + 20.0
+    while f'"step": "{step}"' not in globe.atoll.said(begun):
+        assert time.monotonic() < end, globe.atoll.said(begun)
+    globe.atoll.kill()
+
+    globe.atoll.up()
+
+    globe.whole()
+    assert globe.roles()[target] == "PRIMARY"
+    assert globe.redis(target, "SET", "step", step) == "OK"
+    globe.copied("step", step)
+
+
+def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_from_it(globe):
+    if globe.roles()[NEAR] != "PRIMARY":
+        globe.fail_over(NEAR)
+        globe.whole()
+    globe.redis(NEAR, "SET", "before", "5")
+    globe.copied("before", "5", FAR)
+    zones = {m["PreferredAvailabilityZone"] for m in globe.group(NEAR)["NodeGroups"][0]["NodeGroupMembers"]}
+    for zone in zones:
+        globe.atoll.cli("chaos", "kill-zone", zone)
+
+    globe.fail_over(FAR)
+
+    until(lambda: globe.redis(FAR, "SET", "alone", "6") == "OK", 30.0, "a new primary")
+    until(lambda: globe.status() == "available", 20.0, "a global datastore that goes on")
+    assert globe.redis(FAR, "GET", "before") == "5"
+    globe.atoll.cli("chaos", "revert", "--all")
+    globe.whole()
+    globe.copied("alone", "6", NEAR)
+    assert "READONLY" in globe.redis(NEAR, "SET", "own", "1")
+
+
+def test_a_secondary_that_leaves_accepts_writes_and_the_datastore_ends(globe):
+    assert globe.roles()[FAR] == "PRIMARY"
+    with pytest.raises(globe.cache[FAR].exceptions.InvalidGlobalReplicationGroupStateFault):
+        globe.cache[FAR].delete_global_replication_group(
+            GlobalReplicationGroupId=globe.name, RetainPrimaryReplicationGroup=True
+        )
+
+    globe.cache[FAR].disassociate_global_replication_group(
+        GlobalReplicationGroupId=globe.name, ReplicationGroupId="one", ReplicationGroupRegion=NEAR
+    )
+    until(lambda: globe.status() == "primary-only", 20.0, "a datastore with one member")
+    globe.available(NEAR)
+    assert globe.redis(NEAR, "SET", "own", "7") == "OK"
+    assert globe.redis(NEAR, "GET", "alone") == "6"
+    globe.cache[FAR].delete_global_replication_group(
+        GlobalReplicationGroupId=globe.name, RetainPrimaryReplicationGroup=True
+    )
+
+    until(
+        lambda: not globe.cache[FAR].describe_global_replication_groups()["GlobalReplicationGroups"],
+        20.0,
+        "that it is gone",
+    )
+    globe.available(FAR)
+    assert globe.redis(FAR, "SET", "alone", "8") == "OK"
+    assert globe.redis(NEAR, "GET", "alone") == "6"
+    assert json.dumps(globe.group(FAR)["GlobalReplicationGroupInfo"]) == "{}"
