@@ -175,16 +175,8 @@ class Daemon:
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
-        for loop in (
-            self.wires,
-            self.failovers,
-            self.changes,
-            self.migrations,
-            self.rosters,
-            self.snapshots,
-            self._discovery,
-            self.global_groups,
-        ):
+        woken = (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots)
+        for loop in (*woken, self._discovery, self.global_groups):
             store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
