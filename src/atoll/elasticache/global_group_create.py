@@ -8,6 +8,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.elasticache import errors
 from atoll.elasticache.find import find_group
 from atoll.elasticache.global_group import find_global, prefix_of, refuse_member, render
+from atoll.elasticache.order import Asked
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.classic import network_of
 from atoll.model.global_group import MEMBERS_MAX, GlobalMember, GlobalReplicationGroup
@@ -87,13 +88,31 @@ def create_global_replication_group(
     return {"GlobalReplicationGroup": render(tx.world, datastore)}
 
 
-def joinable(
-    tx: Tx, name: str, *, engine: str | None, version: str | None, node_type: str | None, existing: object
-) -> tuple[GlobalReplicationGroup, CacheCluster]:
-    """Return a datastore that a new group may join, and the cluster that its members are to be like.
+def joining(
+    tx: Tx, name: str | None, asked: Asked, engine: str | None, existing: object
+) -> tuple[Asked, GlobalReplicationGroup | None]:
+    """Return what is asked for a group that is to join a global datastore: it is like the primary, as far as not given.
 
-    What is given must be that cluster's own; `existing`: data that were to be the new group's own.
+    `engine` is what the caller gave; `existing`: data that were to be the new group's own.  None: it joins none.
     """
+    if not name:
+        return asked, None
+    datastore, world = _joinable(tx, name, existing), tx.world.seen_by(None)
+    like = world[CacheCluster, world[ReplicationGroup, datastore.primary_id].shard.primary_id]
+    wanted = (
+        ("Engine", engine and engine.lower(), (like.engine,)),
+        ("CacheNodeType", asked.node_type, (like.node_type,)),
+        ("EngineVersion", asked.engine_version, (like.engine_version, like.requested_version)),
+    )
+    for parameter, given, own in wanted:
+        if given and given not in own:
+            raise DIFFERENT(name=parameter, wanted=own[0])
+    alike = {"engine": like.engine, "engine_version": like.requested_version, "node_type": like.node_type}
+    return replace(asked, at_rest=like.at_rest, **alike), datastore
+
+
+def _joinable(tx: Tx, name: str, existing: object) -> GlobalReplicationGroup:
+    """Return a datastore that a new group of this region may join."""
     datastore, world = find_global(tx.world, name), tx.world.seen_by(None)
     if existing:
         raise EXISTING()
@@ -105,16 +124,7 @@ def joinable(
         raise SAME_REGION(name=datastore.name, region=tx.region)
     if network_of(tx.world):
         raise NOT_CLASSIC()
-    like = world[CacheCluster, world[ReplicationGroup, datastore.primary_id].shard.primary_id]
-    wanted = (
-        ("Engine", engine and engine.lower(), (like.engine,)),
-        ("CacheNodeType", node_type, (like.node_type,)),
-        ("EngineVersion", version, (like.engine_version, like.requested_version)),
-    )
-    for parameter, given, own in wanted:
-        if given and given not in own:
-            raise DIFFERENT(name=parameter, wanted=own[0])
-    return datastore, like
+    return datastore
 
 
 def join(tx: Tx, datastore: GlobalReplicationGroup, group: ReplicationGroup) -> ReplicationGroup:

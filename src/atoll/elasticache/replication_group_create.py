@@ -10,7 +10,7 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.elasticache import access_control, checks, errors, failover, nodes, restore
 from atoll.elasticache.find import find_cluster, owner_key
-from atoll.elasticache.global_group_create import join, joinable
+from atoll.elasticache.global_group_create import join, joining
 from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
 from atoll.elasticache.replica import MEMBERS_MAX, make_replicas
@@ -103,11 +103,6 @@ def create_replication_group(
     source = restore.source_of(tx.world, snapshot_name, snapshot_arns)
     if source and primary_cluster_id:
         raise PRIMARY_PARAMETERS()
-    joined = None
-    if global_replication_group_id:
-        given = {"engine": engine, "version": engine_version, "node_type": cache_node_type}
-        joined, like = joinable(tx, global_replication_group_id, existing=primary_cluster_id or source, **given)
-        engine, engine_version, cache_node_type = like.engine, like.requested_version, like.node_type
     asked = Asked(
         engine=(engine or (source and source.engine) or DEFAULT_ENGINE).lower(),
         engine_version=engine_version,
@@ -125,6 +120,7 @@ def create_replication_group(
         at_rest=at_rest_encryption_enabled is True or (at_rest_encryption_enabled is None and engine == "valkey"),
     )
     asked = restore.completed(tx.world, asked, source)
+    asked, joined = joining(tx, global_replication_group_id, asked, engine, primary_cluster_id or source)
     layout = Layout(
         mode=cluster_mode,
         automatic_failover=automatic_failover_enabled,
