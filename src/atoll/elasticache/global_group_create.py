@@ -91,7 +91,7 @@ def create_global_replication_group(
 def joining(
     tx: Tx, name: str | None, asked: Asked, engine: str | None, existing: object
 ) -> tuple[Asked, GlobalReplicationGroup | None]:
-    """Return what is asked for a group that is to join a global datastore: it is like the primary, as far as not given.
+    """Return what is asked for a group that is to join a global datastore: it is like the primary.
 
     `engine` is what the caller gave; `existing`: data that were to be the new group's own.  None: it joins none.
     """
@@ -107,8 +107,14 @@ def joining(
     for parameter, given, own in wanted:
         if given and given not in own:
             raise DIFFERENT(name=parameter, wanted=own[0])
-    alike = {"engine": like.engine, "engine_version": like.requested_version, "node_type": like.node_type}
-    return replace(asked, at_rest=like.at_rest, **alike), datastore
+    alike = replace(
+        asked,
+        engine=like.engine,
+        engine_version=like.requested_version,
+        node_type=like.node_type,
+        at_rest=like.at_rest,
+    )
+    return alike, datastore
 
 
 def _joinable(tx: Tx, name: str, existing: object) -> GlobalReplicationGroup:
