@@ -6,6 +6,7 @@ import pytest
 
 from atoll.cache.failover import (
     DRAIN_SECONDS,
+    HEARING_SECONDS,
     HOPE_SECONDS,
     HUNG_BUSY_SECONDS,
     HUNG_SECONDS,
@@ -138,6 +139,31 @@ RESTORED_ROWS = [
     ("the only source is lost", [replace(COPY, is_available=False), replace(DEAD, id="a", name="a")], RESTORING,
      Rebuild("")),
 ]  # fmt: skip
+
+CLUSTER = {"is_cluster": True}
+RIVAL = replace(A, role="primary", follows=None, epoch=4)
+OLD = replace(P, epoch=3)
+CLUSTER_ROWS = [
+    ("in cluster mode a takeover is the hand-over", [HELD, A], PLANNED, Promote("a", "")),
+    ("the old one has not heard yet", [replace(HELD, epoch=3), RIVAL], PLANNED | {"rivals_seconds": 0.1}, Wait("")),
+    ("and does not hear: fenced while its writes are held", [replace(HELD, epoch=3), RIVAL],
+     PLANNED | {"rivals_seconds": HEARING_SECONDS}, Fence("p", "")),
+    ("it has heard", [replace(HELD, role="replica", follows="a"), RIVAL], PLANNED, Publish("a", "")),
+    ("killed: fenced by its death, then chosen", [DEAD, ALONE_A, ALONE_B], {}, Choose("a", "")),
+    ("engines have elected while nobody looked", [DEAD, RIVAL, ALONE_B], {}, Publish("a", "")),
+    ("and the old one hangs", [replace(STOPPED, epoch=3), RIVAL], {}, Fence("p", "")),
+    ("or is a replica already", [replace(P, role="replica", follows="a"), RIVAL], {}, Publish("a", "")),
+    ("one with an older claim obeys", [OLD, replace(RIVAL, epoch=2)], {}, Follow("a", "p", "")),
+    ("one that has just started is nobody's choice", [OLD, replace(RIVAL, is_available=False, epoch=0)], {},
+     Follow("a", "p", "")),
+    ("everybody is dead", [DEAD, replace(A, is_running=False)], {}, Rebuild("")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "members", "more", "expected"), CLUSTER_ROWS, ids=[row[0] for row in CLUSTER_ROWS])
+def test_in_cluster_mode_the_greater_epoch_has_the_slots(name, members, more, expected):
+    assert act(*members, **CLUSTER, **more) == expected, name
+
 
 WELL_ROWS = [
     ("all is well", [P, A, B], {}, None),

@@ -35,6 +35,8 @@ class Engine:
     answers: bool = True
     is_saved: bool = False  # its data are in a file, and it takes no writes
     arrival: float = 0.0  # of the newest record that is under way to it
+    epoch: int = -1  # in cluster mode (tests/simulation/shards.py): of two primaries, the greater has the slots
+    is_elected: bool = False  # by the others, and not made a primary by the control plane
 
     @property
     def address(self) -> Address:
