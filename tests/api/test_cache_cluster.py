@@ -184,8 +184,6 @@ BOTH = "InvalidParameterCombination"
          "PreferredAvailabilityZones must list 1 availability zones, one for each node."),
         ({"PreferredAvailabilityZone": "us-east-1z"}, VALUE,
          "The cache subnet group default has no subnet in the availability zone us-east-1z."),
-        ({"TransitEncryptionEnabled": True}, VALUE,
-         "Atoll does not support TransitEncryptionEnabled=true: the nodes do not speak TLS."),
         ({"NetworkType": "ipv6"}, VALUE, "Atoll does not support NetworkType=ipv6: caches have IPv4 addresses."),
         ({"SnapshotRetentionLimit": -1}, VALUE,
          "Invalid value -1 for SnapshotRetentionLimit. Must be between 0 and 35."),

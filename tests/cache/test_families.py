@@ -44,7 +44,7 @@ def test_a_request_gets_the_newest_build_that_serves_it(engine, asked, version):
 
 def test_what_runs_here_hides_awss_list_and_engines_too_old_to_forbid_commands():
     life = Life()
-    assert Build("redis", "7.1.0") in builds(life.world)
+    assert Build("redis", "7.1.0", tls=True) in builds(life.world)
 
     life.put(engine_build("redis", "5.0.6"), engine_build("redis", "7.0.15", tls=True))
 

@@ -22,8 +22,10 @@ NAMED = ("available", "rebooting")
 
 
 def node_name(cluster: CacheCluster, node_id: str) -> str:
-    """Return a node's own name."""
-    return f"{cluster.name}.{_hash(cluster)}.{node_id}.{_place(cluster)}"
+    """Return a node's own name; in a replication group with TLS it is below the group's."""
+    if cluster.tls and cluster.group_id:
+        return f"{cluster.name}.{cluster.group_id.rpartition('/')[2]}.{_hash(cluster)}.{_place(cluster)}"
+    return _plain_node_name(cluster, node_id)
 
 
 def configuration_name(cluster: CacheCluster) -> str:
@@ -33,16 +35,23 @@ def configuration_name(cluster: CacheCluster) -> str:
 
 def primary_name(group: ReplicationGroup) -> str:
     """Return the name that always leads to a group's primary."""
-    return f"{group.name}.{_hash(group)}.ng.0001.{_place(group)}"
+    return f"master.{zone_name(group)}" if group.tls else f"{group.name}.{_hash(group)}.ng.0001.{_place(group)}"
 
 
 def reader_name(group: ReplicationGroup) -> str:
     """Return the name that leads to a group's replicas, or to its primary when it has none."""
-    return f"{group.name}-ro.{_hash(group)}.ng.0001.{_place(group)}"
+    return f"replica.{zone_name(group)}" if group.tls else f"{group.name}-ro.{_hash(group)}.ng.0001.{_place(group)}"
+
+
+def zone_name(group: ReplicationGroup) -> str:
+    """Return what all names of a group with TLS are below."""
+    return f"{group.name}.{_hash(group)}.{_place(group)}"
 
 
 def clustercfg_name(group: ReplicationGroup) -> str:
     """Return the configuration endpoint of a group in cluster mode: all its nodes."""
+    if group.tls:
+        return f"clustercfg.{zone_name(group)}"
     return f"{group.name}.{_hash(group)}.clustercfg.{_place(group)}"
 
 
@@ -54,23 +63,24 @@ def resolve(world: World, dns_name: str) -> tuple[IPv4Address, ...] | None:
     name = dns_name.lower().removesuffix(".")
     if not name.endswith("." + DOMAIN):
         return None
-    world, first = world.seen_by(None), name.split(".", 1)[0]
+    world, (first, second) = world.seen_by(None), name.split(".", 2)[:2]
     for cluster in _named(world, CacheCluster, first):
         if cluster.is_memcached and configuration_name(cluster) == name:
             return addresses(world, cluster)
         for node in cluster.nodes:
-            if node_name(cluster, node.id) == name:
+            if name in _node_names(cluster, node.id):
                 return tuple(address_of(world, n) for n in (node,) if n.status in NAMED)
-    for group in _named(world, ReplicationGroup, first):
-        if group.is_sharded and clustercfg_name(group) == name:
-            return tuple(
-                a for id in group.member_ids if (c := world.get(CacheCluster, id)) for a in addresses(world, c)
-            )
-        if group.cluster_mode != "enabled" and primary_name(group) == name:
-            return _primary(world, group.shard)
-    for group in _named(world, ReplicationGroup, first.removesuffix("-ro")):
-        if group.cluster_mode != "enabled" and reader_name(group) == name:
-            return _readers(world, group.shard)
+    for named in dict.fromkeys((first, first.removesuffix("-ro"), second)):
+        for group in _named(world, ReplicationGroup, named):
+            forms = _forms(group)
+            if group.is_sharded and name in map(clustercfg_name, forms):
+                return tuple(
+                    a for id in group.member_ids if (c := world.get(CacheCluster, id)) for a in addresses(world, c)
+                )
+            if group.cluster_mode != "enabled" and name in map(primary_name, forms):
+                return _primary(world, group.shard)
+            if group.cluster_mode != "enabled" and name in map(reader_name, forms):
+                return _readers(world, group.shard)
     return None
 
 
@@ -87,6 +97,24 @@ def addresses(world: World, cluster: CacheCluster) -> tuple[IPv4Address, ...]:
 def members(world: World, group: ReplicationGroup) -> list[CacheCluster]:
     """Return a group's clusters, shard by shard, in the order of their names."""
     return [world[CacheCluster, id] for id in group.member_ids]
+
+
+def _node_names(cluster: CacheCluster, node_id: str) -> tuple[str, ...]:
+    """Return the names that lead to a node now."""
+    names = (node_name(cluster, node_id),)
+    return (*names, _plain_node_name(cluster, node_id)) if cluster.encryption == "preferred" else names
+
+
+def _plain_node_name(cluster: CacheCluster, node_id: str) -> str:
+    return f"{cluster.name}.{_hash(cluster)}.{node_id}.{_place(cluster)}"
+
+
+def _forms(group: ReplicationGroup) -> tuple[ReplicationGroup, ...]:
+    """Return a group as each of its names is formed: while TLS is preferred, those without TLS lead to it, too.
+
+    Source: ElastiCache User Guide, "Best practices when enabling in-transit encryption".
+    """
+    return (group, group.but(tls=False)) if group.encryption == "preferred" else (group,)
 
 
 def _primary(world: World, shard: NodeGroup) -> tuple[IPv4Address, ...]:

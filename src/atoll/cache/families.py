@@ -83,7 +83,7 @@ def builds(world: World, engine: str | None = None) -> tuple[Build, ...]:
             if numbers(b.version) >= OLDEST[e]
         ]
     else:
-        found = [Build(e, version) for e in wanted for version in AWS_VERSIONS[e]]
+        found = [Build(e, version, tls=True) for e in wanted for version in AWS_VERSIONS[e]]
     return tuple(sorted(found, key=lambda b: (b.engine, numbers(b.version))))
 
 

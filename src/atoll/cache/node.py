@@ -86,6 +86,16 @@ class ClusterPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption:
+    """TLS in front of a node: what its clients meet at its port."""
+
+    mode: str  # "required", or "preferred": plain text too
+    region: str  # whose authority vouches for the names
+    names: tuple[str, ...]  # of its certificate; the first is the node's own
+    members: tuple[IPv4Address, ...]  # the nodes of its replication group, itself included: they talk to its engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlan:
     """A process that must exist.
 
@@ -109,6 +119,8 @@ class NodePlan:
     settings: Settings = ()  # of Redis and Valkey: all that depends on the node and not on the host
     tuning: Tuning | None = None  # what it must be told while it runs; None: nothing
     loads: bool = False  # it starts with the data that the process before it has left
+    encryption: Encryption | None = None  # None: plain text
+    encrypted: str = ""  # the mode that the World knows to be in force; another one is to be put in force
     guarded: bool = False  # when it ends, it is the failover that says what happens
     cluster: ClusterPlan | None = None  # None: cluster mode is disabled
     arguments: tuple[str, ...] = ()  # of Memcached, likewise

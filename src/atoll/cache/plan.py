@@ -4,6 +4,7 @@ from atoll.cache import shards
 from atoll.cache.backup import is_new
 from atoll.cache.config import memcached_settings, memory_bytes, server_settings
 from atoll.cache.discovery import is_announced, payload
+from atoll.cache.encryption import encryption, neighbours
 from atoll.cache.endpoint import address_of
 from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat
 from atoll.cache.node_types import NODE_TYPES
@@ -48,6 +49,7 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
     if cluster.group_id:
         group = world[ReplicationGroup, cluster.group_id]
         found += [group, *user_sources(world, group), *upstream_sources(world, group)]
+    found += neighbours(world, cluster)
     if parameters := group_of(world, cluster):
         found.append(parameters)
     leader = _leader(world, cluster)
@@ -132,6 +134,8 @@ def _node(
         primary=primary,
         tuning=tuning(cluster, node, wanted(world, cluster)),
         guarded=is_guarded(world, cluster, node),
+        encryption=encryption(world, cluster, node),
+        encrypted=node.encryption,
         loads=node.loads,
         users=users,
         admission=admission(node, users),

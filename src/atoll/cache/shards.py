@@ -17,6 +17,7 @@ from binascii import crc_hqx
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from atoll.cache.endpoint import node_name
 from atoll.cache.families import numbers
 from atoll.cache.node import ClusterPlan, NodePlan, Seat, Settings
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -115,6 +116,7 @@ def seats(world: World, group: ReplicationGroup) -> tuple[Seat, ...]:
                     leader_id=node_id(leader) if leader and follows else None,
                     slots=() if follows else shard.slots,
                     shard_id=_digits(f"{group.id} {group.created.isoformat()} {shard.id}"),
+                    hostname=node_name(cluster, node.id) if cluster.tls else "",
                 )
             )
     return tuple(found)

@@ -22,6 +22,7 @@ from atoll.model.world import Tx
 
 __all__ = [
     "announced", "cluster_gone", "forget_old_events", "is_tunable", "node_answered", "node_being_tuned",
+    "node_encrypted",
     "node_failed", "node_gone", "node_silent", "node_tuned", "settle",
 ]  # fmt: skip
 
@@ -59,6 +60,15 @@ def node_silent(tx: Tx, cluster_id: str, node_id: str) -> None:
     cluster = cluster.but(engine_version=successor(tx.world, cluster))
     _put_node(tx, cluster, node, status=status, parameters=parameters, maybe=())
     _tell(tx, cluster, f"Recovering cache nodes {node_id}")
+
+
+def node_encrypted(tx: Tx, cluster_id: str, node_id: str, boot: int, mode: str) -> None:
+    """Tell what the clients of a running process meet; its cluster and its group may have waited for that."""
+    cluster, node = _find(tx, cluster_id, node_id)
+    if cluster is None or node is None or node.boot != boot or node.encryption == mode:
+        return
+    _put_node(tx, cluster, node, encryption=mode)
+    settle(tx, cluster_id)
 
 
 def node_being_tuned(tx: Tx, cluster_id: str, node_id: str, boot: int, tuning: Tuning) -> None:
@@ -118,7 +128,7 @@ def settle(tx: Tx, cluster_id: str) -> None:
     cluster = tx.get(CacheCluster, cluster_id)
     if cluster is None:
         return
-    ready = bool(cluster.nodes) and all(node.status == "available" for node in cluster.nodes)
+    ready = bool(cluster.nodes) and all(_is_ready(cluster, node) for node in cluster.nodes)
     ready = ready and is_announced(cluster) and not cluster.is_changing
     if ready and CACHE_CLUSTER.allows(cluster.status, "nodes-ready"):
         was = cluster.status
@@ -177,13 +187,17 @@ def _settle_group(tx: Tx, group_id: str) -> None:
     if is_busy(tx.world, group):
         return
     members = [tx.world[CacheCluster, id] for id in group.member_ids]
-    if all(c.status == "available" and all(n.status == "available" for n in c.nodes) for c in members):
+    if all(c.status == "available" and all(_is_ready(c, n) for n in c.nodes) for c in members):
         if not obey(tx.world, group):
             return
         was, access = group.status, replace(group.access, adding=None, removing=None, token_change=None)
         tx.put(group.but(status=REPLICATION_GROUP.after(was, "nodes-ready"), access=access))
         if was == "creating":
             record(tx, group, GROUP, group.name, f"Replication group {group.name} created")
+
+
+def _is_ready(cluster: CacheCluster, node: CacheNode) -> bool:
+    return node.status == "available" and node.encryption == cluster.encryption
 
 
 def _without(shard: NodeGroup, cluster_id: str) -> NodeGroup | None:

@@ -98,7 +98,8 @@ def in_network(place: Place) -> Become:
         except OSError as error:
             raise _cannot_enter(error) from None
         if os.path.exists(place.authority):  # there is no other HTTPS than that of the cloud's own endpoints
-            os.environ["AWS_CA_BUNDLE"] = place.authority
+            for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
+                os.environ[name] = place.authority
         _execute(command)
 
     return become

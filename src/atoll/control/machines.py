@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from atoll.cache.node import NodePlan
 from atoll.control.admission import Admitter
+from atoll.control.encryption import Encrypter
 from atoll.control.events import log, log_mistake
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
@@ -48,6 +49,7 @@ class Machines:
         self._want, self._host, self._record, self._ready = want, host, record, ready
         self._attempts = Attempts()
         self._tuner, self._admitter = Tuner(host, record), Admitter(host, record)
+        self._encrypter = Encrypter(host, record)
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="machines")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -115,6 +117,7 @@ class Machines:
         self._attempts.keep(want)
         self._tuner.keep(want)
         self._admitter.keep(want)
+        self._encrypter.keep(want)
         self._started = {name: at for name, at in self._started.items() if name in want}
         seen = await self._host_call(self._host.seen)
         steps = decide(want, seen, self._attempts, self._now())
@@ -200,7 +203,10 @@ class Machines:
         """See whether a machine that runs also serves, if the World does not know it yet, and has its parameters."""
         if isinstance(machine, GuestPlan):
             self._record.booted(machine, lasting=self._lived(machine) >= QUICK_DEATH_SECONDS)
-        elif self._record.awaits(machine):
+            return
+        if self._encrypter.is_due(machine, self._now()):
+            self._task(f"encrypt {machine.process}", self._encrypter.encrypt(machine))
+        if self._record.awaits(machine):
             self._task(f"ask {machine.process}", self._ask(machine))
         else:
             self._tell(machine)

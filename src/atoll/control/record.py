@@ -107,6 +107,12 @@ class Recorder:
         if cluster and cluster.announced_version < version:
             self._note("membership announced", caches.announced, cluster_id, version)
 
+    def encrypted(self, node: NodePlan) -> None:
+        """The clients of a node that runs meet what its plan says; its cluster and its group may wait for that."""
+        mode = node.encryption.mode if node.encryption else ""
+        if node.encrypted != mode:
+            self._note("node encrypted", caches.node_encrypted, node.cluster_id, node.node_id, node.boot, mode)
+
     def being_tuned(self, node: NodePlan) -> None:
         """A node that runs is about to be told what its parameter group says."""
         self._note("node being tuned", caches.node_being_tuned, node.cluster_id, node.node_id, node.boot, node.tuning)

@@ -122,11 +122,6 @@ def only_ipv4(network_type: str | None, ip_discovery: str | None) -> None:
     refuse_unless(ip_discovery, "ipv4", "IpDiscovery", "caches have IPv4 addresses.")
 
 
-def no_tls(enabled: bool | None) -> None:
-    """Refuse encryption in transit: no node here speaks TLS yet, and none pretends to."""
-    refuse_unless(enabled, False, "TransitEncryptionEnabled", "the nodes do not speak TLS.")
-
-
 def kms_key(id: str | None, *, at_rest: bool) -> str | None:
     """Return the key that a cache is said to be encrypted with; it is kept and shown, and nothing is encrypted."""
     if id and not at_rest:

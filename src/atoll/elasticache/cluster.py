@@ -64,6 +64,7 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         "SnapshotWindow": cluster.snapshot_window,
         "AuthTokenEnabled": has_token(world, cluster),
         "TransitEncryptionEnabled": cluster.tls,
+        "TransitEncryptionMode": cluster.encryption or None,
         "AtRestEncryptionEnabled": cluster.at_rest,
         "ARN": arn_of(cluster, "cluster", cluster.name),
         "ReplicationGroupLogDeliveryEnabled": False,

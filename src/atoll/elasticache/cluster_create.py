@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import checks, errors, nodes, restore
+from atoll.elasticache import checks, encryption, errors, nodes, restore
 from atoll.elasticache.cluster import render
 from atoll.elasticache.order import Asked, Order, check_name_is_free, make_cluster
 from atoll.elasticache.replica import add_replica
@@ -62,7 +62,6 @@ def create_cache_cluster(
     ip_discovery: str | None = None,
 ) -> Shape:
     """Make a cluster; it is `creating` until its nodes have answered."""
-    checks.no_tls(transit_encryption_enabled)
     checks.only_ipv4(network_type, ip_discovery)
     days = checks.retention(snapshot_retention_limit, memcached=engine == "memcached")
     name = check_name_is_free(tx, cache_cluster_id)
@@ -75,7 +74,8 @@ def create_cache_cluster(
             notification_topic_arn,
             preferred_availability_zones,
         )
-        if any((*others, *more, *windows, days, snapshot_arns, snapshot_name)):
+        sources = (snapshot_arns, snapshot_name, transit_encryption_enabled)
+        if any((*others, *more, *windows, days, *sources)):
             raise REPLICA_PARAMETERS()
         cluster = add_replica(tx, replication_group_id, name, preferred_availability_zone, tags_of(tags))
         return {"CacheCluster": render(tx.world, cluster)}
@@ -100,6 +100,7 @@ def create_cache_cluster(
             auto_minor_upgrade=auto_minor_version_upgrade is not False,
             notification_topic=notification_topic_arn,
             tags=tags_of(tags),
+            tls=encryption.asked(transit_encryption_enabled, None),
         ),
         source,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from atoll.aws.errors import Err
 from atoll.cache.families import Build
 from atoll.cache.tuning import at_start
-from atoll.elasticache import checks, errors, node_type, nodes, parameter_group, subnet_group
+from atoll.elasticache import checks, encryption, errors, node_type, nodes, parameter_group, subnet_group
 from atoll.elasticache.engine_version import choose_build
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.naming import cluster_name
@@ -45,6 +45,7 @@ class Order:
     auto_minor_upgrade: bool
     notification_topic: str | None
     tags: Mapping[str, str]
+    tls: str = ""  # "required", "preferred", or "" for plain text
     at_rest: bool = False
     sharded: bool = False
 
@@ -66,6 +67,7 @@ class Asked:
     auto_minor_upgrade: bool
     notification_topic: str | None
     tags: Mapping[str, str]
+    tls: str = ""
     at_rest: bool = False
 
 
@@ -79,6 +81,8 @@ def order(tx: Tx, asked: Asked, *, sharded: bool = False) -> Order:
     groups = checks.security_groups(tx.world, asked.security_group_ids, subnets, asked.cache_security_groups)
     port = checks.port(asked.port, build.engine)
     weekly, daily = checks.new_windows(tx, asked.maintenance_window, asked.snapshot_window)
+    if asked.tls:
+        encryption.check(build, subnets, asked.tls)
     return Order(
         build=build,
         requested_version=asked.engine_version or None,
@@ -92,6 +96,7 @@ def order(tx: Tx, asked: Asked, *, sharded: bool = False) -> Order:
         auto_minor_upgrade=asked.auto_minor_upgrade,
         notification_topic=checks.topic(asked.notification_topic),
         tags=asked.tags,
+        tls=asked.tls,
         at_rest=asked.at_rest,
         sharded=sharded,
     )
@@ -158,6 +163,8 @@ def make_cluster(
         auto_minor_upgrade=order.auto_minor_upgrade,
         az_mode=az_mode,
         notification_topic=order.notification_topic,
+        tls=bool(order.tls),
+        tls_mode=order.tls or "required",
         at_rest=order.at_rest,
         sharded=order.sharded,
         tags=order.tags,

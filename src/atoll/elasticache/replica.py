@@ -78,6 +78,7 @@ def make_replicas(
         auto_minor_upgrade=primary.auto_minor_upgrade,
         notification_topic=primary.notification_topic,
         tags={**group.tags, **tags},
+        tls=primary.encryption,
         at_rest=primary.at_rest,
         sharded=primary.sharded,
     )

@@ -50,6 +50,7 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "CacheNodeType": group.node_type,
         **access_control.render(world, group),
         "TransitEncryptionEnabled": group.tls,
+        "TransitEncryptionMode": group.encryption or None,
         "AtRestEncryptionEnabled": group.at_rest,
         "KmsKeyId": group.kms_key_id,
         "ARN": arn_of(group, "replicationgroup", group.name),

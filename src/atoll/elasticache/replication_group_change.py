@@ -66,7 +66,7 @@ def modify_replication_group(
     target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
     settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
     checks.refuse_unless(cluster_mode, group.cluster_mode, "ClusterMode", "a group keeps its mode.")
-    checks.no_tls(transit_encryption_enabled)
+    checks.refuse_unless(transit_encryption_enabled, group.tls, "TransitEncryptionEnabled", "chosen at creation.")
     kept = backups.changes(tx.world, group, snapshot_retention_limit, snapshotting_cluster_id)
     checks.only_ipv4(None, ip_discovery)
     users = access_control.Groups(add=user_group_ids_to_add, remove=user_group_ids_to_remove, none=remove_user_groups)

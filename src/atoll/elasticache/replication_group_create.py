@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import access_control, checks, errors, failover, nodes, restore
+from atoll.elasticache import access_control, checks, encryption, errors, failover, nodes, restore
 from atoll.elasticache.find import find_cluster, owner_key
 from atoll.elasticache.global_group_create import join, joining
 from atoll.elasticache.naming import group_name
@@ -82,6 +82,7 @@ def create_replication_group(
     snapshot_retention_limit: int | None = None,
     snapshot_window: str | None = None,
     transit_encryption_enabled: bool | None = None,
+    transit_encryption_mode: str | None = None,
     at_rest_encryption_enabled: bool | None = None,
     kms_key_id: str | None = None,
     data_tiering_enabled: bool | None = None,
@@ -95,7 +96,7 @@ def create_replication_group(
 
     `AtRestEncryptionEnabled` and `KmsKeyId` are shown again, and nothing is encrypted: docs/snapshots.md.
     """
-    checks.no_tls(transit_encryption_enabled)
+    tls = encryption.asked(transit_encryption_enabled, transit_encryption_mode)
     checks.only_ipv4(network_type, ip_discovery)
     days = checks.retention(snapshot_retention_limit)
     checks.refuse_unless(data_tiering_enabled, False, "DataTieringEnabled", "no node here keeps data on a disk.")
@@ -117,6 +118,7 @@ def create_replication_group(
         auto_minor_upgrade=auto_minor_version_upgrade is not False,
         notification_topic=notification_topic_arn,
         tags=tags_of(tags),
+        tls=tls,
         at_rest=at_rest_encryption_enabled is True or (at_rest_encryption_enabled is None and engine == "valkey"),
     )
     asked = restore.completed(tx.world, asked, source)
@@ -204,6 +206,8 @@ def _new_primary(tx: Tx, group: str, asked: Asked, zones: Sequence[str]) -> Cach
 
 def _existing_primary(tx: Tx, name: str, asked: Asked, zones: Sequence[str]) -> CacheCluster:
     """Return a cluster that stands alone and is to become a group's primary."""
+    if asked.tls:
+        raise encryption.AT_CREATION()
     others = (asked.node_type, asked.engine_version, asked.parameter_group, asked.subnet_group, asked.port, zones)
     if any((*others, asked.security_group_ids, asked.maintenance_window, asked.snapshot_window)):
         raise PRIMARY_PARAMETERS()
@@ -240,6 +244,8 @@ def _make_group(
         created=tx.now,
         port=primary.port,
         snapshot_window=primary.snapshot_window,
+        tls=primary.tls,
+        tls_mode=primary.tls_mode,
         at_rest=primary.at_rest,
         auto_minor_upgrade=primary.auto_minor_upgrade,
         automatic_failover=settings.automatic_failover,

@@ -121,6 +121,8 @@ def _empty(tx: Tx, name: str, description: str, checked: Order, multi_az: str) -
         created=tx.now,
         port=checked.port,
         snapshot_window=checked.snapshot_window,
+        tls=bool(checked.tls),
+        tls_mode=checked.tls or "required",
         at_rest=checked.at_rest,
         auto_minor_upgrade=checked.auto_minor_upgrade,
         automatic_failover="enabled",

@@ -1,5 +1,7 @@
 """The certificate authority of one installation: instances trust it, and it vouches for nothing but endpoints here.
 
+For caches there is one below it in each region, as Amazon's certificates of servers come from authorities of regions.
+
 Its key is made once and stays in the state directory, readable by its owner only.  No machine outside trusts it.
 `cryptography` (30 ms) is loaded when it is first needed.
 """
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 NAME = "Atoll: this machine's own cloud"
 AUTHORITY_LIFE = timedelta(days=3650)
+COMMON_NAME_MAX = 64  # X.520
 SERVER_LIFE = timedelta(days=397)  # what clients accept; made anew at each start of the daemon
+RENEWED = timedelta(days=30)  # so long before its end a certificate is replaced
 EARLIER = timedelta(days=1)  # a guest's clock may be behind
 _making = threading.Lock()
 
@@ -49,25 +53,73 @@ class Authority:
         from cryptography import x509
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import ExtendedKeyUsageOID
 
         issuer = x509.load_pem_x509_certificate(self.certificate().read_bytes())
-        issuer_key = serialization.load_pem_private_key((self._directory / "ca.key").read_bytes(), password=None)
-        assert isinstance(issuer_key, ec.EllipticCurvePrivateKey), "as it was made"
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(names[0][:64], issuer.subject, key, SERVER_LIFE)
-        builder = (
-            builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        )
-        made = _signed(builder, key, issuer_key, signs=False)
+        builder = _of_server(_builder(names[0][:COMMON_NAME_MAX], issuer.subject, key, SERVER_LIFE), names)
+        made = _signed(builder, key, self._key(self._directory), signs=False)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile(dir=self._directory) as file:  # Python loads keys from files only
             file.write(_key_text(key) + made.public_bytes(serialization.Encoding.PEM))
             file.flush()
             context.load_cert_chain(file.name)
         return context
+
+    def issue(self, names: Sequence[str], region: str) -> bytes:
+        """Return a certificate for a server with these names, by a region's authority, and its key: PEM, key first.
+
+        Raises HostError.
+        """
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        try:
+            issuer, issuer_key = self._region(region)
+        except OSError as error:
+            raise HostError(str(error), f"make the certificate authority of {region}") from error
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _of_server(_builder(names[0][:COMMON_NAME_MAX], issuer.subject, key, SERVER_LIFE), names)
+        made = _signed(builder, key, issuer_key, signs=False)
+        assert isinstance(issuer, x509.Certificate), "it was loaded"
+        chain = (made, issuer)
+        return _key_text(key) + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
+
+    def is_good(self, text: bytes, names: Sequence[str]) -> bool:
+        """Tell whether what `issue` made is for these names, and will not end soon."""
+        from cryptography import x509
+
+        found = x509.load_pem_x509_certificates(text)[0]
+        said = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        ends = found.not_valid_after_utc
+        return said.get_values_for_type(x509.DNSName) == list(names) and ends - datetime.now(UTC) > RENEWED
+
+    def _region(self, region: str) -> "tuple[Certificate, EllipticCurvePrivateKey]":
+        """Return a region's authority and its key; made at the first call."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        root = x509.load_pem_x509_certificate(self.certificate().read_bytes())
+        directory = self._directory / region
+        with _making:
+            if not (directory / "ca.pem").exists():
+                key, root_key = ec.generate_private_key(ec.SECP256R1()), self._key(self._directory)
+                builder = _builder(f"Atoll {region}", root.subject, key, AUTHORITY_LIFE)
+                builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+                made = _signed(builder, key, root_key, signs=True)
+                directory.mkdir(mode=0o755, exist_ok=True)
+                _write(directory / "ca.key", _key_text(key), 0o600)
+                _write(directory / "ca.pem", made.public_bytes(serialization.Encoding.PEM), 0o644)
+        return x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes()), self._key(directory)
+
+    def _key(self, directory: Path) -> "EllipticCurvePrivateKey":
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), password=None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey), "as it was made"
+        return key
 
     def _found(self) -> None:
         from cryptography import x509
@@ -78,7 +130,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
         builder = _builder(NAME, name, key, AUTHORITY_LIFE)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
         made = _signed(builder, key, key, signs=True)
         self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         _write(self._directory / "ca.key", _key_text(key), 0o600)
@@ -98,6 +150,17 @@ def _builder(name: str, issuer: "Name", key: "EllipticCurvePrivateKey", life: ti
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - EARLIER)
         .not_valid_after(now + life)
+    )
+
+
+def _of_server(builder: "CertificateBuilder", names: Sequence[str]) -> "CertificateBuilder":
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    return (
+        builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     )
 
 

@@ -292,6 +292,14 @@ class Host(Protocol):
         """
         ...
 
+    async def encrypt(self, node: NodePlan) -> None:
+        """Have the clients of a node that runs meet TLS, or plain text, as its plan says.  Raises HostError."""
+        ...
+
+    def encrypts(self, node: NodePlan) -> bool:
+        """Tell whether what speaks TLS for a node runs."""
+        ...
+
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
         ...

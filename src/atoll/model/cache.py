@@ -42,6 +42,7 @@ class CacheNode:
     maybe: tuple[tuple[tuple[str, str], ...], ...] = ()  # other `parameters` that it may have: told, not noted
     refused: tuple[tuple[str, str, str], ...] = ()  # parameters that its engine did not take: name, value and why
     host_error: str | None = None
+    encryption: str = ""  # what its process was seen to do, as CacheCluster.encryption
     loads: bool = False  # its process starts with the data that the one before has left in their directory
     access: str = ""  # which users its engine has: `cache/users.py`, `mark`; "?": it is being told
     users: tuple[tuple[str, str], ...] = ()  # who may be connected: name, and whose name it is
@@ -82,6 +83,7 @@ class CacheCluster(Resource):
     notification_topic: str | None = None
     notification_active: bool = True
     tls: bool = False
+    tls_mode: str = "required"  # or "preferred": of TransitEncryptionMode, with `tls`
     at_rest: bool = False
     network_type: str = "ipv4"
     pending_node_count: int | None = None
@@ -108,6 +110,11 @@ class CacheCluster(Resource):
     def is_memcached(self) -> bool:
         """Tell whether the engine is Memcached."""
         return self.engine == "memcached"
+
+    @property
+    def encryption(self) -> str:
+        """What its clients are to meet: "required" (TLS only), "preferred" (TLS and plain text), or "" (plain)."""
+        return self.tls_mode if self.tls else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +188,7 @@ class ReplicationGroup(Resource):
     snapshot_retention: int = 0
     snapshotting_id: str | None = None  # World id of the member that daily snapshots are taken of, as it was asked
     tls: bool = False
+    tls_mode: str = "required"  # or "preferred"
     at_rest: bool = False
     auto_minor_upgrade: bool = True
     network_type: str = "ipv4"
@@ -188,6 +196,11 @@ class ReplicationGroup(Resource):
     access: Access = EVERYBODY
     global_id: str | None = None  # World id of its global datastore
     cluster_mode: str = "disabled"  # "enabled", or "compatible" on the way there
+
+    @property
+    def encryption(self) -> str:
+        """What its clients are to meet: "required" (TLS only), "preferred" (TLS and plain text), or "" (plain)."""
+        return self.tls_mode if self.tls else ""
 
     @property
     def shard(self) -> NodeGroup:

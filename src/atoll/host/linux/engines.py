@@ -57,6 +57,13 @@ def available(state_dir: Path) -> tuple[Engine, ...]:
     return tuple(sorted(found.values(), key=lambda engine: (engine.name, _order(engine.version))))
 
 
+def terminator() -> Path | None:
+    """Return HAProxy, which speaks TLS for engines; None: this machine has none."""
+    directories = (f"{sys.prefix}/engines/bin", *os.environ.get("PATH", "").split(":"), *_USUAL_PLACES)
+    places = (Path(directory) / "haproxy" for directory in directories if directory.startswith("/"))
+    return next((place for place in places if os.access(place, os.X_OK) and place.is_file()), None)
+
+
 class _Notes:
     """What programs answered, kept by path until the file changes."""
 

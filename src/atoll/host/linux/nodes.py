@@ -12,6 +12,7 @@ import resource
 import secrets
 import shutil
 import socket
+import ssl
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import nodes_conf
+from atoll.cache.terminator import doors
+from atoll.host.authority import Authority
 from atoll.host.contract import HostError, Saved
 from atoll.host.linux import admission, carry, cgroups, dumping, statistics
 from atoll.host.linux.announce import Announcer
@@ -30,6 +33,7 @@ from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
 from atoll.host.linux.resp import Connection, EngineError
 from atoll.host.linux.seeds import Seeds, make_pipe
+from atoll.host.linux.terminators import Terminators
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
 FILES_MAX = 65_536
@@ -37,6 +41,7 @@ PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis 
 MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
 SERVING_HZ = "10"  # the engines' own default; while a group comes up it is higher (cache/config.py)
 _SOCKET = "admin.sock"
+_HANDSHAKE_SECONDS = 2.0
 _STAMP = re.compile(rb"^\d+:[A-Z] .{20,26} [-.*#] ", re.M)  # of Redis and Valkey: "7:M 20 Nov 2026 13:00:00.000 # "
 
 
@@ -49,8 +54,12 @@ class Nodes:
         state_dir: Path,
         engine: Callable[[str, str], Engine],
         open_socket: Callable[[str], socket.socket],
+        terminator: Path | None,
     ) -> None:
-        """Use `engine(name, version)` to find programs, and `open_socket(interface id)` for TCP sockets."""
+        """Use `engine(name, version)` to find programs, and `open_socket(interface id)` for TCP sockets.
+
+        `terminator` is HAProxy, for TLS.
+        """
         self._keeper, self._engine, self._open_socket = keeper, engine, open_socket
         self._directory = keeper.run_dir / "nodes"
         self._password = _password(state_dir / "engines.password")
@@ -59,6 +68,8 @@ class Nodes:
         self.seeds = Seeds(state_dir)
         self.announcer = Announcer(keeper.namespaces, open_socket)
         self._uid = None if keeper.rootless else ENGINE_UID
+        self.terminators = Terminators(keeper, Authority(state_dir), terminator, self._directory_of, self._uid)
+        self._trusted: ssl.SSLContext | None = None
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def start(self, node: NodePlan) -> Process:
@@ -66,6 +77,8 @@ class Nodes:
         program = self._engine(node.engine, node.version)
         directory = self._prepare(node)
         limits = self._limits(node, twice=node.loads)
+        if node.encryption:  # before anybody can talk to the engine
+            self.encrypt(node)
         with self._configuration(node, directory) as configuration:
             return self._keeper.spawn(
                 Spawn(
@@ -82,6 +95,20 @@ class Nodes:
                     console=directory / "log",
                 )
             )
+
+    def encrypt(self, node: NodePlan) -> Process:
+        """Start what speaks TLS for a node.  Raises HostError."""
+        return self.terminators.start(node, socket_name=_SOCKET)
+
+    async def cut_plain(self, node: NodePlan) -> None:
+        """Cut the clients that talk to an engine itself, as they did before there was TLS.  Raises HostError."""
+        here = f"{node.address}:{node.port}"
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                for kind in ("normal", "pubsub"):
+                    await engine.ask("CLIENT", "KILL", "TYPE", kind, "LADDR", here)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"cut clients of {node.name}") from error
 
     def limit(self, node: NodePlan, memory_bytes: int) -> None:
         """Give a running node more memory, or less."""
@@ -136,10 +163,14 @@ class Nodes:
         try:
             if node.is_memcached:
                 await self.announcer.announce(node)  # it serves, and knows its cluster
-                return None
-            if node.seeds:
-                self.seeds.feed(node, self._directory / _short(node.name))
-            return await self._ask_server(node)
+                waiting = None
+            else:
+                if node.seeds:
+                    self.seeds.feed(node, self._directory_of(node))
+                waiting = await self._ask_server(node)
+            if waiting is None and node.encryption:
+                await self._shake_hands(node, node.encryption.names[0])
+            return waiting
         except (HostError, OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             return f"{type(error).__name__}: {error}"
 
@@ -207,6 +238,20 @@ class Nodes:
                     self._settle(node)
             return waiting
 
+    async def _shake_hands(self, node: NodePlan, name: str) -> None:
+        """Speak TLS with a node, as a client that looks at the certificate does.  Raises OSError, TimeoutError."""
+        self._trusted = self._trusted or self.terminators.trusted()
+        sock = await asyncio.to_thread(self._open_socket, node.interface_id)
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+                await asyncio.get_running_loop().sock_connect(sock, (str(node.address), doors(node)[0]))
+                _, writer = await asyncio.open_connection(sock=sock, ssl=self._trusted, server_hostname=name)
+                writer.transport.abort()
+        except BaseException:
+            sock.close()
+            raise
+
     def _prepare(self, node: NodePlan) -> Path:
         """Make the node's directory anew: nothing of an earlier life stays, as on AWS, but what is to be loaded."""
         directory = self._directory / _short(node.name)
@@ -240,6 +285,9 @@ class Nodes:
         if node.is_memcached:
             return memcached_arguments(node, user="root", files_max=self._files_max)
         return ("-",)
+
+    def _directory_of(self, node: NodePlan) -> Path:
+        return self._directory / _short(node.name)
 
     def _socket(self, node: NodePlan) -> Path:
         return self._socket_of(node.name)

@@ -1,0 +1,52 @@
+"""TLS in transit, decided: what the clients of a node meet, under which names, and who talks to its engine plainly.
+
+The engine itself goes on as it is.  What arrives at its port from anybody but its replication group's own nodes is
+led to a terminator beside it (`cache/terminator.py`), so TLS is switched on and off, and between its modes, while it
+runs.
+"""
+
+from collections.abc import Iterator
+
+from atoll.cache import endpoint
+from atoll.cache.node import Encryption
+from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
+from atoll.model.interface import Interface
+from atoll.model.resource import Resource
+from atoll.model.world import World
+
+REQUIRED, PREFERRED = "required", "preferred"
+MODES = (PREFERRED, REQUIRED)
+
+
+def encryption(world: World, cluster: CacheCluster, node: CacheNode) -> Encryption | None:
+    """Return what a node's clients must meet; None: plain text."""
+    if not cluster.tls:
+        return None
+    group = world.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+    return Encryption(
+        mode=cluster.tls_mode,
+        region=cluster.region,
+        names=names(cluster, node, group),
+        members=tuple(sorted(endpoint.address_of(world, node) for node in _members(world, cluster, group))),
+    )
+
+
+def names(cluster: CacheCluster, node: CacheNode, group: ReplicationGroup | None) -> tuple[str, ...]:
+    """Return the names of a node's certificate, its own first: as on AWS a wildcard covers all of a group's."""
+    own = endpoint.node_name(cluster, node.id)
+    if group:
+        return own, f"*.{endpoint.zone_name(group)}"
+    return (own, endpoint.configuration_name(cluster)) if cluster.is_memcached else (own,)
+
+
+def neighbours(world: World, cluster: CacheCluster) -> Iterator[Resource]:
+    """Yield what `encryption` depends on beside the cluster, its interfaces and its group."""
+    if cluster.tls and cluster.group_id and (group := world.get(ReplicationGroup, cluster.group_id)):
+        for node in _members(world, cluster, group):
+            yield world[Interface, node.interface_id]
+
+
+def _members(world: World, cluster: CacheCluster, group: ReplicationGroup | None) -> list[CacheNode]:
+    if group is None:
+        return list(cluster.nodes)
+    return [node for id in group.member_ids if (member := world.get(CacheCluster, id)) for node in member.nodes]

@@ -1,0 +1,93 @@
+"""A TLS terminator, HAProxy, beside a node's engine: its configuration, and the rules that lead clients to it. Pure.
+
+It listens at two doors of the node's address.  At one it speaks TLS; at the other it looks at the first byte of a
+connection, which says whether TLS or plain text follows, and serves both.  Clients use neither by number: rules in
+the node's network lead new connections for the engine's port to one door or the other, by the mode of the moment.
+Those that exist stay where they are, and so a mode changes in one instant and cuts nobody.
+"""
+
+from atoll.cache.node import Encryption, NodePlan
+
+# Above the ports that Linux gives to clients, below 65536: nobody else listens there.
+DOORS = (65_501, 65_502, 65_503, 65_504, 65_505)
+BUS_OFFSET = 10_000  # of the cluster bus, from the engine's port
+CERTIFICATE, CONFIGURATION, ORDERS = "tls.pem", "tls.cfg", "tls-orders.sock"  # files in the node's directory
+_INNER = "abns@atoll-tls"  # a name that exists in the node's own network only
+DESCRIPTORS = 4  # of one connection, at most: two each in and out, where the first byte was looked at
+CONNECTIONS_MAX = 65_000  # AWS's maxclients
+THREADS = 2
+TABLE = "atoll-tls"
+FIRST_BYTE_SECONDS = 5  # to wait for it; whoever says nothing is served in plain text
+IDLE_DAYS = 24  # HAProxy's longest: idle connections are the engine's to end (its parameter `timeout`)
+KEEPALIVE_SECONDS = 300  # as the engines' tcp-keepalive
+PLAIN = "plain/engine"  # the server, by HAProxy's name, of connections in plain text
+
+
+def doors(node: NodePlan) -> tuple[int, int]:
+    """Return the port for TLS, and the port for TLS and plain text."""
+    taken = (node.port, node.port + BUS_OFFSET)
+    first, second, *_ = (door for door in DOORS if door not in taken)
+    return first, second
+
+
+def configuration(node: NodePlan, *, socket: str, files_max: int, uid: int | None) -> str:
+    """Return HAProxy's configuration file.
+
+    `socket` is the engine's, as HAProxy sees it (Memcached: none, it is reached at its port); `files_max` is how many
+    files it may open; `uid` is whom it becomes when it has read this file and its keys (None: it stays who it is).
+    """
+    tls, either = doors(node)
+    engine = f"{node.address}:{node.port}" if node.is_memcached else f"unix@{socket}"
+    secure = f"ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2"
+    become = f"  uid {uid}\n  gid {uid}\n" if uid is not None else ""
+    return f"""global
+{become}  nbthread {THREADS}
+  maxconn {max(min(CONNECTIONS_MAX, files_max // DESCRIPTORS - 25), 10)}
+  stats socket unix@{ORDERS} mode 600 level admin
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client {IDLE_DAYS}d
+  timeout server {IDLE_DAYS}d
+  option clitcpka
+  clitcpka-idle {KEEPALIVE_SECONDS}s
+frontend tls
+  bind {node.address}:{tls} {secure}
+  default_backend tls
+frontend either
+  bind {node.address}:{either}
+  tcp-request inspect-delay {FIRST_BYTE_SECONDS}s
+  tcp-request content accept if {{ req.len ge 1 }}
+  use_backend inner if {{ req.payload(0,1) -m bin 16 }}
+  default_backend plain
+frontend inner
+  bind {_INNER} {secure}
+  default_backend tls
+backend inner
+  server inner {_INNER}
+backend tls
+  server engine {engine}
+backend plain
+  server engine {engine}
+"""
+
+
+def rules(node: NodePlan, encryption: Encryption | None) -> str:
+    """Return the nftables transaction that leads a node's clients to the right door; None: to the engine.
+
+    Only the first packet of a connection is looked at, so that connections older than the rules stay.
+    """
+    text = f"add table ip {TABLE}\ndelete table ip {TABLE}\n"
+    if encryption is None:
+        return text
+    tls, either = doors(node)
+    door = either if encryption.mode == "preferred" else tls
+    members = ", ".join(map(str, encryption.members))
+    return (
+        f"{text}add table ip {TABLE}\n"
+        f"add chain ip {TABLE} doors {{ type filter hook prerouting priority -300; }}\n"
+        f'add rule ip {TABLE} doors iifname != "lo" tcp dport {{ {tls}, {either} }} drop\n'
+        f"add chain ip {TABLE} lead {{ type nat hook prerouting priority -100; }}\n"
+        f"add rule ip {TABLE} lead ip daddr {node.address} tcp dport {node.port} "
+        f"tcp flags & (fin | syn | rst | ack) == syn ip saddr != {{ {members} }} dnat to {node.address}:{door}\n"
+    )

@@ -1,0 +1,69 @@
+"""A daemon with an instance, and caches whose clients speak TLS."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.daemon.atoll import Atoll, own_mode, running, until
+
+NODE = {"CacheNodeType": "cache.t3.micro"}
+
+
+class Vault:
+    """Caches with TLS, and a client of them."""
+
+    def __init__(self, atoll: Atoll):
+        self.atoll = atoll
+        self.cache, ec2 = atoll.client("elasticache"), atoll.client("ec2")
+        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        launched = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+        self.instance: str = launched["Instances"][0]["InstanceId"]
+        runs = [{"Name": "instance-state-name", "Values": ["running"]}]
+        until(lambda: ec2.describe_instances(Filters=runs)["Reservations"], 30.0, "an instance")
+
+    def needs(self, engine: str) -> None:
+        """Skip a test where an engine is missing."""
+        if not self.cache.describe_cache_engine_versions(Engine=engine)["CacheEngineVersions"]:
+            pytest.skip(f"NOT TESTED: no {engine} on this machine")
+
+    def group(self, name: str, engine: str, members: int | None = 1, **more: Any) -> None:
+        """Make a group, and wait until it is available."""
+        self.needs(engine)
+        self.cache.create_replication_group(
+            ReplicationGroupId=name,
+            ReplicationGroupDescription="x",
+            Engine=engine,
+            **({} if members is None else {"NumCacheClusters": members}),
+            **NODE | more,
+        )
+        self.available(name)
+
+    def available(self, name: str, seconds: float = 30.0) -> None:
+        until(lambda: self.described(name)["Status"] == "available", seconds, f"{name} available ({self.atoll.log})")
+
+    def described(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][
+            0
+        ]
+        return found
+
+    def endpoint(self, name: str, kind: str = "PrimaryEndpoint") -> str:
+        address: str = self.described(name)["NodeGroups"][0][kind]["Address"]
+        return address
+
+    def cli(self, host: str, *words: str, tls: bool = True) -> str:
+        """Use redis-cli inside the instance, with nothing but what is there."""
+        command = ["timeout", "5", "redis-cli", *(["--tls"] if tls else []), "-h", host, *words, "2>&1", "|| true"]
+        return self.atoll.inside(self.instance, " ".join(command)).strip()
+
+    def python(self, text: str, *words: str) -> str:
+        """Run a program of the user's, in the instance's network."""
+        return self.atoll.cli("run", "--in", self.instance, "--", sys.executable, "-c", text, *words).strip()
+
+
+@pytest.fixture(scope="module")
+def vault() -> Iterator[Vault]:
+    with running(own_mode()) as atoll:
+        yield Vault(atoll)
