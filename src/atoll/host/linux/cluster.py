@@ -32,12 +32,12 @@ class Asker:
         """Return what a node waits for; `None`: it serves.  Raises OSError, EngineError."""
         cluster = node.cluster
         assert cluster, "a node in cluster mode"
+        seat = cluster.seat
+        if seat.leader_id is None:  # first of all: to whoever hears that it follows nobody, its slots are nobody's
+            await _succeed(engine, nobody(seat.id))
         said = read_info(str(await engine.ask("CLUSTER", "INFO")))
         if said.get("cluster_state") != "ok":
             return "cluster_state:ok"
-        seat = cluster.seat
-        if seat.leader_id is None:
-            await _succeed(engine, nobody(seat.id))
         if waiting := await self._replication(engine, node, cluster):
             return waiting
         slots = sum(last - first + 1 for s in cluster.seats for first, last in s.slots)
