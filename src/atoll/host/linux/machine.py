@@ -38,6 +38,7 @@ from atoll.host.linux.nodes import Nodes
 from atoll.host.linux.replication import connects
 from atoll.host.linux.tallies import Taker, read_tallies
 from atoll.host.linux.terminators import SUFFIX
+from atoll.host.linux.tied import Tied
 from atoll.host.linux.traffic import link_counts, tracked
 from atoll.host.linux.vital import vital
 from atoll.model.engine import EngineBuild, engine_build
@@ -68,7 +69,7 @@ class LinuxHost:
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket, self._terminator)
         self._instances = Instances(keeper, state_dir)
         self._processes: dict[str, _Watched] = {}
-        self._starting = set[str]()  # nodes whose terminator may run before their engine
+        self._tied = Tied(keeper, self._nodes, self._processes, self._watch, self._drop)
         self._wake: Callable[[], None]
         self._loop: asyncio.AbstractEventLoop
 
@@ -144,7 +145,7 @@ class LinuxHost:
         alive = {kept.name for kept in kept_all if kept.alive}
         for kept in kept_all:
             if kept.name.endswith(SUFFIX):
-                self._tie(kept.name, alive)
+                self._tied.check(kept.name, alive)
                 continue
             process = self._watch(kept.name) if kept.alive else None
             pid = process.pid if process else None
@@ -153,16 +154,15 @@ class LinuxHost:
 
     def start(self, machine: Machine) -> None:
         """Start an instance or a node."""
-        try:
-            self._starting.add(machine.process)
-            process = self._instances.start(machine) if isinstance(machine, GuestPlan) else self._nodes.start(machine)
-        except OSError as error:  # a full disk, a directory that somebody removed
-            raise HostError(str(error), f"start {machine.process}") from error
-        finally:
-            self._starting.discard(machine.process)
-        self._watch(machine.process, process)
-        if isinstance(machine, NodePlan) and machine.encryption:
-            self._watch(machine.process + SUFFIX)
+        with self._tied.starting(machine.process):
+            try:
+                of = self._instances if isinstance(machine, GuestPlan) else self._nodes
+                process = of.start(machine)  # type: ignore[arg-type]  # each its own
+            except OSError as error:  # a full disk, a directory that somebody removed
+                raise HostError(str(error), f"start {machine.process}") from error
+            self._watch(machine.process, process)
+            if isinstance(machine, NodePlan) and machine.encryption:
+                self._watch(machine.process + SUFFIX)
 
     async def stop(self, name: str, grace_seconds: float) -> None:
         """End a process: politely, then by force.  Raises HostError."""
@@ -184,8 +184,7 @@ class LinuxHost:
             self._keeper.forget(name)
         self._loop.call_soon_threadsafe(self._nodes.administrator.forget, name)
         self._loop.call_soon_threadsafe(self._nodes.announcer.forget, name)
-        if watched := self._processes.pop(name, None):
-            self._loop.call_soon_threadsafe(self._unwatch, watched)
+        self._drop(name)
 
     def sweep(self, keep: Collection[str]) -> None:
         """Throw away the disks of all other subjects."""
@@ -268,27 +267,11 @@ class LinuxHost:
 
     def encrypts(self, node: NodePlan) -> bool:
         """Tell whether a node's TLS terminator runs."""
-        watched = self._processes.get(node.process + SUFFIX)
-        return watched is not None and not watched.ended.is_set()
+        return self._tied.runs(node.process)
 
     async def encrypt(self, node: NodePlan) -> None:
         """Have a node's clients meet TLS, or plain text, as its plan says."""
-        terminators, name = self._nodes.terminators, node.process + SUFFIX
-        await asyncio.to_thread(self._watch, name)
-        watched = self._processes.get(name) if self.encrypts(node) else None
-        if node.encryption is None:
-            await asyncio.to_thread(terminators.apply, node)
-            if watched:
-                watched.process.send(signal.SIGUSR1)  # it ends with the last of its connections
-            return
-        if watched is None or await asyncio.to_thread(terminators.is_stopping, node):
-            if old := self._processes.pop(name, None):
-                self._unwatch(old)
-            process = await asyncio.to_thread(self._nodes.encrypt, node)
-            await asyncio.to_thread(self._watch, name, process)
-        await asyncio.to_thread(terminators.apply, node)
-        if node.encryption.mode == "required" and node.encrypted == "preferred":
-            await self._nodes.cut_plain(node)
+        await self._tied.encrypt(node)
 
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
@@ -302,7 +285,7 @@ class LinuxHost:
         """Kill a process by its pidfd, and wait for its end."""
         if watched := self._processes.get(name):
             watched.process.send(signal.SIGKILL)
-            self._end_terminator(name)
+            self._tied.end(name)
             if not await self._ends(name, _KILL_SECONDS):
                 raise HostError(f"it did not end within {_KILL_SECONDS:.0f} s of a KILL", f"fence {name}")
 
@@ -370,29 +353,12 @@ class LinuxHost:
     def _ended(self, watched: "_Watched") -> None:
         self._loop.remove_reader(watched.process.pidfd)
         watched.ended.set()
-        self._end_terminator(watched.process.name)
+        self._tied.end(watched.process.name)
         self._wake()
 
-    def _tie(self, name: str, alive: Collection[str]) -> None:
-        """Let a TLS terminator live as long as its engine."""
-        watched, engine = self._processes.get(name), name.removesuffix(SUFFIX)
-        if engine in self._starting:
-            return
-        if name not in alive:
-            if watched and not watched.ended.is_set():
-                return  # another has this name by now
-            with contextlib.suppress(HostError):
-                self._keeper.forget(name)
-            if watched := self._processes.pop(name, None):
-                self._loop.call_soon_threadsafe(self._unwatch, watched)
-        elif engine not in alive:
-            self._keeper.kill(name)
-        else:
-            self._watch(name)
-
-    def _end_terminator(self, name: str) -> None:
-        if watched := self._processes.get(name + SUFFIX):
-            watched.process.send(signal.SIGKILL)
+    def _drop(self, name: str) -> None:
+        if watched := self._processes.pop(name, None):
+            self._loop.call_soon_threadsafe(self._unwatch, watched)
 
     def _unwatch(self, watched: "_Watched") -> None:
         self._loop.remove_reader(watched.process.pidfd)
