@@ -37,6 +37,7 @@ from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
 from atoll.cloudwatch import samples
+from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
 from atoll.control.discovery import Discovery
@@ -299,6 +300,7 @@ class Daemon:
         loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
         loops.append(self._discovery.run())
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
+            loops.append(Alarms(self._store, utc_now).run())
             loops += [self._counters.run(), self._sampler.run(), self._engines.run()]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())

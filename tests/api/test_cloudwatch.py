@@ -221,7 +221,7 @@ def test_more_is_refused_by_name(cw):
     assert refusal(cw.put_metric_data, Namespace="mine", MetricData=[]) == (
         "InvalidAction", "Atoll does not support the operation PutMetricData.",
     )  # fmt: skip
-    assert refusal(cw.describe_alarms)[1] == "Atoll does not support the operation DescribeAlarms."
+    assert refusal(cw.list_dashboards)[1] == "Atoll does not support the operation ListDashboards."
     assert code(cw.list_metrics, Dimensions=[{"Name": "a"}] * 11) == "ValidationError"
 
 

@@ -51,10 +51,15 @@ def offered(world: World) -> Iterable[Metric]:
 def parts(world: World, namespace: str, name: str, dimensions: Iterable[Shape]) -> list[Metric]:
     """Return the caller's measured metrics that a question means; none: there is no such metric."""
     assert world.caller, "only a caller has metrics"
+    return parts_of(world.caller.account, world.caller.region, namespace, name, dimensions)
+
+
+def parts_of(account: str, region: str, namespace: str, name: str, dimensions: Iterable[Shape]) -> list[Metric]:
+    """Return likewise the measured metrics of an account in a region."""
     wanted = sorted((d["Name"], d["Value"]) for d in dimensions)
     return [
         m
-        for m in kept().metrics(world.caller.account, world.caller.region)
+        for m in kept().metrics(account, region)
         if (m.namespace, m.name) == (namespace, name) and wanted in (list(m.dimensions), list(_whole(m).dimensions))
     ]
 

@@ -4,6 +4,7 @@ from atoll.model.access import User, UserGroup
 from atoll.model.account import AccessKey, Territory
 from atoll.model.acl import NetworkAcl
 from atoll.model.address import ElasticIp
+from atoll.model.alarm import AlarmEvent, MetricAlarm
 from atoll.model.balancer import Listener, LoadBalancer, TargetGroup
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
 from atoll.model.cache_security_group import CacheSecurityGroup
@@ -39,6 +40,7 @@ from atoll.model.vpc import DhcpOptions, Vpc
 
 KINDS: tuple[type[Resource], ...] = (
     AccessKey,
+    AlarmEvent,
     CacheCluster,
     CacheParameterGroup,
     CacheSecurityGroup,
@@ -61,6 +63,7 @@ KINDS: tuple[type[Resource], ...] = (
     KeyPair,
     Listener,
     LoadBalancer,
+    MetricAlarm,
     NatGateway,
     NetworkAcl,
     OutsideHost,
