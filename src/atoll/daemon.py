@@ -52,6 +52,7 @@ from atoll.control.maintenance import maintain
 from atoll.control.metrics import Sampler
 from atoll.control.migration import Migrations
 from atoll.control.record import Recorder
+from atoll.control.resharding import Reshardings
 from atoll.control.roster import Rosters
 from atoll.control.services import Services
 from atoll.control.snapshot_files import SnapshotFiles
@@ -170,6 +171,7 @@ class Daemon:
         files = SnapshotFiles(options.state_dir.absolute())
         self.snapshots = Snapshots(store, wanted.machines, host, files, utc_now)
         buckets.look_with(files)
+        self.reshardings = Reshardings(store, wanted.machines, host, self.machines.wake)
         samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
         self.backend = Backend(store, self.in_force, strict=options.keys == "required")
@@ -177,7 +179,7 @@ class Daemon:
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
         woken = (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots)
-        for loop in (*woken, self._discovery, self.global_groups):
+        for loop in (*woken, self.reshardings, self._discovery, self.global_groups):
             store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
@@ -298,6 +300,7 @@ class Daemon:
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         loops.append(self.global_groups.run())
         loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
+        loops.append(self.reshardings.run())
         loops.append(self._discovery.run())
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops.append(Alarms(self._store, utc_now).run())

@@ -13,16 +13,16 @@ client = RedisCluster(host=sys.argv[1], port=6379)
 
 
 class Sharded:
-    """The group `shards`: three shards of three nodes."""
+    """The group `shards`."""
 
-    def __init__(self, ward: Ward):
+    def __init__(self, ward: Ward, shards: int = 3, replicas: int = 2):
         self.ward, self.atoll = ward, ward.atoll
         ward.cache.create_replication_group(
             ReplicationGroupId="shards",
             ReplicationGroupDescription="x",
             Engine=ward.engine,
-            NumNodeGroups=3,
-            ReplicasPerNodeGroup=2,
+            NumNodeGroups=shards,
+            ReplicasPerNodeGroup=replicas,
             AutomaticFailoverEnabled=True,
             ClusterMode="enabled",
             **NODE,

@@ -182,7 +182,7 @@ def _settle_group(tx: Tx, group_id: str) -> None:
     group = tx.get(ReplicationGroup, group_id)
     if group is None or not REPLICATION_GROUP.allows(group.status, "nodes-ready"):
         return
-    if any(shard.promotion or shard.source_id or shard.migration for shard in group.node_groups):
+    if group.resharding or any(shard.promotion or shard.source_id or shard.migration for shard in group.node_groups):
         return
     if is_busy(tx.world, group):
         return

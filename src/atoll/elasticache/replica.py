@@ -65,7 +65,17 @@ def make_replicas(
     tags: Mapping[str, str],
 ) -> list[CacheCluster]:
     """Make clusters like a primary, in the zones given, else spread away from the group's own."""
-    like = Order(
+    like = order_like(tx, group, primary, tags)
+    nodes.check_zones(tx.world, like.subnet_group, zones)
+    shard = group.shard_of(primary.id) or group.shard
+    held = [node.zone for id in shard.member_ids for node in tx.world[CacheCluster, id].nodes]
+    places = list(zones) or nodes.spread(tx.world, like.subnet_group, len(names), held=held)
+    return [make_cluster(tx, like, n, [z], group_id=group.id) for n, z in zip(names, places, strict=True)]
+
+
+def order_like(tx: Tx, group: ReplicationGroup, primary: CacheCluster, tags: Mapping[str, str]) -> Order:
+    """Return what makes clusters like a primary."""
+    return Order(
         build=Build(primary.engine, primary.engine_version),
         requested_version=primary.requested_version,
         node_type=primary.node_type,
@@ -82,8 +92,3 @@ def make_replicas(
         at_rest=primary.at_rest,
         sharded=primary.sharded,
     )
-    nodes.check_zones(tx.world, like.subnet_group, zones)
-    shard = group.shard_of(primary.id) or group.shard
-    held = [node.zone for id in shard.member_ids for node in tx.world[CacheCluster, id].nodes]
-    places = list(zones) or nodes.spread(tx.world, like.subnet_group, len(names), held=held)
-    return [make_cluster(tx, like, n, [z], group_id=group.id) for n, z in zip(names, places, strict=True)]

@@ -4,6 +4,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
 from atoll.cache.backup import final_of, snapshotting
+from atoll.cache.resharding import progress
 from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
 from atoll.elasticache import access_control
@@ -77,7 +78,9 @@ def _snapshotting(world: World, group: ReplicationGroup) -> str | None:
 
 
 def _pending(world: World, group: ReplicationGroup) -> Shape:
-    """Return what is under way: a manual promotion, another access control."""
+    """Return what is under way: a manual promotion, another access control, slots that move."""
+    if (done := progress(group)) is not None:
+        return {"Resharding": {"SlotMigration": {"ProgressPercentage": done}}}
     promotion = group.shard.promotion
     target = world.get(CacheCluster, promotion.target_id or "") if promotion else None
     shape = {"PrimaryClusterId": target.name} if target and promotion and promotion.because == MANUAL else {}

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from atoll.cache.node import NodePlan
+from atoll.cache.shards import Slots
+from atoll.cache.topology import Topology
 from atoll.model.engine import EngineBuild
 from atoll.model.ip import Ip
 from atoll.network.facts import Container
@@ -237,6 +239,19 @@ class Host(Protocol):
 
     async def known(self, node: NodePlan) -> Known:
         """Ask an engine in cluster mode for its cluster.  Raises HostError."""
+        ...
+
+    async def topology(self, node: NodePlan) -> Topology:
+        """Ask an engine in cluster mode for all that it knows of its cluster, slots too.  Raises HostError."""
+        ...
+
+    async def move_slots(
+        self, source: NodePlan, target: NodePlan, slots: Slots, primaries: Sequence[NodePlan]
+    ) -> None:
+        """Move slots with their keys from one primary to another, while both serve; may be repeated.
+
+        All `primaries` of the cluster are told.  Raises HostError; what has moved by then stays.
+        """
         ...
 
     async def command(self, node: NodePlan, *words: str) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from atoll.cache.node import NodePlan
 from atoll.cache.rdb import EMPTY, HEADER_BYTES
+from atoll.cache.shards import Slots
+from atoll.cache.slots import union, without
+from atoll.cache.topology import Peer, Topology
 from atoll.host.contract import (
     Door,
     Failure,
@@ -41,6 +44,7 @@ class PaperHost:
         """Start with nothing."""
         self._seen: dict[str, Seen] = {}
         self._follows: dict[str, tuple[str, int] | None] = {}
+        self._slots: dict[str, Slots] = {}  # of shards whose slots have moved
         self._wake: Callable[[], None] = lambda: None
 
     def builds(self) -> Sequence[EngineBuild]:
@@ -131,6 +135,36 @@ class PaperHost:
     async def known(self, node: NodePlan) -> Known:
         """Everybody on paper knows everybody."""
         return Known(epoch=0, ids=frozenset(seat.id for seat in (node.cluster.seats if node.cluster else ())))
+
+    async def topology(self, node: NodePlan) -> Topology:
+        """Everybody on paper knows everything."""
+        assert node.cluster, "a node in cluster mode"
+        peers = (
+            Peer(
+                id=seat.id,
+                address=str(seat.address),
+                port=seat.port,
+                flags=frozenset(
+                    {"slave" if seat.leader_id else "master", "myself" if seat.id == node.cluster.id else "other"}
+                ),
+                primary_id=seat.leader_id,
+                epoch=0,
+                slots=() if seat.leader_id else self._slots.get(seat.shard_id, seat.slots),
+            )
+            for seat in node.cluster.seats
+        )
+        return Topology(tuple(peers))
+
+    async def move_slots(
+        self, source: NodePlan, target: NodePlan, slots: Slots, primaries: Sequence[NodePlan]
+    ) -> None:
+        """Note who has them now."""
+        assert source.cluster, "a node in cluster mode"
+        assert target.cluster, "a node in cluster mode"
+        ends = source.cluster.seat, target.cluster.seat
+        theirs, ours = (self._slots.get(seat.shard_id, seat.slots) for seat in ends)
+        self._slots[ends[0].shard_id] = without(theirs, slots)
+        self._slots[ends[1].shard_id] = union(ours, slots)
 
     async def command(self, node: NodePlan, *words: str) -> None:
         """Note a new role; everything else is done as soon as it is said."""

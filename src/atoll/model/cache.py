@@ -168,6 +168,15 @@ class NodeGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resharding:
+    """A change of a group's shards that is under way; written down before anything is done."""
+
+    before: int  # so many shards there were
+    whole: int  # so many slots had to move
+    leaving: tuple[str, ...] = ()  # ids of the shards that go as soon as they have no slots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicationGroup(Resource):
     """A primary with its replicas, in each of its shards.
 
@@ -196,6 +205,7 @@ class ReplicationGroup(Resource):
     access: Access = EVERYBODY
     global_id: str | None = None  # World id of its global datastore
     cluster_mode: str = "disabled"  # "enabled", or "compatible" on the way there
+    resharding: Resharding | None = None
 
     @property
     def encryption(self) -> str:

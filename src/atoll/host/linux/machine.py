@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from atoll.cache.node import NodePlan
+from atoll.cache.shards import Slots
+from atoll.cache.topology import Topology
 from atoll.host.contract import (
     Door,
     Failure,
@@ -220,6 +222,16 @@ class LinuxHost:
     async def known(self, node: NodePlan) -> Known:
         """Ask an engine in cluster mode for its cluster."""
         return await self._nodes.administrator.known(node)
+
+    async def topology(self, node: NodePlan) -> Topology:
+        """Ask an engine in cluster mode for all that it knows."""
+        return await self._nodes.slot_mover.topology(node)
+
+    async def move_slots(
+        self, source: NodePlan, target: NodePlan, slots: Slots, primaries: Sequence[NodePlan]
+    ) -> None:
+        """Move slots between primaries."""
+        await self._nodes.slot_mover.move(source, target, slots, primaries)
 
     async def command(self, node: NodePlan, *words: str) -> None:
         """Give an engine an order."""

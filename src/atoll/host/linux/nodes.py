@@ -33,6 +33,7 @@ from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
 from atoll.host.linux.resp import Connection, EngineError
 from atoll.host.linux.seeds import Seeds, make_pipe
+from atoll.host.linux.slot_mover import SlotMover
 from atoll.host.linux.terminators import Terminators
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
@@ -67,6 +68,7 @@ class Nodes:
         self._cluster = Asker(self._socket_of, self._password)
         self.seeds = Seeds(state_dir)
         self.announcer = Announcer(keeper.namespaces, open_socket)
+        self.slot_mover = SlotMover(self._password, self._socket)
         self._uid = None if keeper.rootless else ENGINE_UID
         self.terminators = Terminators(keeper, Authority(state_dir), terminator, self._directory_of, self._uid)
         self._trusted: ssl.SSLContext | None = None

@@ -1,0 +1,216 @@
+"""Resharding, acted out: slots move between the shards of a group, some at a time, until all are where they belong.
+
+A task for each group whose shards change: look at what the engines say, write it down, decide
+(`cache/resharding.py`), do one act, look again.  Whatever fails, a shard that loses its primary for instance, is seen
+again by the next look; after a crash of the daemon the next one begins with a look.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from atoll.cache import resharding
+from atoll.cache.node import NodePlan
+from atoll.cache.resharding import Carry, Finish, Holding, Wait
+from atoll.cache.shards import Slots, write_slots
+from atoll.cache.slots import Move, slots_of
+from atoll.cache.topology import Topology
+from atoll.control.events import log, log_mistake
+from atoll.host.contract import Host, HostError, Machine
+from atoll.model.cache import ReplicationGroup
+from atoll.model.world import Tx
+from atoll.store.sqlite import Store, StoreError
+
+AGAIN_SECONDS = 0.1  # between two looks while something is about to happen
+FAILED_SECONDS = 0.5  # after an act that failed
+NEWS_SECONDS = 1.0  # a look at the World even when nothing woke us
+AGREE_SECONDS = 10.0  # for everybody to hear who has which slots; who has not by then hears it later
+FAREWELL_SECONDS = 1.0  # in which a shard without slots still sends clients to the others
+STEPS_KEPT = 500
+
+
+class Reshardings:
+    """Changes the shards of one host's replication groups."""
+
+    def __init__(
+        self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
+    ) -> None:
+        """Prepare.  `want` compiles the machines of the newest World."""
+        self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines
+        self._news = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.steps: deque[dict[str, Any]] = deque(maxlen=STEPS_KEPT)
+
+    def wake(self) -> None:
+        """The World has changed: look, soon."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        try:
+            while True:
+                self._news.clear()
+                for group in self._store.world.seen_by(None).all(ReplicationGroup):
+                    if group.resharding and group.id not in self._tasks:
+                        self._tasks[group.id] = asyncio.ensure_future(self._reshard(group.id))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(NEWS_SECONDS):
+                        await self._news.wait()
+        finally:
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reshard(self, group_id: str) -> None:
+        while group := self._find(group_id):
+            try:
+                pause = await self._step(group)
+            except (HostError, StoreError) as error:
+                log("resharding act failed", group=group.name, because=str(error))
+                pause = FAILED_SECONDS
+            except Exception:  # a mistake of ours about one group must not stop all others
+                log_mistake("resharding")
+                pause = NEWS_SECONDS
+            await asyncio.sleep(pause)
+        self._tasks.pop(group_id, None)
+
+    def _find(self, group_id: str) -> ReplicationGroup | None:
+        group = self._store.world.get(ReplicationGroup, group_id)
+        return group if group and group.resharding and group.status != "deleting" else None
+
+    async def _step(self, group: ReplicationGroup) -> float:
+        """Look, note, decide, do one act; returns for how long to rest before the next."""
+        if resharding.waits_for(self._store.world, group):
+            return AGAIN_SECONDS
+        plans = self._primaries(group)
+        held = await self._look(group, plans)
+        owned = {id: holding.slots for id, holding in held.items()}
+        if owned != {shard.id: shard.slots for shard in group.node_groups}:
+            self._write("moved", resharding.moved, group.id, owned)
+        act = resharding.decide(group, held)
+        match act:
+            case Wait(because):
+                log("resharding waits", group=group.name, because=because)
+                return AGAIN_SECONDS
+            case Carry(moves):
+                too_much = await self._is_too_much(group, plans) if resharding.progress(group) == 0.0 else None
+                if too_much:
+                    self._say(group, "give up", because=too_much)
+                    self._write("given up", resharding.given_up, group.id, too_much)
+                    return 0.0
+                await self._carry(group, moves, plans)
+            case Finish():
+                await self._finish(group, owned)
+        return 0.0
+
+    def _plans(self, group: ReplicationGroup) -> dict[str, NodePlan]:
+        """Return the plans of a group's members that should run, by the World ids of their clusters."""
+        mine = set(group.member_ids)
+        return {p.cluster_id: p for p in self._want().values() if isinstance(p, NodePlan) and p.cluster_id in mine}
+
+    def _primaries(self, group: ReplicationGroup) -> dict[str, NodePlan]:
+        """Return the plans of the primaries, by shard.  Raises HostError."""
+        plans = self._plans(group)
+        for shard in group.node_groups:
+            if shard.primary_id not in plans:
+                raise HostError("it does not run", f"ask {shard.primary_id}")
+        return {shard.id: plans[shard.primary_id] for shard in group.node_groups}
+
+    async def _look(self, group: ReplicationGroup, plans: Mapping[str, NodePlan]) -> dict[str, Holding]:
+        """Return what each shard's primary says of its slots.  Raises HostError."""
+        said = dict(zip(plans, await asyncio.gather(*(self._host.topology(p) for p in plans.values())), strict=True))
+        shards = self._shards(group)
+        return {id: _holding(topology, plans[id], shards) for id, topology in said.items()}
+
+    def _shards(self, group: ReplicationGroup) -> dict[str, str]:
+        """Return the shard of each node, by the engine's id for it."""
+        plans = self._plans(group)
+        return {
+            plans[id].cluster.id: shard.id  # type: ignore[union-attr]  # all are in cluster mode
+            for shard in group.node_groups
+            for id in shard.member_ids
+            if id in plans
+        }
+
+    async def _carry(self, group: ReplicationGroup, moves: tuple[Move, ...], plans: Mapping[str, NodePlan]) -> None:
+        for move in moves:
+            self._say(group, "move", source=move.source, target=move.target, slots=write_slots(move.slots))
+        others = list(plans.values())
+        done = await asyncio.gather(
+            *(self._host.move_slots(plans[m.source], plans[m.target], m.slots, others) for m in moves),
+            return_exceptions=True,
+        )
+        for error in done:
+            if isinstance(error, BaseException):
+                raise error
+
+    async def _finish(self, group: ReplicationGroup, owned: Mapping[str, Slots]) -> None:
+        await self._agree(group, owned)
+        if group.resharding and group.resharding.leaving:
+            await asyncio.sleep(FAREWELL_SECONDS)
+        self._say(group, "finish")
+        self._write("finished", resharding.finished, group.id)
+        self._wake_machines()
+
+    async def _agree(self, group: ReplicationGroup, owned: Mapping[str, Slots]) -> None:
+        """Wait until every node knows who has which slots."""
+        shards, plans = self._shards(group), self._plans(group)
+        until = asyncio.get_running_loop().time() + AGREE_SECONDS
+        while not all([await self._knows(plan, shards, owned) for plan in plans.values()]):
+            if asyncio.get_running_loop().time() > until:
+                return
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _knows(self, plan: NodePlan, shards: Mapping[str, str], owned: Mapping[str, Slots]) -> bool:
+        if self._host.vital(plan.process) is None:
+            return True
+        try:
+            said = await self._host.topology(plan)
+        except HostError:
+            return False
+        seen: dict[str, list[int]] = {id: [] for id in owned}
+        for peer in said.peers:
+            if peer.id in shards:
+                seen[shards[peer.id]] += slots_of(peer.slots)
+        return all(sorted(seen[id]) == slots_of(slots) for id, slots in owned.items())
+
+    async def _is_too_much(self, group: ReplicationGroup, plans: Mapping[str, NodePlan]) -> str | None:
+        """Say why the shards that stay cannot have all data; None: they can.  Raises HostError."""
+        staying = resharding.keep(group)
+        if len(staying) == len(plans):
+            return None
+        said = dict(
+            zip(plans, await asyncio.gather(*(self._host.statistics(p) for p in plans.values())), strict=True)
+        )
+        data = sum(int(one.get("used_memory_dataset", "0")) for one in said.values())
+        room = sum(int(said[id].get("maxmemory", "0")) for id in staying)
+        if not room or data <= room:
+            return None
+        return f"{data} bytes of data do not fit into {len(staying)} node groups, which hold {room}"
+
+    def _write(self, what: str, change: Callable[..., None], *about: object) -> None:
+        def write(tx: Tx) -> None:
+            change(tx, *about)
+
+        self._store.write(write, what=f"resharding: {what}")
+
+    def _say(self, group: ReplicationGroup, act: str, **about: str) -> None:
+        step = {"act": act, "group": group.name, **about}
+        self.steps.append({"at": time.time(), **step})
+        log("resharding", **step)
+
+
+def _holding(said: Topology, plan: NodePlan, shards: Mapping[str, str]) -> Holding:
+    """Return a primary's slots, open ones with the shard of the other side.  Raises HostError."""
+    own = said.myself
+    if not own.is_primary:
+        raise HostError("it is a replica", f"ask {plan.name}")
+    return Holding(
+        own.slots,
+        {slot: shards[id] for slot, id in own.migrating.items() if id in shards},
+        {slot: shards[id] for slot, id in own.importing.items() if id in shards},
+    )
