@@ -1,7 +1,9 @@
 """A daemon with an instance, and caches whose clients speak TLS."""
 
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -57,6 +59,31 @@ class Vault:
         """Use redis-cli inside the instance, with nothing but what is there."""
         command = ["timeout", "5", "redis-cli", *(["--tls"] if tls else []), "-h", host, *words, "2>&1", "|| true"]
         return self.atoll.inside(self.instance, " ".join(command)).strip()
+
+    def change(self, name: str, **asked: Any) -> None:
+        """Modify a group, and wait until it is available again."""
+        self.cache.modify_replication_group(ReplicationGroupId=name, ApplyImmediately=True, **asked)
+        self.available(name)
+
+    @contextmanager
+    def talking(self, text: str) -> Iterator[Callable[[str], str]]:
+        """Run a program of the user's in the instance's network, and say lines to it, which it answers."""
+        command = [sys.executable, "-m", "atoll.cli", "run", "--in", self.instance, "--", sys.executable, "-c", text]
+        pipe = subprocess.PIPE
+        with self.atoll.start_process(command, stdin=pipe, stdout=pipe) as process:
+            reading, writing = process.stdout, process.stdin
+            assert reading
+            assert writing
+
+            def say(line: str) -> str:
+                writing.write(f"{line}\n".encode())
+                writing.flush()
+                return reading.readline().decode().strip()
+
+            try:
+                yield say
+            finally:
+                process.kill()
 
     def python(self, text: str, *words: str) -> str:
         """Run a program of the user's, in the instance's network."""

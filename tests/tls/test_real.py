@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.daemon.atoll import until
+
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
 CLIENT = """
@@ -29,7 +31,8 @@ def test_clients_that_look_at_the_certificate_are_served_and_plain_ones_are_not(
     assert vault.endpoint(name, "ReaderEndpoint").startswith(f"replica.{name}.")
     assert vault.described(name)["TransitEncryptionMode"] == "required"
     assert vault.cli(primary, "SET", "a", "1") == "OK"
-    assert vault.cli(vault.endpoint(name, "ReaderEndpoint"), "GET", "a") == "1"
+    reader = vault.endpoint(name, "ReaderEndpoint")
+    until(lambda: vault.cli(reader, "GET", "a") == "1", 30.0, "the record at the replica")
     assert vault.cli(primary, "PING", tls=False) != "PONG"
     assert vault.python(client("redis"), primary) == vault.python(client("valkey"), primary) == "True True v"
     assert vault.python(client(tls=False), primary).startswith("REFUSED")
@@ -68,3 +71,57 @@ def test_in_cluster_mode_nodes_have_names_that_certificates_have(vault, engine):
     members = [f"{name}-{shard}-{node}.{zone}:6379" for shard in ("0001", "0002") for node in ("001", "002")]
     assert found == [str(sum(range(60))), *members]
     assert vault.cli(configuration, "PING", tls=False) != "PONG"
+
+
+STAYING = """
+import sys, redis
+held = {}
+for line in sys.stdin:
+    word, name, host = line.split()
+    try:
+        if word == "connect":
+            kind = redis.SSLConnection if name.startswith("tls") else redis.Connection
+            held[name] = kind(host=host, socket_timeout=3, retry=None)
+            held[name].connect()
+        held[name].send_command("PING", check_health=False)
+        print(held[name].read_response().decode(), flush=True)
+    except Exception as error:
+        print("ENDED", type(error).__name__, error, flush=True)
+"""
+
+
+@pytest.mark.parametrize("engine", ["valkey", "redis"])
+def test_clients_stay_connected_while_tls_comes_and_goes_as_far_as_they_may(vault, engine):
+    name = f"moving-{engine}"
+    vault.group(name, engine, 2, AutomaticFailoverEnabled=True)
+    plain = vault.endpoint(name)
+    with vault.talking(STAYING) as say:
+        assert say(f"connect plain {plain}") == "PONG"
+
+        vault.change(name, TransitEncryptionEnabled=True, TransitEncryptionMode="preferred")
+        secure = vault.endpoint(name)
+        assert (plain.split(".")[0], secure.split(".")[0]) == (name, "master")
+        assert [say(f"go plain {plain}"), say(f"connect tls {secure}")] == ["PONG", "PONG"]
+        assert [say(f"connect plain2 {secure}"), say(f"connect plain3 {plain}")] == ["PONG", "PONG"], (
+            "both names, both ways"
+        )
+        assert vault.described(name)["TransitEncryptionMode"] == "preferred"
+
+        vault.change(name, TransitEncryptionEnabled=True, TransitEncryptionMode="required")
+        assert say(f"go tls {secure}") == "PONG"
+        for cut in ("plain", "plain2", "plain3"):
+            assert say(f"go {cut} {plain}").startswith("ENDED"), cut
+        assert say(f"connect plain {secure}").startswith("ENDED")
+        assert say(f"connect plain {plain}").startswith("ENDED"), "the former name is gone"
+
+        vault.change(name, TransitEncryptionMode="preferred")
+        assert [say(f"go tls {secure}"), say(f"connect plain {secure}")] == ["PONG", "PONG"]
+
+        vault.change(name, TransitEncryptionEnabled=False)
+        assert vault.described(name)["TransitEncryptionEnabled"] is False
+        assert [say(f"go tls {plain}"), say(f"go plain {plain}"), say(f"connect plain2 {plain}")] == ["PONG"] * 3
+        assert say(f"connect tls2 {plain}").startswith("ENDED")
+
+        vault.change(name, TransitEncryptionEnabled=True, TransitEncryptionMode="preferred")
+        assert say(f"connect tls {secure}") == "PONG"
+    assert vault.cli(secure, "INFO", "replication").count("state=online") == 1

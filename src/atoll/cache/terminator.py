@@ -75,19 +75,23 @@ backend plain
 def rules(node: NodePlan, encryption: Encryption | None) -> str:
     """Return the nftables transaction that leads a node's clients to the right door; None: to the engine.
 
-    Only the first packet of a connection is looked at, so that connections older than the rules stay.
+    Only the first packet of a connection is looked at, so that connections older than the rules stay.  The chain of
+    address translation stays in any case, with a rule that needs connection tracking: without them the kernel would
+    end both, and no longer translate the connections that are open.
     """
-    text = f"add table ip {TABLE}\ndelete table ip {TABLE}\n"
-    if encryption is None:
-        return text
     tls, either = doors(node)
-    door = either if encryption.mode == "preferred" else tls
-    members = ", ".join(map(str, encryption.members))
-    return (
-        f"{text}add table ip {TABLE}\n"
+    text = (
+        f"add table ip {TABLE}\ndelete table ip {TABLE}\nadd table ip {TABLE}\n"
         f"add chain ip {TABLE} doors {{ type filter hook prerouting priority -300; }}\n"
         f'add rule ip {TABLE} doors iifname != "lo" tcp dport {{ {tls}, {either} }} drop\n'
         f"add chain ip {TABLE} lead {{ type nat hook prerouting priority -100; }}\n"
-        f"add rule ip {TABLE} lead ip daddr {node.address} tcp dport {node.port} "
+        f"add rule ip {TABLE} lead ct status dnat accept\n"
+    )
+    if encryption is None:
+        return text
+    door = either if encryption.mode == "preferred" else tls
+    members = ", ".join(map(str, encryption.members))
+    return (
+        f"{text}add rule ip {TABLE} lead ip daddr {node.address} tcp dport {node.port} "
         f"tcp flags & (fin | syn | rst | ack) == syn ip saddr != {{ {members} }} dnat to {node.address}:{door}\n"
     )

@@ -7,7 +7,7 @@ from atoll.cache.backup import final_of, snapshotting
 from atoll.cache.resharding import progress
 from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
-from atoll.elasticache import access_control
+from atoll.elasticache import access_control, encryption
 from atoll.elasticache.find import arn_of, find_group
 from atoll.elasticache.global_group import render_info
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
@@ -50,8 +50,7 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "ClusterEnabled": group.is_sharded,
         "CacheNodeType": group.node_type,
         **access_control.render(world, group),
-        "TransitEncryptionEnabled": group.tls,
-        "TransitEncryptionMode": group.encryption or None,
+        **encryption.render(world, group),
         "AtRestEncryptionEnabled": group.at_rest,
         "KmsKeyId": group.kms_key_id,
         "ARN": arn_of(group, "replicationgroup", group.name),
@@ -84,7 +83,7 @@ def _pending(world: World, group: ReplicationGroup) -> Shape:
     promotion = group.shard.promotion
     target = world.get(CacheCluster, promotion.target_id or "") if promotion else None
     shape = {"PrimaryClusterId": target.name} if target and promotion and promotion.because == MANUAL else {}
-    return shape | access_control.pending(world, group)
+    return shape | access_control.pending(world, group) | encryption.pending(world, group)
 
 
 def _render_shard(group: ReplicationGroup, shard: NodeGroup, clusters: list[CacheCluster]) -> Shape:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import access_control, backups, changes, checks, errors, failover
+from atoll.elasticache import access_control, backups, changes, checks, encryption, errors, failover
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.global_group import refuse_member
@@ -46,6 +46,7 @@ def modify_replication_group(
     cache_node_type: str | None = None,
     ip_discovery: str | None = None,
     transit_encryption_enabled: bool | None = None,
+    transit_encryption_mode: str | None = None,
     cluster_mode: str | None = None,
     auth_token: str | None = None,
     auth_token_update_strategy: str | None = None,
@@ -66,7 +67,7 @@ def modify_replication_group(
     target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
     settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
     checks.refuse_unless(cluster_mode, group.cluster_mode, "ClusterMode", "a group keeps its mode.")
-    checks.refuse_unless(transit_encryption_enabled, group.tls, "TransitEncryptionEnabled", "chosen at creation.")
+    tls = encryption.changed(tx.world, group, transit_encryption_enabled, transit_encryption_mode)
     kept = backups.changes(tx.world, group, snapshot_retention_limit, snapshotting_cluster_id)
     checks.only_ipv4(None, ip_discovery)
     users = access_control.Groups(add=user_group_ids_to_add, remove=user_group_ids_to_remove, none=remove_user_groups)
@@ -96,6 +97,7 @@ def modify_replication_group(
         group = failover.promote(tx, group, target)
     changes.ask(tx, changed, goal, immediately=apply_immediately)
     access_control.begin(tx, tx.world[ReplicationGroup, group.id], access)
+    encryption.begin(tx, tx.world[ReplicationGroup, group.id], tls)
     return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}
 
 

@@ -20,6 +20,7 @@ from typing import IO
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
+from atoll.cache.families import numbers
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import nodes_conf
 from atoll.cache.terminator import doors
@@ -101,6 +102,14 @@ class Nodes:
     def encrypt(self, node: NodePlan) -> Process:
         """Start what speaks TLS for a node.  Raises HostError."""
         return self.terminators.start(node, socket_name=_SOCKET)
+
+    async def name_in_cluster(self, node: NodePlan) -> None:
+        """Have a node in cluster mode tell clients a name, which certificates have, or no name.  Raises HostError."""
+        if node.cluster is None or numbers(node.version) < (7,):
+            return
+        name = node.cluster.seat.hostname
+        await self.tune(node, "cluster-announce-hostname", name)
+        await self.tune(node, "cluster-preferred-endpoint-type", "hostname" if name else "ip")
 
     async def cut_plain(self, node: NodePlan) -> None:
         """Cut the clients that talk to an engine itself, as they did before there was TLS.  Raises HostError."""

@@ -46,6 +46,7 @@ class Tied:
         terminators, name = self._nodes.terminators, node.process + SUFFIX
         await asyncio.to_thread(self._watch, name, None)
         runs = self.runs(node.process)
+        await self._nodes.name_in_cluster(node)
         if node.encryption is None:
             await asyncio.to_thread(terminators.apply, node)
             if runs:
