@@ -79,10 +79,11 @@ def check(build: Build, subnets: CacheSubnetGroup, mode: str) -> None:
         )
 
 
-def check_access(group: ReplicationGroup) -> None:
-    """Refuse a new group that lets clients give passwords in plain text."""
+def check_access(group: ReplicationGroup) -> ReplicationGroup:
+    """Return a new group, unless it would let clients give passwords in plain text."""
     if group.encryption == PREFERRED and (group.access.tokens or group.access.user_group_id):
         raise PREFERRED_ACCESS()
+    return group
 
 
 def changed(world: World, group: ReplicationGroup, enabled: bool | None, mode: str | None) -> str:

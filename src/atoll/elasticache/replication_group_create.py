@@ -136,8 +136,7 @@ def create_replication_group(
     )
     make = make_sharded if is_sharded(tx.world, asked, layout) else _make_single
     group = make(tx, name, replication_group_description, asked, layout)
-    group = access_control.restrict(tx, group, auth_token, user_group_ids)
-    encryption.check_access(group)
+    group = encryption.check_access(access_control.restrict(tx, group, auth_token, user_group_ids))
     restore.seed(tx, group, source)
     key = checks.kms_key(kms_key_id, at_rest=group.at_rest)
     group = tx.put(group.but(snapshot_retention=days or 0, kms_key_id=key))
