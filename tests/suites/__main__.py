@@ -119,6 +119,7 @@ def _install(suite: Suite) -> None:
             for member in wanted_members:
                 member.name = member.name.split("/", 1)[1]
             tar.extractall(suite.home, members=wanted_members, filter="data")
+    (suite.home / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")  # as the projects' own
     (suite.home / "ready").touch()
 
 
@@ -132,7 +133,8 @@ def _run(suite: Suite, address: str, before: tuple[str, ...], atoll: Atoll | Non
     ]
     command = [
         *before, str(suite.home / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider",
-        f"--rootdir={suite.home}", f"--timeout={TEST_SECONDS}", f"--junitxml={report}",
+        "--continue-on-collection-errors",
+        "-c", str(suite.home / "pytest.ini"), f"--timeout={TEST_SECONDS}", f"--junitxml={report}",
         f"{suite.option}://{address}/9",
         "-m", "not onlycluster and not redismod and not valkeymod and not ssl",
         *(str(suite.home / f) for f in files),

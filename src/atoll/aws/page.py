@@ -29,6 +29,10 @@ ABOVE_MAX_RESULTS = Err(
     "InvalidParameterValue",
     "Value ( {got} ) for parameter maxResults is invalid. Expecting a value smaller than {high}.",
 )
+BAD_QUERY_MAX_RESULTS = Err(
+    "InvalidParameterValue", "Invalid value {got} for MaxResults. Must be between 1 and {high}"
+)
+BAD_QUERY_TOKEN = Err("InvalidParameterValue", "Invalid NextToken: {got}")
 BAD_NEXT_TOKEN = Err("InvalidNextToken", "The specified NextToken is not valid: {got}")
 
 
@@ -75,6 +79,16 @@ def page_ec2(
     if max_results is None and after is None:
         return list(items), None
     return _cut(items, key, len(items) if max_results is None else max_results, after)
+
+
+def page_tokens(
+    items: Sequence[T], key: Callable[[T], str], max_results: int | None, next_token: str | None, *, high: int
+) -> tuple[list[T], str | None]:
+    """Return a page of a query service's listing with `MaxResults` and `NextToken`; see `page_query`."""
+    size = high if max_results is None else max_results
+    if not 1 <= size <= high:
+        raise BAD_QUERY_MAX_RESULTS(got=size, high=high)
+    return _cut(items, key, size, _last_key(next_token, BAD_QUERY_TOKEN))
 
 
 def _cut(items: Sequence[T], key: Callable[[T], str], size: int, after: str | None) -> tuple[list[T], str | None]:

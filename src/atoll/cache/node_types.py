@@ -4,9 +4,14 @@ Source: ElastiCache User Guide, "Redis OSS node-type specific parameters", "Memc
 The m7g and r7g rows are taken to equal m6g and r6g.
 """
 
+import re
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
+GB = 1024 * MIB
+RESERVE_PERCENT = 25  # reserved-memory-percent: of the memory of Redis OSS and Valkey, what is not for data
+SERVERLESS_VCPUS = 2
+_SERVERLESS = re.compile(r"serverless\.(\d+)GB")
 MEMCACHED_OVERHEAD_MIB = 100  # memcached_connections_overhead: what Memcached keeps for connections, of its memory
 
 
@@ -54,12 +59,30 @@ _LINES: tuple[tuple[str, dict[str, tuple[int, int, int]], tuple[str, ...]], ...]
     ("r7g", _R, _ARM), ("r6g", _R, _ARM), ("r5", _R, _X86), ("r4", _R4, tuple(_R4)),
 )  # fmt: skip
 
-NODE_TYPES: dict[str, NodeType] = {
+
+
+class _Types(dict[str, NodeType]):
+    """The node types that users may ask for; what is behind a serverless cache is found, too, and not listed."""
+
+    def __missing__(self, name: str) -> NodeType:
+        if not (found := _SERVERLESS.fullmatch(name)):
+            raise KeyError(name)
+        data = int(found[1]) * GB
+        memory = data * 100 // (100 - RESERVE_PERCENT) + 1
+        return NodeType(name, SERVERLESS_VCPUS, memory, data // MIB + MEMCACHED_OVERHEAD_MIB, SERVERLESS_VCPUS)
+
+
+def serverless_type(gigabytes: int) -> str:
+    """Return the type of the nodes behind a serverless cache that holds so much data."""
+    return f"serverless.{gigabytes}GB"
+
+
+NODE_TYPES = _Types({
     name: NodeType(name, vcpus, memory, mib, vcpus)
     for line, sizes, offered in _LINES
     for size in offered
     for name, (vcpus, memory, mib) in ((f"cache.{line}.{size}", sizes[size]),)
-}
+})
 
 # AWS lists these but creates no new nodes of them.
 PREVIOUS_GENERATIONS = frozenset({"t1", "m1", "m2", "m3", "c1", "r3"})

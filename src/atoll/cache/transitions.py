@@ -8,6 +8,7 @@ is gone or has moved on meanwhile: an observation may always arrive late.  Statu
 from collections.abc import Mapping
 from dataclasses import replace
 
+from atoll.cache import serverless
 from atoll.cache.discovery import is_announced
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
 from atoll.cache.node import Tuning
@@ -135,6 +136,8 @@ def settle(tx: Tx, cluster_id: str) -> None:
         cluster = tx.put(cluster.but(status=CACHE_CLUSTER.after(was, "nodes-ready"), former=None))
         if was == "creating":
             _tell(tx, cluster, "Cache cluster created")
+        if cluster.group_id is None:
+            serverless.ready(tx, cluster, created=was == "creating")
     if cluster.group_id:
         _settle_group(tx, cluster.group_id)
 
@@ -166,6 +169,7 @@ def cluster_gone(tx: Tx, cluster_id: str) -> None:
         tx.delete(tx.world[Interface, node.interface_id])
     tx.delete(cluster)
     _tell(tx, cluster, "Cache cluster deleted")
+    serverless.gone(tx, cluster)
     group = tx.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
     if group is None:
         return
@@ -176,6 +180,7 @@ def cluster_gone(tx: Tx, cluster_id: str) -> None:
     else:
         tx.delete(group)
         record(tx, group, GROUP, group.name, f"Replication group {group.name} deleted")
+        serverless.gone(tx, group)
 
 
 def _settle_group(tx: Tx, group_id: str) -> None:
@@ -194,6 +199,7 @@ def _settle_group(tx: Tx, group_id: str) -> None:
         tx.put(group.but(status=REPLICATION_GROUP.after(was, "nodes-ready"), access=access))
         if was == "creating":
             record(tx, group, GROUP, group.name, f"Replication group {group.name} created")
+        serverless.ready(tx, group, created=was == "creating")
 
 
 def _is_ready(cluster: CacheCluster, node: CacheNode) -> bool:

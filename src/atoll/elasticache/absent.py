@@ -12,17 +12,6 @@ from atoll.model.world import World
 # ruff: noqa: ARG001 - a filter over nothing changes nothing
 
 
-@operation("elasticache", "DescribeServerlessCaches")
-def describe_serverless_caches(
-    world: World,
-    *,
-    serverless_cache_name: str | None = None,
-    max_results: int | None = None,
-    next_token: str | None = None,
-) -> Shape:
-    """List serverless caches: there are none."""
-    _absent(serverless_cache_name, errors.SERVERLESS_NOT_FOUND)
-    return {"ServerlessCaches": []}
 
 
 @operation("elasticache", "DescribeServerlessCacheSnapshots")

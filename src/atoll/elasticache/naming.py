@@ -21,6 +21,11 @@ def group_name(text: str) -> str:
     return _checked(text, "ReplicationGroupId", GROUP_CHARS_MAX)
 
 
+def serverless_name(text: str) -> str:
+    """Return a new serverless cache's name."""
+    return _checked(text, "ServerlessCacheName", GROUP_CHARS_MAX)
+
+
 def other_name(text: str, parameter: str) -> str:
     """Return the name of a new subnet group or parameter group."""
     return _checked(text, parameter, OTHER_CHARS_MAX)

@@ -88,7 +88,8 @@ def make_sharded(tx: Tx, name: str, description: str, asked: Asked, layout: Layo
         raise MULTI_AZ_REPLICAS()
     checked = order(tx, asked, sharded=True)
     nodes.check_quota(tx.world, sum(1 + one.replicas for one in orders))
-    group = _empty(tx, name, description, checked, "enabled" if layout.multi_az else "disabled")
+    multi_az = "enabled" if layout.multi_az else "disabled"
+    group = empty_group(tx, name, description, checked, multi_az=multi_az)
     for n, one in enumerate(orders):
         group = tx.put(group.but(node_groups=(*group.node_groups, make_shard(tx, group, checked, one, n))))
     if layout.multi_az:
@@ -108,7 +109,8 @@ def _orders(layout: Layout) -> list[ShardOrder]:
     return [replace(only, zones=tuple(layout.zones))]
 
 
-def _empty(tx: Tx, name: str, description: str, checked: Order, multi_az: str) -> ReplicationGroup:
+def empty_group(tx: Tx, name: str, description: str, checked: Order, *, multi_az: str) -> ReplicationGroup:
+    """Make a group with cluster mode enabled and without shards, which `make_shard` makes."""
     return tx.make(
         ReplicationGroup,
         owner_key(tx.world, name),

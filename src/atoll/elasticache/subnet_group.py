@@ -54,7 +54,7 @@ def create_cache_subnet_group(
     limit = allowed(tx.world, SUBNET_GROUPS)
     if len(tx.all(CacheSubnetGroup)) >= limit:
         raise TOO_MANY_GROUPS(limit=limit)
-    subnets = _subnets(tx.world, subnet_ids)
+    subnets = named_subnets(tx.world, subnet_ids)
     group = tx.make(
         CacheSubnetGroup,
         owner_key(tx.world, name),
@@ -93,7 +93,7 @@ def modify_cache_subnet_group(
     """Change the description, or the subnets: those in use stay, and all are in the VPC they were in."""
     group = find(tx.world, cache_subnet_group_name)
     if subnet_ids is not None:
-        subnets = _subnets(tx.world, subnet_ids)
+        subnets = named_subnets(tx.world, subnet_ids)
         if subnets[0].vpc_id != group.vpc_id:
             raise OTHER_VPC(name=group.name, vpc=group.vpc_id)
         kept = tuple(subnet.id for subnet in subnets)
@@ -194,7 +194,7 @@ def render(world: World, group: CacheSubnetGroup) -> Shape:
     }
 
 
-def _subnets(world: World, ids: Sequence[str]) -> list[Subnet]:
+def named_subnets(world: World, ids: Sequence[str]) -> list[Subnet]:
     """Return the caller's subnets of one VPC, each once, in the order given."""
     if not ids:
         raise NO_SUBNETS()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import parameter_group, reserved, subnet_group, user, user_group
+from atoll.elasticache import parameter_group, reserved, serverless, subnet_group, user, user_group
 from atoll.elasticache.find import find_cache_security_group, find_cluster, find_group, find_snapshot
 from atoll.elasticache.tags import render_tags, tags_of, within_quota
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -29,6 +29,7 @@ _FINDERS: Mapping[str, Callable[[World, str], Resource | None]] = {
     "parametergroup": parameter_group.find,
     "securitygroup": find_cache_security_group,
     "snapshot": find_snapshot,
+    "serverlesscache": serverless.find,
     "user": user.find,
     "reserved-instance": reserved.find,
     "usergroup": user_group.find,

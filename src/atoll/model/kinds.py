@@ -30,6 +30,7 @@ from atoll.model.quota import Quota, QuotaRequest
 from atoll.model.reserved import ReservedNode
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
+from atoll.model.serverless import ServerlessCache
 from atoll.model.signing import SigningKey
 from atoll.model.snapshot import Snapshot
 from atoll.model.subnet import Subnet
@@ -77,6 +78,7 @@ KINDS: tuple[type[Resource], ...] = (
     ReservedNode,
     RouteTable,
     SecurityGroup,
+    ServerlessCache,
     SigningKey,
     Snapshot,
     Subnet,

@@ -14,7 +14,8 @@ A write copies the tables it touches: about 10 ns a resource.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -200,6 +201,20 @@ class Tx:
         """The caller's region, such as `us-east-1`."""
         assert self.caller, "only a caller's transaction has a region"
         return self.caller.region
+
+    @contextmanager
+    def acting_as(self, account: str) -> Iterator[None]:
+        """Be another account for a while: what is made then belongs to it, and only what it has is seen."""
+        assert self.caller, "only a caller's transaction has an account"
+        before = self.caller
+        self._become(replace(before, account=account))
+        try:
+            yield
+        finally:
+            self._become(before)
+
+    def _become(self, caller: Caller) -> None:
+        self.caller, self._base, self._world = caller, self._base.seen_by(caller), None
 
     def new_id(self, prefix: str) -> str:
         """Return a fresh EC2 id: `vpc-` and 17 hexadecimal digits."""
