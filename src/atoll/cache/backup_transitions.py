@@ -6,6 +6,7 @@ Like all observations these take a transaction without a caller and do nothing w
 from collections.abc import Mapping
 from dataclasses import replace
 
+from atoll.cache import serverless
 from atoll.cache.history import CLUSTER, GROUP, record
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -68,6 +69,7 @@ def gone(tx: Tx, snapshot_id: str) -> None:
     snapshot = tx.get(Snapshot, snapshot_id)
     if snapshot and snapshot.status == "deleting":
         tx.delete(snapshot)
+        serverless.snapshot_gone(tx, snapshot)
 
 
 def restore_failed(tx: Tx, cluster_id: str, node_id: str, because: str) -> None:

@@ -4,13 +4,16 @@ Source: ElastiCache User Guide, "Working with serverless caches".
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import cast
 
+from atoll.cache.backup import final_of
 from atoll.cache.history import record
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
-from atoll.model.names import endpoint_hash, region_code
+from atoll.model.names import endpoint_hash, key, region_code
 from atoll.model.resource import Resource
-from atoll.model.serverless import SERVICE, ServerlessCache
+from atoll.model.serverless import SERVICE, ServerlessCache, ServerlessSnapshot
+from atoll.model.snapshot import Snapshot
 from atoll.model.world import Tx, World
 
 SOURCE = "serverless-cache"
@@ -44,9 +47,13 @@ def behind(world: World, cache: ServerlessCache) -> Behind:
 
 
 def status(world: World, cache: ServerlessCache) -> str:
-    """Return the status: that of what is behind it."""
+    """Return the status: that of what is behind it.  Who takes a snapshot of it does not disturb it."""
     back = behind(world, cache)
-    return back.group.status if back.group else back.clusters[0].status
+    if back.group is None:
+        return back.clusters[0].status
+    if back.group.status == "snapshotting":
+        return "deleting" if final_of(world, back.group) else "available"
+    return back.group.status
 
 
 def in_front_of(world: World, backing: Resource) -> ServerlessCache | None:
@@ -90,6 +97,40 @@ def ready(tx: Tx, backing: Resource, *, created: bool) -> None:
     if cache := in_front_of(tx.world, backing):
         what = "created" if created else "modified"
         record(tx, cache, SOURCE, cache.name, f"Serverless cache {cache.name} {what}")
+
+
+def snapshot_taken(tx: Tx, snapshot: Snapshot, group: ReplicationGroup | None) -> None:
+    """Tell that the day's snapshot of what is behind a serverless cache was begun: its user sees it, too."""
+    cache = in_front_of(tx.world, group) if group else None
+    if cache is None:
+        return
+    name = f"automatic.{cache.name}-{tx.now:%Y-%m-%d-%H-%M}"
+    tx.put(snapshot_of(tx, cache, name, snapshot, is_automated=True))
+
+
+def snapshot_of(
+    tx: Tx, cache: ServerlessCache, name: str, snapshot: Snapshot, *, is_automated: bool = False
+) -> ServerlessSnapshot:
+    """Return what a user sees of a Snapshot of the service's."""
+    return ServerlessSnapshot(
+        id=key(cache.account, cache.region, name),
+        account=cache.account,
+        region=cache.region,
+        name=name,
+        cache=cache.name,
+        engine=cache.engine,
+        major_version=cache.major_version,
+        snapshot_id=snapshot.id,
+        created=tx.now,
+        is_automated=is_automated,
+        expires=tx.now + timedelta(days=cache.snapshot_retention) if is_automated else None,
+    )
+
+
+def snapshot_gone(tx: Tx, snapshot: Snapshot) -> None:
+    """Tell that a Snapshot has disappeared."""
+    for one in list(tx.world.bucket(ServerlessSnapshot, "snapshot_id", snapshot.id).values()):
+        tx.delete(one)
 
 
 def gone(tx: Tx, backing: Resource) -> None:

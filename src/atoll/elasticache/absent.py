@@ -14,22 +14,6 @@ from atoll.model.world import World
 
 
 
-@operation("elasticache", "DescribeServerlessCacheSnapshots")
-def describe_serverless_cache_snapshots(
-    world: World,
-    *,
-    serverless_cache_name: str | None = None,
-    serverless_cache_snapshot_name: str | None = None,
-    snapshot_type: str | None = None,
-    next_token: str | None = None,
-    max_results: int | None = None,
-) -> Shape:
-    """List snapshots of serverless caches: there are none."""
-    _absent(serverless_cache_name, errors.SERVERLESS_NOT_FOUND)
-    _absent(serverless_cache_snapshot_name, errors.SERVERLESS_SNAPSHOT_NOT_FOUND)
-    return {"ServerlessCacheSnapshots": []}
-
-
 def _absent(name: str | None, error: Err) -> None:
     """Answer a request for a certain thing: it is not there."""
     if name:

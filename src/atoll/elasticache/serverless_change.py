@@ -13,6 +13,7 @@ from atoll.elasticache.cluster_change import start_deleting
 from atoll.elasticache.serverless import find, render
 from atoll.elasticache.serverless_create import NOT_FOR_MEMCACHED, choose_major, major, retention, snapshot_time
 from atoll.elasticache.serverless_limits import DATA_MAX_GB, limits_of
+from atoll.elasticache.serverless_snapshot import free_name, take
 from atoll.model.cache import CacheSubnetGroup
 from atoll.model.interface import Interface
 from atoll.model.lifecycle import REPLICATION_GROUP
@@ -85,6 +86,9 @@ def delete_serverless_cache(tx: Tx, *, serverless_cache_name: str, final_snapsho
     if status(tx.world, cache) not in ("available", "creating", "create-failed"):
         raise NOT_AVAILABLE(name=cache.name)
     back = behind(tx.world, cache)
+    if final_snapshot_name:  # what is behind it goes when that is there
+        tx.put(take(tx, cache, free_name(tx, final_snapshot_name), is_final=True))
+        return {"ServerlessCache": render(tx.world, cache)}
     for cluster in back.clusters:
         start_deleting(tx, cluster)
     if back.group:
@@ -94,7 +98,8 @@ def delete_serverless_cache(tx: Tx, *, serverless_cache_name: str, final_snapsho
 
 def _available(tx: Tx, name: str) -> ServerlessCache:
     cache = find(tx.world, name)
-    if status(tx.world, cache) != "available":
+    back = behind(tx.world, cache)
+    if (back.group or back.primary).status != "available":
         raise NOT_AVAILABLE(name=cache.name)
     return cache
 

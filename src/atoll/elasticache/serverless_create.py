@@ -64,6 +64,7 @@ def create_serverless_cache(
     tags: Sequence[Shape] = (),
     user_group_id: str | None = None,
     subnet_ids: Sequence[str] = (),
+    snapshot_arns_to_restore: Sequence[str] = (),
     snapshot_retention_limit: int | None = None,
     daily_snapshot_time: str | None = None,
     network_type: str | None = None,

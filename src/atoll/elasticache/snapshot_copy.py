@@ -36,25 +36,32 @@ def copy_snapshot(
     source = find_snapshot(tx.world, source_snapshot_name)
     if target_bucket:
         name = snapshot_name(target_snapshot_name, "TargetSnapshotName")
-        return {"Snapshot": render(tx.world, _export(tx, source, name, target_bucket))}
+        return {"Snapshot": render(tx.world, export(tx, source, name, target_bucket))}
     name = check_name_is_free(tx, target_snapshot_name)
     if source.status != "available":
         raise BAD_STATE(name=source.name, status=source.status)
-    copy = source.but(
-        id=owner_key(tx.world, name),
-        name=name,
-        status=SNAPSHOT.initial,
-        source=MANUAL,
-        created=tx.now,
-        files=tx.new_hex(16),
-        copy_of=source.files,
-        kms_key_id=kms_key_id or source.kms_key_id,
-        tags=tags_of(tags),
-    )
+    copy = copied(tx, source, name).but(kms_key_id=kms_key_id or source.kms_key_id, tags=tags_of(tags))
     return {"Snapshot": render(tx.world, tx.put(copy))}
 
 
-def _export(tx: Tx, source: Snapshot, name: str, bucket: str) -> Snapshot:
+def copied(tx: Tx, source: Snapshot, name: str) -> Snapshot:
+    """Begin a second snapshot of the same data, with files of its own."""
+    return tx.put(
+        source.but(
+            id=owner_key(tx.world, name),
+            name=name,
+            status=SNAPSHOT.initial,
+            source=MANUAL,
+            created=tx.now,
+            files=tx.new_hex(16),
+            copy_of=source.files,
+            tags={},
+        )
+    )
+
+
+def export(tx: Tx, source: Snapshot, name: str, bucket: str) -> Snapshot:
+    """Begin to put a snapshot's files into a bucket."""
     if not BUCKET.fullmatch(bucket) or not buckets().has_bucket(bucket):
         raise NO_BUCKET(bucket=bucket)
     for part in source.parts:

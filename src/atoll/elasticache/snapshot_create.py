@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.cache import backup
+from atoll.cache import backup, serverless
 from atoll.elasticache import errors
 from atoll.elasticache.find import find_cluster, find_group, owner_key
 from atoll.elasticache.naming import snapshot_name as checked_name
@@ -106,7 +106,7 @@ def take_automatic(tx: Tx, it: CacheCluster | ReplicationGroup) -> None:
         return
     name = backup.automatic_name(of.name, tx.now)
     if tx.get(Snapshot, owner_key(tx.world, name)) is None:
-        begin(tx, name, cluster, group, source=AUTOMATED)
+        serverless.snapshot_taken(tx, begin(tx, name, cluster, group, source=AUTOMATED), group)
 
 
 def begin(

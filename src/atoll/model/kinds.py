@@ -30,7 +30,7 @@ from atoll.model.quota import Quota, QuotaRequest
 from atoll.model.reserved import ReservedNode
 from atoll.model.resource import Resource
 from atoll.model.route import RouteTable
-from atoll.model.serverless import ServerlessCache
+from atoll.model.serverless import ServerlessCache, ServerlessSnapshot
 from atoll.model.signing import SigningKey
 from atoll.model.snapshot import Snapshot
 from atoll.model.subnet import Subnet
@@ -79,6 +79,7 @@ KINDS: tuple[type[Resource], ...] = (
     RouteTable,
     SecurityGroup,
     ServerlessCache,
+    ServerlessSnapshot,
     SigningKey,
     Snapshot,
     Subnet,

@@ -45,3 +45,21 @@ class ServerlessCache(Resource):
     def is_memcached(self) -> bool:
         """Tell whether the engine is Memcached."""
         return self.engine == "memcached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerlessSnapshot(Resource):
+    """A snapshot of a serverless cache; its World id is `names.key(account, region, name)`.
+
+    Its files and its status are those of a Snapshot of what is behind the cache.
+    """
+
+    name: str  # lower case
+    cache: str  # its name
+    engine: str
+    major_version: str
+    snapshot_id: str  # World id of the service's Snapshot; an index field
+    created: datetime
+    is_automated: bool = False
+    expires: datetime | None = None  # of automated ones
+    kms_key_id: str | None = None
