@@ -3,6 +3,7 @@
 Source: ElastiCache API Reference, ServerlessCache.
 """
 
+from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_tokens
 from atoll.cache.families import short_version
@@ -14,6 +15,8 @@ from atoll.model.serverless import ServerlessCache, UsageLimits
 from atoll.model.world import World
 
 RESULTS_MAX = 100
+
+NOT_FOR_MEMCACHED = Err("InvalidParameterCombination", "{name} is not supported for the engine memcached.")
 
 
 @operation("elasticache", "DescribeServerlessCaches")

@@ -10,8 +10,8 @@ from atoll.cache.node_types import serverless_type
 from atoll.cache.serverless import Behind, behind, status
 from atoll.elasticache import access_control, changes, checks
 from atoll.elasticache.cluster_change import start_deleting
-from atoll.elasticache.serverless import find, render
-from atoll.elasticache.serverless_create import NOT_FOR_MEMCACHED, choose_major, major, retention, snapshot_time
+from atoll.elasticache.serverless import NOT_FOR_MEMCACHED, find, render
+from atoll.elasticache.serverless_create import choose_major, major, retention, snapshot_time
 from atoll.elasticache.serverless_limits import DATA_MAX_GB, limits_of
 from atoll.elasticache.serverless_snapshot import free_name, take
 from atoll.model.cache import CacheSubnetGroup

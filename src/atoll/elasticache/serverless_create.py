@@ -14,18 +14,21 @@ from atoll.cache.families import ENGINES, Build, builds, numbers, short_version
 from atoll.cache.node_types import serverless_type
 from atoll.cache.serverless import MEMCACHED_PORT, PORT
 from atoll.cache.shards import divide
-from atoll.elasticache import access_control, checks, errors, nodes, parameter_group, subnet_group
+from atoll.elasticache import access_control, checks, errors, nodes, parameter_group, restore, subnet_group
 from atoll.elasticache.engine_version import BAD_ENGINE, NO_BUILD
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.naming import serverless_name
 from atoll.elasticache.order import Order, make_cluster
-from atoll.elasticache.serverless import render
+from atoll.elasticache.serverless import NOT_FOR_MEMCACHED, render
 from atoll.elasticache.serverless_limits import DATA_MAX_GB, limits_of
+from atoll.elasticache.serverless_snapshot import available
 from atoll.elasticache.shard_create import empty_group, make_shard
 from atoll.elasticache.shard_order import ShardOrder
 from atoll.elasticache.tags import tags_of
 from atoll.model.cache import CacheSubnetGroup, ReplicationGroup
+from atoll.model.names import arn
 from atoll.model.serverless import SERVICE, ServerlessCache, UsageLimits
+from atoll.model.snapshot import Snapshot
 from atoll.model.subnet import Subnet
 from atoll.model.world import Tx, World
 
@@ -45,8 +48,8 @@ SUBNET_COUNT = Err("InvalidParameterValue", "A serverless cache needs two or thr
 SUBNET_ZONES = Err(
     "InvalidParameterValue", "The subnets of a serverless cache must be in different availability zones."
 )
+ONE_SNAPSHOT = Err("InvalidParameterCombination", "A serverless cache can be restored from one snapshot only.")
 NO_DEFAULT_VPC = Err("InvalidParameterValue", "There is no default VPC: SubnetIds must be provided.")
-NOT_FOR_MEMCACHED = Err("InvalidParameterCombination", "{name} is not supported for the engine memcached.")
 BAD_TIME = Err("InvalidParameterValue", "Invalid value {got} for DailySnapshotTime. It must have the form hh24:mi.")
 
 
@@ -93,7 +96,9 @@ def create_serverless_cache(
     )  # fmt: skip
     groups = checks.security_groups(tx.world, security_group_ids, where, None)
     limits = limits_of(cache_usage_limits)
-    backing_id = _make_behind(tx, Wishes(build=build, limits=limits, subnets=where, security_group_ids=groups))
+    source = _source(tx, snapshot_arns_to_restore, build)
+    wishes = Wishes(build=build, limits=limits, subnets=where, security_group_ids=groups, source=source)
+    backing_id = _make_behind(tx, wishes)
     if user_group_id:
         access_control.restrict(tx, tx.world[ReplicationGroup, backing_id], None, [user_group_id])
     cache = tx.make(
@@ -126,6 +131,7 @@ class Wishes:
     limits: UsageLimits
     subnets: CacheSubnetGroup
     security_group_ids: tuple[str, ...]
+    source: restore.Source | None
 
 
 def major(build: Build) -> str:
@@ -182,6 +188,20 @@ def _subnets(world: World, ids: Sequence[str]) -> list[Subnet]:
     return found
 
 
+def _source(tx: Tx, arns: Sequence[str], build: Build) -> restore.Source | None:
+    """Return what a cache is to begin with: a snapshot of a serverless cache, or RDB files in buckets."""
+    if arns and build.engine == "memcached":
+        raise NOT_FOR_MEMCACHED(name="SnapshotArnsToRestore")
+    prefix = arn("elasticache", tx.region, tx.account, "serverlesscachesnapshot:")
+    if not any(one.startswith(prefix) for one in arns):
+        return restore.source_of(tx.world, None, arns)
+    if len(arns) > 1:
+        raise ONE_SNAPSHOT()
+    found = available(tx.world, arns[0].removeprefix(prefix))
+    with tx.acting_as(SERVICE):
+        return restore.source_of(tx.world, tx.world[Snapshot, found.snapshot_id].name, ())
+
+
 def _make_behind(tx: Tx, wishes: Wishes) -> str:
     """Make what serves: a group of a primary and a replica, or a Memcached node; returns its World id."""
     weekly, daily = checks.new_windows(tx, None, None)
@@ -208,7 +228,8 @@ def _make_behind(tx: Tx, wishes: Wishes) -> str:
             zone = nodes.one_zone(tx.world, order.subnet_group)
             return make_cluster(tx, order, name, [zone]).id
         group = empty_group(tx, name, "serverless", order, multi_az="enabled")
-        tx.put(group.but(node_groups=(make_shard(tx, group, order, SHARD, 0),)))
+        group = tx.put(group.but(node_groups=(make_shard(tx, group, order, SHARD, 0),)))
+        restore.seed(tx, group, wishes.source)
         return group.id
 
 

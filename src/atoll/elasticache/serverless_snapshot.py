@@ -14,7 +14,7 @@ from atoll.cache.serverless import behind, snapshot_of
 from atoll.elasticache import errors, serverless, snapshot_copy, snapshot_create, snapshot_delete
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.naming import snapshot_name
-from atoll.elasticache.serverless_create import NOT_FOR_MEMCACHED
+from atoll.elasticache.serverless import NOT_FOR_MEMCACHED
 from atoll.elasticache.tags import tags_of
 from atoll.model.lifecycle import SNAPSHOT
 from atoll.model.names import arn
@@ -27,7 +27,8 @@ TYPES = ("user", "automated", "all")
 
 EXISTS = Err("ServerlessCacheSnapshotAlreadyExistsFault", "Serverless cache snapshot {name} already exists.")
 BUSY = Err(
-    "InvalidServerlessCacheSnapshotStateFault", "Serverless cache snapshot {name} is not in available state: {status}."
+    "InvalidServerlessCacheSnapshotStateFault",
+    "Serverless cache snapshot {name} is not in available state: {status}.",
 )
 CACHE_BUSY = Err("InvalidServerlessCacheStateFault", "Serverless cache {name} is not in available state.")
 
@@ -58,7 +59,7 @@ def copy_serverless_cache_snapshot(
     tags: Sequence[Shape] = (),
 ) -> Shape:
     """Make a second snapshot of the same data."""
-    source = _available(tx.world, source_serverless_cache_snapshot_name)
+    source = available(tx.world, source_serverless_cache_snapshot_name)
     name = free_name(tx, target_serverless_cache_snapshot_name)
     with tx.acting_as(SERVICE):
         copy = snapshot_copy.copied(tx, tx.world[Snapshot, source.snapshot_id], f"sl{tx.new_hex(12)}")
@@ -78,7 +79,7 @@ def copy_serverless_cache_snapshot(
 @operation("elasticache", "ExportServerlessCacheSnapshot")
 def export_serverless_cache_snapshot(tx: Tx, *, serverless_cache_snapshot_name: str, s3_bucket_name: str) -> Shape:
     """Put the file of a snapshot into a bucket as NAME-0001.rdb."""
-    found = _available(tx.world, serverless_cache_snapshot_name)
+    found = available(tx.world, serverless_cache_snapshot_name)
     snapshot_copy.export(tx, tx.world[Snapshot, found.snapshot_id], found.name, s3_bucket_name)
     return {"ServerlessCacheSnapshot": render(tx.world, found)}
 
@@ -171,7 +172,8 @@ def free_name(tx: Tx, text: str) -> str:
     return name
 
 
-def _available(world: World, name: str) -> ServerlessSnapshot:
+def available(world: World, name: str) -> ServerlessSnapshot:
+    """Return an available snapshot by its name.  Raises BUSY."""
     found = find(world, name)
     of = world[Snapshot, found.snapshot_id]
     if of.status != "available":
