@@ -17,6 +17,8 @@ def settle(paper):
                 paper.write(lambda tx, c=cluster.id, n=node.id: transitions.node_gone(tx, c, n))
             else:
                 paper.write(lambda tx, c=cluster.id, n=node.id: transitions.node_answered(tx, c, n))
+                about = cluster.id, node.id, node.boot, cluster.encryption
+                paper.write(lambda tx, about=about: transitions.node_encrypted(tx, *about))
                 paper.write(lambda tx, c=cluster.id: transitions.settle(tx, c))
         if left := paper.world.get(CacheCluster, cluster.id):
             paper.write(lambda tx, c=left: transitions.announced(tx, c.id, c.configuration_version))

@@ -1,5 +1,7 @@
 """A daemon with an instance, and caches whose clients speak TLS."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -84,6 +86,10 @@ class Vault:
                 yield say
             finally:
                 process.kill()
+
+    def kill_engine(self, place: str) -> None:
+        """Kill the engine at an address."""
+        os.kill(self.atoll.get(f"/_atoll/machines/{place}")["pid"], signal.SIGKILL)
 
     def python(self, text: str, *words: str) -> str:
         """Run a program of the user's, in the instance's network."""

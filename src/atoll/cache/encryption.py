@@ -7,7 +7,7 @@ runs.
 
 from collections.abc import Iterator
 
-from atoll.cache import endpoint
+from atoll.cache import endpoint, serverless
 from atoll.cache.node import Encryption
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
 from atoll.model.interface import Interface
@@ -23,11 +23,13 @@ def encryption(world: World, cluster: CacheCluster, node: CacheNode) -> Encrypti
     if not cluster.tls:
         return None
     group = world.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+    front = serverless.front_of(world, cluster)
     return Encryption(
         mode=cluster.tls_mode,
         region=cluster.region,
-        names=names(cluster, node, group),
+        names=(*names(cluster, node, group), *((serverless.name_of(front),) if front else ())),
         members=tuple(sorted(endpoint.address_of(world, node) for node in _members(world, cluster, group))),
+        also=serverless.ports(front)[1:] if front else (),
     )
 
 
@@ -41,6 +43,8 @@ def names(cluster: CacheCluster, node: CacheNode, group: ReplicationGroup | None
 
 def neighbours(world: World, cluster: CacheCluster) -> Iterator[Resource]:
     """Yield what `encryption` depends on beside the cluster, its interfaces and its group."""
+    if front := serverless.front_of(world, cluster):
+        yield front
     if cluster.tls and cluster.group_id and (group := world.get(ReplicationGroup, cluster.group_id)):
         for node in _members(world, cluster, group):
             yield world[Interface, node.interface_id]

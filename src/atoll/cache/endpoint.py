@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from typing import TypeVar, cast
 
+from atoll.cache import serverless
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.names import endpoint_hash, region_code
@@ -63,6 +64,8 @@ def resolve(world: World, dns_name: str) -> tuple[IPv4Address, ...] | None:
     name = dns_name.lower().removesuffix(".")
     if not name.endswith("." + DOMAIN):
         return None
+    if cache := serverless.named(world, name):
+        return addresses(world.seen_by(None), serverless.behind(world, cache).primary)
     world, (first, second) = world.seen_by(None), name.split(".", 2)[:2]
     for cluster in _named(world, CacheCluster, first):
         if cluster.is_memcached and configuration_name(cluster) == name:

@@ -93,6 +93,7 @@ class Encryption:
     region: str  # whose authority vouches for the names
     names: tuple[str, ...]  # of its certificate; the first is the node's own
     members: tuple[IPv4Address, ...]  # the nodes of its replication group, itself included: they talk to its engine
+    also: tuple[int, ...] = ()  # other ports at which its clients find the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

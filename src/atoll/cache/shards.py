@@ -17,11 +17,13 @@ from binascii import crc_hqx
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from atoll.cache import serverless
 from atoll.cache.endpoint import node_name
 from atoll.cache.families import numbers
 from atoll.cache.node import ClusterPlan, NodePlan, Seat, Settings
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.interface import Interface
+from atoll.model.serverless import ServerlessCache
 from atoll.model.world import World
 
 SLOTS = 16384
@@ -100,6 +102,7 @@ def bus_port(port: int) -> int:
 def seats(world: World, group: ReplicationGroup) -> tuple[Seat, ...]:
     """Return who is who in a group.  Depends on the group alone: a member's name and address last as long as it."""
     found = []
+    front = serverless.in_front_of(world, group)  # clients know its name only
     for shard in group.node_groups:
         leader = world.get(CacheCluster, shard.leader_id)
         for id in shard.member_ids:
@@ -116,10 +119,17 @@ def seats(world: World, group: ReplicationGroup) -> tuple[Seat, ...]:
                     leader_id=node_id(leader) if leader and follows else None,
                     slots=() if follows else shard.slots,
                     shard_id=_digits(f"{group.id} {group.created.isoformat()} {shard.id}"),
-                    hostname=node_name(cluster, node.id) if cluster.tls else "",
+                    hostname=_hostname(cluster, front),
                 )
             )
     return tuple(found)
+
+
+def _hostname(cluster: CacheCluster, front: ServerlessCache | None) -> str:
+    """Return the name that a member tells clients: a certificate has no addresses."""
+    if front:
+        return serverless.name_of(front)
+    return node_name(cluster, cluster.nodes[0].id) if cluster.tls else ""
 
 
 def plan_of(group: ReplicationGroup, cluster: CacheCluster, known: tuple[Seat, ...]) -> ClusterPlan:

@@ -91,7 +91,9 @@ def rules(node: NodePlan, encryption: Encryption | None) -> str:
         return text
     door = either if encryption.mode == "preferred" else tls
     members = ", ".join(map(str, encryption.members))
+    begins = "tcp flags & (fin | syn | rst | ack) == syn"
+    lead = f"add rule ip {TABLE} lead ip daddr {node.address} tcp dport"
     return (
-        f"{text}add rule ip {TABLE} lead ip daddr {node.address} tcp dport {node.port} "
-        f"tcp flags & (fin | syn | rst | ack) == syn ip saddr != {{ {members} }} dnat to {node.address}:{door}\n"
+        f"{text}{lead} {node.port} {begins} ip saddr != {{ {members} }} dnat to {node.address}:{door}\n"
+        + "".join(f"{lead} {port} {begins} dnat to {node.address}:{door}\n" for port in encryption.also)
     )

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
+from atoll.cache.encryption import REQUIRED
 from atoll.cache.families import ENGINES, Build, builds, numbers, short_version
 from atoll.cache.node_types import serverless_type
 from atoll.cache.serverless import MEMCACHED_PORT, PORT
 from atoll.cache.shards import divide
 from atoll.elasticache import access_control, checks, errors, nodes, parameter_group, restore, subnet_group
+from atoll.elasticache import encryption as tls
 from atoll.elasticache.engine_version import BAD_ENGINE, NO_BUILD
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.naming import serverless_name
@@ -91,9 +93,10 @@ def create_serverless_cache(
                 raise NOT_FOR_MEMCACHED(name=of)
     subnets = _subnets(tx.world, subnet_ids)
     where = CacheSubnetGroup(
-        id="", account=SERVICE, region=tx.region, name="", description=name,
+        id="", account=SERVICE, region=tx.region, name="serverless", description=name,
         vpc_id=subnets[0].vpc_id, subnet_ids=tuple(subnet.id for subnet in subnets),
     )  # fmt: skip
+    tls.check(build, where, REQUIRED)
     groups = checks.security_groups(tx.world, security_group_ids, where, None)
     limits = limits_of(cache_usage_limits)
     source = _source(tx, snapshot_arns_to_restore, build)
@@ -222,7 +225,8 @@ def _make_behind(tx: Tx, wishes: Wishes) -> str:
             notification_topic=None,
             tags={},
             at_rest=True,
-            tls=True,
+            tls=REQUIRED,
+            sharded=wishes.build.engine != "memcached",
         )
         if wishes.build.engine == "memcached":
             zone = nodes.one_zone(tx.world, order.subnet_group)

@@ -13,24 +13,22 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import cast
 
-from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.classic import network_of
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Ip
 from atoll.model.lookup import primary_interface
-from atoll.model.names import endpoint_hash
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Caller, World
+from atoll.network import places_cache
 from atoll.network.flow import At
 from atoll.network.layers.internet_gateway import behind, global_owner, is_private
 from atoll.network.layers.vpc_services import LINK_LOCAL, RESOLVER_OFFSET, ROUTER
 from atoll.network.places_service import named
 
 CANDIDATES_MAX = 8  # as many as people read
-CACHE_DOMAIN = ".cache.amazonaws.com"
 EC2_NAME = re.compile(r"(?:ip|ec2)-(\d+)-(\d+)-(\d+)-(\d+)(?:\..+\.(?:internal|amazonaws\.com))$")
 
 
@@ -141,24 +139,11 @@ def _serving(world: World, address: Ip) -> Iterator[Vpc]:
 
 
 def _by_endpoint_name(world: World, text: str) -> list[Place]:
-    """Read the names of cache endpoints.  Source: the forms that ElastiCache gives, TLS or not."""
+    """Read the names of cache endpoints."""
     host = text.lower().rstrip(".").partition(":")[0]
-    if not host.endswith(CACHE_DOMAIN):
+    if not host.endswith(places_cache.DOMAIN):
         return []
-    match host.removesuffix(CACHE_DOMAIN).split("."):
-        case [name, hash, "ng", _, _]:  # a group's primary, or its readers
-            role = "reader" if name.endswith("-ro") and not _group(world, name, hash) else "primary"
-            found = _members(world, name.removesuffix("-ro") if role == "reader" else name, hash, role)
-        case ["master" | "replica" as role, name, hash, _]:
-            found = _members(world, name, hash, "primary" if role == "master" else "reader")
-        case [name, hash, "cfg", _]:
-            found = list(_clusters(world, name, hash))
-        case [name, hash, node, _] if node.isdigit():
-            found = [p for p in _clusters(world, name, hash) if p.name in (name, f"{name}:{node}")]
-        case [name, _, hash, _]:  # a member of a group with TLS
-            found = list(_clusters(world, name, hash))
-        case _:
-            found = []
+    found = [_interface(*node) for node in places_cache.by_endpoint(world, host)]
     if not found:
         raise UnknownPlace(f"no cache has the endpoint {host}")
     return found
@@ -169,7 +154,8 @@ def _by_node(world: World, text: str) -> list[Place]:
     if not colon:
         return []
     whole = f"{name}:{node}"
-    return [p for p in _clusters(world, name) if p.name == whole or (p.name == name and node == "0001")]
+    nodes = (_interface(*found) for found in places_cache.clusters(world, name))
+    return [p for p in nodes if p.name == whole or (p.name == name and node == "0001")]
 
 
 def _by_name(world: World, text: str) -> Iterator[Place]:
@@ -184,53 +170,12 @@ def _names(world: World) -> Iterator[tuple[str, Place]]:
         interface = primary_interface(world, instance.id)
         if interface is not None and (name := instance.tags.get("Name")):
             yield name, _interface(interface, _titled(instance))
-    for cluster in world.all(CacheCluster):
-        for place in _nodes(world, cluster):
-            yield cluster.name, place
-    for group in world.all(ReplicationGroup):
-        for place in _member(world, group.shard.primary_id):
-            yield group.name, place
+    for name, node in places_cache.named(world):
+        yield name, _interface(*node)
     for name, interface, what in named(world):
         yield name, _interface(interface, what)
     for host in world.seen_by(None).all(OutsideHost):
         yield str(host.address), Place(host.address, host.address, str(host.address))
-
-
-def _clusters(world: World, name: str, hash: str | None = None) -> Iterator[Place]:
-    for cluster in world.all(CacheCluster, name=name):
-        if hash in (None, endpoint_hash(cluster.account, cluster.region)):
-            yield from _nodes(world, cluster)
-
-
-def _group(world: World, name: str, hash: str) -> ReplicationGroup | None:
-    groups = world.all(ReplicationGroup, name=name)
-    return next((g for g in groups if endpoint_hash(g.account, g.region) == hash), None)
-
-
-def _members(world: World, name: str, hash: str, role: str) -> list[Place]:
-    group = _group(world, name, hash)
-    if group is None:
-        return []
-    primary = group.shard.primary_id
-    others = [id for id in group.shard.member_ids if id != primary]
-    ids = others or [primary] if role == "reader" else [primary]
-    return [place for id in ids for place in _member(world, id)]
-
-
-def _member(world: World, cluster_id: str) -> Iterator[Place]:
-    """Yield a member's node; a group that is being deleted may have lost it already."""
-    cluster = world.get(CacheCluster, cluster_id)
-    if cluster is not None:
-        yield from _nodes(world, cluster)
-
-
-def _nodes(world: World, cluster: CacheCluster) -> Iterator[Place]:
-    """Yield a cluster's nodes that have an interface (any more)."""
-    for node in cluster.nodes:
-        interface = world.seen_by(None).get(Interface, node.interface_id)
-        if interface is not None:
-            name = f"{cluster.name}:{node.id}" if cluster.is_memcached else cluster.name
-            yield Place(interface.id, interface.address, name)
 
 
 def _interface(interface: Interface, name: str | None = None) -> Place:
