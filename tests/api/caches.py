@@ -44,10 +44,10 @@ def admit(paper):
     paper.write(admission.settle_users)
 
 
-def install(paper, builds=BUILDS):
+def install(paper, builds=BUILDS, *, tls=False):
     """Let a host say which engines it can run."""
     for engine, version in builds:
-        paper.write(lambda tx, e=engine, v=version: tx.put(engine_build(e, v)))
+        paper.write(lambda tx, e=engine, v=version: tx.put(engine_build(e, v, tls=tls)))
 
 
 class Caches:

@@ -7,10 +7,18 @@ from atoll.cache.plan import nodes
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup
 from atoll.model.interface import Interface
 from atoll.model.serverless import SERVICE
+from tests.api import caches
 from tests.api.caches import settle
 from tests.api.paper import ACCOUNT, code, refusal
 
 GB = 1 << 30
+
+
+@pytest.fixture
+def cache(paper):
+    """A client on a machine that has a TLS terminator."""
+    caches.install(paper, tls=True)
+    return caches.Caches(paper.client("elasticache"))
 
 
 @pytest.fixture
@@ -133,6 +141,28 @@ def test_a_wrong_request_changes_nothing(paper, make, asked, wrong):
     before = len(list(paper.world))
     assert code(make, **asked) == wrong
     assert len(list(paper.world)) == before
+
+
+def test_without_a_terminator_it_is_refused_with_what_to_install(paper, subnets):
+    caches.install(paper)
+    plain = paper.client("elasticache").create_serverless_cache
+    assert "haproxy" in refusal(plain, ServerlessCacheName="burst", Engine="valkey", SubnetIds=subnets)[1]
+
+
+def test_a_user_group_of_one_is_in_use(cache, paper, make):
+    cache.create_user(
+        UserId="app", UserName="app", Engine="valkey", AccessString="on ~* +@all",
+        AuthenticationMode={"Type": "password", "Passwords": ["a-password-of-the-app"]},
+    )  # fmt: skip
+    cache.create_user_group(UserGroupId="team", Engine="valkey", UserIds=["app"])
+    settle(paper)
+    assert make(UserGroupId="team")["UserGroupId"] == "team"
+    settle(paper)
+    assert cache.describe_user_groups(UserGroupId="team")["UserGroups"][0]["ServerlessCaches"] == ["burst"]
+    assert "app" in {user.name for plan in nodes(paper.world) for user in plan.users}
+    assert cache.modify_serverless_cache(ServerlessCacheName="burst", RemoveUserGroup=True)
+    settle(paper)
+    assert "UserGroupId" not in shown(cache)
 
 
 def test_one_subnet_is_too_few_and_names_are_unique(make, subnets):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
+from atoll.cache.serverless import in_front_of
 from atoll.cache.users import DEFAULT
 from atoll.elasticache import errors, user
 from atoll.elasticache.find import arn_of, owner_key
@@ -131,6 +132,7 @@ def find(world: World, name: str) -> UserGroup:
 def render(world: World, group: UserGroup) -> Shape:
     """Return a group as AWS's UserGroup: what is changing is shown as pending."""
     shown = [id for id in group.user_ids if id not in group.adding]
+    caches = caches_of(world, group)
     pending: Shape = {}
     if group.adding or group.removing:
         pending = {"UserIdsToAdd": list(group.adding), "UserIdsToRemove": list(group.removing)}
@@ -141,8 +143,8 @@ def render(world: World, group: UserGroup) -> Shape:
         "UserIds": [*shown, *(id for id in group.removing if id not in shown)],
         "MinimumEngineVersion": oldest_engine(world, group),
         "PendingChanges": pending,
-        "ReplicationGroups": [cache.name for cache in caches_of(world, group)],
-        "ServerlessCaches": [],
+        "ReplicationGroups": [cache.name for cache in caches if cache.account == group.account],
+        "ServerlessCaches": [front.name for cache in caches if (front := in_front_of(world, cache))],
         "ARN": arn_of(group, "usergroup", group.name),
     }
 
@@ -155,8 +157,9 @@ def oldest_engine(world: World, group: UserGroup) -> str:
 
 
 def caches_of(world: World, group: UserGroup) -> list[ReplicationGroup]:
-    """Return the replication groups that a user group may use."""
-    return [cache for cache in world.all(ReplicationGroup) if cache.access.user_group_id == group.id]
+    """Return the replication groups that a user group may use, also those behind serverless caches."""
+    everything = world.seen_by(None)
+    return [cache for cache in everything.all(ReplicationGroup) if cache.access.user_group_id == group.id]
 
 
 def change(tx: Tx, group: UserGroup, *, adding: tuple[str, ...] = (), removing: tuple[str, ...] = ()) -> UserGroup:

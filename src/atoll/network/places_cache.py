@@ -20,7 +20,8 @@ def by_endpoint(world: World, host: str) -> list[Node]:
     match host.removesuffix(DOMAIN).split("."):
         case [name, hash, "ng", _, _]:  # a group's primary, or its readers
             role = "reader" if name.endswith("-ro") and not _group(world, name, hash) else "primary"
-            found: Iterable[Node] = _members(world, name.removesuffix("-ro") if role == "reader" else name, hash, role)
+            name = name.removesuffix("-ro") if role == "reader" else name
+            found: Iterable[Node] = _members(world, name, hash, role)
         case ["master" | "replica" as role, name, hash, _]:
             found = _members(world, name, hash, "primary" if role == "master" else "reader")
         case ["clustercfg", name, hash, _] | [name, hash, "clustercfg", _]:
