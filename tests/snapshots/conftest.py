@@ -28,11 +28,13 @@ class Vault:
         state: str = found["Reservations"][0]["Instances"][0]["State"]["Name"]
         return state
 
-    def group(self, name: str, members: int = 1, *, wait: bool = True, **more: Any) -> None:
+    def group(self, name: str, members: int | None = 1, *, wait: bool = True, **more: Any) -> None:
         """Make a group, and wait until it is available."""
         asked = {"Engine": self.engine, "NumCacheClusters": members, **NODE, **more}
         self.cache.create_replication_group(
-            ReplicationGroupId=name, ReplicationGroupDescription="x", **{k: v for k, v in asked.items() if v}
+            ReplicationGroupId=name,
+            ReplicationGroupDescription="x",
+            **{k: v for k, v in asked.items() if v is not None},
         )
         if wait:
             self.becomes(name)
@@ -55,6 +57,23 @@ class Vault:
         """Use redis-cli in the instance."""
         said: str = self.atoll.inside(self.instance, f"redis-cli -h {self.endpoint(name, kind)} {' '.join(words)}")
         return said.strip()
+
+    def shell(self, script: str) -> str:
+        """Run a script in the instance."""
+        said: str = self.atoll.inside(self.instance, script)
+        return said.strip()
+
+    def configuration(self, group: str) -> str:
+        """Return the configuration endpoint of a group with cluster mode."""
+        found = self.cache.describe_replication_groups(ReplicationGroupId=group)["ReplicationGroups"][0]
+        address: str = found["ConfigurationEndpoint"]["Address"]
+        return address
+
+    def node(self, cluster: str) -> str:
+        """Return the address of a cluster's only node."""
+        found = self.cache.describe_cache_clusters(CacheClusterId=cluster, ShowCacheNodeInfo=True)
+        address: str = found["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]["Address"]
+        return address
 
     def snapshot(self, name: str, group: str, *, wait: bool = True) -> dict[str, Any]:
         """Take a snapshot of a group."""

@@ -3,6 +3,7 @@
 Each method asks first whether the World already says so, so that a round which sees nothing new writes nothing.
 """
 
+import signal
 from collections.abc import Callable, Container, Mapping
 from typing import cast
 
@@ -33,6 +34,7 @@ from atoll.store.sqlite import Store
 STOP_GRACE_SECONDS = 30.0  # to shut down in order; then it is killed
 END_GRACE_SECONDS = 2.0  # of what will not come back: a terminated instance, a node
 NETWORK = "network"  # the subject of a failure of all of it
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # statuses of a process that others ended
 HALTED = 0  # the status of a guest that shut itself down
 
 
@@ -70,7 +72,7 @@ class Recorder:
         if isinstance(machine, NodePlan):
             if last_words is not None and self.awaits(machine):
                 because = f"its process ended with status {status}" + (f": {last_words}" if last_words else "")
-                refused = machine.seeds and status > 0  # by itself: one that is killed tries again
+                refused = machine.seeds and status not in KILLED  # one that is killed tries again
                 told = backups.restore_failed if refused else caches.node_failed
                 self._note("node failed", told, machine.cluster_id, machine.node_id, because)
             elif self._status(machine) == "available":

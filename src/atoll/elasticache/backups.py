@@ -31,6 +31,12 @@ def _member(world: World, group: ReplicationGroup, name: str) -> CacheCluster:
     return cluster
 
 
+def begin(tx: Tx, group: ReplicationGroup, days: int | None, key: str | None) -> ReplicationGroup:
+    """Write down how long a new group's daily snapshots are kept, and the key it is said to be encrypted with."""
+    checked = checks.kms_key(key, at_rest=group.at_rest)
+    return tx.put(group.but(snapshot_retention=checks.retention(days) or 0, kms_key_id=checked))
+
+
 def begin_final(tx: Tx, name: str, group: ReplicationGroup, *, retain: bool) -> None:
     """Begin the last snapshot of a group that is to be deleted."""
     if retain:

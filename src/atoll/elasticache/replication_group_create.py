@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import access_control, checks, encryption, errors, failover, nodes, restore
+from atoll.elasticache import access_control, backups, checks, encryption, errors, failover, nodes, restore
 from atoll.elasticache.find import find_cluster, owner_key
 from atoll.elasticache.global_group_create import join, joining
 from atoll.elasticache.naming import group_name
@@ -98,12 +98,9 @@ def create_replication_group(
     """
     tls = encryption.asked(transit_encryption_enabled, transit_encryption_mode)
     checks.only_ipv4(network_type, ip_discovery)
-    days = checks.retention(snapshot_retention_limit)
     checks.refuse_unless(data_tiering_enabled, False, "DataTieringEnabled", "no node here keeps data on a disk.")
     name = _free_group_name(tx, replication_group_id)
     source = restore.source_of(tx.world, snapshot_name, snapshot_arns)
-    if source and primary_cluster_id:
-        raise PRIMARY_PARAMETERS()
     asked = Asked(
         engine=(engine or (source and source.engine) or DEFAULT_ENGINE).lower(),
         engine_version=engine_version,
@@ -121,8 +118,6 @@ def create_replication_group(
         tls=tls,
         at_rest=at_rest_encryption_enabled is True or (at_rest_encryption_enabled is None and engine == "valkey"),
     )
-    asked = restore.completed(tx.world, asked, source)
-    asked, joined = joining(tx, global_replication_group_id, asked, engine, primary_cluster_id or source)
     layout = Layout(
         mode=cluster_mode,
         automatic_failover=automatic_failover_enabled,
@@ -134,12 +129,13 @@ def create_replication_group(
         replicas=replicas_per_node_group,
         configuration=node_group_configuration,
     )
+    asked, layout = restore.arranged(tx.world, asked, layout, source)
+    asked, joined = joining(tx, global_replication_group_id, asked, engine, primary_cluster_id or source)
     make = make_sharded if is_sharded(tx.world, asked, layout) else _make_single
     group = make(tx, name, replication_group_description, asked, layout)
     group = encryption.check_access(access_control.restrict(tx, group, auth_token, user_group_ids))
     restore.seed(tx, group, source)
-    key = checks.kms_key(kms_key_id, at_rest=group.at_rest)
-    group = tx.put(group.but(snapshot_retention=days or 0, kms_key_id=key))
+    group = backups.begin(tx, group, snapshot_retention_limit, kms_key_id)
     group = join(tx, joined, group) if joined else group
     return {"ReplicationGroup": render(tx.world, group)}
 

@@ -14,20 +14,27 @@ from atoll.cache.backup import SEEDS
 from atoll.cache.config import data_bytes
 from atoll.cache.families import Build, choose
 from atoll.cache.node_types import NODE_TYPES
-from atoll.elasticache import checks, errors, subnet_group
+from atoll.cache.shards import SLOTS, Slots, write_slots
+from atoll.elasticache import checks, subnet_group
 from atoll.elasticache.buckets import BUCKET, buckets
 from atoll.elasticache.find import find_snapshot, owner_key
 from atoll.elasticache.order import Asked, Order, order
 from atoll.elasticache.parameter_group import find_group as find_parameters
+from atoll.elasticache.shard_create import Layout
 from atoll.elasticache.snapshot_copy import BAD_STATE, NO_BUCKET
 from atoll.model.cache import CacheCluster, CacheSubnetGroup, ReplicationGroup, Seed
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.world import Tx, World
 
+ALL: Slots = ((0, SLOTS - 1),)
 ARN_PREFIX = "arn:aws:s3:::"
 MEBIBYTE = 1 << 20
 
 TWO_SOURCES = Err("InvalidParameterCombination", "Only one of SnapshotName or SnapshotArns can be provided.")
+EXISTING = Err(
+    "InvalidParameterCombination",
+    "Cannot specify SnapshotName or SnapshotArns together with PrimaryClusterId: that cluster has data.",
+)
 BAD_ARN = Err(
     "InvalidParameterValue",
     "Invalid value {got} for SnapshotArns. Must be the ARN of an object, such as arn:aws:s3:::bucket/object.rdb, "
@@ -61,7 +68,9 @@ class Part:
     seed: Seed
     bytes: int  # at least so many its data take in memory
     header: str
-    slots: tuple[tuple[int, int], ...] = ()
+    slots: Slots = ()  # none: nobody knows, or all
+    shard_id: str = "0001"
+    replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +99,11 @@ def source_of(world: World, name: str | None, arns: Sequence[str], *, memcached:
     return _snapshot(world, name) if name else _objects(arns)
 
 
-def completed(world: World, asked: Asked, source: Source | None) -> Asked:
-    """Return a request with what it left open as its source has it, where that is still there."""
+def completed(world: World, asked: Asked, source: Source | None, *, sharded: bool = False) -> Asked:
+    """Return a request with what it left open as its source has it, where that is still there.
+
+    `sharded`: cluster mode is asked for, so that a parameter group without it does not fit.
+    """
     if source is None or source.engine is None:
         return asked
     same = asked.engine == source.engine
@@ -99,7 +111,12 @@ def completed(world: World, asked: Asked, source: Source | None) -> Asked:
     known = same and asked.engine_version is None and choose(world, source.engine, label) is not None
     version = label if known else asked.engine_version
     parameters, subnets = source.parameter_group, source.subnet_group
-    kept = known and parameters and world.get(CacheParameterGroup, owner_key(world, parameters))
+    kept = (
+        known
+        and parameters
+        and source.cluster_mode == sharded
+        and world.get(CacheParameterGroup, owner_key(world, parameters))
+    )
     there = subnets and subnets != subnet_group.CLASSIC and world.get(CacheSubnetGroup, owner_key(world, subnets))
     return replace(
         asked,
@@ -116,12 +133,54 @@ def order_of(tx: Tx, asked: Asked, source: Source | None) -> Order:
     return order(tx, completed(tx.world, asked, source))
 
 
+def arranged(world: World, asked: Asked, layout: Layout, source: Source | None) -> tuple[Asked, Layout]:
+    """Return a request with what it left open as its source has it.  Raises what cannot be said beside a source."""
+    if source and layout.primary:
+        raise EXISTING()
+    layout = laid_out(layout, source)
+    sharded = layout.mode == "enabled" or (layout.shards or len(layout.configuration)) > 1
+    return completed(world, asked, source, sharded=sharded), layout
+
+
+def laid_out(layout: Layout, source: Source | None) -> Layout:
+    """Return a layout that leaves open whether there are shards, and which, as its source has them."""
+    if source is None or not source.cluster_mode:
+        return layout
+    if layout.mode == "disabled":
+        raise CLUSTER_MODE(what=source.what)
+    automatic = True if layout.automatic_failover is None else layout.automatic_failover
+    layout = replace(layout, mode=layout.mode or "enabled", automatic_failover=automatic)
+    if layout.shards is not None or layout.configuration or layout.clusters is not None or layout.zones:
+        return layout
+    replicas = layout.replicas if layout.replicas is not None else source.parts[0].replicas
+    shards = [{"NodeGroupId": part.shard_id, "Slots": write_slots(part.slots)} for part in source.parts]
+    return replace(layout, configuration=shards, replicas=replicas)
+
+
 def seed(tx: Tx, group: ReplicationGroup, source: Source | None) -> None:
     """Have the primaries of a new group begin with a source's files.  Raises what forbids it."""
-    if source and group.is_sharded:
-        raise errors.UNSUPPORTED(what="restoring with cluster mode enabled", because="it is not there yet.")
-    if source:
+    if source is None:
+        return
+    if not group.is_sharded:
         seed_alone(tx, tx.world[CacheCluster, group.shard.primary_id], source)
+        return
+    for shard in group.node_groups:
+        parts = [part for part in source.parts if not part.slots or _shared(part.slots, shard.slots)]
+        needed = sum(
+            part.bytes * _shared(part.slots or ALL, shard.slots) // _count(part.slots or ALL) for part in parts
+        )
+        cluster = tx.world[CacheCluster, shard.primary_id]
+        check(tx, cluster, source, parts, needed=needed)
+        tx.put(cluster.but(seeds=tuple(part.seed for part in parts)))
+
+
+def _count(slots: Slots) -> int:
+    return sum(last - first + 1 for first, last in slots)
+
+
+def _shared(some: Slots, others: Slots) -> int:
+    """Return how many slots two sets have in common."""
+    return sum(max(0, min(a[1], b[1]) - max(a[0], b[0]) + 1) for a in some for b in others)
 
 
 def seed_alone(tx: Tx, cluster: CacheCluster, source: Source | None) -> CacheCluster:
@@ -144,7 +203,10 @@ def check(tx: Tx, cluster: CacheCluster, source: Source, parts: Sequence[Part], 
             version = cluster.engine_version
             raise TOO_NEW(what=source.what, engine=cluster.engine, version=version, format=part.header)
     values = dict(find_parameters(tx.world, cluster.parameter_group).values)
-    has = data_bytes(NODE_TYPES[cluster.node_type], values)
+    type_ = NODE_TYPES[cluster.node_type]
+    has, loaded = data_bytes(type_, values), sum(part.bytes for part in parts)
+    if loaded > type_.memory_bytes:  # all of each file, before what is of other shards is removed
+        needed, has = loaded, type_.memory_bytes
     if needed > has:
         sizes = {"needed": -(-needed // MEBIBYTE), "has": has // MEBIBYTE}
         raise TOO_SMALL(type=cluster.node_type, what=source.what, **sizes)
@@ -160,6 +222,8 @@ def _snapshot(world: World, name: str) -> Source:
             bytes=part.dump.data_bytes,
             header=part.dump.header,
             slots=part.slots,
+            shard_id=part.shard_id,
+            replicas=len(part.replica_zones),
         )
         for part in found.parts
         if part.dump

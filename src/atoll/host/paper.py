@@ -221,6 +221,7 @@ class PaperHost:
         await asyncio.to_thread(file.write_bytes, EMPTY)
         digest = hashlib.blake2b(EMPTY, digest_size=16).hexdigest()
         return Saved(len(EMPTY), 0, digest, EMPTY[:HEADER_BYTES].decode())
+
     async def encrypt(self, node: NodePlan) -> None:
         """Nobody can read what is never sent."""
 

@@ -26,7 +26,7 @@ from atoll.cache.shards import nodes_conf
 from atoll.cache.terminator import doors
 from atoll.host.authority import Authority
 from atoll.host.contract import HostError, Saved
-from atoll.host.linux import admission, carry, cgroups, dumping, statistics
+from atoll.host.linux import admission, carry, cgroups, dumping, statistics, trim
 from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.cluster import Asker
@@ -243,11 +243,21 @@ class Nodes:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
             asked = self._cluster.waits_for if node.cluster else _replication
             waiting = await asked(engine, node)
+            if waiting is None and node.seeds and node.cluster:
+                await self._trim(engine, node)
             if waiting is None:
                 await engine.ask("CONFIG", "SET", "hz", SERVING_HZ)
                 if node.loads:
                     self._settle(node)
             return waiting
+
+    async def _trim(self, engine: Connection, node: NodePlan) -> None:
+        """Have a node keep what is of its slots; one with data that it cannot serve ends, and that is told."""
+        try:
+            await trim.trim(self._socket(node), self._password, node)
+        except trim.OtherDatabases as error:
+            self.seeds.failures[node.process] = str(error)
+            await engine.ask("SHUTDOWN", "NOSAVE")
 
     async def _shake_hands(self, node: NodePlan, name: str) -> None:
         """Speak TLS with a node, as a client that looks at the certificate does.  Raises OSError, TimeoutError."""

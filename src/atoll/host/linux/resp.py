@@ -5,6 +5,7 @@ with pools and retries would cost more than the answer.
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -27,8 +28,14 @@ class EngineError(Exception):
 class Connection:
     """A connection to one engine; use it as an asynchronous context manager.  Raises OSError, EngineError."""
 
-    def __init__(self, path: Path, user: str, password: str, *, seconds: float = _ANSWER_SECONDS) -> None:
-        """Prepare; nothing is opened yet.  No answer may take longer than `seconds`."""
+    def __init__(
+        self, path: Path, user: str, password: str, *, seconds: float = _ANSWER_SECONDS, strange: str = "replace"
+    ) -> None:
+        """Prepare; nothing is opened yet.  No answer may take longer than `seconds`.
+
+        `strange`: what becomes of bytes that are no text, as Python's codecs call it.
+        """
+        self._strange = strange
         self._path, self._user, self._password, self._seconds = path, user, password, seconds
 
     async def __aenter__(self) -> Self:
@@ -68,13 +75,19 @@ class Connection:
         return await self._ask(*words)
 
     async def _ask(self, *words: str) -> Reply:
-        parts = [f"*{len(words)}\r\n".encode()]
-        for word in words:
-            raw = word.encode()
-            parts.append(b"$%d\r\n%s\r\n" % (len(raw), raw))
-        self._writer.write(b"".join(parts))
-        async with asyncio.timeout(self._seconds):
-            return await self._reply()
+        (answer,) = await self.ask_all([words])
+        return answer
+
+    async def ask_all(self, commands: Sequence[Sequence[str]]) -> list[Reply]:
+        """Send commands, which must not be called otherwise here, in one go; the first answer that is an error is
+        raised, and the connection is of no use then.
+        """
+        self._writer.write(b"".join(map(_request, commands)))
+        answers = []
+        for _ in commands:
+            async with asyncio.timeout(self._seconds):
+                answers.append(await self._reply())
+        return answers
 
     async def _reply(self) -> Reply:
         line = (await self._reader.readuntil(b"\r\n"))[:-2].decode(errors="replace")
@@ -86,7 +99,12 @@ class Connection:
         if kind == "$" and int(rest) < 0:
             return None
         if kind == "$":
-            return (await self._reader.readexactly(int(rest) + 2))[:-2].decode(errors="replace")
+            return (await self._reader.readexactly(int(rest) + 2))[:-2].decode(errors=self._strange)
         if kind == "*":
             return [await self._reply() for _ in range(int(rest))]
         raise EngineError(rest if kind == "-" else f"not RESP: {line!r}")
+
+
+def _request(words: Sequence[str]) -> bytes:
+    raws = [word.encode(errors="surrogateescape") for word in words]
+    return b"".join((b"*%d\r\n" % len(raws), *(b"$%d\r\n%s\r\n" % (len(raw), raw) for raw in raws)))

@@ -10,8 +10,11 @@ import os
 import select
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
+from atoll.cache import rdb
 from atoll.cache.node import NodePlan
 from atoll.model.cache import Seed
 
@@ -54,8 +57,11 @@ class Seeds:
             fd = _open(pipe)
             try:
                 pipe.unlink()
-                for seed in node.seeds:
-                    _pour(self._state_dir / seed.path, seed, fd)
+                paths = [(self._state_dir / seed.path, seed) for seed in node.seeds]
+                if len(paths) > 1:
+                    _join(paths, fd)
+                else:
+                    _pour(*paths[0], fd)
             finally:
                 os.close(fd)
         except BrokenPipeError:  # the engine has ended, and said why
@@ -76,18 +82,62 @@ def _open(pipe: Path) -> int:
     raise OSError("the engine does not read it")
 
 
+class _Checked:
+    """A file that is read to its end, and found to be what it was when it was written."""
+
+    def __init__(self, file: BinaryIO, seed: Seed) -> None:
+        self._file, self._seed = file, seed
+        self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+
+    def read(self, count: int) -> bytes:
+        block = self._file.read(count)
+        self._digest.update(block)
+        return block
+
+    def check(self) -> None:
+        """Raise OSError if what was read is not what was written."""
+        if self._seed.digest not in (None, self._digest.hexdigest()):
+            raise OSError(f"{self._seed.path} is not what it was when it was written")
+
+
 def _pour(path: Path, seed: Seed, fd: int) -> None:
     """Write a file into a pipe; the last bytes only if all of it is what it was.  Raises OSError."""
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     with path.open("rb") as file:
-        block = file.read(CHUNK_BYTES)
+        checked = _Checked(file, seed)
+        block = checked.read(CHUNK_BYTES)
         while block:
-            digest.update(block)
-            following = file.read(CHUNK_BYTES)
-            if not following and seed.digest not in (None, digest.hexdigest()):
-                raise OSError(f"{path.name} is not what it was when it was written")
+            following = checked.read(CHUNK_BYTES)
+            if not following:
+                checked.check()
             _write(fd, memoryview(block))
             block = following
+
+
+def _join(paths: Sequence[tuple[Path, Seed]], fd: int) -> None:
+    """Write several files into a pipe as one: the first with its functions, of the others the keys.
+
+    Each shard has the same functions, and no key is in two shards.  Raises OSError.
+    """
+    begins = []
+    for path, _ in paths:
+        with path.open("rb") as file:
+            begins.append(file.read(rdb.HEADER_BYTES))
+    _write(fd, memoryview(rdb.newest(begins)))
+    for number, (path, seed) in enumerate(paths):
+        with path.open("rb") as file:
+            left, checked = os.fstat(file.fileno()).st_size - rdb.FOOTER_BYTES, _Checked(file, seed)
+            if number == 0:
+                checked.read(rdb.HEADER_BYTES)
+            else:
+                try:
+                    _write(fd, memoryview(rdb.pass_preamble(checked.read)))
+                except (ValueError, IndexError) as error:
+                    raise OSError(f"{seed.path}: {error}") from error
+            while (room := left - file.tell()) > 0:
+                _write(fd, memoryview(checked.read(min(CHUNK_BYTES, room))))
+            checked.read(rdb.FOOTER_BYTES)
+            checked.check()
+    _write(fd, memoryview(rdb.FOOTER))
 
 
 def _write(fd: int, view: memoryview) -> None:
