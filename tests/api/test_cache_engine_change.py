@@ -6,7 +6,9 @@ import pytest
 
 from atoll.cache import changed
 from atoll.cache.changes import Carry, HandOver, Resize, Restart, steps
+from atoll.cache.plan import nodes
 from atoll.cache.takeover import published
+from atoll.cache.transitions import node_silent
 from atoll.control.maintenance import maintain
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from tests.api.caches import settle
@@ -160,6 +162,19 @@ class TestWaiting:
         ask(CacheClusterId=one, ApplyImmediately=True)
 
         assert finish(paper) == ["Resize", "Carry"]
+
+    def test_it_comes_with_the_next_process_if_the_node_fails_before(self, cache, paper, one):
+        cache.modify_cache_cluster(CacheClusterId=one, CacheNodeType="cache.t3.small", EngineVersion="7.0",
+                                   CacheParameterGroupName="default.redis7")  # fmt: skip
+        (cluster,) = paper.world.all(CacheCluster)
+
+        paper.write(lambda tx: node_silent(tx, cluster.id, "0001"))
+
+        found = cache.cluster(one)
+        assert (found["CacheNodeType"], found["EngineVersion"]) == ("cache.t3.small", "7.0.15")
+        assert found["PendingModifiedValues"] == {}
+        (plan,) = nodes(paper.world)
+        assert (plan.version, plan.loads) == ("7.0.15", False)
 
     def test_asking_for_what_is_there_cancels(self, cache, one):
         ask = cache.modify_cache_cluster

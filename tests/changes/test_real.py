@@ -126,3 +126,26 @@ def test_a_newer_patch_that_comes_while_nodes_run_is_applied_to_them(yard):
         30.0,
         "a complete update",
     )
+
+
+@pytest.mark.parametrize("replicas", [1, 0])
+def test_a_group_in_cluster_mode_is_upgraded_shard_by_shard(yard, replicas):
+    name = f"wide{replicas}"
+    yard.needs("redis", "7.0")
+    yard.needs("valkey", "9.1")
+    yard.cache.create_replication_group(
+        ReplicationGroupId=name, ReplicationGroupDescription="x", Engine="redis", EngineVersion="7.0",
+        NumNodeGroups=2, ReplicasPerNodeGroup=replicas, AutomaticFailoverEnabled=True, CacheNodeType="cache.t3.micro",
+    )  # fmt: skip
+    yard.available(name)
+    address = yard.described(name)["ConfigurationEndpoint"]["Address"]
+    for number in range(8):
+        yard.redis(address, "-c", "SET", f"kept{number}", str(number))
+
+    yard.change(name, Engine="valkey", EngineVersion="9.1", CacheNodeType="cache.t3.small")
+    yard.available(name)
+
+    found = [yard.cluster(name) for name in yard.described(name)["MemberClusters"]]
+    assert {(c["Engine"], c["CacheNodeType"]) for c in found} == {("valkey", "cache.t3.small")}
+    assert found[0]["CacheParameterGroup"]["CacheParameterGroupName"] == "default.valkey9.cluster.on"
+    assert [yard.redis(address, "-c", "GET", f"kept{n}") for n in range(8)] == [str(n) for n in range(8)]

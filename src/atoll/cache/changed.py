@@ -7,13 +7,12 @@ has moved on.
 from collections.abc import Collection
 from dataclasses import replace
 
-from atoll.cache.changes import begun, changes_engine
+from atoll.cache.changes import as_change, become, begun, changes_engine
 from atoll.cache.history import CLUSTER, GROUP, record
 from atoll.cache.takeover import CHANGE
 from atoll.cache.transitions import settle
 from atoll.cache.tuning import at_start, wanted
 from atoll.model.cache import CacheCluster, CacheNode, Promotion, ReplicationGroup
-from atoll.model.change import Change
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.world import Tx
 
@@ -41,7 +40,7 @@ def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None)
     if boots is not None and boots != tuple(node.boot for node in cluster.nodes):
         return
     was, goal = as_change(cluster), cluster.change
-    cluster = _as(cluster, goal).but(change=None, former=was)
+    cluster = become(cluster, goal).but(change=None, former=was)
     said = wanted(tx.world, cluster)
     nodes = tuple(_again(node, said, loads=boots is not None) for node in cluster.nodes)
     tx.put(cluster.but(nodes=nodes))
@@ -99,7 +98,7 @@ def rolled_back(tx: Tx, cluster_id: str, because: str) -> None:
     was = cluster.former
     told = f"Failed modifying the engine to {cluster.engine} {cluster.engine_version}: {because}"
     record(tx, cluster, CLUSTER, cluster.name, told)
-    cluster = _as(cluster, was).but(former=None)
+    cluster = become(cluster, was).but(former=None)
     said = wanted(tx.world, cluster)
     cluster = tx.put(cluster.but(nodes=tuple(_again(node, said, loads=node.loads) for node in cluster.nodes)))
     others = tx.all(CacheCluster, group_id=cluster.group_id) if cluster.group_id else []
@@ -108,27 +107,6 @@ def rolled_back(tx: Tx, cluster_id: str, because: str) -> None:
             tx.put(other.but(change=None))
             settle(tx, other.id)
     _follow(tx, cluster)
-
-
-def as_change(cluster: CacheCluster) -> Change:
-    """Return what a cluster is, as a change that would lead there."""
-    return Change(
-        engine=cluster.engine,
-        engine_version=cluster.engine_version,
-        requested_version=cluster.requested_version,
-        node_type=cluster.node_type,
-        parameter_group=cluster.parameter_group,
-    )
-
-
-def _as(cluster: CacheCluster, what: Change) -> CacheCluster:
-    return cluster.but(
-        engine=what.engine,
-        engine_version=what.engine_version,
-        requested_version=what.requested_version,
-        node_type=what.node_type,
-        parameter_group=what.parameter_group,
-    )
 
 
 def _again(node: CacheNode, said: tuple[tuple[str, str], ...], *, loads: bool) -> CacheNode:

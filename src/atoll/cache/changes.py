@@ -16,7 +16,9 @@ from atoll.cache.config import data_bytes, memory_bytes, server_settings
 from atoll.cache.node import Settings
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import places
+from atoll.cache.updates import successor
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
+from atoll.model.change import Change
 from atoll.model.world import World
 
 
@@ -86,7 +88,13 @@ def _of_group(world: World, group: ReplicationGroup) -> list[Step]:
     members = [world[CacheCluster, id] for id in group.member_ids]
     if wider := [c for c in members if c.is_changing and _changes_type(c)]:
         return [Resize(tuple(c.id for c in wider))] if all(_is_up(c) for c in wider) else []
-    return [step for shard in group.node_groups if (step := _of_shard(world, group, shard))]
+    found = [step for shard in group.node_groups if (step := _of_shard(world, group, shard))]
+    replicas, primaries = (
+        [s for s in found if isinstance(s, Restart)],
+        [s for s in found if not isinstance(s, Restart)],
+    )
+    is_busy = any(shard.promotion for shard in group.node_groups)
+    return [*replicas, *(primaries[:1] if not is_busy else ())]  # shards in parallel, but their primaries one by one
 
 
 def _of_shard(world: World, group: ReplicationGroup, shard: NodeGroup) -> Step | None:
@@ -147,6 +155,40 @@ def pending(cluster: CacheCluster) -> dict[str, str]:
     if change.node_type != cluster.node_type:
         found["CacheNodeType"] = change.node_type
     return found
+
+
+def as_change(cluster: CacheCluster) -> Change:
+    """Return what a cluster is, as a change that would lead there."""
+    return Change(
+        engine=cluster.engine,
+        engine_version=cluster.engine_version,
+        requested_version=cluster.requested_version,
+        node_type=cluster.node_type,
+        parameter_group=cluster.parameter_group,
+    )
+
+
+def become(cluster: CacheCluster, what: Change) -> CacheCluster:
+    """Return a cluster as a change says that it is."""
+    return cluster.but(
+        engine=what.engine,
+        engine_version=what.engine_version,
+        requested_version=what.requested_version,
+        node_type=what.node_type,
+        parameter_group=what.parameter_group,
+    )
+
+
+def after_failure(world: World, cluster: CacheCluster) -> CacheCluster:
+    """Return a cluster as its next process is to be, when the one before has died with all data.
+
+    What waits for the maintenance window of a lone node comes now, as on AWS; a version that is gone from the machine
+    is followed by its next patch.
+    """
+    waits = cluster.change is not None and not cluster.change.begun
+    if waits and cluster.change and cluster.group_id is None and len(cluster.nodes) == 1:
+        return become(cluster, cluster.change).but(change=None)
+    return cluster.but(engine_version=successor(world, cluster))
 
 
 def begun(cluster: CacheCluster) -> CacheCluster:

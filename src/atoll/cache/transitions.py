@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from atoll.cache import serverless
+from atoll.cache.changes import after_failure
 from atoll.cache.discovery import is_announced
 from atoll.cache.history import CLUSTER, GROUP, forget_old_events, record
 from atoll.cache.node import Tuning
 from atoll.cache.tuning import applied, at_start, wanted
-from atoll.cache.updates import successor
 from atoll.cache.users import obey
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.global_group import is_busy
@@ -57,8 +57,8 @@ def node_silent(tx: Tx, cluster_id: str, node_id: str) -> None:
     cluster, node = _find(tx, cluster_id, node_id)
     if cluster is None or node is None or not CACHE_NODE.allows(node.status, "silent"):
         return
+    cluster = after_failure(tx.world, cluster)
     status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
-    cluster = cluster.but(engine_version=successor(tx.world, cluster))
     _put_node(tx, cluster, node, status=status, parameters=parameters, maybe=())
     _tell(tx, cluster, f"Recovering cache nodes {node_id}")
 

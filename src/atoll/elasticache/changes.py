@@ -10,7 +10,8 @@ from datetime import datetime
 
 from atoll.aws.errors import Err
 from atoll.cache import windows
-from atoll.cache.changed import as_change, begin
+from atoll.cache.changed import begin
+from atoll.cache.changes import as_change
 from atoll.cache.families import ENGINES, Build, family, numbers
 from atoll.elasticache import errors, node_type
 from atoll.elasticache.engine_version import choose_build

@@ -12,7 +12,8 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import updates
-from atoll.cache.changed import as_change, begin
+from atoll.cache.changed import begin
+from atoll.cache.changes import as_change
 from atoll.cache.transitions import settle
 from atoll.cache.updates import RUNNING, STOPPING, Target, Update
 from atoll.elasticache import errors
