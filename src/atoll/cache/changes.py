@@ -93,7 +93,8 @@ def _of_group(world: World, group: ReplicationGroup) -> list[Step]:
         [s for s in found if isinstance(s, Restart)],
         [s for s in found if not isinstance(s, Restart)],
     )
-    is_busy = any(shard.promotion for shard in group.node_groups)
+    leaders = [world[CacheCluster, id] for id in group.primary_ids]
+    is_busy = any(shard.promotion for shard in group.node_groups) or not all(_is_up(leader) for leader in leaders)
     return [*replicas, *(primaries[:1] if not is_busy else ())]  # shards in parallel, but their primaries one by one
 
 
