@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.cache.changed import as_change
+from atoll.cache.changes import as_change
 from atoll.cache.node_types import serverless_type
 from atoll.cache.serverless import Behind, behind, status
 from atoll.elasticache import access_control, changes, checks
