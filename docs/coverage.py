@@ -21,7 +21,8 @@ import atoll
 from atoll.aws.operation import OPERATIONS, Operation
 
 PAGE = Path(__file__).with_name("coverage.md")
-VERBS = ("cloudwatch", "ec2", "elasticache", "elbv2", "service-quotas", "sts")  # botocore's; no hyphens in packages
+# botocore's names; there are no hyphens in packages
+VERBS = ("cloudwatch", "ec2", "elasticache", "elbv2", "logs", "service-quotas", "sts")
 EVERYWHERE = {"ec2": ("DryRun", "ClientToken")}  # served for every operation alike, see aws/answer.py
 HEAD = """\
 # Coverage

@@ -30,6 +30,7 @@ import atoll.cloudwatch
 import atoll.ec2
 import atoll.elasticache
 import atoll.elbv2
+import atoll.logs
 import atoll.servicequotas
 import atoll.sts
 from atoll.aws.http import Answer, Request
@@ -47,6 +48,7 @@ from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
 from atoll.control.global_groups import GlobalGroups
 from atoll.control.health import HealthChecks
+from atoll.control.log_delivery import LogDeliveries
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
 from atoll.control.metrics import Sampler
@@ -83,7 +85,7 @@ REST_SECONDS = 0.2  # the first requests after a start come at once, and load wh
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
-SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts)
+SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.logs, atoll.servicequotas, atoll.sts)
 
 
 def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
@@ -161,6 +163,7 @@ class Daemon:
         )
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self._discovery = Discovery(wanted.machines, host, self._recorder)
+        self._logs = LogDeliveries(store, wanted.machines, host, options.state_dir.absolute())
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         self._engines = Engines(store, host)
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
@@ -179,7 +182,7 @@ class Daemon:
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
         woken = (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots)
-        for loop in (*woken, self.reshardings, self._discovery, self.global_groups):
+        for loop in (*woken, self.reshardings, self._discovery, self.global_groups, self._logs):
             store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
@@ -224,7 +227,7 @@ class Daemon:
 
     def health(self) -> dict[str, Any]:
         """Say that we serve, and how."""
-        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "service-quotas", "sts"), "running")
+        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "logs", "service-quotas", "sts"), "running")
         body = {"status": "running", "version": atoll.__version__, "mode": self._host.mode, "services": services}
         if self._host.mode == "paper":
             body["because"] = "nothing runs: every call works, verdicts come from the tracer"
@@ -278,6 +281,7 @@ class Daemon:
         self.backend.forget()
         self._engines.note()
         self._counters.flow_logs.clear()
+        self._logs.clear()
         self._sampler.forget()
         await self.machines.idle()
         if not await self.in_force():
@@ -301,7 +305,7 @@ class Daemon:
         loops.append(self.global_groups.run())
         loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
         loops.append(self.reshardings.run())
-        loops.append(self._discovery.run())
+        loops += [self._discovery.run(), self._logs.run()]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             loops.append(Alarms(self._store, utc_now).run())
             loops += [self._counters.run(), self._sampler.run(), self._engines.run()]

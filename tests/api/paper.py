@@ -20,6 +20,7 @@ import atoll.cloudwatch
 import atoll.ec2
 import atoll.elasticache
 import atoll.elbv2
+import atoll.logs
 import atoll.servicequotas
 import atoll.sts
 from atoll.aws.answer import answer
@@ -39,7 +40,15 @@ ACCOUNT, OTHER_ACCOUNT = "000000000000", "222222222222"
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-for service in (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.servicequotas, atoll.sts):
+for service in (
+    atoll.cloudwatch,
+    atoll.ec2,
+    atoll.elasticache,
+    atoll.elbv2,
+    atoll.logs,
+    atoll.servicequotas,
+    atoll.sts,
+):
     for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
         importlib.import_module(module.name)  # importing a verb registers it
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from atoll.control import flow_files
+from atoll.control import flow_files, log_files
 from atoll.control.flow_files import FlowFiles
 from atoll.model.flow_log import FlowLog
 
@@ -81,7 +81,7 @@ def test_two_windows_of_one_minute_are_two_objects(files):
 
 
 def test_nothing_grows_for_ever(files, monkeypatch):
-    monkeypatch.setattr(flow_files, "STREAM_BYTES_MAX", 100)
+    monkeypatch.setattr(log_files, "STREAM_BYTES_MAX", 100)
     monkeypatch.setattr(flow_files, "OBJECTS_MAX", 3)
     monkeypatch.setattr(flow_files, "RECENT_BYTES_MAX", 200)
     monkeypatch.setattr(flow_files, "RECENT_LINES", 5)

@@ -5,7 +5,7 @@ services are seen to send them.  Where AWS swallows an unknown parameter (the qu
 by name: what is not supported is never ignored.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atoll.aws.errors import Err
 
@@ -100,6 +100,17 @@ SERVICE_QUOTAS = Dialect(
     internal=Err("ServiceException", "An internal error has occurred", 500),
 )
 
+LOGS = replace(
+    SERVICE_QUOTAS,
+    unknown=Err("InvalidParameterException", "The parameter {name} is not recognized"),
+    missing=Err(
+        "InvalidParameterException",
+        "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null",
+    ),
+    invalid=Err("InvalidParameterException", "Value {got} at '{name}' is not valid. {reason}"),
+    unsupported=Err("InvalidParameterException", "Atoll does not support the parameter {name} of {action}."),
+)
+
 DIALECTS = {
     "ec2": EC2,
     "elasticache": _query(
@@ -111,6 +122,7 @@ DIALECTS = {
     "sts": _VALIDATION,
     "cloudwatch": _VALIDATION,
     "service-quotas": SERVICE_QUOTAS,
+    "logs": LOGS,
 }
 
 

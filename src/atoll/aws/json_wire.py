@@ -22,7 +22,11 @@ from atoll.aws.errors import AwsError
 from atoll.aws.http import BODY_BYTES_MAX, Request
 from atoll.aws.models import Model, Ref, Shape, service
 
-CONTENT_TYPES = {"service-quotas": "application/x-amz-json-1.1", "cloudwatch": "application/x-amz-json-1.0"}
+CONTENT_TYPES = {
+    "service-quotas": "application/x-amz-json-1.1",
+    "cloudwatch": "application/x-amz-json-1.0",
+    "logs": "application/x-amz-json-1.1",
+}
 CBOR_TYPE, CBOR_HEADERS = "application/cbor", {"smithy-protocol": "rpc-v2-cbor"}
 CBOR = ("cloudwatch",)  # the services that speak it
 # Services that spoke the query protocol: the shapes of errors, where their name is not the code of then.

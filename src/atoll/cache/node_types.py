@@ -60,7 +60,6 @@ _LINES: tuple[tuple[str, dict[str, tuple[int, int, int]], tuple[str, ...]], ...]
 )  # fmt: skip
 
 
-
 class _Types(dict[str, NodeType]):
     """The node types that users may ask for; what is behind a serverless cache is found, too, and not listed."""
 
@@ -77,12 +76,14 @@ def serverless_type(gigabytes: int) -> str:
     return f"serverless.{gigabytes}GB"
 
 
-NODE_TYPES = _Types({
-    name: NodeType(name, vcpus, memory, mib, vcpus)
-    for line, sizes, offered in _LINES
-    for size in offered
-    for name, (vcpus, memory, mib) in ((f"cache.{line}.{size}", sizes[size]),)
-})
+NODE_TYPES = _Types(
+    {
+        name: NodeType(name, vcpus, memory, mib, vcpus)
+        for line, sizes, offered in _LINES
+        for size in offered
+        for name, (vcpus, memory, mib) in ((f"cache.{line}.{size}", sizes[size]),)
+    }
+)
 
 # AWS lists these but creates no new nodes of them.
 PREVIOUS_GENERATIONS = frozenset({"t1", "m1", "m2", "m3", "c1", "r3"})

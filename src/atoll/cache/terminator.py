@@ -93,7 +93,6 @@ def rules(node: NodePlan, encryption: Encryption | None) -> str:
     members = ", ".join(map(str, encryption.members))
     begins = "tcp flags & (fin | syn | rst | ack) == syn"
     lead = f"add rule ip {TABLE} lead ip daddr {node.address} tcp dport"
-    return (
-        f"{text}{lead} {node.port} {begins} ip saddr != {{ {members} }} dnat to {node.address}:{door}\n"
-        + "".join(f"{lead} {port} {begins} dnat to {node.address}:{door}\n" for port in encryption.also)
+    return f"{text}{lead} {node.port} {begins} ip saddr != {{ {members} }} dnat to {node.address}:{door}\n" + "".join(
+        f"{lead} {port} {begins} dnat to {node.address}:{door}\n" for port in encryption.also
     )

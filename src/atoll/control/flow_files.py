@@ -1,6 +1,6 @@
 """The files of flow logs: where CloudWatch Logs and S3 would have what a log delivers.
 
-    ACCOUNT/REGION/cloud-watch-logs/GROUP/ENI-all.log       a line a record; at 8 MiB it becomes ENI-all.log.1
+    ACCOUNT/REGION/cloud-watch-logs/GROUP/ENI-all.log       a line a record (log_files.py)
     s3/BUCKET/PREFIX/AWSLogs/ACCOUNT/vpcflowlogs/REGION/    an object a window, with a line that names the fields
     recent/LOG                                              the newest records of a log, to be shown again
 
@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
+from atoll.control.log_files import LogFiles, append, append_text
 from atoll.ec2.flow_log_target import bucket_of
 from atoll.model.flow_log import FlowLog
 from atoll.model.names import digest
 from atoll.network.flow_format import fields_of
 
-STREAM_BYTES_MAX = 8 << 20  # of a log stream, and as much again of what came before
 OBJECTS_MAX = 1_440  # of a log in a bucket: a day of minutes
 RECENT_BYTES_MAX = 1 << 20
 RECENT_LINES = 2_000  # that are kept when there are too many
@@ -39,10 +38,7 @@ class FlowFiles:
     def place(self, log: FlowLog) -> Path:
         """Return the directory in which the records of a log come to be."""
         if log.log_group is not None:
-            group = quote(log.log_group, safe="")
-            if not group.strip("."):
-                group = group.replace(".", "%2E")  # not the directory itself, nor the one above
-            return self.directory / log.account / log.region / "cloud-watch-logs" / group
+            return LogFiles(self.directory).group(log.account, log.region, log.log_group)
         bucket, prefix = bucket_of(log.destination or "")
         keys = ("aws-account-id=", "aws-service=", "aws-region=") if log.hive_partitions else ("", "", "")
         named = (f"{key}{value}" for key, value in zip(keys, (log.account, "vpcflowlogs", log.region), strict=True))
@@ -58,7 +54,7 @@ class FlowFiles:
             self._put(log, records, end)
         recent = self.directory / "recent" / log.id
         recent.parent.mkdir(parents=True, exist_ok=True)
-        _append(recent, "".join(f"{interface} {line}\n" for interface, line in records))
+        append_text(recent, "".join(f"{interface} {line}\n" for interface, line in records))
         if recent.stat().st_size > RECENT_BYTES_MAX:
             _replace(recent, "\n".join((*recent.read_text().splitlines()[-RECENT_LINES:], "")).encode())
 
@@ -92,16 +88,14 @@ class FlowFiles:
         os.utime(self._looked, (at, at))
 
     def _append(self, log: FlowLog, records: Sequence[Record]) -> None:
-        place = self.place(log)
-        place.mkdir(parents=True, exist_ok=True)
+        assert log.log_group is not None, "it goes to a log group"
         streams: dict[str, list[str]] = {}
         for interface, line in records:
             streams.setdefault(interface, []).append(line)
+        files = LogFiles(self.directory)
         for interface, lines in streams.items():
-            stream = place / f"{interface}-{log.traffic.lower()}.log"
-            if stream.exists() and stream.stat().st_size > STREAM_BYTES_MAX:
-                stream.replace(f"{stream}.1")
-            _append(stream, "".join(f"{line}\n" for line in lines))
+            name = f"{interface}-{log.traffic.lower()}"
+            append(files.stream(log.account, log.region, log.log_group, name), lines)
 
     def _put(self, log: FlowLog, records: Sequence[Record], end: datetime) -> None:
         at = end.astimezone(UTC)
@@ -121,17 +115,6 @@ class FlowFiles:
             with suppress(OSError):  # the folder of the day, of the month ... with its last object
                 for folder in list(old.relative_to(self.place(log)).parents)[:-1]:
                     (self.place(log) / folder).rmdir()
-
-
-def _append(path: Path, text: str) -> None:
-    """Add text in one piece: who reads meanwhile sees all of it or nothing."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        raw = text.encode()
-        if os.write(fd, raw) != len(raw):
-            raise OSError("the disk is full")
-    finally:
-        os.close(fd)
 
 
 def _replace(path: Path, raw: bytes) -> None:

@@ -5,6 +5,7 @@ from atoll.aws.page import page_query
 from atoll.cache import endpoint
 from atoll.cache.backup import final_of
 from atoll.cache.changes import pending
+from atoll.elasticache import log_delivery
 from atoll.elasticache.access_control import has_token
 from atoll.elasticache.find import arn_of, find_cluster
 from atoll.elasticache.parameter_group import render_status
@@ -67,8 +68,8 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         "TransitEncryptionMode": cluster.encryption or None,
         "AtRestEncryptionEnabled": cluster.at_rest,
         "ARN": arn_of(cluster, "cluster", cluster.name),
-        "ReplicationGroupLogDeliveryEnabled": False,
-        "LogDeliveryConfigurations": [],
+        "ReplicationGroupLogDeliveryEnabled": log_delivery.is_of_group(world, cluster),
+        "LogDeliveryConfigurations": log_delivery.render(world, cluster),
         "NetworkType": cluster.network_type,
         "IpDiscovery": "ipv4",
     }

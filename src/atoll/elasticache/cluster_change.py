@@ -8,7 +8,7 @@ from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.families import Build
 from atoll.cache.history import CLUSTER, record
-from atoll.elasticache import changes, checks, errors, scaling
+from atoll.elasticache import changes, checks, errors, log_delivery, scaling
 from atoll.elasticache.cluster import render
 from atoll.elasticache.find import find_cluster
 from atoll.elasticache.order import parameters_for, started
@@ -66,6 +66,7 @@ def modify_cache_cluster(
     snapshot_window: str | None = None,
     cache_node_type: str | None = None,
     ip_discovery: str | None = None,
+    log_delivery_configurations: Sequence[Shape] = (),
 ) -> Shape:
     """Change a cluster.
 
@@ -105,6 +106,7 @@ def modify_cache_cluster(
             new_availability_zones,
             immediately=apply_immediately,
         )
+    log_delivery.change(tx, cluster, log_delivery_configurations)
     if cluster.group_id is None:
         changes.ask(tx, [cluster], goal, immediately=apply_immediately)
     return {"CacheCluster": render(tx.world, tx.world[CacheCluster, cluster.id])}

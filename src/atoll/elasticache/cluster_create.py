@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import checks, encryption, errors, nodes, restore
+from atoll.elasticache import checks, encryption, errors, log_delivery, nodes, restore
 from atoll.elasticache.cluster import render
 from atoll.elasticache.order import Asked, Order, check_name_is_free, make_cluster
 from atoll.elasticache.replica import add_replica
@@ -60,6 +60,7 @@ def create_cache_cluster(
     transit_encryption_enabled: bool | None = None,
     network_type: str | None = None,
     ip_discovery: str | None = None,
+    log_delivery_configurations: Sequence[Shape] = (),
 ) -> Shape:
     """Make a cluster; it is `creating` until its nodes have answered."""
     checks.only_ipv4(network_type, ip_discovery)
@@ -74,7 +75,7 @@ def create_cache_cluster(
             notification_topic_arn,
             preferred_availability_zones,
         )
-        sources = (snapshot_arns, snapshot_name, transit_encryption_enabled)
+        sources = (snapshot_arns, snapshot_name, transit_encryption_enabled, log_delivery_configurations)
         if any((*others, *more, *windows, days, *sources)):
             raise REPLICA_PARAMETERS()
         cluster = add_replica(tx, replication_group_id, name, preferred_availability_zone, tags_of(tags))
@@ -108,6 +109,7 @@ def create_cache_cluster(
     zones = _zones(tx, checked, count, az_mode, preferred_availability_zone, preferred_availability_zones)
     cluster = make_cluster(tx, checked, name, zones, az_mode=az_mode or _mode(zones))
     cluster = restore.seed_alone(tx, cluster.but(snapshot_retention=days or 0), source)
+    log_delivery.begin(tx, cluster, log_delivery_configurations)
     return {"CacheCluster": render(tx.world, cluster)}
 
 

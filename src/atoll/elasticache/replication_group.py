@@ -7,7 +7,7 @@ from atoll.cache.backup import final_of, snapshotting
 from atoll.cache.resharding import progress
 from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
-from atoll.elasticache import access_control, encryption
+from atoll.elasticache import access_control, encryption, log_delivery
 from atoll.elasticache.find import arn_of, find_group
 from atoll.elasticache.global_group import render_info
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
@@ -54,7 +54,7 @@ def render(world: World, group: ReplicationGroup) -> Shape:
         "AtRestEncryptionEnabled": group.at_rest,
         "KmsKeyId": group.kms_key_id,
         "ARN": arn_of(group, "replicationgroup", group.name),
-        "LogDeliveryConfigurations": [],
+        "LogDeliveryConfigurations": log_delivery.render(world, group),
         "ReplicationGroupCreateTime": group.created,
         "DataTiering": "disabled",
         "AutoMinorVersionUpgrade": group.auto_minor_upgrade,

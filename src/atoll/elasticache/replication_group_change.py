@@ -6,7 +6,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import access_control, backups, changes, checks, encryption, errors, failover
+from atoll.elasticache import access_control, backups, changes, checks, encryption, errors, failover, log_delivery
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.global_group import refuse_member
@@ -53,6 +53,7 @@ def modify_replication_group(
     user_group_ids_to_add: Sequence[str] = (),
     user_group_ids_to_remove: Sequence[str] = (),
     remove_user_groups: bool = False,
+    log_delivery_configurations: Sequence[Shape] = (),
 ) -> Shape:
     """Change a group, and with it all its members.
 
@@ -96,6 +97,7 @@ def modify_replication_group(
     if target:
         group = failover.promote(tx, group, target)
     changes.ask(tx, changed, goal, immediately=apply_immediately)
+    log_delivery.change(tx, group, log_delivery_configurations)
     access_control.begin(tx, tx.world[ReplicationGroup, group.id], access)
     encryption.begin(tx, tx.world[ReplicationGroup, group.id], tls)
     return {"ReplicationGroup": render(tx.world, tx.world[ReplicationGroup, group.id])}

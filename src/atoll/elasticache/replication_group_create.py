@@ -8,7 +8,17 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
-from atoll.elasticache import access_control, backups, checks, encryption, errors, failover, nodes, restore
+from atoll.elasticache import (
+    access_control,
+    backups,
+    checks,
+    encryption,
+    errors,
+    failover,
+    log_delivery,
+    nodes,
+    restore,
+)
 from atoll.elasticache.find import find_cluster, owner_key
 from atoll.elasticache.global_group_create import join, joining
 from atoll.elasticache.naming import group_name
@@ -91,6 +101,7 @@ def create_replication_group(
     cluster_mode: str | None = None,
     auth_token: str | None = None,
     user_group_ids: Sequence[str] = (),
+    log_delivery_configurations: Sequence[Shape] = (),
 ) -> Shape:
     """Make a group and its member clusters; it is `creating` until all of them replicate.
 
@@ -137,7 +148,7 @@ def create_replication_group(
     restore.seed(tx, group, source)
     group = backups.begin(tx, group, snapshot_retention_limit, kms_key_id)
     group = join(tx, joined, group) if joined else group
-    return {"ReplicationGroup": render(tx.world, group)}
+    return {"ReplicationGroup": render(tx.world, log_delivery.begin(tx, group, log_delivery_configurations))}
 
 
 def _make_single(tx: Tx, name: str, description: str, asked: Asked, layout: Layout) -> ReplicationGroup:

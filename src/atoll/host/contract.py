@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
@@ -268,6 +269,17 @@ class Host(Protocol):
 
     async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
         """Return a section of INFO of a foreign engine, asked from a node's namespace.  Raises HostError."""
+        ...
+
+    async def slow_log(self, node: NodePlan, after: SlowPlace | None) -> tuple[str, Sequence[SlowCommand]]:
+        """Return the name of the engine's run, and its slow commands after that id of that run, the oldest first.
+
+        Raises HostError.
+        """
+        ...
+
+    def engine_log(self, node: NodePlan) -> str:
+        """Return the newest that a node's engine has said, with the process before it."""
         ...
 
     async def announce(self, node: NodePlan) -> str | None:

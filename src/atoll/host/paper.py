@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
 from atoll.cache.rdb import EMPTY, HEADER_BYTES
 from atoll.cache.shards import Slots
@@ -195,6 +196,14 @@ class PaperHost:
     async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
         """There is no network."""
         raise HostError("nothing runs on paper", f"ask {address}:{port}")
+
+    async def slow_log(self, node: NodePlan, after: SlowPlace | None) -> tuple[str, Sequence[SlowCommand]]:
+        """No engine is slow."""
+        return "", ()
+
+    def engine_log(self, node: NodePlan) -> str:
+        """No engine has anything to say."""
+        return ""
 
     async def announce(self, node: NodePlan) -> str | None:
         """Nobody asks."""

@@ -91,6 +91,7 @@ class CacheCluster(Resource):
     pending_zones: tuple[str, ...] = ()  # NewAvailabilityZones of the pending node count
     seeds: tuple[Seed, ...] = ()  # what its node begins with, until it is available for the first time
     configuration_version: int = 1  # of Memcached auto discovery: one more at each change of membership
+    announced_version: int = 1  # the newest that its nodes have been told
     change: Change | None = None  # what it is to become, and is not yet
     former: Change | None = None  # what it was before the change that its node has not survived yet
 
@@ -103,8 +104,6 @@ class CacheCluster(Resource):
     def is_on_trial(self) -> bool:
         """Tell whether its processes are others than before a change, and have not all answered; an index field."""
         return self.former is not None
-
-    announced_version: int = 1  # the newest that its nodes have been told
 
     @property
     def is_memcached(self) -> bool:

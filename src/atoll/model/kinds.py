@@ -21,6 +21,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.keypair import KeyPair
+from atoll.model.log_delivery import LogDelivery, LogGroup
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.peering import Peering
@@ -64,6 +65,8 @@ KINDS: tuple[type[Resource], ...] = (
     KeyPair,
     Listener,
     LoadBalancer,
+    LogDelivery,
+    LogGroup,
     MetricAlarm,
     NatGateway,
     NetworkAcl,

@@ -69,6 +69,7 @@ class LinuxHost:
         self._programs = {(e.name, e.version): e for e in engines.available(state_dir)}
         self._terminator = engines.terminator()
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket, self._terminator)
+        self.slow_log, self.engine_log = self._nodes.slow_log, self._nodes.engine_log
         self._instances = Instances(keeper, state_dir)
         self._processes: dict[str, _Watched] = {}
         self._tied = Tied(keeper, self._nodes, self._processes, self._watch, self._drop)

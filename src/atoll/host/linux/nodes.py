@@ -5,6 +5,7 @@ its configuration from standard input, so that Atoll's directories stay closed t
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -14,19 +15,20 @@ import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.families import numbers
+from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import nodes_conf
 from atoll.cache.terminator import doors
 from atoll.host.authority import Authority
 from atoll.host.contract import HostError, Saved
-from atoll.host.linux import admission, carry, cgroups, dumping, statistics, trim
+from atoll.host.linux import admission, carry, cgroups, dumping, engine_logs, statistics, trim
 from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.cluster import Asker
@@ -95,7 +97,7 @@ class Nodes:
                     rlimits={"nofile": (self._files_max, self._files_max), "core": (0, 0)},
                     cgroups=limits,
                     stdin=configuration.fileno(),
-                    console=directory / "log",
+                    console=directory / engine_logs.LOG,
                 )
             )
 
@@ -164,7 +166,7 @@ class Nodes:
     def log(self, name: str) -> bytes:
         """Return the newest that an engine has said, without its times and process numbers."""
         try:
-            said = (self._directory / _short(name) / "log").read_bytes()
+            said = (self._directory / _short(name) / engine_logs.LOG).read_bytes()
         except OSError:
             return b""
         return _STAMP.sub(b"", said)
@@ -195,6 +197,18 @@ class Nodes:
                 return await statistics.of_server(engine)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"ask {node.name}") from error
+
+    async def slow_log(self, node: NodePlan, after: SlowPlace | None) -> tuple[str, Sequence[SlowCommand]]:
+        """Return an engine's slow commands after one of them (engine_logs.py).  Raises HostError."""
+        try:
+            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+                return await engine_logs.slow_log(engine, _SOCKET, after)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"SLOWLOG {node.name}") from error
+
+    def engine_log(self, node: NodePlan) -> str:
+        """Return the newest that an engine has said, and the process before it."""
+        return engine_logs.engine_log(self._directory / _short(node.name))
 
     async def dump(self, node: NodePlan, file: Path) -> Saved:
         """Write all data of an engine to a new file.  Raises HostError, OSError."""
@@ -276,8 +290,10 @@ class Nodes:
     def _prepare(self, node: NodePlan) -> Path:
         """Make the node's directory anew: nothing of an earlier life stays, as on AWS, but what is to be loaded."""
         directory = self._directory / _short(node.name)
+        with contextlib.suppress(OSError):  # for log delivery
+            (directory / engine_logs.LOG).replace(directory / engine_logs.EARLIER)
         for old in directory.glob("*"):
-            if old.name != carry.FILE or not node.loads:
+            if old.name != engine_logs.EARLIER and (old.name != carry.FILE or not node.loads):
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,126 @@
+"""The CloudWatch Logs API, over groups in memory."""
+
+import pytest
+
+from atoll.logs import shelf
+from atoll.logs.shelf import Stream
+from tests.api.paper import ACCOUNT, OTHER_ACCOUNT, REGION, refusal
+
+T = 1_764_000_000
+
+
+class Kept:
+    """What was delivered, in memory."""
+
+    def __init__(self):
+        self._groups = {
+            "/caches/slow": {},
+            "flows": {"eni-1-all": [f"2 {n} eni-1 {T + n} {T + 60} OK" for n in range(3)]},
+        }
+        for node in ("0001", "0002"):
+            name = f"elasticache/redis/mem/{node}/slow-log"
+            self._groups["/caches/slow"][name] = [f"mem,{node},{T + n},5,GET,10.0.0.4:1,app{n}" for n in range(5)]
+
+    def _of(self, account, region):
+        return self._groups if (account, region) == (ACCOUNT, REGION) else {}
+
+    def groups(self, account, region):
+        return dict.fromkeys(self._of(account, region), float(T))
+
+    def streams(self, account, region, group):
+        return sorted(Stream(name, 100, T + 9.0) for name in self._of(account, region).get(group, ()))
+
+    def lines(self, account, region, group, stream):
+        return self._of(account, region)[group][stream]
+
+
+@pytest.fixture
+def logs(paper):
+    shelf.read_with(Kept())
+    yield paper.client("logs")
+    shelf.read_with(shelf._Nothing())
+
+
+def names(logs, **filters):
+    return [group["logGroupName"] for group in logs.describe_log_groups(**filters)["logGroups"]]
+
+
+def stamps(answer):
+    return [event["timestamp"] // 1000 - T for event in answer["events"]]
+
+
+def test_groups_are_those_that_were_delivered_to_and_those_that_were_made(logs, paper):
+    logs.create_log_group(logGroupName="mine")
+
+    assert names(logs) == ["/caches/slow", "flows", "mine"]
+    assert names(logs, logGroupNamePrefix="/caches") == ["/caches/slow"]
+    assert names(logs, logGroupNamePattern="LOW") == ["/caches/slow", "flows"]
+    assert names(paper.client("logs", account=OTHER_ACCOUNT)) == []
+    first = logs.describe_log_groups(limit=1)
+    assert names(logs, limit=2, nextToken=first["nextToken"]) == ["flows", "mine"]
+    assert first["logGroups"][0]["arn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/caches/slow:*"
+
+
+def test_a_group_is_made_once_and_deleted_with_what_is_in_it(logs):
+    for name in ("mine", "flows"):
+        if name == "mine":
+            logs.create_log_group(logGroupName=name)
+        assert refusal(logs.create_log_group, logGroupName=name)[0] == "ResourceAlreadyExistsException"
+        logs.delete_log_group(logGroupName=name)
+        gone = "ResourceNotFoundException", "The specified log group does not exist."
+        assert refusal(logs.delete_log_group, logGroupName=name) == gone
+        assert refusal(logs.describe_log_streams, logGroupName=name) == gone
+    assert names(logs) == ["/caches/slow"]
+    assert refusal(logs.create_log_group, logGroupName="no blanks")[0] == "InvalidParameterException"
+
+
+def test_streams_say_when_they_begin_and_end(logs):
+    first, second = logs.describe_log_streams(logGroupName="/caches/slow")["logStreams"]
+
+    assert (first["logStreamName"], second["logStreamName"][-13:]) == (
+        "elasticache/redis/mem/0001/slow-log",
+        "0002/slow-log",
+    )
+    assert (first["firstEventTimestamp"], first["lastEventTimestamp"]) == (T * 1000, (T + 4) * 1000)
+    prefixed = logs.describe_log_streams(
+        logGroupName="/caches/slow", logStreamNamePrefix="elasticache/redis/mem/0002"
+    )
+    assert prefixed["logStreams"] == [second]
+
+
+def test_the_newest_events_come_first_unless_the_head_is_asked_for(logs):
+    stream = {"logGroupName": "/caches/slow", "logStreamName": "elasticache/redis/mem/0001/slow-log"}
+
+    newest = logs.get_log_events(**stream, limit=2)
+    assert stamps(newest) == [3, 4]
+    assert stamps(logs.get_log_events(**stream, limit=2, nextToken=newest["nextBackwardToken"])) == [1, 2]
+    after = logs.get_log_events(**stream, limit=2, nextToken=newest["nextForwardToken"])
+    assert (stamps(after), after["nextForwardToken"]) == ([], newest["nextForwardToken"]), (
+        "nothing new: the same token"
+    )
+    assert stamps(logs.get_log_events(**stream, limit=2, startFromHead=True)) == [0, 1]
+    assert stamps(logs.get_log_events(**stream, startTime=(T + 1) * 1000, endTime=(T + 3) * 1000)) == [1, 2]
+    assert refusal(logs.get_log_events, **stream, nextToken="x")[0] == "InvalidParameterException"
+
+
+def test_events_of_all_streams_are_filtered_in_the_order_of_their_times(logs):
+    group = {"logGroupName": "/caches/slow"}
+
+    assert stamps(logs.filter_log_events(**group)) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert stamps(logs.filter_log_events(**group, filterPattern='"GET" app2')) == [2, 2]
+    assert stamps(logs.filter_log_events(**group, filterPattern="?app1 ?app3 -0002")) == [1, 3]
+    assert stamps(logs.filter_log_events(**group, logStreamNamePrefix="elasticache/redis/mem/0002", limit=2)) == [
+        0,
+        1,
+    ]
+    pages = logs.get_paginator("filter_log_events").paginate(**group, PaginationConfig={"PageSize": 3})
+    events = [event for page in pages for event in page["events"]]
+    assert len({event["eventId"] for event in events}) == len(events) == 10
+    assert refusal(logs.filter_log_events, **group, filterPattern="{ $.Id = 1 }")[1] == (
+        "A filterPattern that begins with { is not supported here."
+    )
+
+
+def test_a_group_is_found_by_its_arn_too(logs):
+    arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flows"
+    assert stamps(logs.filter_log_events(logGroupIdentifier=arn)) == [0, 1, 2]
