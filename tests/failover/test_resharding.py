@@ -107,8 +107,8 @@ def test_shards_come_and_go_under_load_without_an_error_or_a_lost_record(sharded
     assert sizes(back[-1]) == {"0002": 8192, "0003": 8192}
     assert "PendingModifiedValues" not in back[-1] or not back[-1]["PendingModifiedValues"]
     assert sharded.members() == ["shards-0002-001", "shards-0002-002", "shards-0003-001", "shards-0003-002"]
-    known = sharded.everybody("CLUSTER", "INFO")
-    assert known.count("cluster_known_nodes:4") == 4, known
+    known = lambda: sharded.everybody("CLUSTER", "INFO").count("cluster_known_nodes:4")  # noqa: E731
+    until(lambda: known() == 4, what="nobody who remembers those that left")
     assert sharded.ward.messages("shards")[-4:] == [
         "Started resharding of replication group shards from 2 to 3 node groups",
         "Finished resharding of replication group shards from 2 to 3 node groups",
@@ -122,6 +122,8 @@ def test_the_next_daemon_finishes_what_a_killed_one_began(sharded, when):
     """The daemon is killed as soon as its log tells of an act, or the call has answered: before, in or after it."""
     before = len(sharded.shards())
     begun = sharded.atoll.log.stat().st_size
+    if sharded.ward.engine == "redis" and when != "move":
+        pytest.skip("the same steps as with Valkey, only slower")
     gone = {} if before == 2 else {"NodeGroupsToRemove": [sharded.shards()[-1]["NodeGroupId"]]}
     with writing(sharded) as said:
         reshard(sharded, 5 - before, **gone)
