@@ -82,6 +82,19 @@ def test_the_connection_is_kept(tmp_path):
     assert engine.connections == 1
 
 
+def test_two_who_ask_at_the_same_time_get_their_own_answers(tmp_path):
+    engine = Engine(b"+OK\r\n", bulk(PRIMARY), b"+OK\r\n", bulk(REPLICA))
+
+    async def use(administrator):
+        order = administrator.command(NODE, "REPLICAOF", "NO", "ONE")
+        ask = administrator.replication
+        first, _, second = await asyncio.gather(ask(NODE), order, ask(NODE))
+        return first.role, second.role
+
+    assert with_engine(tmp_path, engine, use) == ("primary", "replica")
+    assert engine.connections == 1
+
+
 @pytest.mark.parametrize("word", ["BUSY a script", "LOADING the dataset"])
 def test_a_busy_engine_lives(tmp_path, word):
     engine = Engine(b"+OK\r\n", f"-{word}\r\n".encode())

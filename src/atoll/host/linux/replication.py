@@ -24,6 +24,7 @@ class Administrator:
         """Use `socket_of` to find an engine's administration socket."""
         self._password, self._socket_of = password, socket_of
         self._open: dict[str, Connection] = {}
+        self._turns: dict[str, asyncio.Lock] = {}  # several loops ask the same engine
 
     async def replication(self, node: NodePlan) -> Replication | None:
         """Return what an engine says of its role; `None`: it is busy.  Raises HostError."""
@@ -60,6 +61,10 @@ class Administrator:
 
     def forget(self, process: str) -> None:
         """Close the connection to an engine that has ended."""
+        self._turns.pop(process, None)
+        self._hang_up(process)
+
+    def _hang_up(self, process: str) -> None:
         if connection := self._open.pop(process, None):
             connection.close()
 
@@ -69,6 +74,10 @@ class Administrator:
             self.forget(process)
 
     async def _say(self, node: NodePlan, seconds: float, *words: str) -> object:
+        async with self._turns.setdefault(node.process, asyncio.Lock()):
+            return await self._say_now(node, seconds, *words)
+
+    async def _say_now(self, node: NodePlan, seconds: float, *words: str) -> object:
         try:
             async with asyncio.timeout(seconds):
                 connection = self._open.get(node.process)
@@ -80,7 +89,7 @@ class Administrator:
         except EngineError:
             raise
         except BaseException as error:  # cancelled too: an answer may still be under way
-            self.forget(node.process)
+            self._hang_up(node.process)
             if isinstance(error, OSError | EOFError | TimeoutError | ValueError):
                 raise HostError(f"{type(error).__name__}: {error}", f"ask {node.name}") from error
             raise
