@@ -24,6 +24,14 @@ def settle(paper):
             paper.write(lambda tx, c=left: transitions.announced(tx, c.id, c.configuration_version))
     tune(paper)
     admit(paper)
+    encrypt(paper)
+
+
+def encrypt(paper):
+    """Let the clients of every running node meet what its plan says."""
+    for plan in nodes(paper.world):
+        mode = plan.encryption.mode if plan.encryption else ""
+        paper.write(lambda tx, p=plan, m=mode: transitions.node_encrypted(tx, p.cluster_id, p.node_id, p.boot, m))
 
 
 def tune(paper, **refused):
@@ -44,8 +52,8 @@ def admit(paper):
     paper.write(admission.settle_users)
 
 
-def install(paper, builds=BUILDS, *, tls=False):
-    """Let a host say which engines it can run."""
+def install(paper, builds=BUILDS, *, tls=True):
+    """Let a host say which engines it can run, and whether it can speak TLS for them."""
     for engine, version in builds:
         paper.write(lambda tx, e=engine, v=version: tx.put(engine_build(e, v, tls=tls)))
 

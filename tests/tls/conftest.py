@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,39 @@ class Vault:
             0
         ]
         return found
+
+    def cluster(self, name: str) -> dict[str, Any]:
+        """Wait until a cluster is available, and return it with its nodes."""
+
+        def found() -> dict[str, Any] | None:
+            shown = self.cache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)["CacheClusters"][
+                0
+            ]
+            return shown if shown["CacheClusterStatus"] == "available" else None
+
+        described: dict[str, Any] = until(found, 30.0, f"{name} available ({self.atoll.log})")
+        return described
+
+    def pid(self, node: str) -> int:
+        """Return the process of a node's engine."""
+        pid: int = self.atoll.get(f"/_atoll/machines/{node}")["pid"]
+        return pid
+
+    def terminator(self, node: str) -> int | None:
+        """Return the process beside a node's engine that speaks TLS: it is in the same network."""
+        try:
+            network = os.readlink(f"/proc/{self.pid(node)}/ns/net")
+        except OSError:
+            return None
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (place / "comm").read_text() == "haproxy\n" and os.readlink(place / "ns/net") == network:
+                    return int(place.name)
+        return None
+
+    def primary(self, name: str) -> str:
+        members = self.described(name)["NodeGroups"][0]["NodeGroupMembers"]
+        return next(str(m["CacheClusterId"]) for m in members if m["CurrentRole"] == "primary")
 
     def endpoint(self, name: str, kind: str = "PrimaryEndpoint") -> str:
         address: str = self.described(name)["NodeGroups"][0][kind]["Address"]

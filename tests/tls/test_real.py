@@ -1,8 +1,13 @@
 """TLS with real engines: clients that look at the certificate, and clients that speak plainly."""
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
 from tests.daemon.atoll import until
+from tests.tls.conftest import NODE
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
@@ -125,3 +130,77 @@ def test_clients_stay_connected_while_tls_comes_and_goes_as_far_as_they_may(vaul
         vault.change(name, TransitEncryptionEnabled=True, TransitEncryptionMode="preferred")
         assert say(f"connect tls {secure}") == "PONG"
     assert vault.cli(secure, "INFO", "replication").count("state=online") == 1
+
+
+RAW = """
+import socket, ssl, sys
+context = ssl.create_default_context()
+host, port, name, text = sys.argv[1:]
+try:
+    plain = socket.create_connection((host, int(port)), 5)
+    with context.wrap_socket(plain, server_hostname=name) as tls:
+        tls.sendall(text.encode().decode("unicode_escape").encode())
+        print(tls.recv(500).decode().split()[0])
+except (OSError, ssl.SSLError) as error:
+    print("REFUSED", getattr(error, "verify_message", error))
+"""
+
+
+def test_a_certificate_is_for_its_own_names_only(vault):
+    vault.group("mine", "valkey", 1, TransitEncryptionEnabled=True)
+    vault.group("other", "valkey", 1, TransitEncryptionEnabled=True)
+    mine, other = vault.endpoint("mine"), vault.endpoint("other")
+    address = vault.atoll.inside(vault.instance, f"getent ahostsv4 {mine}").split()[0]
+
+    assert vault.python(RAW, mine, "6379", mine, "PING\\r\\n") == "+PONG"
+    for wrong in (other, address, mine.removeprefix("master."), mine.replace("master", "a.master")):
+        assert "mismatch" in vault.python(RAW, mine, "6379", wrong, "PING\\r\\n"), wrong
+
+
+def test_memcached_speaks_tls_and_still_tells_its_members(vault):
+    vault.needs("memcached")
+    vault.cache.create_cache_cluster(
+        CacheClusterId="mem", Engine="memcached", NumCacheNodes=2, TransitEncryptionEnabled=True, **NODE
+    )
+    found = vault.cluster("mem")
+    endpoint = found["ConfigurationEndpoint"]["Address"]
+
+    assert vault.python(RAW, endpoint, "11211", endpoint, "version\\r\\n") == "VERSION"
+    assert vault.python(RAW, endpoint, "11211", endpoint, "config get cluster\\r\\n") == "CONFIG"
+    for node in found["CacheNodes"]:
+        name = node["Endpoint"]["Address"]
+        assert vault.python(RAW, name, "11211", name, "version\\r\\n") == "VERSION"
+    plain = f"printf 'version\\r\\n' | timeout 3 nc -q1 {endpoint} 11211 || true"
+    assert "VERSION" not in vault.atoll.inside(vault.instance, plain)
+
+
+def test_what_speaks_tls_lives_and_dies_with_its_engine(vault):
+    vault.group("bound", "valkey", 2, TransitEncryptionEnabled=True, AutomaticFailoverEnabled=True)
+    name, old = vault.endpoint("bound"), "bound-001"
+    first = vault.terminator(old)
+
+    os.kill(first, signal.SIGKILL)
+    until(lambda: vault.terminator(old) not in (None, first), 30.0, "another terminator")
+    until(lambda: vault.cli(name, "PING") == "PONG", 30.0, "an answer")
+    second = vault.terminator(old)
+    vault.atoll.kill()
+    os.kill(second, signal.SIGKILL)
+    vault.atoll.up()
+    until(lambda: vault.terminator(old) is not None, 30.0, "a terminator, by another daemon")
+    until(lambda: vault.cli(name, "PING") == "PONG", 30.0, "an answer")
+    vault.available("bound")
+    assert vault.primary("bound") == old, "the network was never in doubt"
+
+    with vault.talking(STAYING) as say:
+        assert say(f"connect tls {name}") == "PONG"
+        engine, beside = vault.pid(old), vault.terminator(old)
+        os.kill(engine, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{beside}").exists(), 30.0, "the end of the terminator")
+        assert say(f"go tls {name}").startswith("ENDED")
+    vault.available("bound")
+    until(lambda: vault.cli(name, "SET", "a", "1") == "OK", 30.0, "a primary")
+    beside = vault.terminator(old)
+
+    vault.cache.delete_replication_group(ReplicationGroupId="bound")
+
+    until(lambda: not Path(f"/proc/{beside}").exists(), 30.0, "the end of the terminator")

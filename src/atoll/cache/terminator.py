@@ -17,6 +17,7 @@ DESCRIPTORS = 4  # of one connection, at most: two each in and out, where the fi
 CONNECTIONS_MAX = 65_000  # AWS's maxclients
 THREADS = 2
 TABLE = "atoll-tls"
+LINK = "eth0"  # by which clients come; the nodes of another region come by a link of the backbone
 FIRST_BYTE_SECONDS = 5  # to wait for it; whoever says nothing is served in plain text
 IDLE_DAYS = 24  # HAProxy's longest: idle connections are the engine's to end (its parameter `timeout`)
 KEEPALIVE_SECONDS = 300  # as the engines' tcp-keepalive
@@ -92,7 +93,7 @@ def rules(node: NodePlan, encryption: Encryption | None) -> str:
     door = either if encryption.mode == "preferred" else tls
     members = ", ".join(map(str, encryption.members))
     begins = "tcp flags & (fin | syn | rst | ack) == syn"
-    lead = f"add rule ip {TABLE} lead ip daddr {node.address} tcp dport"
+    lead = f'add rule ip {TABLE} lead iifname "{LINK}" ip daddr {node.address} tcp dport'
     return f"{text}{lead} {node.port} {begins} ip saddr != {{ {members} }} dnat to {node.address}:{door}\n" + "".join(
         f"{lead} {port} {begins} dnat to {node.address}:{door}\n" for port in encryption.also
     )
