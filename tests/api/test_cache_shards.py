@@ -77,9 +77,10 @@ def test_a_custom_parameter_group_decides_the_mode_and_keeps_it(cache, paper, pr
     assert [s["Slots"] for s in shown(cache)["NodeGroups"]] == ["0-16383"]
     assert shown(cache)["MemberClusters"] == ["cl-0001-001", "cl-0001-002"]
     turn["ParameterValue"] = "no"
-    assert "cluster-enabled of on cannot be changed" in refusal(
-        cache.modify_cache_parameter_group, CacheParameterGroupName="on", ParameterNameValues=[turn]
-    )[1]
+    assert (
+        "cluster-enabled of on cannot be changed"
+        in refusal(cache.modify_cache_parameter_group, CacheParameterGroupName="on", ParameterNameValues=[turn])[1]
+    )
 
 
 def test_shards_are_as_configured(cache, paper, private):

@@ -1,5 +1,6 @@
 """A daemon with caches of one engine, whose data are put and looked at through an instance."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,11 @@ class Vault:
         said: str = self.atoll.inside(self.instance, f"redis-cli -h {self.endpoint(name, kind)} {' '.join(words)}")
         return said.strip()
 
+    def say(self, name: str, *commands: str) -> list[str]:
+        """Give commands to a group, one after another; returns the answers."""
+        said = self.shell(f"printf '%s\\n' {shlex.join(commands)} | redis-cli -h {self.endpoint(name)}")
+        return said.splitlines()
+
     def shell(self, script: str) -> str:
         """Run a script in the instance."""
         said: str = self.atoll.inside(self.instance, script)
@@ -92,6 +98,15 @@ class Vault:
     def messages(self, source: str, type: str = "replication-group") -> list[str]:
         found = self.cache.describe_events(SourceIdentifier=source, SourceType=type)["Events"]
         return [event["Message"] for event in found]
+
+    def wait_for(self, true: Callable[[], bool], what: str) -> None:
+        until(true, 30.0, what)
+
+    @property
+    def groups(self) -> list[str]:
+        """The names of all replication groups."""
+        found = self.cache.describe_replication_groups()["ReplicationGroups"]
+        return [group["ReplicationGroupId"] for group in found]
 
     @property
     def names(self) -> list[str]:

@@ -9,9 +9,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
 def test_data_times_to_live_and_functions_come_back_in_another_group(vault):
     vault.group("first", 2, AtRestEncryptionEnabled=True, KmsKeyId="key-1")
-    vault.redis("first", "SET", "kept", "yes", "EX", "1000")
-    vault.redis("first", "RPUSH", "list", "1", "2", "3")
-    vault.redis("first", "-n", "3", "SET", "elsewhere", "3")
+    vault.say("first", "SET kept yes EX 1000", "RPUSH list 1 2 3", "SELECT 3", "SET elsewhere 3")
     vault.redis("first", "FUNCTION", "LOAD", "'#!lua name=l\nredis.register_function(\"f\",function() return 7 end)'")
 
     taken = vault.snapshot("first-1", "first")
@@ -19,13 +17,13 @@ def test_data_times_to_live_and_functions_come_back_in_another_group(vault):
     vault.redis("first", "SET", "kept", "no")
     vault.group("second", 2, SnapshotName="first-1", Engine=None, CacheNodeType=None)
 
-    assert vault.redis("second", "GET", "kept") == "yes"
-    assert 900 < int(vault.redis("second", "TTL", "kept")) <= 1000
-    assert vault.redis("second", "LLEN", "list") == "3"
-    assert vault.redis("second", "-n", "3", "GET", "elsewhere") == "3"
-    assert vault.redis("second", "FCALL", "f", "0") == "7"
-    until(lambda: vault.redis("second", "GET", "kept", kind="ReaderEndpoint") == "yes", 30.0, "the replica's copy")
-    assert vault.redis("second", "SET", "new", "1") == "OK"
+    kept, seconds, *others = vault.say(
+        "second", "GET kept", "TTL kept", "LLEN list", "FCALL f 0", "SET new 1", "SELECT 3", "GET elsewhere"
+    )
+    assert kept == "yes"
+    assert 900 < int(seconds) <= 1000
+    assert others == ["3", "7", "OK", "OK", "3"]
+    assert vault.redis("second", "GET", "kept", kind="ReaderEndpoint") == "yes", "the replica has it, too"
     assert taken["KmsKeyId"] == "key-1"
     assert vault.messages("first")[-1] == (
         "Snapshot succeeded for snapshot with ID 'first-1' of replication group with ID 'first'"
