@@ -157,6 +157,7 @@ CLUSTER_ROWS = [
     ("one that has just started is nobody's choice", [OLD, replace(RIVAL, is_available=False, epoch=0)], {},
      Follow("a", "p", "")),
     ("everybody is dead", [DEAD, replace(A, is_running=False)], {}, Rebuild("")),
+    ("a primary that starts is nobody's replica", [replace(P, is_available=False, role="replica")], {}, None),
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import textwrap
 from typing import Any
 
+from atoll.cache.shards import key_in, parse_slots
 from tests.failover.conftest import NODE, Ward
 
 CLIENT = """
@@ -38,6 +39,11 @@ class Sharded:
         found: list[dict[str, Any]] = self.ward.described("shards")["NodeGroups"]
         return found
 
+    def key(self, shard_id: str) -> str:
+        """Return a key that lives in a shard."""
+        (slots,) = [shard["Slots"] for shard in self.shards() if shard["NodeGroupId"] == shard_id]
+        return key_in(parse_slots(slots))
+
     def members(self) -> list[str]:
         return [member["CacheClusterId"] for shard in self.shards() for member in shard["NodeGroupMembers"]]
 
@@ -62,9 +68,14 @@ class Sharded:
         asked = "; ".join(f"redis-cli -h {address} {' '.join(words)}" for address in self.addresses().values())
         return self.atoll.inside(self.ward.instance, asked)
 
-    def run(self, program: str) -> str:
+    def run(self, program: str, endpoint: str | None = None) -> str:
         """Run Python in the instance, with `client`, a cluster client that was given the configuration endpoint."""
-        return self.ward.python(CLIENT + textwrap.dedent(program), self.endpoint).strip()
+        return self.ward.python(CLIENT + textwrap.dedent(program), endpoint or self.endpoint).strip()
+
+    def steps(self, shard_id: str) -> list[dict[str, Any]]:
+        """Return what the failover did in a shard."""
+        found = self.atoll.get("/_atoll/drill?group=shards")["steps"]
+        return [step for step in found if step["shard"] == shard_id]
 
     def _node(self, name: str) -> str:
         shown = self.ward.cache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)

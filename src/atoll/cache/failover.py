@@ -180,6 +180,8 @@ def decide(shard: Shard) -> Act:
         return None  # it is being deleted
     if shard.is_cluster and (elected := _elected(shard, leader)):
         return _recognise(shard, leader, elected)
+    if shard.is_cluster and leader.is_running and not leader.is_available:
+        return None  # it starts, as nobody's replica (cache/shards.py)
     if fault := trouble(leader):
         return _replace(shard, leader, fault)
     if leader.role is None:

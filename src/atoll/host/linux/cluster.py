@@ -17,6 +17,7 @@ from atoll.host.linux.resp import Connection, EngineError
 from atoll.host.linux.statistics import read_info
 
 PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
+WRITABLE_SECONDS = 2  # after its start a primary refuses everything for so long
 GREETED_MAX = 60  # nodes; each asks each, and beyond that gossip may take its seconds
 _FAILURES = (OSError, EOFError, TimeoutError, ValueError, EngineError)
 
@@ -32,11 +33,12 @@ class Asker:
         """Return what a node waits for; `None`: it serves.  Raises OSError, EngineError."""
         cluster = node.cluster
         assert cluster, "a node in cluster mode"
-        seat = cluster.seat
-        if seat.leader_id is None:  # first of all: to whoever hears that it follows nobody, its slots are nobody's
-            await _succeed(engine, nobody(seat.id))
         said = read_info(str(await engine.ask("CLUSTER", "INFO")))
-        if said.get("cluster_state") != "ok":
+        seat, is_ok = cluster.seat, said.get("cluster_state") == "ok"
+        # Soon: to whoever hears that it follows nobody, its slots are nobody's.  Not too soon: see `_is_old`.
+        if seat.leader_id is None and (is_ok or await _is_old(engine)):
+            await _succeed(engine, nobody(seat.id))
+        if not is_ok:
             return "cluster_state:ok"
         if waiting := await self._replication(engine, node, cluster):
             return waiting
@@ -127,12 +129,20 @@ async def _write(engine: Connection, seat: Seat) -> None:
     await engine.ask("SET", key_in(seat.slots), "", "PX", PROBE_MILLISECONDS)
 
 
+async def _is_old(engine: Connection) -> bool:
+    """Tell whether a node runs for so long that it may begin as a primary without another two seconds' delay."""
+    said = read_info(str(await engine.ask("INFO", "server")))
+    return int(said.get("uptime_in_seconds", "0")) > WRITABLE_SECONDS
+
+
 async def _succeed(engine: Connection, id: str) -> None:
     """Have a primary that has just started take over from nobody, if it still follows that one."""
     try:
         await engine.ask("CLUSTER", "COUNT-FAILURE-REPORTS", id)
-    except EngineError:
-        return  # nobody is known by that id: it is done
+    except EngineError:  # nobody is known by that id: it is done, or no daemon was there for too long
+        if "role:slave" in str(await engine.ask("INFO", "replication")) and await _is_old(engine):
+            await engine.ask("SHUTDOWN", "NOSAVE")  # it has no data yet, and will be started again
+        return
     with contextlib.suppress(EngineError):  # it was done, and only what follows was not
         await engine.ask("CLUSTER", "FAILOVER", "TAKEOVER")
     await engine.ask("CLUSTER", "FORGET", id)
