@@ -1,5 +1,7 @@
 """One daemon for all client tests; each module begins with an empty one."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,10 @@ from tests.daemon.atoll import Atoll, running
 from tests.scenario.stage import ANYWHERE, Stage
 
 HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+PYTHON, NODE = CHECKOUT / ".venv" / "clients" / "bin" / "python", CHECKOUT / ".venv" / "node"
+PROGRAMS = HERE / "programs"
+INSTALL_SECONDS = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def clients_daemon() -> Iterator[Atoll]:
     with running() as atoll:
         yield atoll
+
+
+@pytest.fixture(scope="session")
+def libraries() -> None:
+    """Have the libraries of `programs/` installed, or skip."""
+    if PYTHON.exists() and (NODE.exists() or not shutil.which("npm")):
+        return  # an ordinary user could not change it
+    done = subprocess.run([CHECKOUT / "bin" / "clients"], capture_output=True, text=True, timeout=INSTALL_SECONDS)
+    if done.returncode:
+        pytest.skip(f"bin/clients could not install the libraries: {done.stderr.strip()[-300:]}")
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,9 @@ import re
 import subprocess
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tests.clients.test_libraries import PROGRAMS, PYTHON
+from tests.clients.conftest import PROGRAMS, PYTHON
 from tests.daemon.atoll import until
 from tests.scenario.stage import ANYWHERE, QUICK
 
@@ -27,7 +28,7 @@ BINARY = bytes.fromhex("80 60 0007 00 00 0000 00000007 deadbeef 0000000000000000
 class Mem:
     """A Memcached cluster over two zones, and an instance that uses it."""
 
-    def __init__(self, stage, nodes):
+    def __init__(self, stage, nodes, **more):
         self.stage = stage
         vpc = stage.vpc()
         private = [stage.subnet(vpc, f"10.0.{n}.0/24", zone=f"us-east-1{zone}") for n, zone in ((1, "a"), (2, "b"))]
@@ -35,7 +36,7 @@ class Mem:
         group = stage.group(vpc)
         stage.allow(group, 11211, ANYWHERE)
         subnets = stage.subnet_group(*private)
-        self.name = stage.cluster("memcached", subnets, group, NumCacheNodes=nodes, AZMode="cross-az")
+        self.name = stage.cluster("memcached", subnets, group, NumCacheNodes=nodes, AZMode="cross-az", **more)
         self.endpoint = stage.described(self.name)["ConfigurationEndpoint"]["Address"]
 
     @property
@@ -150,9 +151,8 @@ def test_the_nodes_answer_on_while_no_daemon_is_there(stage, mem):
     assert [bytes.fromhex(line) for line in said.split()] == expected
 
 
+@pytest.mark.usefixtures("libraries")
 def test_a_client_is_told_of_nodes_that_come_and_go(mem):
-    if not PYTHON.exists():
-        pytest.skip("bin/clients has not installed emcache")
     client = mem.start(PYTHON, PROGRAMS / "memcached_discovery.py", mem.endpoint, 3, 5, 2)
     try:
         assert client.stdout.readline() == "3 4950\n"
@@ -163,3 +163,33 @@ def test_a_client_is_told_of_nodes_that_come_and_go(mem):
         assert client.wait(30) == 0
     finally:
         end(client)
+
+
+ASK_TLS = """
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+for name in sys.argv[3:]:
+    link = context.wrap_socket(socket.create_connection((name, 11211), 10), server_hostname=name)
+    link.sendall(bytes.fromhex(sys.argv[1]))
+    answer = b""
+    while not answer.endswith(b"END\\r\\n"):
+        answer += link.recv(65536)
+    print(answer.hex())
+"""
+
+
+def test_nodes_with_encryption_in_transit_answer_through_it(stage):
+    try:
+        mem = Mem(stage, 2, TransitEncryptionEnabled=True)
+    except ClientError as error:
+        if "haproxy" not in str(error):
+            raise
+        pytest.skip("nothing on this machine can speak TLS for an engine")
+    authority = stage.atoll.get("/_atoll/status")["authority"]
+
+    said = stage.run(mem.app, [stage.python, "-c", ASK_TLS, QUESTION.hex(), authority, mem.endpoint, *mem.nodes])
+
+    assert said.code == 0, said.output
+    (answer,) = {bytes.fromhex(line) for line in said.output.split()}
+    assert answer.startswith(b"CONFIG cluster 0 ")
+    assert [name.encode() for name in mem.nodes] == re.findall(rb"[ \n]([^ |\n]+)\|", answer)

@@ -3,31 +3,16 @@
 bin/clients installs them, apart from Atoll's own environment.
 """
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
-PROGRAMS = Path(__file__).parent / "programs"
-PYTHON, NODE = CHECKOUT / ".venv" / "clients" / "bin" / "python", CHECKOUT / ".venv" / "node"
-INSTALL_SECONDS = 300
+from tests.clients.conftest import NODE, PROGRAMS, PYTHON
 
+pytestmark = pytest.mark.usefixtures("libraries")
 NODE_PROGRAMS = {
     "ioredis": "OK 2 1\n2!\nnews: hello\nqueue job\nk=v\nWRONGTYPE\n",
     "node_redis": 'OK 2\n{"name":"Ann","age":"7"}\nhello\n100\n',
     "bullmq": "2 4 6\n",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _installed():
-    if PYTHON.exists() and (NODE.exists() or not shutil.which("npm")):
-        return  # an ordinary user could not change it
-    done = subprocess.run([CHECKOUT / "bin" / "clients"], capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    if done.returncode:
-        pytest.skip(f"bin/clients could not install the libraries: {done.stderr.strip()[-300:]}")
 
 
 def run(stage, place, *command):

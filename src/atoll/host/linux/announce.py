@@ -2,12 +2,13 @@
 
     await announcer.announce(node)       # the node answers what its plan says; why it cannot; HostError: it is silent
 
-The items are looked at with `me`, which neither counts as a `get` nor moves an item up.  Where one went by itself
-(it was evicted, or somebody flushed the cache), they are fetched for some minutes instead, which keeps them from
-being the oldest again.
+The items are looked at with `me`, which neither counts as a `get` nor moves an item up.  Where one was evicted, they
+are fetched for some minutes instead, which keeps them from being the oldest again.  After a flush they are put back
+at once.
 """
 
 import asyncio
+import contextlib
 import re
 import socket
 from collections.abc import Callable
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
-from atoll.host.linux.discovery_rules import BINARY_FLAGS, BINARY_KEY, OLDER_KEY, TEXT_KEY, rules
+from atoll.host.linux import packet_log
+from atoll.host.linux.discovery_rules import BINARY_FLAGS, BINARY_KEY, FLUSH_LOG, OLDER_KEY, TEXT_KEY, rules
 from atoll.host.linux.namespaces import Namespaces
 from atoll.host.linux.nft import Nft
 
 ANSWER_SECONDS = 1.0
 ANSWER_BYTES_MAX = 4 << 10  # three lines of a hundred bytes
-FETCH_SECONDS = 600.0  # after an item went
+FETCH_SECONDS = 600.0  # after an item was evicted
+FLUSHED_SECONDS = (0.0, 0.002, 0.02, 0.2)  # looks after a flush was seen: it happens a moment later
 ITEMS = ((OLDER_KEY, 0), (TEXT_KEY, 0), (BINARY_KEY, BINARY_FLAGS))
 _MARK = re.compile(rb" (?:cas=|c)(\d+)")
 
@@ -32,6 +35,9 @@ class _Line:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    node: NodePlan  # as it was asked for last
+    flushes: socket.socket | None = None  # tells of them
+    repair: asyncio.Task[None] | None = None
     refused: str | None = None  # why the kernel does not take the rules
     told: bytes = b""
     marks: tuple[bytes | None, ...] = ()
@@ -53,6 +59,7 @@ class Announcer:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     line = self._lines.get(node.process) or await self._connect(node)
+                    line.node = node
                     return await _settle(line, node.discovery) or line.refused
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 self.forget(node.process)
@@ -62,6 +69,9 @@ class Announcer:
         """Close the connection to a process."""
         if line := self._lines.pop(process, None):
             line.writer.close()
+            if line.flushes:
+                asyncio.get_running_loop().remove_reader(line.flushes)
+                line.flushes.close()
         lock = self._locks.get(process)
         if lock and not lock.locked():
             del self._locks[process]
@@ -75,17 +85,41 @@ class Announcer:
         except BaseException:
             sock.close()
             raise
-        self._lines[node.process] = line = _Line(reader, writer)
-        line.refused = await asyncio.to_thread(self._put_rules, node)
+        self._lines[node.process] = line = _Line(reader, writer, node)
+        line.refused, line.flushes = await asyncio.to_thread(self._put_rules, node)
+        if line.flushes:
+            asyncio.get_running_loop().add_reader(line.flushes, self._flushed, line)
         return line
 
-    def _put_rules(self, node: NodePlan) -> str | None:
-        try:
-            with self._namespaces.opened(node.interface_id) as namespace, Nft(namespace) as nft:
-                nft.run(rules(node.port))
-        except HostError as error:
-            return str(error)
-        return None
+    def _put_rules(self, node: NodePlan) -> tuple[str | None, socket.socket | None]:
+        """Return why the kernel does not take the rules, and what tells of flushes, if it can."""
+        with self._namespaces.opened(node.interface_id) as namespace, Nft(namespace) as nft:
+            try:
+                log = packet_log.open_log(self._namespaces, node.interface_id, FLUSH_LOG)
+                try:
+                    nft.run(rules(node.port))
+                except HostError:
+                    log.close()
+                    raise
+                return None, log
+            except HostError:  # it cannot log: a flush is seen at the next look
+                try:
+                    nft.run(rules(node.port, log=False))
+                except HostError as error:
+                    return str(error), None
+                return None, None
+
+    def _flushed(self, line: _Line) -> None:
+        assert line.flushes, "it is what was readable"
+        packet_log.drain(line.flushes)
+        if line.repair is None or line.repair.done():
+            line.repair = asyncio.ensure_future(self._repair(line))
+
+    async def _repair(self, line: _Line) -> None:
+        for pause in FLUSHED_SECONDS:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(HostError):  # it has gone: whoever starts it announces
+                await self.announce(line.node)
 
 
 async def _settle(line: _Line, told: bytes) -> str | None:
@@ -94,7 +128,8 @@ async def _settle(line: _Line, told: bytes) -> str | None:
     marks = await _marks(line, fetch=now < line.fetch_until)
     if line.told == told and line.marks == marks:
         return None
-    if line.told == told and None in marks:
+    is_repair = line.repair is not None and not line.repair.done()
+    if line.told == told and None in marks and not is_repair:
         line.fetch_until = now + FETCH_SECONDS
     said = await _ask(line, b"".join(_set(key, flags, told) for key, flags in ITEMS))
     if refusals := [answer for answer in said if answer != b"STORED"]:

@@ -9,6 +9,8 @@ is, byte for byte, as long as that to a `get` of a key with eight characters:
 So the engine keeps the answer as an item (`announce.py`), and the kernel rewrites the request on its way in and the
 answer on its way out; in the binary protocol an opcode and the flags.  A packet is touched only if it is the request
 and nothing else, or begins with the answer; to all others the rules cost a comparison.
+
+A `flush_all` takes the item, too; so the kernel is asked to tell of one (`packet_log.py`).
 """
 
 TABLE = "atoll_discovery"
@@ -20,11 +22,20 @@ BINARY_FLAGS = 0x41546F4C  # tell that item from all others in an answer, which 
 _TEXT = b"config get cluster"
 _BINARY = bytes.fromhex("80 60 0007 00 00 0000 00000007")  # request, config get, a key of seven bytes
 _BINARY_VALUE = bytes.fromhex("81 00 0000 04 00")  # answer to get: no key, flags
+FLUSH_LOG = 11211  # the log group
+_FLUSH = b"flush_all"
+_FLUSHES_BINARY = (b"\x80\x08", b"\x80\x18")  # flush, and the quiet one
 _KEY_AT = _FLAGS_AT = 24  # bytes of the binary protocol's header
 
 
-def rules(port: int) -> str:
-    """Return the transaction that puts the rules into a node's namespace, in place of those that are there."""
+def rules(port: int, *, log: bool = True) -> str:
+    """Return the transaction that puts the rules into a node's namespace, in place of those that are there.
+
+    `log`: also those that tell of a flush, for kernels that can.
+    """
+    flushes = "".join(
+        f"    tcp dport {port} {_is(0, text)} log group {FLUSH_LOG}\n" for text in (_FLUSH, *_FLUSHES_BINARY) if log
+    )
     get = _put(0, b"get".ljust(10) + TEXT_KEY[:6])  # the rest of both is the same
     flags = BINARY_FLAGS.to_bytes(4, "big")
     return f"""
@@ -45,7 +56,7 @@ table inet {TABLE} {{
     type filter hook input priority 0
     tcp dport {port} {_is(0, _TEXT[:8])} goto text
     tcp dport {port} {_is(0, _BINARY)} goto binary
-  }}
+{flushes}  }}
   chain output {{
     type filter hook output priority 0
     tcp sport {port} {_is(0, b"VALUE " + TEXT_KEY)} {_put(0, b"CONFIG cluster")} accept
