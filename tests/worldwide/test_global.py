@@ -177,6 +177,22 @@ def test_a_new_primary_within_a_region_is_followed_from_the_other(globe):
     globe.copied("fourth", "4", FAR)
 
 
+def test_a_secondary_fails_over_within_its_region_and_copies_on(globe):
+    def roles():
+        members = globe.group(FAR)["NodeGroups"][0]["NodeGroupMembers"]
+        return {m["CacheClusterId"]: m["CurrentRole"] for m in members}
+
+    old = roles()
+
+    globe.cache[FAR].test_failover(ReplicationGroupId="two", NodeGroupId="0001")
+    until(lambda: roles() != old, 20.0, "another leader")
+    globe.whole()
+
+    assert globe.redis(NEAR, "SET", "fifth", "5") == "OK"
+    globe.copied("fifth", "5", FAR)
+    assert "READONLY" in globe.redis(FAR, "SET", "own", "1")
+
+
 @pytest.mark.parametrize("step", ["demoting", "taken_over"])
 def test_the_next_daemon_finishes_a_failover_that_a_killed_one_began(globe, step):
     target = FAR if globe.roles()[FAR] == "SECONDARY" else NEAR
@@ -193,6 +209,22 @@ def test_the_next_daemon_finishes_a_failover_that_a_killed_one_began(globe, step
     assert globe.roles()[target] == "PRIMARY"
     assert globe.redis(target, "SET", "step", step) == "OK"
     globe.copied("step", step)
+
+
+def test_a_secondary_takes_over_from_a_primary_that_is_cut_off_which_takes_no_writes_any_more(globe):
+    near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
+    members = globe.group(near)["NodeGroups"][0]["NodeGroupMembers"]
+    zone = next(m["PreferredAvailabilityZone"] for m in members if m["CurrentRole"] == "primary")
+    globe.atoll.cli("chaos", "partition-zone", zone)
+
+    globe.fail_over(far)
+
+    until(lambda: globe.roles()[far] == "PRIMARY", 20.0, "a new primary")
+    until(lambda: globe.redis(far, "SET", "cut", far) == "OK", 20.0, "its first write")
+    globe.atoll.cli("chaos", "revert", "--all")
+    globe.whole()
+    globe.copied("cut", far)
+    assert "READONLY" in globe.redis(near, "SET", "own", "1")
 
 
 def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_from_it(globe):

@@ -14,7 +14,7 @@ from atoll.cache.node import NodePlan
 from atoll.control.events import log, log_mistake
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
-from atoll.model.global_group import GlobalReplicationGroup
+from atoll.model.global_group import GlobalReplicationGroup, end_of, links
 from atoll.store.sqlite import Store, StoreError
 
 LOOK_SECONDS, BUSY_SECONDS = 0.5, 0.05  # between two looks; while something changes
@@ -102,7 +102,7 @@ class GlobalGroups:
         if target.get("role") is None:
             if self._lasts(id, "silent target") > HANDOVER_SECONDS:
                 self._write(steps.given_up, id, "its own primary does not answer")
-        elif primary.get("role") is None or (stage == "asked" and not steps.follows(target)):
+        elif primary.get("role") is None or not self._is_linked(datastore) or _is_deaf(stage, target):
             if self._lasts(id, "lost primary") > PATIENCE_SECONDS:
                 self._write(steps.taken_over, id)  # what it had not sent is lost
         elif stage == "demoting":
@@ -158,6 +158,14 @@ class GlobalGroups:
             missed = [at for at, offset in offsets if offset > steps.offset_of(seen)]
             self.lags[plan.cluster_id] = now - missed[0] if missed else 0.0
 
+    def _is_linked(self, datastore: GlobalReplicationGroup) -> bool:
+        """Tell whether the backbone is there between the primary and the target: engines notice after a minute."""
+        assert datastore.handover, "asked by _look"
+        world = self._store.world
+        ends = [end_of(world, datastore, id) for id in (datastore.primary_id, datastore.handover.target_id)]
+        wanted = {end.interface_id for end in ends if end}
+        return any({link.one.interface_id, link.other.interface_id} == wanted for link in links(world))
+
     def _leader(self, group_id: str) -> NodePlan | None:
         world = self._store.world
         group = world.get(ReplicationGroup, group_id)
@@ -183,3 +191,8 @@ class GlobalGroups:
     def _write(self, change: Callable[..., None], *about: str) -> None:
         self._store.write(lambda tx: change(tx, *about), what=f"global datastore: {change.__name__}")
         log("global datastore", step=change.__name__, name=about[0].rpartition("/")[2])
+
+
+def _is_deaf(stage: str, target: Said) -> bool:
+    """Tell whether a target does not hear the primary, as it should before that is demoted."""
+    return stage == "asked" and not steps.follows(target)
