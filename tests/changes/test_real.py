@@ -149,3 +149,19 @@ def test_a_group_in_cluster_mode_is_upgraded_shard_by_shard(yard, replicas):
     assert {(c["Engine"], c["CacheNodeType"]) for c in found} == {("valkey", "cache.t3.small")}
     assert found[0]["CacheParameterGroup"]["CacheParameterGroupName"] == "default.valkey9.cluster.on"
     assert [yard.redis(address, "-c", "GET", f"kept{n}") for n in range(8)] == [str(n) for n in range(8)]
+
+
+def test_tls_and_the_auth_token_outlive_an_upgrade(yard):
+    yard.needs("redis", "7.0")
+    yard.needs("valkey", "9.1")
+    token = "sixteen-characters"
+    yard.group("sealed", "redis", "7.0", 2, TransitEncryptionEnabled=True, AuthToken=token)
+    address, asked = yard.endpoint("sealed"), ("--tls", "--insecure", "--no-auth-warning", "-a", token)
+    yard.redis(address, *asked, "SET", "kept", "yes")
+
+    yard.change("sealed", Engine="valkey", EngineVersion="9.1")
+    yard.available("sealed")
+
+    assert yard.redis(address, *asked, "GET", "kept") == "yes"
+    assert "NOAUTH" in yard.redis(address, "--tls", "--insecure", "GET", "kept")
+    assert yard.cluster("sealed-001")["Engine"] == "valkey"

@@ -97,6 +97,8 @@ class Changes:
             with contextlib.suppress(HostError):
                 await self._host.resume(plan)
             raise
+        with contextlib.suppress(HostError):  # the machine loop stops it, too, but politely
+            await self._host.fence(plan.process)
         self._wake_machines()
 
     async def _resize(self, step: Step, cluster_ids: tuple[str, ...]) -> None:

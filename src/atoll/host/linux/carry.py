@@ -1,7 +1,7 @@
 """A node's data, left in a file for the process that takes its place.
 
 The engine writes the file (BGSAVE) into its own directory, and reads it when it starts.  Writes are held back
-meanwhile, and an engine that is left alone in between refuses them: what was acknowledged is in the file.
+meanwhile, and refused once the file is there: what was acknowledged is in it, whatever becomes of the daemon.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ _NEVER = "1000"
 async def save(engine: Connection) -> None:
     """Have an engine take no more writes, and write its data.  Raises EngineError, TimeoutError."""
     await engine.ask("CLIENT", "PAUSE", str(HOLD_MILLISECONDS), "WRITE")
-    await engine.ask("CONFIG", "SET", "min-replicas-to-write", _NEVER)
     await engine.ask("BGSAVE")
     pause, loop = _POLL_SECONDS[0], asyncio.get_running_loop()
     held = loop.time()
@@ -32,6 +31,8 @@ async def save(engine: Connection) -> None:
                 held = loop.time()
     if said.get("rdb_last_bgsave_status") != "ok":
         raise EngineError("the data could not be written: the disk may be full")
+    await engine.ask("CLIENT", "PAUSE", str(HOLD_MILLISECONDS), "WRITE")  # who was held goes on being held
+    await engine.ask("CONFIG", "SET", "min-replicas-to-write", _NEVER)
 
 
 async def resume(engine: Connection, replicas: str) -> None:
