@@ -17,7 +17,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import carrying, changing, creating, discovering, failing, forwarding, growing, paths, reaching, starting
+from bench import (
+    carrying,
+    changing,
+    creating,
+    discovering,
+    encrypting,
+    failing,
+    forwarding,
+    growing,
+    paths,
+    reaching,
+    starting,
+)
 from bench.rows import Row, table
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -33,6 +45,7 @@ PARTS: dict[str, Part] = {
     "packets": lambda quick: carrying.measure(1 if quick else 7, 2_000 if quick else 30_000),
     "paths": lambda quick: paths.measure(1 if quick else 7, 2_000 if quick else 20_000),
     "discovery": lambda quick: discovering.measure(1 if quick else 9, 2_000 if quick else 60_000),
+    "tls": lambda quick: encrypting.measure(1 if quick else 7, 2_000 if quick else 40_000),
     "nat": lambda quick: forwarding.measure(1 if quick else 5, 2_000 if quick else 20_000),
 }
 

@@ -157,6 +157,15 @@ def test_a_certificate_is_for_its_own_names_only(vault):
         assert "mismatch" in vault.python(RAW, mine, "6379", wrong, "PING\\r\\n"), wrong
 
 
+def test_why_says_who_must_speak_tls_and_who_need_not(vault):
+    vault.group("asked", "valkey", 1, TransitEncryptionEnabled=True)
+    name = vault.endpoint("asked")
+
+    assert "the engine speaks TLS only" in vault.atoll.cli("why", vault.instance, name, ok=False)
+    assert "is reachable" in vault.atoll.cli("why", vault.instance, name, "--tls")
+    assert vault.atoll.cli("ca").startswith("-----BEGIN CERTIFICATE-----")
+
+
 def test_memcached_speaks_tls_and_still_tells_its_members(vault):
     vault.needs("memcached")
     vault.cache.create_cache_cluster(

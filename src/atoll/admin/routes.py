@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from atoll.admin import chaos_routes, classic_routes, drill_routes, quotas, snapshot, usage, why
+from atoll.admin import ca_routes, chaos_routes, classic_routes, drill_routes, quotas, snapshot, usage, why
 from atoll.admin import metrics as prometheus
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
@@ -99,6 +99,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/world": {"GET": api.whole},
         "/_atoll/outside": {"POST": api.outside},
+        **ca_routes.table(service),
         **chaos_routes.table(service),
         **classic_routes.table(service),
         **drill_routes.table(service),

@@ -12,6 +12,7 @@ from typing import Any
 
 from atoll.admin.drops import Drop
 from atoll.admin.machines import NotRunning, machine
+from atoll.cache.terminator import doors
 from atoll.guest.resolve import addresses
 from atoll.host.contract import Seen
 from atoll.model.interface import Interface
@@ -247,4 +248,8 @@ def _engine(world: World, found: Why, interface: Interface) -> dict[str, Any] | 
     if at is None and packet.port not in ENGINE_PORTS:
         return None
     is_memcached = at.cluster.is_memcached if at else packet.port == MEMCACHED_PORT
-    return {"address": str(interface.address), "port": packet.port, "memcached": is_memcached}
+    port = packet.port
+    if at and at.cluster.tls and port == at.cluster.port:  # where clients are led who come to this port
+        tls, either = doors(port)
+        port = tls if at.cluster.encryption == "required" or found.question.tls else either
+    return {"address": str(interface.address), "port": port, "memcached": is_memcached}

@@ -24,9 +24,9 @@ KEEPALIVE_SECONDS = 300  # as the engines' tcp-keepalive
 PLAIN = "plain/engine"  # the server, by HAProxy's name, of connections in plain text
 
 
-def doors(node: NodePlan) -> tuple[int, int]:
-    """Return the port for TLS, and the port for TLS and plain text."""
-    taken = (node.port, node.port + BUS_OFFSET)
+def doors(engine: int) -> tuple[int, int]:
+    """Return the port for TLS, and the port for TLS and plain text, beside an engine's port."""
+    taken = (engine, engine + BUS_OFFSET)
     first, second, *_ = (door for door in DOORS if door not in taken)
     return first, second
 
@@ -37,7 +37,7 @@ def configuration(node: NodePlan, *, socket: str, files_max: int, uid: int | Non
     `socket` is the engine's, as HAProxy sees it (Memcached: none, it is reached at its port); `files_max` is how many
     files it may open; `uid` is whom it becomes when it has read this file and its keys (None: it stays who it is).
     """
-    tls, either = doors(node)
+    tls, either = doors(node.port)
     engine = f"{node.address}:{node.port}" if node.is_memcached else f"unix@{socket}"
     secure = f"ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2"
     become = f"  uid {uid}\n  gid {uid}\n" if uid is not None else ""
@@ -80,7 +80,7 @@ def rules(node: NodePlan, encryption: Encryption | None) -> str:
     address translation stays in any case, with a rule that needs connection tracking: without them the kernel would
     end both, and no longer translate the connections that are open.
     """
-    tls, either = doors(node)
+    tls, either = doors(node.port)
     text = (
         f"add table ip {TABLE}\ndelete table ip {TABLE}\nadd table ip {TABLE}\n"
         f"add chain ip {TABLE} doors {{ type filter hook prerouting priority -300; }}\n"

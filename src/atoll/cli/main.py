@@ -212,6 +212,14 @@ def capture(
 
 
 @app.command()
+def ca() -> None:
+    """Print the certificate that vouches for caches with TLS and for HTTPS endpoints."""
+    from atoll.cli.ca import authority
+
+    typer.echo(authority(), nl=False)
+
+
+@app.command()
 def usage(json: Json = False) -> None:
     """Show how much network NAT gateways, instances and caches have used."""
     from atoll.cli.usage import usage

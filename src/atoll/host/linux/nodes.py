@@ -280,7 +280,7 @@ class Nodes:
         sock.setblocking(False)
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
-                await asyncio.get_running_loop().sock_connect(sock, (str(node.address), doors(node)[0]))
+                await asyncio.get_running_loop().sock_connect(sock, (str(node.address), doors(node.port)[0]))
                 _, writer = await asyncio.open_connection(sock=sock, ssl=self._trusted, server_hostname=name)
                 writer.transport.abort()
         except BaseException:
