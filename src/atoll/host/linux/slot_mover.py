@@ -6,8 +6,8 @@ are told whose it is.  A client that comes between the last two steps is sent af
 be broken off anywhere, and asked for again: it goes on from what the engines then say.
 
 Some clients follow ASK to nodes only that they know (redis-py).  So the first slots of a primary that had none are
-given up before they are claimed: it makes itself known by MOVED, at the price that for a millisecond both send the
-client to the other.
+given up before they are claimed, one at a time: it makes itself known by MOVED, at the price that for a millisecond
+both send the client to the other.
 
 Source: Valkey documentation, "Atomic slot migration"; Redis documentation, CLUSTER SETSLOT, "Redis Cluster live
 resharding explained".
@@ -33,11 +33,11 @@ ORDER_SECONDS = 60.0  # an engine moves a parcel of keys without doing anything 
 MIGRATE_MILLISECONDS = 5_000  # the engine's own bound for a target that does not answer
 WHOLE_SECONDS_MAX = 600.0  # one migration of Valkey 9; it gives up by itself when the other side is gone
 POLL_FIRST_SECONDS, POLL_LAST_SECONDS = 0.002, 0.05
-SLOTS_AT_ONCE = 64  # that are prepared together
+SLOTS_AT_ONCE = 128  # that are prepared together
 SLOTS_IN_ONE_GO = 32  # between two looks of the engine at its clients, if they have few keys
 KEYS_IN_ONE_GO = 1_000  # of one slot: some milliseconds, in which the engine does nothing else
 KEYS_AT_ONCE = 200  # in one command, and of several slots in one go
-ACQUAINTANCE_SECONDS = 0.5  # for clients to meet a primary that had no slots before
+ACQUAINTANCE_SECONDS = 1.0  # for clients to meet a primary that had no slots before
 OVER = (b"success", b"failed", b"cancelled")
 # Give all keys of a slot away, and the slot itself, or say why not; what is given by then can be had after ASK.
 # The secret stands where no client sees it: MONITOR does not show EVAL, and SLOWLOG only the beginning of a text.
@@ -108,7 +108,7 @@ class SlotMover:
             coming = [slot for slot in part if slot in has and slot not in arrived]
             await b.demand([("CLUSTER", "SETSLOT", slot, "IMPORTING", ours.id) for slot in coming])
             stranger = at == 0 and not arrived and not halfway
-            for going in await _gos(a, coming):
+            for going in [[slot] for slot in coming] if stranger else await _gos(a, coming):
                 await self._carry(a, going, target, theirs.id, lasting="NODE" if stranger else "MIGRATING")
                 await _belong(a, b, going, theirs.id)
             await _belong(a, b, [slot for slot in part if slot not in coming], theirs.id)
