@@ -157,7 +157,8 @@ BOTH = "InvalidParameterCombination"
         ({"EngineVersion": "7.0.15"}, VALUE,
          "Specific version selection is not allowed for '7.0.15', please use '7.0'"),
         ({"EngineVersion": "7.1"}, VALUE,
-         "Cannot find version 7.1 for redis. The versions available here are: 6.2, 7.0."),
+         "Cannot find version 7.1 for redis. The versions available here are: 6.2, 7.0. To have another one, "
+         "put its server into a directory for `atoll up --engine-dir` (docs/engines.md)."),
         ({"CacheNodeType": "cache.z9.large"}, VALUE, "Invalid Cache Node Type: cache.z9.large."),
         ({"CacheNodeType": "cache.m1.small"}, VALUE,
          "The cache node type cache.m1.small is of a previous generation: no new nodes."),
@@ -252,7 +253,8 @@ def test_a_machine_without_the_engine_says_what_to_do(cache, paper):
 
     assert refusal(cache.memcached) == (
         "InvalidParameterValue",
-        "Atoll found no memcached that this machine can run; install the package that has it, and start Atoll again.",
+        "Atoll found no memcached that this machine can run; install the package that has it, and Atoll finds it "
+        "within seconds.",
     )
 
 

@@ -95,13 +95,14 @@ def rolled_back(tx: Tx, cluster_id: str, because: str) -> None:
     cluster = tx.get(CacheCluster, cluster_id)
     if cluster is None or cluster.former is None or cluster.is_changing:
         return
-    was = cluster.former
+    was, others = cluster.former, tx.all(CacheCluster, group_id=cluster.group_id) if cluster.group_id else []
+    if any(o.id != cluster.id and o.engine_version == cluster.engine_version for o in others):
+        return  # it runs elsewhere in the group, and the former one could not read its data: it is tried on
     told = f"Failed modifying the engine to {cluster.engine} {cluster.engine_version}: {because}"
     record(tx, cluster, CLUSTER, cluster.name, told)
     cluster = become(cluster, was).but(former=None)
     said = wanted(tx.world, cluster)
     cluster = tx.put(cluster.but(nodes=tuple(_again(node, said, loads=node.loads) for node in cluster.nodes)))
-    others = tx.all(CacheCluster, group_id=cluster.group_id) if cluster.group_id else []
     for other in others:
         if other.is_changing and other.id != cluster.id:
             tx.put(other.but(change=None))

@@ -23,6 +23,7 @@ NEWS_SECONDS = 0.5  # a look at the World even when nothing woke us
 COOLING_SECONDS = 5.0  # before a step that failed, or a change of primary that was given up, is tried again
 # A new process that says why it does not run, for so long, is given up: the one before it comes back.
 HOPELESS_SECONDS = 10.0
+SILENT_SECONDS = 900.0  # likewise one that says nothing, and may have much to load
 
 
 class Changes:
@@ -132,12 +133,12 @@ class Changes:
         """Take back a change whose new process does not run."""
         world, now, failing = self._store.world.seen_by(None), _now(), {}
         for cluster in world.bucket(CacheCluster, "is_on_trial", True).values():
-            node = next((n for n in cast(CacheCluster, cluster).nodes if n.host_error), None)
-            if node is None or node.status == "available":
+            node = next((n for n in cast(CacheCluster, cluster).nodes if n.status != "available"), None)
+            if node is None:
                 continue
             failing[cluster.id] = since = self._failing.get(cluster.id, now)
-            if now - since > HOPELESS_SECONDS:
-                self._write("rolled back", changed.rolled_back, cluster.id, node.host_error)
+            if now - since > (HOPELESS_SECONDS if node.host_error else SILENT_SECONDS):
+                self._write("rolled back", changed.rolled_back, cluster.id, node.host_error or "it does not answer")
                 self._wake_machines()
         self._failing = failing
 

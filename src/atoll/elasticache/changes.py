@@ -13,9 +13,10 @@ from atoll.cache import windows
 from atoll.cache.changed import begin
 from atoll.cache.changes import as_change
 from atoll.cache.families import ENGINES, Build, family, numbers
-from atoll.elasticache import errors, node_type
+from atoll.elasticache import encryption, errors, node_type, subnet_group
 from atoll.elasticache.engine_version import choose_build
 from atoll.elasticache.find import find_cluster, find_group
+from atoll.elasticache.global_group import refuse_member
 from atoll.elasticache.order import OTHER_FAMILY
 from atoll.elasticache.parameter_group import find_group as find_parameters
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -39,6 +40,7 @@ IN_GROUP = Err(
     "Cache cluster {name} belongs to a replication group: use ModifyReplicationGroup to change its engine version or "
     "node type.",
 )
+TOGETHER = "its engine version and node type are those of the whole."
 CLUSTER_ENGINE = "a cluster keeps its engine; replication groups can change to valkey."
 
 
@@ -70,23 +72,28 @@ def goal(
             raise ONE_AT_A_TIME(name=beside)
         if cluster.group_id and not is_group:
             raise IN_GROUP(name=cluster.name)
+        if cluster.group_id:
+            refuse_member(world, world[ReplicationGroup, cluster.group_id], TOGETHER)
     return found
 
 
 def ask(tx: Tx, clusters: Sequence[CacheCluster], goal: Change, *, immediately: bool) -> None:
     """Write down what a cluster, or all members of a group, are to become, and begin if it is not to wait."""
-    changed = []
+    changed, is_new = [], False
     for old in clusters:
         cluster = tx.world[CacheCluster, old.id]
         parameters = goal.parameter_group if _moves(cluster, goal) else cluster.parameter_group
         own = replace(goal, parameter_group=parameters, begun=False)
         wanted = None if own == as_change(cluster) else own
         if wanted != cluster.change:
-            cluster = tx.put(cluster.but(change=wanted))
+            cluster, is_new = tx.put(cluster.but(change=wanted)), True
         if wanted:
             changed.append(cluster)
     owners = [tx.world[ReplicationGroup, c.group_id] if c.group_id else c for c in changed]
-    if immediately and changed and all(one.status == "available" for one in (*owners, *changed)):
+    is_free = all(one.status == "available" for one in (*owners, *changed))
+    if immediately and is_new and changed and not is_free:
+        raise ONE_AT_A_TIME(name="What begins at once")  # another part of the same request has begun
+    if immediately and changed and is_free:
         begin(tx, [tx.world[CacheCluster, old.id] for old in changed])
 
 
@@ -126,6 +133,8 @@ def _goal(world: World, cluster: CacheCluster, wish: Wish) -> Change:
         return base
     _check_engine(cluster, engine)
     build = choose_build(world, engine, wish.version)
+    if cluster.tls:
+        encryption.check(build, subnet_group.find(world, cluster.subnet_group), cluster.tls_mode)
     if engine == cluster.engine:
         if build.label == Build(engine, cluster.engine_version).label:  # asking for what is there cancels
             return replace(now, node_type=base.node_type)

@@ -21,11 +21,13 @@ NO_PATCHES = Err(
 )
 NO_VERSION = Err(
     "InvalidParameterValue",
-    "Cannot find version {version} for {engine}. The versions available here are: {versions}.",
+    "Cannot find version {version} for {engine}. The versions available here are: {versions}. To have another one, "
+    "put its server into a directory for `atoll up --engine-dir` (docs/engines.md).",
 )
 NO_BUILD = Err(
     "InvalidParameterValue",
-    "Atoll found no {engine} that this machine can run; install the package that has it, and start Atoll again.",
+    "Atoll found no {engine} that this machine can run; install the package that has it, and Atoll finds it "
+    "within seconds.",
 )
 
 

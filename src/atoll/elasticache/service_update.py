@@ -20,6 +20,7 @@ from atoll.elasticache import errors
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.update_status import render_action, status_of
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.global_group import global_of
 from atoll.model.update import UpdateAction
 from atoll.model.world import Tx, World
 
@@ -125,6 +126,8 @@ def _apply(tx: Tx, update: Update, target: Target, key: str) -> str:
     due = [cluster for cluster in target.clusters if update.concerns(cluster)]
     if not due:
         raise _Refused("InvalidParameterValue", f"{target.owner.name} has no older version than this update.")
+    if isinstance(target.owner, ReplicationGroup) and global_of(tx.world, target.owner):
+        raise _Refused("InvalidReplicationGroupState", f"{target.owner.name} is part of a global datastore.")
     if target.owner.status != "available" or any(cluster.status != "available" for cluster in target.clusters):
         state = "InvalidReplicationGroupState" if target.is_group else "InvalidCacheClusterState"
         raise _Refused(state, f"{target.owner.name} is not in available state.")
