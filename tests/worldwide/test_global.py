@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -133,6 +134,23 @@ def test_a_secondary_copies_over_the_backbone_and_is_read_only(globe):
     }
     for region in GROUPS:
         assert "PONG" not in globe.inside(region, f"timeout 1 redis-cli -h {known_as} PING", ok=False)
+
+
+@pytest.mark.skipif(own_mode() != "root", reason="only root enters a node's network")
+def test_the_backbone_carries_nothing_but_replication(globe):
+    leader = next(
+        m["CacheClusterId"]
+        for m in globe.group(NEAR)["NodeGroups"][0]["NodeGroupMembers"]
+        if m["CurrentRole"] == "primary"
+    )
+    others = [line for line in globe.redis(NEAR, "INFO", "replication").splitlines() if "ip=169.254." in line]
+    far = others[0].partition("ip=")[2].partition(",")[0]
+    there = ("nsenter", "-t", str(globe.atoll.machine(leader)["pid"]), "-n", "timeout", "1", "redis-cli", "-h", far)
+
+    assert subprocess.run([*there, "PING"], capture_output=True, check=False).stdout == b"PONG\n"
+    assert subprocess.run([*there, "-p", "22", "PING"], capture_output=True, check=False).stdout == b""
+    ping = ("ping", "-c", "1", "-W", "1", far)
+    assert subprocess.run([*there[:4], *ping], capture_output=True, check=False).returncode != 0
 
 
 def test_a_planned_failover_loses_nothing_that_was_acknowledged(globe):

@@ -137,6 +137,8 @@ def join(tx: Tx, datastore: GlobalReplicationGroup, group: ReplicationGroup) -> 
     """Make a new group a secondary: it becomes available when it has copied everything."""
     if group.is_sharded:
         raise NO_CLUSTER_MODE()
+    if group.tls:
+        raise NO_TLS()
     taken = {member.number for member in datastore.members}
     number = next(n for n in range(MEMBERS_MAX) if n not in taken)
     member = GlobalMember(group_id=group.id, number=number)

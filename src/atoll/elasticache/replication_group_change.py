@@ -75,8 +75,8 @@ def modify_replication_group(
     access = access_control.changed(tx, group, users, token=auth_token, strategy=auth_token_update_strategy)
     parameters = cache_parameter_group_name
     wish = changes.Wish(engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters)
-    if engine or engine_version or cache_node_type:
-        refuse_member(tx.world, group, "its members keep their node type, engine and version.")
+    if engine or engine_version or cache_node_type or transit_encryption_enabled or cluster_mode:
+        refuse_member(tx.world, group, "its members keep node type, engine, version, encryption and cluster mode.")
     goal = changes.goal(tx.world, primary, wish, beside="PrimaryClusterId" if target else None)
     changed = [
         change_terms(
