@@ -109,7 +109,7 @@ def test_a_user_who_breaks_a_rule_is_refused_and_his_password_is_not_repeated(us
 
 def test_a_user_authenticates_as_the_mode_says(user):
     password = user("a", Passwords=[], AuthenticationMode={"Type": "password", "Passwords": [PASSWORD]})
-    free = user("b", Passwords=[], AuthenticationMode={"Type": "no-password-required"})
+    free = user("b", Passwords=[], AuthenticationMode={"Type": "no-password-required"}, NoPasswordRequired=False)
 
     assert password["Authentication"] == {"Type": "password", "PasswordCount": 1}
     assert free["Authentication"] == {"Type": "no-password"}

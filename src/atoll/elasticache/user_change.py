@@ -164,7 +164,7 @@ class _Proof:
 def _proof(passwords: Sequence[str], no_password: bool | None, mode: Mapping[str, object] | None) -> _Proof | None:
     """Return how a request wants a user to authenticate, said in either of the two ways; None: it does not say."""
     if mode is not None:
-        if passwords or no_password is not None:
+        if passwords or no_password:  # Terraform's provider says false beside it
             why = "AuthenticationMode cannot be used together with Passwords or NoPasswordRequired."
             raise TWO_WAYS(why=why)
         asked = mode.get("Type")

@@ -51,7 +51,8 @@ resource "aws_elasticache_user" "default" {
   engine        = "valkey"
   access_string = "off -@all"
   authentication_mode {
-    type = "no-password-required"
+    type      = "password"
+    passwords = ["nobody-comes-in-by-this"]
   }
 }
 resource "aws_elasticache_user" "app" {
