@@ -151,6 +151,19 @@ def test_the_nodes_answer_on_while_no_daemon_is_there(stage, mem):
     assert [bytes.fromhex(line) for line in said.split()] == expected
 
 
+def test_a_daemon_that_is_killed_during_a_change_is_continued_by_the_next(stage, mem):
+    version, names = mem.told()
+    for number, more in ((len(names) + 1, {}), (len(names), {"CacheNodeIdsToRemove": ["0001"]})):
+        stage.cache.modify_cache_cluster(CacheClusterId=mem.name, NumCacheNodes=number, ApplyImmediately=True, **more)
+        stage.atoll.kill()
+        stage.atoll.up()
+        mem.available()
+
+        version += 1
+        assert mem.told() == (version, mem.nodes)
+        assert len(mem.nodes) == number
+
+
 @pytest.mark.usefixtures("libraries")
 def test_a_client_is_told_of_nodes_that_come_and_go(mem):
     client = mem.start(PYTHON, PROGRAMS / "memcached_discovery.py", mem.endpoint, 3, 5, 2)

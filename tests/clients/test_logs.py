@@ -23,9 +23,9 @@ class Logged:
     def __init__(self, stage):
         self.stage, self.logs = stage, stage.atoll.client("logs")
         self.vpc = stage.vpc()
-        subnets = stage.subnet_group(stage.subnet(self.vpc, "10.0.1.0/24"))
+        subnets = self.subnets = stage.subnet_group(stage.subnet(self.vpc, "10.0.1.0/24"))
         self.app = stage.instance(stage.subnet(self.vpc, "10.0.0.0/24", public=True))
-        group = stage.group(self.vpc)
+        group = self.group = stage.group(self.vpc)
         stage.allow(group, 6379, ANYWHERE)
         stage.cache.create_cache_parameter_group(
             CacheParameterGroupName="slow", CacheParameterGroupFamily="redis7", Description="x"
@@ -128,3 +128,24 @@ def test_flow_logs_are_groups_of_the_same_kind(stage, logged):
     streams = [s["logStreamName"] for s in logged.logs.describe_log_streams(logGroupName="flows")["logStreams"]]
     assert all(re.fullmatch(r"eni-[0-9a-f]{17}-all", stream) for stream in streams)
     assert any(" 6379 6 " in message for message in logged.messages("flows", filterPattern="ACCEPT"))
+
+
+def test_every_member_of_a_group_has_a_stream(stage, logged):
+    logs = [configuration("engine-log", "/group", "json"), configuration("slow-log", "/group/slow", "text")]
+    group = stage.replication_group("valkey", logged.subnets, logged.group, 2, LogDeliveryConfigurations=logs)
+
+    def roles():
+        """Return who has said something as a primary, and who as a replica."""
+        pages = logged.logs.get_paginator("filter_log_events").paginate(logGroupName="/group")
+        records = [json.loads(event["message"]) for page in pages for event in page["events"]]
+        return {(record["CacheClusterId"], record["Role"]) for record in records}
+
+    def status():
+        (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=group)["ReplicationGroups"]
+        return {one["LogType"]: one["Status"] for one in found["LogDeliveryConfigurations"]}
+
+    until(lambda: status() == {"engine-log": "active", "slow-log": "active"}, 20.0, "active logs")
+    first, second = stage.members(group)
+    until(lambda: {(first, "M"), (second, "S")} <= roles(), 20.0, "the engines' logs")
+    streams = [s["logStreamName"] for s in logged.logs.describe_log_streams(logGroupName="/group")["logStreams"]]
+    assert streams == [f"elasticache/valkey/{name}/0001/engine-log" for name in (first, second)]
