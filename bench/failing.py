@@ -25,6 +25,7 @@ from bench.vpc import allow, build, group, instance
 
 FAULTS = {"kill": "<= 50 ms", "hang": "<= 300 ms", "partition": "<= 1,100 ms", "planned": "<= 20 ms"}
 BASELINES = {"kill": "kill", "hang": "stop", "partition": "stop", "planned": "FAILOVER"}
+IN_SHARDS = ("kill", "planned")  # of the first of three shards
 DRILL_SECONDS = "2"
 DOWN_AFTER_MS = 1000
 
@@ -38,14 +39,20 @@ def measure(rounds: int) -> list[Row]:
         instance(atoll.api, vpc.public, group(atoll.api, vpc, "client"))
         named = {"CacheSubnetGroupName": "g", "CacheSubnetGroupDescription": "d"}
         atoll.api.cache("CreateCacheSubnetGroup", **named, **{"SubnetIds.member.1": vpc.private})
-        _make_group(atoll, cache_group)
+        _make_group(atoll, "rg", cache_group, NumCacheClusters=3)
+        _make_group(atoll, "cl", cache_group, ClusterMode="enabled", NumNodeGroups=3, ReplicasPerNodeGroup=2)
         engine = atoll.engine("redis")
-        measures = {f"{fault}: fault to next write": partial(_drill, atoll, fault) for fault in FAULTS}
+        measures = {f"{fault}: fault to next write": partial(_drill, atoll, "rg", fault) for fault in FAULTS}
+        measures |= {f"cluster mode, {fault}": partial(_drill, atoll, "cl", fault) for fault in IN_SHARDS}
         measures |= {_bare(how): partial(_sentinel, engine, how) for how in dict.fromkeys(BASELINES.values())}
         series = interleave(measures, rounds)
     asked = [
         Asked(series=f"{fault}: fault to next write", unit="ms", baseline=_bare(BASELINES[fault]), target=target)
         for fault, target in FAULTS.items()
+    ]
+    asked += [
+        Asked(series=f"cluster mode, {fault}", unit="ms", baseline=_bare(BASELINES[fault]), target=FAULTS[fault])
+        for fault in IN_SHARDS
     ]
     return rows("failover", series, asked)
 
@@ -54,31 +61,31 @@ def _bare(how: str) -> str:
     return "FAILOVER command" if how == "FAILOVER" else f"Sentinel, {how}"
 
 
-def _make_group(atoll: Atoll, group_id: str) -> None:
+def _make_group(atoll: Atoll, name: str, group_id: str, **more: object) -> None:
     atoll.api.cache(
         "CreateReplicationGroup",
-        ReplicationGroupId="rg",
+        ReplicationGroupId=name,
         ReplicationGroupDescription="d",
         Engine="redis",
-        NumCacheClusters=3,
         CacheNodeType="cache.t3.micro",
         CacheSubnetGroupName="g",
         AutomaticFailoverEnabled="true",
         **{"SecurityGroupIds.member.1": group_id},
+        **more,
     )
-    _available(atoll)
+    _available(atoll, name)
 
 
-def _available(atoll: Atoll) -> None:
+def _available(atoll: Atoll, name: str) -> None:
     def is_available() -> bool:
-        return one(atoll.api.cache("DescribeReplicationGroups", ReplicationGroupId="rg"), "Status") == "available"
+        return one(atoll.api.cache("DescribeReplicationGroups", ReplicationGroupId=name), "Status") == "available"
 
     until(is_available, 0.01)
 
 
-def _drill(atoll: Atoll, fault: str) -> float:
+def _drill(atoll: Atoll, name: str, fault: str) -> float:
     """Return the milliseconds without an accepted write; nothing that was acknowledged may be gone."""
-    command = [sys.executable, "-m", "atoll.cli", "drill", "failover", "rg", "--fault", fault, "--json"]
+    command = [sys.executable, "-m", "atoll.cli", "drill", "failover", name, "--fault", fault, "--json"]
     environment = os.environ | {"ATOLL_ENDPOINT": f"http://127.0.0.1:{atoll.api.port}"}
     done = subprocess.run(
         [*command, "--clients", "1", "--seconds", DRILL_SECONDS],
@@ -89,7 +96,7 @@ def _drill(atoll: Atoll, fault: str) -> float:
     )
     if done.returncode:
         raise RuntimeError(f"{fault}: {done.stdout} {done.stderr}")
-    _available(atoll)
+    _available(atoll, name)
     return float(json.loads(done.stdout)["outage_ms"])
 
 

@@ -11,11 +11,11 @@ from tests.tidy.tree import ROOT
 
 ROWS_MIN = {
     "start": 5,
-    "create": 4,
+    "create": 5,
     "rule change": 6,
     "growth": 8,
     "reachability": 3,
-    "failover": 4,
+    "failover": 6,
     "packets": 5,
     "CPU a request": 5,
     "NAT instance": 2,

@@ -1,5 +1,6 @@
 """A group in cluster mode, and what its nodes and a cluster client say."""
 
+import json
 import textwrap
 from typing import Any
 
@@ -71,6 +72,14 @@ class Sharded:
     def run(self, program: str, endpoint: str | None = None) -> str:
         """Run Python in the instance, with `client`, a cluster client that was given the configuration endpoint."""
         return self.ward.python(CLIENT + textwrap.dedent(program), endpoint or self.endpoint).strip()
+
+    def drill(self, fault: str, clients: int = 1) -> dict[str, Any]:
+        """Rehearse with the first shard; returns what the command says, and waits until all is well again."""
+        options = ("--clients", str(clients), "--seconds", "2", "--json")
+        out = self.atoll.cli("drill", "failover", "shards", "--fault", fault, *options)
+        self.ward.available("shards")
+        found: dict[str, Any] = json.loads(out[out.index("{") :])
+        return found
 
     def steps(self, shard_id: str) -> list[dict[str, Any]]:
         """Return what the failover did in a shard."""

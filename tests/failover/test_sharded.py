@@ -133,3 +133,15 @@ def test_the_next_daemon_finishes_a_group_that_was_being_created(sharded):
     assert sharded.run("print(sum(client.set(f'k{n}', n) for n in range(300)))", endpoint) == "300"
     sharded.ward.cache.delete_replication_group(ReplicationGroupId="more")
     until(lambda: len(sharded.ward.cache.describe_replication_groups()["ReplicationGroups"]) == 1, 20.0, "its end")
+
+
+@pytest.mark.parametrize("fault", ["kill", "partition", "planned"])
+def test_a_drill_of_the_first_shard_loses_no_acknowledged_write(sharded, fault):
+    old = sharded.primaries()["0001"]
+
+    found = sharded.drill(fault)
+
+    assert found["lost"] == []
+    assert found["outage_ms"] is not None
+    assert sharded.primaries()["0001"] != old
+    print(f"{sharded.ward.engine} {fault}: {found['outage_ms']} ms")

@@ -47,13 +47,6 @@ LATER = {
         PROOF,
     ),
     165: Later("Console: Redis tab, Create", "there is no web console yet", CONSOLE),
-    166: Later("Cluster Mode enabled gives sharding", "there is one shard in a group yet", ELASTICACHE),
-    167: Later("Sharding settings appear only with cluster mode", "there is one shard in a group yet", ELASTICACHE),
-    182: Later(
-        "Conclusion: use ElastiCache for large distributed caching",
-        "its check wants several shards in a group",
-        ELASTICACHE,
-    ),
 }
 
 PARTLY = {

@@ -1,9 +1,13 @@
-"""`atoll drill failover`: harm a replication group's primary on purpose, and say what the failover did."""
+"""`atoll drill failover`: harm a replication group's primary on purpose, and say what the failover did.
+
+Of a group in cluster mode it is the primary of the first shard, and the clients write into that one.
+"""
 
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from atoll.cache.endpoint import node_name, primary_name
+from atoll.cache.endpoint import clustercfg_name, node_name, primary_name
+from atoll.cache.shards import key_in
 from atoll.cache.takeover import MANUAL
 from atoll.model.cache import CacheCluster, Promotion, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
@@ -37,7 +41,8 @@ def described(world: World, group: ReplicationGroup) -> Json:
         "automatic_failover": group.automatic_failover,
         "engine": f"{primary.engine} {primary.engine_version}",
         "vpc": primary.vpc_id,
-        "endpoint": primary_name(group),
+        "endpoint": clustercfg_name(group) if group.is_sharded else primary_name(group),
+        "tag": f"{{{key_in(group.shard.slots)}}}" if group.is_sharded else "",  # of keys that live in the shard
         "port": group.port,
         "primary": primary.name,
         "members": {member.name: node_name(member, member.nodes[0].id) for member in members},

@@ -21,7 +21,7 @@ def failover(
     """Rehearse, and print what happened; the exit code is 1 if acknowledged writes are gone, or none came after."""
     world = _described(group)
     instance = source or _instance(world)
-    run = f"{time.time_ns():x}"
+    run = f"{world['tag']}{time.time_ns():x}"
     with show.progress(f"{fault} {world['primary']}, while {clients} clients in {instance} write"):
         said, begun = _play(world, instance, fault, clients, seconds, wait, run)
     steps = [step for step in _described(group)["steps"] if step["at"] >= begun["at"] - 0.001]

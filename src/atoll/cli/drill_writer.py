@@ -3,12 +3,15 @@
     python drill_writer.py ENDPOINT PORT CLIENTS WAIT RUN        # until a line comes on standard input
 
 Each client writes numbered records through the endpoint's name, one after the other, as fast as they are
-acknowledged, and asks for the name again after each error.  WAIT n: a record counts as acknowledged when n replicas
-have it, too.  At the end it reads every acknowledged record back, and prints what happened as JSON.
+acknowledged, and asks for the name again after each error.  A node in cluster mode that says where a slot is (MOVED)
+is believed, until there is an error: then any other node of the name is asked.  WAIT n: a record counts as
+acknowledged when n replicas have it, too.  At the end it reads every acknowledged record back, and prints what
+happened as JSON.
 """
 
 import json
 import os
+import random
 import socket
 import sys
 import threading
@@ -72,10 +75,26 @@ class Drill:
         self.errors: list[tuple[float, int, str]] = []
         self.names: list[tuple[float, str]] = []
         self._stop = threading.Event()
+        self._moved, self._failed = "", ""  # where the slot is, and who did not answer last
 
-    def resolve(self) -> str:
+    def connect(self) -> Link:
+        """Connect to whom the cluster has named, or to one of those who have the name."""
+        if not self._moved:
+            found = self._addresses()
+            self._failed = address = random.choice([a for a in found if a != self._failed] or found)
+        else:
+            self._failed = address = self._moved
+        return Link(address, self._port)
+
+    def follow(self, error: Exception) -> None:
+        """Learn from an error where to connect next."""
+        words = str(error).split()
+        self._moved = words[2].rpartition(":")[0] if words[:1] == ["MOVED"] and len(words) == 3 else ""
+
+    def _addresses(self) -> list[str]:
         """Ask for the name, as a client does that keeps no answers."""
-        return str(socket.getaddrinfo(self._endpoint, self._port, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
+        found = socket.getaddrinfo(self._endpoint, self._port, socket.AF_INET, socket.SOCK_STREAM)
+        return [str(one[4][0]) for one in found]
 
     def key(self, client: int, record: int) -> str:
         """Return the name of a record."""
@@ -87,23 +106,28 @@ class Drill:
         while not self._stop.is_set():
             record += 1
             try:
-                link = link or Link(self.resolve(), self._port)
+                link = link or self.connect()
                 link.ask("SET", self.key(client, record), record, "EX", KEPT_SECONDS)
                 if self._wait and int(str(link.ask("WAIT", self._wait, 200))) < self._wait:
                     raise Refused("WAIT: too few replicas")
                 self.acks.append((time.time(), client, record))
             except (OSError, Refused) as error:
-                self.errors.append((time.time(), client, f"{type(error).__name__}: {error}"[:80]))
+                is_moved = str(error).startswith("MOVED")  # which is no error to a client of a cluster
+                if not is_moved:
+                    self.errors.append((time.time(), client, f"{type(error).__name__}: {error}"[:80]))
+                if not str(error).startswith("WAIT"):
+                    self.follow(error)
                 if link and not str(error).startswith("WAIT"):
                     link.close()
                     link = None
-                time.sleep(AGAIN_SECONDS)
+                time.sleep(0 if is_moved else AGAIN_SECONDS)
 
     def watch(self) -> None:
         """Note whenever the name leads elsewhere."""
         while not self._stop.is_set():
             try:
-                address = self.resolve()
+                found = self._addresses()
+                address = found[0] if len(found) == 1 else ""  # of a cluster: all its nodes, whoever leads
             except OSError:
                 address = ""
             if not self.names or self.names[-1][1] != address:
@@ -120,7 +144,7 @@ class Drill:
         until, at = time.time() + FINAL_SECONDS, 0
         while at < len(keys):
             try:
-                link = Link(self.resolve(), self._port)
+                link = self.connect()
                 while at < len(keys):
                     part = keys[at : at + BATCH]
                     found = link.ask("MGET", *part)
@@ -128,7 +152,8 @@ class Drill:
                     gone += [key for key, value in zip(part, found, strict=True) if value is None]
                     at += BATCH
                 link.close()
-            except (OSError, Refused):
+            except (OSError, Refused) as error:
+                self.follow(error)
                 if time.time() > until:
                     raise
                 time.sleep(0.05)
