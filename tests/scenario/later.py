@@ -52,11 +52,6 @@ LATER = {
 PARTLY = {
     15: Later("Step 4: Inbound tab, Edit, Add rule", "the rule editor of the web console", CONSOLE),
     23: Later("So create a VPC SG used only by ElastiCache", "the web console's warning about `default`", CONSOLE),
-    38: Later(
-        "Client to NAT traffic is unencrypted; do not send sensitive data",
-        "the same capture with encryption in transit",
-        ELASTICACHE,
-    ),
     82: Later("Start from the management console: create a Redis cluster", "the console's wizard", CONSOLE),
     85: Later(
         "VPN: splits one network so parts behave as logically different networks",

@@ -39,11 +39,30 @@ def test_row_034_the_client_connects_to_the_elastic_ip_and_is_forwarded_to_the_r
     assert len(set(ids)) == 3
 
 
-def test_row_038_what_passes_the_internet_gateway_is_not_encrypted(stage):
+def test_row_038_what_passes_the_internet_gateway_is_not_encrypted_unless_the_cache_speaks_tls(stage, page):
     with stage.program(CLIENT, CAPTURE) as capture:
         assert through(stage, 6379, "SET", "secret", "plain-to-see") == "OK"
         heard, _ = capture.communicate(b"end", 10)
     assert b"plain-to-see" in heard
+
+    encrypt(stage, page, TransitEncryptionEnabled=True, TransitEncryptionMode="preferred")
+    try:
+        with stage.program(CLIENT, CAPTURE) as capture:
+            assert through(stage, 6379, "--tls", "--insecure", "SET", "secret", "not-to-see") == "OK"
+            heard, _ = capture.communicate(b"end", 10)
+    finally:
+        encrypt(stage, page, TransitEncryptionEnabled=False)
+    assert b"\x16\x03" in heard, "TLS"
+    assert b"not-to-see" not in heard
+    assert through(stage, 6379, "GET", "secret") == "not-to-see"
+
+
+def encrypt(stage: Stage, page: Page, **asked: object) -> None:
+    """Switch TLS of the documented group, and wait until it is so."""
+    whose = {"ReplicationGroupId": page.replication_group}
+    stage.cache.modify_replication_group(**whose, ApplyImmediately=True, **asked)
+    described = stage.cache.describe_replication_groups
+    until(lambda: described(**whose)["ReplicationGroups"][0]["Status"] == "available", 30.0, "an available group")
 
 
 def test_row_041_the_literal_dnat_command_works(stage, page):
