@@ -45,6 +45,14 @@ class Vault:
         )
         self.available(name)
 
+    def kept(self, name: str, engine: str, members: int = 1) -> str:
+        """Return the primary endpoint of a group with TLS, which is made for the first who asks."""
+        if name not in (
+            g["ReplicationGroupId"] for g in self.cache.describe_replication_groups()["ReplicationGroups"]
+        ):
+            self.group(name, engine, members, TransitEncryptionEnabled=True, AutomaticFailoverEnabled=members > 1)
+        return self.endpoint(name)
+
     def available(self, name: str, seconds: float = 30.0) -> None:
         until(lambda: self.described(name)["Status"] == "available", seconds, f"{name} available ({self.atoll.log})")
 

@@ -29,9 +29,8 @@ def client(library: str = "redis", *, tls: bool = True) -> str:
 def test_clients_that_look_at_the_certificate_are_served_and_plain_ones_are_not(vault, engine):
     name = f"kept-{engine}"
 
-    vault.group(name, engine, 2, TransitEncryptionEnabled=True, AutomaticFailoverEnabled=True)
+    primary = vault.kept(name, engine, 2)
 
-    primary = vault.endpoint(name)
     assert primary.startswith(f"master.{name}.")
     assert vault.endpoint(name, "ReaderEndpoint").startswith(f"replica.{name}.")
     assert vault.described(name)["TransitEncryptionMode"] == "required"
@@ -147,19 +146,16 @@ except (OSError, ssl.SSLError) as error:
 
 
 def test_a_certificate_is_for_its_own_names_only(vault):
-    vault.group("mine", "valkey", 1, TransitEncryptionEnabled=True)
-    vault.group("other", "valkey", 1, TransitEncryptionEnabled=True)
-    mine, other = vault.endpoint("mine"), vault.endpoint("other")
+    mine, other = vault.kept("kept-valkey", "valkey", 2), vault.kept("other", "valkey")
     address = vault.atoll.inside(vault.instance, f"getent ahostsv4 {mine}").split()[0]
 
     assert vault.python(RAW, mine, "6379", mine, "PING\\r\\n") == "+PONG"
-    for wrong in (other, address, mine.removeprefix("master."), mine.replace("master", "a.master")):
+    for wrong in (other, address, mine.replace("master", "a.master")):
         assert "mismatch" in vault.python(RAW, mine, "6379", wrong, "PING\\r\\n"), wrong
 
 
 def test_why_says_who_must_speak_tls_and_who_need_not(vault):
-    vault.group("asked", "valkey", 1, TransitEncryptionEnabled=True)
-    name = vault.endpoint("asked")
+    name = vault.kept("other", "valkey")
 
     assert "the engine speaks TLS only" in vault.atoll.cli("why", vault.instance, name, ok=False)
     assert "is reachable" in vault.atoll.cli("why", vault.instance, name, "--tls")

@@ -288,7 +288,7 @@ class LinuxHost:
 
     async def reaches(self, node: NodePlan) -> bool:
         """Tell whether a connection from the router of its VPC arrives at a node."""
-        if node.encryption and not self._tied.runs(node.process):
+        if node.encryption and not self._tied.listens(node.process):
             return True  # what listens for clients is being started again: that says nothing about the network
         try:
             sock = await asyncio.to_thread(self._tcp_socket, node.vpc_id)

@@ -84,6 +84,7 @@ class Nodes:
         limits = self._limits(node, twice=node.loads)
         if node.encryption:  # before anybody can talk to the engine
             self.encrypt(node)
+            self.terminators.lead(node)
         with self._configuration(node, directory) as configuration:
             return self._keeper.spawn(
                 Spawn(

@@ -48,7 +48,7 @@ class Terminators:
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def start(self, node: NodePlan, *, socket_name: str) -> Process:
-        """Start a node's terminator, and lead its clients there; `socket_name` is the engine's own socket."""
+        """Start a node's terminator; nobody is led there yet.  `socket_name` is the engine's own socket."""
         assert node.encryption, "a plain node needs none"
         if self._program is None:
             raise HostError(f"there is no HAProxy on this machine: {INSTALL}", f"encrypt {node.name}")
@@ -58,7 +58,7 @@ class Terminators:
         self._write(directory / terminator.CONFIGURATION, text.encode())
         (directory / terminator.ORDERS).unlink(missing_ok=True)
         self.end(node)
-        process = self._keeper.spawn(
+        return self._keeper.spawn(
             Spawn(
                 node.process + SUFFIX,
                 (str(self._program), "-db", "-f", terminator.CONFIGURATION),
@@ -69,8 +69,11 @@ class Terminators:
                 console=directory / "tls.log",
             )
         )
-        self._lead(node, node.encryption)
-        return process
+
+    def lead(self, node: NodePlan) -> None:
+        """Lead a node's clients to its terminator, whether it listens yet or not; of a plain node, to the engine."""
+        with self._keeper.namespaces.opened(node.interface_id) as fd, Nft(fd) as nft:
+            nft.run(terminator.rules(node, node.encryption))
 
     def end(self, node: NodePlan) -> None:
         """Kill the terminators of this process of a node and of its earlier ones, and wait for their ends."""
@@ -83,10 +86,10 @@ class Terminators:
                 self._keeper.forget(kept.name)
 
     def apply(self, node: NodePlan) -> None:
-        """Have a terminator that runs do what its node's plan says now."""
+        """Have a terminator that runs, or comes up, do what its node's plan says now."""
         encryption, directory = node.encryption, self._directory_of(node)
         if encryption is None:
-            self._lead(node, None)
+            self.lead(node)
             return
         self._await(directory)
         if self._certify(encryption, directory):
@@ -96,7 +99,7 @@ class Terminators:
             if "Success" not in said:
                 (directory / terminator.CERTIFICATE).unlink()  # so that the next attempt does not think it done
                 raise HostError(said.strip(), f"give {node.name} its certificate")
-        self._lead(node, encryption)
+        self.lead(node)
         if encryption.mode == "required":
             self._order(directory, f"shutdown sessions server {terminator.PLAIN}")
 
@@ -130,10 +133,6 @@ class Terminators:
             unfinished.replace(path)
         except OSError as error:
             raise HostError(str(error), f"write {path.name}") from error
-
-    def _lead(self, node: NodePlan, encryption: Encryption | None) -> None:
-        with self._keeper.namespaces.opened(node.interface_id) as fd, Nft(fd) as nft:
-            nft.run(terminator.rules(node, encryption))
 
     def _await(self, directory: Path) -> None:
         until = time.monotonic() + _READY_SECONDS

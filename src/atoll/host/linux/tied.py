@@ -35,11 +35,16 @@ class Tied:
         self._keeper, self._nodes = keeper, nodes
         self._watched, self._watch, self._drop = watched, watch, drop
         self._starting = set[str]()
+        self._ready = set[str]()  # engines whose terminators listen, as far as they have not ended since
 
     def runs(self, engine: str) -> bool:
         """Tell whether an engine's terminator runs, as far as is known."""
         found = self._watched.get(engine + SUFFIX)
         return found is not None and not found.ended.is_set()
+
+    def listens(self, engine: str) -> bool:
+        """Tell whether an engine's terminator listens: it does not while it is being started again."""
+        return engine in self._ready and self.runs(engine)
 
     async def encrypt(self, node: NodePlan) -> None:
         """Have a node's clients meet TLS, or plain text, as its plan says.  Raises HostError."""
@@ -53,11 +58,13 @@ class Tied:
                 self._watched[name].process.send(signal.SIGUSR1)  # it ends with the last of its connections
             return
         if not runs or await asyncio.to_thread(terminators.is_stopping, node):
+            self._ready.discard(node.process)
             with self.starting(node.process):
                 self._drop(name)
                 process = await asyncio.to_thread(self._nodes.encrypt, node)
                 await asyncio.to_thread(self._watch, name, process)
         await asyncio.to_thread(terminators.apply, node)
+        self._ready.add(node.process)
         if node.encryption.mode == "required" and node.encrypted == "preferred":
             await self._nodes.cut_plain(node)
 
@@ -86,5 +93,6 @@ class Tied:
 
     def end(self, engine: str) -> None:
         """Kill an engine's terminator: whoever was its client must know at once."""
+        self._ready.discard(engine)
         if found := self._watched.get(engine + SUFFIX):
             found.process.send(signal.SIGKILL)
