@@ -20,7 +20,7 @@ class Host:
             raise HostError(self.refuses)
 
     def encrypts(self, node):
-        return self.runs
+        return self.runs and node is not None
 
 
 class Recorder:
