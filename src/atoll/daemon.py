@@ -42,6 +42,7 @@ from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
 from atoll.control.discovery import Discovery
+from atoll.control.doorman import Doorman
 from atoll.control.engines import Engines
 from atoll.control.events import Lines, log
 from atoll.control.failover import Failovers
@@ -164,6 +165,7 @@ class Daemon:
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self._discovery = Discovery(wanted.machines, host, self._recorder)
         self._logs = LogDeliveries(store, wanted.machines, host, options.state_dir.absolute())
+        self._doorman = Doorman(store, wanted.machines, host, utc_now, strict=options.keys == "required")
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         self._engines = Engines(store, host)
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
@@ -182,7 +184,7 @@ class Daemon:
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
         woken = (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots)
-        for loop in (*woken, self.reshardings, self._discovery, self.global_groups, self._logs):
+        for loop in (*woken, self.reshardings, self._discovery, self._doorman, self.global_groups, self._logs):
             store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
@@ -302,13 +304,11 @@ class Daemon:
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
-        loops.append(self.global_groups.run())
-        loops += [self.changes.run(), self.migrations.run(), self.rosters.run(), self.snapshots.run()]
-        loops.append(self.reshardings.run())
-        loops += [self._discovery.run(), self._logs.run()]
+        parts = (self.changes, self.migrations, self.rosters, self.snapshots, self.global_groups, self.reshardings)
+        loops += [part.run() for part in (*parts, self._discovery, self._doorman, self._logs)]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
-            loops.append(Alarms(self._store, utc_now).run())
-            loops += [self._counters.run(), self._sampler.run(), self._engines.run()]
+            watching = (Alarms(self._store, utc_now), self._counters, self._sampler, self._engines)
+            loops += [part.run() for part in watching]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())
         await server.start()

@@ -115,6 +115,19 @@ def test_a_user_authenticates_as_the_mode_says(user):
     assert free["Authentication"] == {"Type": "no-password"}
 
 
+def test_an_iam_user_has_one_name_and_needs_an_engine_that_knows_him(cache):
+    asked = {"UserId": "a", "Engine": "redis", "AccessString": "on ~* +@all", "AuthenticationMode": {"Type": "iam"}}
+
+    with refusal("InvalidParameterCombination") as refused:
+        cache.create_user(UserName="b", **asked)
+    assert refused.message == "User Id and User name must be same for authentication type: iam"
+    made = cache.create_user(UserName="a", **asked)
+    assert (made["Authentication"], made["MinimumEngineVersion"]) == ({"Type": "iam"}, "7.0")
+    asked |= {"UserId": "b", "AuthenticationMode": {"Type": "iam", "Passwords": [PASSWORD]}}
+    with refusal("InvalidParameterCombination"):
+        cache.create_user(UserName="b", **asked)
+
+
 def test_a_changed_user_is_modifying_until_nodes_obey_and_nobody_changes_him_meanwhile(cache, user, paper):
     user("app")
 

@@ -1,7 +1,6 @@
 """A daemon with replication groups whose users are a user group's, and clients that log in from an instance."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +18,10 @@ PORTER = """
 import json, sys
 from importlib import import_module as load
 for line in sys.stdin:
-    library, host, port, user, password, *words = json.loads(line)
+    library, host, port, authority, user, password, *words = json.loads(line)
     module, once = load(library), load(library + ".retry").Retry(load(library + ".backoff").NoBackoff(), 0)
     client = module.Redis(host, int(port), username=user or None, password=password or None, decode_responses=True,
-                          socket_timeout=5, retry=once)
+                          socket_timeout=5, retry=once, ssl=True, ssl_ca_certs=authority)
     try:
         said = ["ok", client.execute_command(*words)]
     except (module.exceptions.ConnectionError, module.exceptions.ResponseError) as error:
@@ -37,13 +36,14 @@ class Club:
 
     def __init__(self, atoll: Atoll):
         self.atoll, self.cache, ec2 = atoll, atoll.client("elasticache"), atoll.client("ec2")
+        self._authority = atoll.status()["authority"]
         image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         launched = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
         self.instance = launched["Instances"][0]["InstanceId"]
         for name, members in (("club", 2), ("lone", 1)):
             self.cache.create_replication_group(
                 ReplicationGroupId=name, ReplicationGroupDescription="x", Engine="valkey", NumCacheClusters=members,
-                AutomaticFailoverEnabled=members > 1, **NODE,
+                AutomaticFailoverEnabled=members > 1, TransitEncryptionEnabled=True, **NODE,
             )  # fmt: skip
         self.available("club"), self.available("lone")
         self.user("app", AccessString="on ~app:* +@all")
@@ -62,6 +62,10 @@ class Club:
         """Tell whether a user is active."""
         status: str = self.cache.describe_users(UserId=user)["Users"][0]["Status"]
         return status == "active"
+
+    def knows(self, id: str) -> bool:
+        """Tell whether there is such a user."""
+        return id in {user["UserId"] for user in self.cache.describe_users()["Users"]}
 
     def settled(self) -> None:
         """Wait until no user and no group is changing."""
@@ -96,7 +100,9 @@ class Club:
         host, port = self.address(member)
         assert self._porter.stdin
         assert self._porter.stdout
-        self._porter.stdin.write(json.dumps([library, host, port, user, password, *words]).encode() + b"\n")
+        self._porter.stdin.write(
+            json.dumps([library, host, port, self._authority, user, password, *words]).encode() + b"\n"
+        )
         self._porter.stdin.flush()
         said: list[Any] = json.loads(self._porter.stdout.readline())
         return said
@@ -134,18 +140,8 @@ class Club:
 def club() -> Iterator[Club]:
     with running(own_mode()) as atoll:
         made = Club(atoll)
-        encrypt(atoll)
         made.change(UserGroupIdsToAdd=["team"])
         made.change("lone", UserGroupIdsToAdd=["team"])
         made.start_porter()
         yield made
         made.close()
-
-
-def encrypt(atoll: Atoll) -> None:
-    """Say in the store that the groups are encrypted: until nodes speak TLS there is no other way."""
-    atoll.stop()
-    with sqlite3.connect(next(atoll.state.glob("*.db"))) as db:
-        db.execute("update resource set body = json_set(body, '$.tls', json('true')) where kind = 'ReplicationGroup'")
-    db.close()
-    atoll.up()

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.aws.test_connect_token import token
 from tests.daemon.atoll import until
 from tests.users.conftest import OTHER, SECRET
 
@@ -85,6 +86,48 @@ def test_what_was_asked_for_before_a_crash_is_done_after_it(club):
         assert club.say(member, "reader", "PING", password=OTHER) == ["ok", True]
         assert club.say(member, "reader", "PING", password=SECRET)[0] == "AuthenticationError"
     assert club.pid("lone-001") == pid, "nothing was started again"
+
+
+@pytest.mark.parametrize("library", ["redis", "valkey"])
+def test_an_iam_user_comes_in_by_a_token_that_is_meant_for_him_and_the_cache(club, library):
+    if not club.knows("signed"):
+        club.cache.create_user(
+            UserId="signed", UserName="signed", Engine="valkey", AccessString="on ~* +@all",
+            AuthenticationMode={"Type": "iam"},
+        )  # fmt: skip
+        club.cache.modify_user_group(UserGroupId="team", UserIdsToAdd=["signed"])
+        club.settled()
+    primary = next(member for member, role in club.members().items() if role == "primary")
+    keys = {"key": "test", "secret": "test"}
+
+    good = token(cache="club", user="signed", **keys)
+    until(lambda: club.say(primary, "signed", "PING", password=good, library=library) == ["ok", True], 30, "the door")
+
+    assert club.say(primary, "signed", "SET", "k", "v", password=good, library=library) == ["ok", True]
+    for bad in (
+        token(cache="lone", user="signed", **keys),
+        token(cache="club", user="app", **keys),
+        token(cache="club", user="signed", region="eu-west-1", **keys),
+        token(cache="club", user="signed", seconds=901, **keys),
+        good.replace("club/", "lone/"),
+        SECRET,
+    ):
+        said = club.say(primary, "signed", "PING", password=bad, library=library)
+        assert said[0] == "AuthenticationError", bad
+    assert club.say(primary, "app", "PING", password=good, library=library)[0] == "AuthenticationError"
+    assert good.rpartition("=")[2] not in club.atoll.log.read_text()
+
+
+def test_a_daemon_that_comes_anew_lets_iam_users_in_again(club):
+    primary = next(member for member, role in club.members().items() if role == "primary")
+    good = token(cache="club", user="signed", key="test", secret="test")
+    club.atoll.kill()
+    club.atoll.up()
+
+    until(lambda: club.say(primary, "signed", "PING", password=good) == ["ok", True], 30, "the door")
+
+    other = token(cache="club", user="signed", key="test", secret="test", seconds=800)
+    assert club.say(primary, "signed", "PING", password=other) == ["ok", True]
 
 
 def test_no_secret_lies_about(club):

@@ -46,6 +46,7 @@ class NodeUser:
     rules: tuple[str, ...]  # of the engine, but for the passwords
     passwords: tuple[Digest, ...] = ()
     is_open: bool = False  # no password is asked for
+    by_token: bool = False  # an IAM user: his passwords are tokens, which come and go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

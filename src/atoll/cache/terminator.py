@@ -6,6 +6,7 @@ the node's network lead new connections for the engine's port to one door or the
 Those that exist stay where they are, and so a mode changes in one instant and cuts nobody.
 """
 
+from atoll.cache import token_door
 from atoll.cache.node import Encryption, NodePlan
 
 # Above the ports that Linux gives to clients, below 65536: nobody else listens there.
@@ -31,12 +32,14 @@ def doors(engine: int) -> tuple[int, int]:
     return first, second
 
 
-def configuration(node: NodePlan, *, socket: str, files_max: int, uid: int | None) -> str:
+def configuration(node: NodePlan, *, socket: str, files_max: int, uid: int | None, has_lua: bool = False) -> str:
     """Return HAProxy's configuration file.
 
     `socket` is the engine's, as HAProxy sees it (Memcached: none, it is reached at its port); `files_max` is how many
-    files it may open; `uid` is whom it becomes when it has read this file and its keys (None: it stays who it is).
+    files it may open; `uid` is whom it becomes when it has read this file and its keys (None: it stays who it is);
+    with `has_lua` it shows tokens (`cache/token_door.py`).
     """
+    load, look = (token_door.LOAD, token_door.LOOK) if has_lua and not node.is_memcached else ("", "")
     tls, either = doors(node.port)
     engine = f"{node.address}:{node.port}" if node.is_memcached else f"unix@{socket}"
     secure = f"ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2"
@@ -45,7 +48,7 @@ def configuration(node: NodePlan, *, socket: str, files_max: int, uid: int | Non
 {become}  nbthread {THREADS}
   maxconn {max(min(CONNECTIONS_MAX, files_max // DESCRIPTORS - 25), 10)}
   stats socket unix@{ORDERS} mode 600 level admin
-defaults
+{load}defaults
   mode tcp
   timeout connect 5s
   timeout client {IDLE_DAYS}d
@@ -54,7 +57,7 @@ defaults
   clitcpka-idle {KEEPALIVE_SECONDS}s
 frontend tls
   bind {node.address}:{tls} {secure}
-  default_backend tls
+{look}  default_backend tls
 frontend either
   bind {node.address}:{either}
   tcp-request inspect-delay {FIRST_BYTE_SECONDS}s
@@ -63,7 +66,7 @@ frontend either
   default_backend plain
 frontend inner
   bind {_INNER} {secure}
-  default_backend tls
+{look}  default_backend tls
 backend inner
   server inner {_INNER}
 backend tls

@@ -89,6 +89,7 @@ def _of_group(world: World, cluster: CacheCluster, group: UserGroup) -> tuple[No
             rules=rules(parse(user.access), engine, version),
             passwords=user.passwords,
             is_open=user.authentication == "no-password",
+            by_token=user.authentication == "iam",
         )
         for user in members(world, group)
     ]

@@ -59,9 +59,6 @@ LENGTH = Err(
 BAD_PASSWORD = Err("InvalidParameterValue", 'Passwords must be printable and cannot contain any of , " / @.')
 TOO_MANY = Err("InvalidParameterValue", f"A user can have at most {PASSWORDS_MAX} passwords.")
 IAM_NAME = Err("InvalidParameterCombination", "User Id and User name must be same for authentication type: iam")
-NO_IAM = Err(
-    "InvalidParameterValue", "Atoll does not support Authentication type iam: no node can verify its tokens."
-)
 OPEN_VALKEY = Err("InvalidParameterCombination", "A user of engine valkey must authenticate with a password or IAM.")
 
 
@@ -181,8 +178,6 @@ def _proof(passwords: Sequence[str], no_password: bool | None, mode: Mapping[str
 
 
 def _of_type(asked: str, passwords: Sequence[str]) -> _Proof:
-    if asked == "iam":
-        raise NO_IAM()
     if asked != "password" and passwords:
         raise TWO_WAYS(why=f"Passwords cannot be provided for authentication type: {asked}")
     if asked == "password" and not passwords:

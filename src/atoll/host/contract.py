@@ -5,7 +5,7 @@ answers).  The loop knows no third thing about either.
 """
 
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -14,6 +14,7 @@ from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
+from atoll.model.digest import Digest
 from atoll.model.engine import EngineBuild
 from atoll.model.ip import Ip
 from atoll.network.facts import Container
@@ -150,10 +151,30 @@ class Tracked(NamedTuple):
     refused: int  # flows for which there was no place: of a NAT gateway, no port
 
 
+class Doorway(Protocol):
+    """Where users come in whose passwords are tokens."""
+
+    async def attend(self, node: NodePlan, judge: Callable[[bytes], Awaitable[None]]) -> None:
+        """Show `judge` the beginning of each connection to a node that has a token in it, before the engine sees it.
+
+        Until `dismiss`.  Raises HostError.
+        """
+        ...
+
+    def dismiss(self, name: str) -> None:
+        """Show nobody the connections to a process any more."""
+        ...
+
+    async def lend(self, node: NodePlan, user: str, password: Digest, *, valid: bool) -> None:
+        """Make a token a password of a user in a running engine, or no longer.  Raises HostError."""
+        ...
+
+
 class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
 
     mode: str  # "root", "rootless" or "paper"
+    doorway: Doorway
 
     def builds(self) -> Sequence[EngineBuild]:
         """Return the engines that can run; none: on paper."""

@@ -6,7 +6,7 @@ For machines that allow no namespaces, and for tests of everything that is not t
 import asyncio
 import hashlib
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from atoll.cache.slots import union, without
 from atoll.cache.topology import Peer, Topology
 from atoll.host.contract import (
     Door,
+    Doorway,
     Failure,
     Harm,
     HostError,
@@ -31,15 +32,30 @@ from atoll.host.contract import (
     Tracked,
     Vital,
 )
+from atoll.model.digest import Digest
 from atoll.model.engine import EngineBuild
 from atoll.network.facts import Container
 from atoll.network.plan import Plan
+
+
+class PaperDoorway:
+    """A door that nobody uses."""
+
+    async def attend(self, node: NodePlan, judge: Callable[[bytes], Awaitable[None]]) -> None:
+        """Nobody connects."""
+
+    def dismiss(self, name: str) -> None:
+        """Nobody was shown anything."""
+
+    async def lend(self, node: NodePlan, user: str, password: Digest, *, valid: bool) -> None:
+        """Nobody logs in."""
 
 
 class PaperHost:
     """Keeps the contract in memory."""
 
     mode = "paper"
+    doorway: Doorway = PaperDoorway()
 
     def __init__(self) -> None:
         """Start with nothing."""

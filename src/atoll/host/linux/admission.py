@@ -5,8 +5,17 @@ from collections.abc import Collection
 from atoll.cache.acl import ADMINISTRATOR, words
 from atoll.cache.node import NodePlan
 from atoll.host.linux.resp import Connection, EngineError
+from atoll.model.digest import Digest
 
 _OPEN = "default"  # exists in every engine
+
+
+async def lend(engine: Connection, user: str, password: Digest, *, valid: bool) -> None:
+    """Make something a password of a user, or no longer.  Raises EngineError, without it."""
+    try:
+        await engine.ask("ACL", "SETUSER", user, f"{'#' if valid else '!'}{password.hex}")
+    except EngineError as error:
+        raise EngineError(f"user {user}: {str(error).rpartition(': ')[2]}") from None
 
 
 async def admit(engine: Connection, node: NodePlan, cut: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
 from atoll.host.contract import (
     Door,
+    Doorway,
     Failure,
     GuestPlan,
     Harm,
@@ -69,6 +70,7 @@ class LinuxHost:
         self._programs = {(e.name, e.version): e for e in engines.available(state_dir)}
         self._terminator = engines.terminator()
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket, self._terminator)
+        self.doorway: Doorway = self._nodes.doors
         self.slow_log, self.engine_log = self._nodes.slow_log, self._nodes.engine_log
         self._instances = Instances(keeper, state_dir)
         self._processes: dict[str, _Watched] = {}

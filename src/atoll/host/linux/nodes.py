@@ -32,6 +32,7 @@ from atoll.host.linux import admission, carry, cgroups, dumping, engine_logs, st
 from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.cluster import Asker
+from atoll.host.linux.doors import Doors
 from atoll.host.linux.engines import Engine
 from atoll.host.linux.replication import BUSY, Administrator
 from atoll.host.linux.resp import Connection, EngineError
@@ -75,6 +76,7 @@ class Nodes:
         self._uid = None if keeper.rootless else ENGINE_UID
         self.terminators = Terminators(keeper, Authority(state_dir), terminator, self._directory_of, self._uid)
         self._trusted: ssl.SSLContext | None = None
+        self.doors = Doors(self._uid, self._socket, self._password)
         self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def start(self, node: NodePlan) -> Process:

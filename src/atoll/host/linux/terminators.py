@@ -5,15 +5,17 @@ and a suffix.  It lives no longer than that process (`machine.py` sees to it).
 """
 
 import contextlib
+import functools
 import os
 import resource
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from atoll.cache import terminator
+from atoll.cache import terminator, token_door
 from atoll.cache.node import Encryption, NodePlan
 from atoll.host.authority import Authority
 from atoll.host.contract import HostError
@@ -54,7 +56,10 @@ class Terminators:
             raise HostError(f"there is no HAProxy on this machine: {INSTALL}", f"encrypt {node.name}")
         directory = self._directory_of(node)
         self._certify(node.encryption, directory)
-        text = terminator.configuration(node, socket=socket_name, files_max=self._files_max, uid=self._uid)
+        text = terminator.configuration(
+            node, socket=socket_name, files_max=self._files_max, uid=self._uid, has_lua=_has_lua(self._program)
+        )
+        self._write(directory / token_door.SCRIPT, token_door.LUA.encode())
         self._write(directory / terminator.CONFIGURATION, text.encode())
         (directory / terminator.ORDERS).unlink(missing_ok=True)
         self.end(node)
@@ -158,3 +163,13 @@ class Terminators:
         except OSError as error:
             raise HostError(str(error), "give a TLS terminator an order") from error
         return said.decode(errors="replace")
+
+
+@functools.cache
+def _has_lua(program: Path) -> bool:
+    """Tell whether an HAProxy can run a script; one that cannot serves all but IAM users."""
+    try:
+        said = subprocess.run([str(program), "-vv"], capture_output=True, timeout=_READY_SECONDS, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"+LUA" in said
