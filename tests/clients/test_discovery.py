@@ -206,3 +206,17 @@ def test_nodes_with_encryption_in_transit_answer_through_it(stage):
     (answer,) = {bytes.fromhex(line) for line in said.output.split()}
     assert answer.startswith(b"CONFIG cluster 0 ")
     assert [name.encode() for name in mem.nodes] == re.findall(rb"[ \n]([^ |\n]+)\|", answer)
+
+
+def test_nodes_that_speak_the_binary_protocol_only_answer_in_it(stage):
+    stage.cache.create_cache_parameter_group(
+        CacheParameterGroupName="binary", CacheParameterGroupFamily="memcached1.6", Description="x"
+    )
+    only = {"ParameterName": "binding_protocol", "ParameterValue": "binary"}
+    stage.cache.modify_cache_parameter_group(CacheParameterGroupName="binary", ParameterNameValues=[only])
+    mem = Mem(stage, 2, CacheParameterGroupName="binary")
+
+    (answer,) = set(mem.ask(BINARY, *mem.nodes))
+
+    assert answer[:2] == b"\x81\x60"
+    assert re.findall(rb"[ \n]([^ |\n]+)\|", answer) == [name.encode() for name in mem.nodes]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
+from atoll.host.linux import memcached_binary as binary
 from atoll.host.linux import packet_log
 from atoll.host.linux.discovery_rules import BINARY_FLAGS, BINARY_KEY, FLUSH_LOG, OLDER_KEY, TEXT_KEY, rules
 from atoll.host.linux.namespaces import Namespaces
@@ -131,18 +132,30 @@ async def _settle(line: _Line, told: bytes) -> str | None:
     is_repair = line.repair is not None and not line.repair.done()
     if line.told == told and None in marks and not is_repair:
         line.fetch_until = now + FETCH_SECONDS
-    said = await _ask(line, b"".join(_set(key, flags, told) for key, flags in ITEMS))
-    if refusals := [answer for answer in said if answer != b"STORED"]:
-        return refusals[0].decode(errors="replace")
+    if refusal := await _store(line, told):
+        return refusal
     line.told, line.marks = told, await _marks(line)
     return None
 
 
 async def _marks(line: _Line, *, fetch: bool = False) -> tuple[bytes | None, ...]:
     """Return what tells an item from its next version, for each item; None: it is not there."""
+    if binary.is_spoken_by(line.node):
+        line.writer.write(b"".join(binary.request(binary.GET, key) for key, _ in ITEMS))
+        answers = await binary.answers(line.reader, len(ITEMS))
+        return tuple(None if answer.status else str(answer.mark).encode() for answer in answers)
     command = b"mg %s c s\r\n" if fetch else b"me %s\r\n"
     said = await _ask(line, b"".join(command % key for key, _ in ITEMS))
     return tuple(found[1] if (found := _MARK.search(answer)) else None for answer in said)
+
+
+async def _store(line: _Line, told: bytes) -> str | None:
+    """Store the items; returns what the engine says if it does not."""
+    if binary.is_spoken_by(line.node):
+        line.writer.write(b"".join(binary.set_request(key, flags, told) for key, flags in ITEMS))
+        return binary.refusal(await binary.answers(line.reader, len(ITEMS)))
+    said = await _ask(line, b"".join(_set(key, flags, told) for key, flags in ITEMS))
+    return next((answer.decode(errors="replace") for answer in said if answer != b"STORED"), None)
 
 
 async def _ask(line: _Line, requests: bytes) -> list[bytes]:

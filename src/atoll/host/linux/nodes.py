@@ -195,7 +195,7 @@ class Nodes:
         try:
             if node.is_memcached:
                 sock = await asyncio.to_thread(self._open_socket, node.interface_id)
-                return await statistics.of_memcached(sock, str(node.address), node.port)
+                return await statistics.of_memcached(sock, node)
             async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
                 return await statistics.of_server(engine)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:

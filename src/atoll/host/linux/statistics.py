@@ -4,6 +4,8 @@ import asyncio
 import socket
 from collections.abc import Mapping
 
+from atoll.cache.node import NodePlan
+from atoll.host.linux import memcached_binary as binary
 from atoll.host.linux.resp import Connection
 
 MEMCACHED_SECONDS = 1.0
@@ -18,19 +20,27 @@ async def of_server(engine: Connection) -> Mapping[str, str]:
     return read_info(said)
 
 
-async def of_memcached(sock: socket.socket, address: str, port: int) -> Mapping[str, str]:
-    """Ask a Memcached engine through a socket of its network, and close that.  Raises OSError, ValueError."""
-    loop, said = asyncio.get_running_loop(), b""
-    with sock:
+async def of_memcached(sock: socket.socket, node: NodePlan) -> Mapping[str, str]:
+    """Ask a Memcached engine by a socket of its network, and close that.  Raises OSError, EOFError, ValueError."""
+    writer = None
+    try:
         sock.setblocking(False)
         async with asyncio.timeout(MEMCACHED_SECONDS):
-            await loop.sock_connect(sock, (address, port))
-            await loop.sock_sendall(sock, b"stats\r\n")
-            while not said.endswith(b"END\r\n"):
-                part = await loop.sock_recv(sock, STATS_BYTES_MAX)
-                said += part
-                if not part or len(said) > STATS_BYTES_MAX or said.startswith((b"ERROR", b"SERVER_ERROR")):
-                    raise ValueError(f"not an answer to stats: {said[:80]!r}")
+            await asyncio.get_running_loop().sock_connect(sock, (str(node.address), node.port))
+            reader, writer = await asyncio.open_connection(sock=sock, limit=STATS_BYTES_MAX)
+            if binary.is_spoken_by(node):
+                return await binary.statistics(reader, writer)
+            writer.write(b"stats\r\n")
+            try:
+                said = await reader.readuntil(b"END\r\n")
+            except asyncio.LimitOverrunError as error:
+                raise ValueError(f"not an answer to stats: {error}") from error
+    finally:
+        if writer:
+            writer.close()
+        sock.close()
+    if not said.startswith(b"STAT"):
+        raise ValueError(f"not an answer to stats: {said[:80]!r}")
     return read_stats(said.decode(errors="replace"))
 
 
