@@ -258,6 +258,8 @@ class Nodes:
 
     async def _ask_server(self, node: NodePlan) -> str | None:
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
+            if node.seeds or node.loads:
+                await engine.ask("PING")  # an error while it loads; ROLE is answered all the time
             asked = self._cluster.waits_for if node.cluster else _replication
             waiting = await asked(engine, node)
             if waiting is None and node.seeds and node.cluster:
