@@ -29,6 +29,7 @@ from bench import (
     keeping,
     paths,
     reaching,
+    serving,
     starting,
 )
 from bench.rows import Row, table
@@ -48,6 +49,7 @@ PARTS: dict[str, Part] = {
     "paths": lambda quick: paths.measure(1 if quick else 7, 2_000 if quick else 20_000),
     "discovery": lambda quick: discovering.measure(1 if quick else 9, 2_000 if quick else 60_000),
     "tls": lambda quick: encrypting.measure(1 if quick else 7, 2_000 if quick else 40_000),
+    "serving": lambda quick: serving.measure(1 if quick else 7, 2_000 if quick else 40_000, 5 if quick else 100),
     "nat": lambda quick: forwarding.measure(1 if quick else 5, 2_000 if quick else 20_000),
 }
 
