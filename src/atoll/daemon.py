@@ -72,7 +72,7 @@ from atoll.host.paper import PaperHost
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
-from atoll.model.world import Tx, World
+from atoll.model.world import Caller, Tx, World
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
 from atoll.store.sqlite import Store, StoreError, utc_now
@@ -205,9 +205,9 @@ class Daemon:
         """The newest World."""
         return self._store.world
 
-    def write(self, fn: Callable[[Tx], Any], what: str) -> Any:
+    def write(self, fn: Callable[[Tx], Any], what: str, caller: Caller | None = None) -> Any:
         """Change the World for the private API."""
-        return self._store.write(fn, what=what)
+        return self._store.write(fn, caller=caller, what=what)
 
     async def in_force(self) -> bool:
         """Wait until the kernel obeys everything that is committed now."""

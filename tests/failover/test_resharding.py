@@ -139,6 +139,20 @@ def test_the_next_daemon_finishes_what_a_killed_one_began(sharded, when):
     assert {e for e in said["errors"] if not e.startswith("ClusterError('TTL exhausted.")} == set()
 
 
+def test_a_drill_tells_how_much_moved_when_and_what_the_clients_saw(sharded):
+    before = len(sharded.shards())
+
+    asked = ("drill", "reshard", "shards", "--shards", str(5 - before), "--json")
+    said = sharded.atoll.cli(*asked, timeout=90)
+    found = json.loads(said[said.index("{") :])
+
+    assert found["lost"] == []
+    assert found["errors"] == {}
+    assert len(found["slots"]["after"]) == 5 - before == len(sharded.shards())
+    assert found["time_line"][-1]["progress"] == 100.0
+    assert found["p99_ms"]["during"] > 0
+
+
 def test_a_primary_that_is_lost_while_its_slots_move_is_replaced_and_the_rest_follows(sharded):
     before = len(sharded.shards())
     begun = sharded.atoll.log.stat().st_size

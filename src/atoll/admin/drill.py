@@ -6,9 +6,12 @@ Of a group in cluster mode it is the primary of the first shard, and the clients
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from atoll.aws.errors import AwsError
 from atoll.cache.endpoint import clustercfg_name, node_name, primary_name
-from atoll.cache.shards import key_in
+from atoll.cache.resharding import progress
+from atoll.cache.shards import key_in, write_slots
 from atoll.cache.takeover import MANUAL
+from atoll.elasticache.shard_count import modify_replication_group_shard_configuration
 from atoll.model.cache import CacheCluster, Promotion, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.names import key
@@ -46,7 +49,25 @@ def described(world: World, group: ReplicationGroup) -> Json:
         "port": group.port,
         "primary": primary.name,
         "members": {member.name: node_name(member, member.nodes[0].id) for member in members},
+        "configuration": clustercfg_name(group) if group.is_sharded else None,
+        "progress": progress(group),
+        "slots": {shard.id: write_slots(shard.slots) for shard in group.node_groups},
     }
+
+
+def reshard(tx: Tx, group: ReplicationGroup, count: int) -> None:
+    """Ask for another number of shards; of fewer, the last ones go.  Raises NoDrill."""
+    leaving = [shard.id for shard in group.node_groups[count:]]
+    try:
+        modify_replication_group_shard_configuration(
+            tx,
+            replication_group_id=group.name,
+            node_group_count=count,
+            apply_immediately=True,
+            node_groups_to_remove=leaving,
+        )
+    except AwsError as error:
+        raise NoDrill(error.message) from None
 
 
 def check(group: ReplicationGroup, fault: str) -> None:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol, cast
 
 from atoll.admin import drill
 from atoll.admin.wire import Bad, answer, body, caller, query, text
 from atoll.aws.http import Answer, Request
 from atoll.host.contract import Harm, HostError
-from atoll.model.world import Tx, World
+from atoll.model.world import Caller, Tx, World
 from atoll.store.sqlite import StoreError
 
 Route = Callable[[Request], Awaitable[Answer]]
@@ -20,7 +21,7 @@ class Service(Protocol):
     @property
     def world(self) -> World: ...  # noqa: D102
     def where(self) -> dict[str, Any]: ...  # noqa: D102
-    def write(self, fn: Callable[[Tx], Any], what: str) -> Any: ...  # noqa: D102
+    def write(self, fn: Callable[[Tx], Any], what: str, caller: Caller | None = None) -> Any: ...  # noqa: D102
     async def harm(self, cluster_id: str, what: Harm) -> None: ...  # noqa: D102
     def failover_steps(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
@@ -68,4 +69,21 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
             raise Bad(503, str(error)) from None
         return Answer(204, {}, b"")
 
-    return {"/_atoll/drill": {"GET": look, "POST": begin}, "/_atoll/drill/heal": {"POST": heal}}
+    return {
+        "/_atoll/drill": {"GET": look, "POST": begin},
+        "/_atoll/drill/heal": {"POST": heal},
+        "/_atoll/drill/reshard": {"POST": partial(_reshard, service)},
+    }
+
+
+async def _reshard(service: Service, request: Request) -> Answer:
+    said = body(request)
+    whose = caller(said)
+    try:
+        group = drill.group_of(service.world.seen_by(whose), text(said, "group"))
+        service.write(lambda tx: drill.reshard(tx, group, int(said.get("shards") or 0)), "drill", whose)
+    except drill.NoDrill as error:
+        raise Bad(409, str(error)) from None
+    except StoreError as error:
+        raise Bad(503, str(error)) from None
+    return answer(drill.described(service.world.seen_by(whose), group))

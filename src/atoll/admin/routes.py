@@ -23,7 +23,7 @@ from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
 from atoll.host.contract import Harm, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
-from atoll.model.world import Tx, World
+from atoll.model.world import Caller, Tx, World
 from atoll.network.explain import as_dict, explain
 from atoll.network.facts import Container
 from atoll.network.flow import Verdict
@@ -72,7 +72,7 @@ class Service(Protocol):
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
     def where(self) -> dict[str, Any]: ...  # noqa: D102
-    def write(self, fn: Callable[[Tx], Any], what: str) -> Any: ...  # noqa: D102
+    def write(self, fn: Callable[[Tx], Any], what: str, caller: Caller | None = None) -> Any: ...  # noqa: D102
     async def in_force(self) -> bool: ...  # noqa: D102
     async def reset(self) -> None: ...  # noqa: D102
     def stop(self, *, purge: bool) -> None: ...  # noqa: D102

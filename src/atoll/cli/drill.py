@@ -19,12 +19,12 @@ def failover(
     group: str, *, fault: str, clients: int, seconds: float, wait: int, source: str | None, as_json: bool
 ) -> int:
     """Rehearse, and print what happened; the exit code is 1 if acknowledged writes are gone, or none came after."""
-    world = _described(group)
-    instance = source or _instance(world)
+    world = described(group)
+    instance = source or instance_near(world)
     run = f"{world['tag']}{time.time_ns():x}"
     with show.progress(f"{fault} {world['primary']}, while {clients} clients in {instance} write"):
         said, begun = _play(world, instance, fault, clients, seconds, wait, run)
-    steps = [step for step in _described(group)["steps"] if step["at"] >= begun["at"] - 0.001]
+    steps = [step for step in described(group)["steps"] if step["at"] >= begun["at"] - 0.001]
     found = drill_report.report(said, steps, begun["at"])
     if as_json:
         about = {k: begun[k] for k in ("group", "engine", "primary")}
@@ -35,12 +35,13 @@ def failover(
     return 1 if found.lost or found.outage_ms is None else 0
 
 
-def _described(group: str) -> dict[str, Any]:
+def described(group: str) -> dict[str, Any]:
+    """Return what the daemon says of a group."""
     found: dict[str, Any] = private.get("/_atoll/drill", group=group, **private.whose())
     return found
 
 
-def _instance(world: dict[str, Any]) -> str:
+def instance_near(world: dict[str, Any]) -> str:
     """Return an instance of the VPC that may talk to the primary.  Raises Failure."""
     status = private.get("/_atoll/status", **private.whose())
     near = [i for i in status["instances"] if i["vpc"] == world["vpc"] and i["state"] == "running"]
@@ -74,13 +75,14 @@ def _play(
             time.sleep(WARM_SECONDS)
             begun = private.post("/_atoll/drill", {"group": world["group"], "fault": fault, **private.whose()})
             time.sleep(seconds)
-            return _result(writer.stdin, writer.stdout), begun
+            return result(writer.stdin, writer.stdout), begun
         finally:
             private.post("/_atoll/drill/heal", {"group": world["group"], **private.whose()})
             writer.kill()
 
 
-def _result(stdin: IO[str], stdout: IO[str]) -> dict[str, Any]:
+def result(stdin: IO[str], stdout: IO[str]) -> dict[str, Any]:
+    """Have the clients end, and return what they wrote down.  Raises Failure."""
     stdin.write("\n")
     stdin.flush()
     line = stdout.readline()

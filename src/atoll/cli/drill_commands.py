@@ -34,3 +34,20 @@ def failover(
 
     code = failover(group, fault=fault, clients=clients, seconds=seconds, wait=wait, source=source, as_json=json)
     raise typer.Exit(code)
+
+
+@drill.command()
+def reshard(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="A replication group in cluster mode.")],
+    shards: Annotated[int, typer.Option(min=1, max=90, help="How many shards it is to have; the last ones go.")],
+    clients: Annotated[int, typer.Option(min=1, max=64, help="How many write at once.")] = 2,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="INSTANCE", help="Where they run [one that may talk to the cache]."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Change a group's shards, and say what clients saw that write meanwhile, and what is gone of it."""
+    from atoll.cli.drill_reshard import reshard
+
+    raise typer.Exit(reshard(group, shards=shards, clients=clients, source=source, as_json=json))
