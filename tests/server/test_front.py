@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import stat
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -11,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from atoll.front import front_of
-from atoll.host.authority import Authority
+from atoll.host.authority import RENEWED, Authority
 from atoll.model.endpoint import VpcEndpoint
 from tests.api.paper import START, Paper
 
@@ -82,16 +83,7 @@ def test_the_authority_vouches_for_the_names_of_the_endpoint(tmp_path):
     trusting.verify_flags |= ssl.VERIFY_X509_STRICT
 
     def greet(context, name):
-        near, far = ssl.MemoryBIO(), ssl.MemoryBIO()
-        ours = context.wrap_bio(near, far, server_hostname=name)
-        theirs = server.wrap_bio(far, near, server_side=True)
-        for _ in range(4):
-            for end in (ours, theirs):
-                try:
-                    end.do_handshake()
-                except ssl.SSLWantReadError:
-                    continue
-        return ours.version()
+        return handshake(context, server, name)
 
     assert greet(trusting, "ec2.us-east-1.amazonaws.com") == "TLSv1.3"
     assert greet(trusting, "vpce-1-0a.ec2.us-east-1.vpce.amazonaws.com") == "TLSv1.3"
@@ -105,3 +97,48 @@ def test_its_key_is_its_owners_and_stays(tmp_path):
     made = Authority(tmp_path).certificate()
     assert Authority(tmp_path).certificate().read_bytes() == made.read_bytes()
     assert stat.S_IMODE((made.parent / "ca.key").stat().st_mode) == 0o600
+
+
+def test_a_region_has_an_authority_below_it_that_vouches_for_caches(tmp_path):
+    authority, names = (
+        Authority(tmp_path),
+        ["rg-001.rg.abc.use1.cache.amazonaws.com", "*.rg.abc.use1.cache.amazonaws.com"],
+    )
+    text = authority.issue(names, "us-east-1")
+    (tmp_path / "server.pem").write_bytes(text)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "server.pem")
+    trusting = ssl.create_default_context(cafile=str(authority.certificate()))
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+
+    assert handshake(trusting, server, "master.rg.abc.use1.cache.amazonaws.com") == "TLSv1.3"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(trusting, server, "master.other.abc.use1.cache.amazonaws.com")
+    assert authority.is_good(text, names)
+    assert not authority.is_good(text, names[:1]), "it is replaced when names change"
+    key = tmp_path / "authority" / "us-east-1" / "ca.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert b"BEGIN CERTIFICATE" in (key.parent / "ca.pem").read_bytes()
+
+
+def test_a_certificate_is_replaced_long_before_its_end(tmp_path, monkeypatch):
+    authority = Authority(tmp_path)
+
+    monkeypatch.setattr("atoll.host.authority.SERVER_LIFE", RENEWED + timedelta(days=1))
+    assert authority.is_good(authority.issue(["a.example"], "us-east-1"), ["a.example"])
+    monkeypatch.setattr("atoll.host.authority.SERVER_LIFE", RENEWED - timedelta(days=1))
+    assert not authority.is_good(authority.issue(["a.example"], "us-east-1"), ["a.example"])
+
+
+def handshake(client, server, name):
+    """Let two ends greet each other; returns what they speak."""
+    near, far = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(near, far, server_hostname=name)
+    theirs = server.wrap_bio(far, near, server_side=True)
+    for _ in range(4):
+        for end in (ours, theirs):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return ours.version()

@@ -1,5 +1,6 @@
 """TLS with real engines: clients that look at the certificate, and clients that speak plainly."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -152,6 +153,34 @@ def test_a_certificate_is_for_its_own_names_only(vault):
     assert vault.python(RAW, mine, "6379", mine, "PING\\r\\n") == "+PONG"
     for wrong in (other, address, mine.replace("master", "a.master")):
         assert "mismatch" in vault.python(RAW, mine, "6379", wrong, "PING\\r\\n"), wrong
+
+
+@pytest.mark.parametrize("fault", ["kill", "partition"])
+def test_a_failover_with_tls_is_quick_and_loses_nothing(vault, fault):
+    name = "kept-valkey"
+    vault.kept(name, "valkey", 2)
+
+    out = vault.atoll.cli("drill", "failover", name, "--fault", fault, "--clients", "1", "--seconds", "2", "--json")
+
+    found = json.loads(out[out.index("{") :])
+    assert found["lost"] == []
+    assert found["outage_ms"] < 4000, found["steps"]
+    print(f"{fault}: {found['outage_ms']} ms")
+    vault.available(name)
+
+
+def test_a_change_of_the_mode_is_finished_by_the_next_daemon(vault):
+    vault.group("cut-off", "valkey", 1)
+
+    vault.cache.modify_replication_group(
+        ReplicationGroupId="cut-off", TransitEncryptionEnabled=True, TransitEncryptionMode="preferred"
+    )
+    vault.atoll.kill()
+    vault.atoll.up()
+
+    vault.available("cut-off")
+    assert vault.described("cut-off")["TransitEncryptionMode"] == "preferred"
+    assert vault.cli(vault.endpoint("cut-off"), "PING") == "PONG"
 
 
 def test_why_says_who_must_speak_tls_and_who_need_not(vault):

@@ -47,6 +47,7 @@ def described(world: World, group: ReplicationGroup) -> Json:
         "endpoint": clustercfg_name(group) if group.is_sharded else primary_name(group),
         "tag": f"{{{key_in(group.shard.slots)}}}" if group.is_sharded else "",  # of keys that live in the shard
         "port": group.port,
+        "tls": group.tls,
         "primary": primary.name,
         "members": {member.name: node_name(member, member.nodes[0].id) for member in members},
         "configuration": clustercfg_name(group) if group.is_sharded else None,

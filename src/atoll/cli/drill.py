@@ -1,6 +1,7 @@
 """`atoll drill failover`: lose a primary while clients write, and tell what they saw."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -66,7 +67,9 @@ def _play(
     words = (world["endpoint"], str(world["port"]), str(clients), str(wait), run)
     command = [sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--"]
     command += [sys.executable, "-I", "-S", program, *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+    environment = os.environ | ({"DRILL_TLS": "yes"} if world["tls"] else {})
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as writer:
         assert writer.stdin
         assert writer.stdout
         try:

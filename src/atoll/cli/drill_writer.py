@@ -13,6 +13,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ TIMEOUT_SECONDS = 0.5  # of a client that waits for an answer: the least that pe
 AGAIN_SECONDS = 0.005
 NAME_SECONDS = 0.01  # between two looks at the name
 BATCH = 500
+TLS = bool(os.environ.get("DRILL_TLS"))  # the cache's clients speak it
 FINAL_SECONDS = 15.0
 KEPT_SECONDS = 3600  # then the records go
 
@@ -32,10 +34,12 @@ class Refused(Exception):
 class Link:
     """A connection to the primary."""
 
-    def __init__(self, address: str, port: int) -> None:
-        """Connect."""
+    def __init__(self, address: str, port: int, name: "str | None" = None) -> None:
+        """Connect; `name`: by TLS, with whom a certificate gives this name."""
         self._socket = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if name:
+            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=name)
         self._file = self._socket.makefile("rb")
 
     def ask(self, *words: object) -> "str | int | list[object] | None":
@@ -84,7 +88,8 @@ class Drill:
             self._failed = address = random.choice([a for a in found if a != self._failed] or found)
         else:
             self._failed = address = self._moved
-        return Link(address, self._port)
+        name = address if address == self._moved else self._endpoint
+        return Link(address, self._port, name if TLS else None)
 
     def follow(self, error: Exception) -> None:
         """Learn from an error where to connect next."""

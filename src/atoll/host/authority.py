@@ -101,6 +101,8 @@ class Authority:
         from cryptography.hazmat.primitives.asymmetric import ec
 
         root = x509.load_pem_x509_certificate(self.certificate().read_bytes())
+        if root.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0:
+            return root, self._key(self._directory)  # an earlier version's, which can have nobody below it
         directory = self._directory / region
         with _making:
             if not (directory / "ca.pem").exists():

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from atoll.host.contract import HostError
 from atoll.host.linux import cgroups
+from atoll.host.linux.engines import terminator
 from atoll.host.linux.keeper import become_root_of_own
 from atoll.host.linux.namespaces import THIS_NETWORK, set_sysctl
 from atoll.host.linux.netlink import LOOPBACK, Netlink, Rule
@@ -282,6 +283,8 @@ def program_repairs(path: str) -> list[Repair]:
     for program, purpose, packages in _PROGRAMS:
         if shutil.which(program, path=path) is None:
             found.append(_installed(program, purpose, packages.get(family, program), family, needed=False))
+    if terminator() is None:
+        found.append(_installed("haproxy", "TLS in front of caches", "haproxy", family, needed=False))
     if not Path("/bin").is_symlink():
         found.append(
             Repair("a merged /usr", "instances see the host's /usr; here /bin is not in it", "", needed=True)
