@@ -124,3 +124,21 @@ def test_events_of_all_streams_are_filtered_in_the_order_of_their_times(logs):
 def test_a_group_is_found_by_its_arn_too(logs):
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flows"
     assert stamps(logs.filter_log_events(logGroupIdentifier=arn)) == [0, 1, 2]
+
+
+def test_groups_have_tags_also_those_that_came_by_themselves(logs):
+    logs.create_log_group(logGroupName="mine", tags={"team": "a", "stage": "test"})
+    for name in ("mine", "flows"):
+        arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"
+        logs.tag_resource(resourceArn=arn, tags={"team": "b"})
+        logs.untag_resource(resourceArn=arn, tagKeys=["stage"])
+        assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "b"}
+    assert names(logs) == ["/caches/slow", "flows", "mine"]
+    gone = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:gone"
+    assert refusal(logs.list_tags_for_resource, resourceArn=gone)[0] == "ResourceNotFoundException"
+
+
+def test_a_group_that_is_being_deleted_cannot_be_made_yet(logs):
+    logs.delete_log_group(logGroupName="flows")
+
+    assert refusal(logs.create_log_group, logGroupName="flows")[0] == "OperationAbortedException"

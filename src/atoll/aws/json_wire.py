@@ -97,6 +97,11 @@ def _read(model: Model, ref: Ref, value: Any, path: str) -> Any:
         if not isinstance(value, list):
             raise words.invalid(name=clip(path), got=clip(repr(value)), reason="It must be a list.")
         return [_read(model, shape.member, one, f"{path}.{n}") for n, one in enumerate(value, 1)]
+    if shape.type == "map":
+        assert shape.value, "a map has values"
+        if not isinstance(value, dict):
+            raise words.invalid(name=clip(path), got=clip(repr(value)), reason="It must be an object.")
+        return {key: _read(model, shape.value, one, f"{path}.{key}") for key, one in value.items()}
     if shape.type == "timestamp":
         return _read_time(words, value, path)
     types = TYPES[shape.type]
@@ -163,6 +168,9 @@ def _write(model: Model, ref: Ref, value: Any) -> Any:
     if shape.type == "list":
         assert shape.member, "a list has a member"
         return [_write(model, shape.member, one) for one in value]
+    if shape.type == "map":
+        assert shape.value, "a map has values"
+        return {key: _write(model, shape.value, one) for key, one in value.items()}
     if not isinstance(value, datetime if shape.type == "timestamp" else TYPES[shape.type]):
         raise TypeError(f"{ref.shape}: {value!r} is not a {shape.type}")
     return value

@@ -5,6 +5,11 @@ from atoll.aws.errors import Err
 NO_GROUP = Err("ResourceNotFoundException", "The specified log group does not exist.")
 NO_STREAM = Err("ResourceNotFoundException", "The specified log stream does not exist.")
 GROUP_EXISTS = Err("ResourceAlreadyExistsException", "The specified log group already exists")
+BEING_DELETED = Err(
+    "OperationAbortedException",
+    "A conflicting operation is currently in progress against this resource. Please try again.",
+)
+NO_TAGGED = Err("ResourceNotFoundException", "The specified resource does not exist.")
 BAD_TOKEN = Err("InvalidParameterException", "The specified nextToken is invalid.")
 BAD_LIMIT = Err(
     "InvalidParameterException",

@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from atoll.aws.errors import AwsError
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
-from atoll.logs.errors import BAD_LIMIT, BAD_NAME, BAD_TOKEN, GROUP_EXISTS, NO_GROUP, NO_NAME, TWO_NAMES, TWO_PREFIXES
+from atoll.logs.errors import (
+    BAD_LIMIT,
+    BAD_NAME,
+    BAD_TOKEN,
+    BEING_DELETED,
+    GROUP_EXISTS,
+    NO_GROUP,
+    NO_NAME,
+    TWO_NAMES,
+    TWO_PREFIXES,
+)
 from atoll.logs.shelf import shelf
 from atoll.model.log_delivery import LogGroup, log_group_id
 from atoll.model.names import arn
@@ -50,6 +60,8 @@ def create_log_group(tx: Tx, *, log_group_name: str, tags: Mapping[str, str] | N
         raise BAD_NAME(got=log_group_name)
     id = log_group_id(tx.account, tx.region, log_group_name)
     known = tx.get(LogGroup, id)
+    if known and known.is_deleted:
+        raise BEING_DELETED()  # what was delivered to it is still there, for a moment
     if known or log_group_name in _groups(tx.world):
         raise GROUP_EXISTS()
     tx.make(LogGroup, id, name=log_group_name, created=tx.now, tags=dict(tags or {}))
