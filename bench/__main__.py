@@ -29,6 +29,7 @@ from bench import (
     keeping,
     paths,
     reaching,
+    resharding,
     serving,
     starting,
 )
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "reach": lambda quick: reaching.measure(*((1, 40, 4) if quick else (3, 10_000, 50))),
     "snapshots": lambda quick: keeping.measure(*((1, 10) if quick else (5, 300))),
     "failover": lambda quick: failing.measure(1 if quick else 10),
+    "resharding": lambda quick: resharding.measure(*((1, 20_000, ("valkey",)) if quick else (5, 300_000))),
     "packets": lambda quick: carrying.measure(1 if quick else 7, 2_000 if quick else 30_000),
     "paths": lambda quick: paths.measure(1 if quick else 7, 2_000 if quick else 20_000),
     "discovery": lambda quick: discovering.measure(1 if quick else 9, 2_000 if quick else 60_000),

@@ -39,8 +39,8 @@ def measure(rounds: int) -> list[Row]:
         instance(atoll.api, vpc.public, group(atoll.api, vpc, "client"))
         named = {"CacheSubnetGroupName": "g", "CacheSubnetGroupDescription": "d"}
         atoll.api.cache("CreateCacheSubnetGroup", **named, **{"SubnetIds.member.1": vpc.private})
-        _make_group(atoll, "rg", cache_group, NumCacheClusters=3)
-        _make_group(atoll, "cl", cache_group, ClusterMode="enabled", NumNodeGroups=3, ReplicasPerNodeGroup=2)
+        make_group(atoll, "rg", cache_group, NumCacheClusters=3)
+        make_group(atoll, "cl", cache_group, ClusterMode="enabled", NumNodeGroups=3, ReplicasPerNodeGroup=2)
         engine = atoll.engine("redis")
         measures = {f"{fault}: fault to next write": partial(_drill, atoll, "rg", fault) for fault in FAULTS}
         measures |= {f"cluster mode, {fault}": partial(_drill, atoll, "cl", fault) for fault in IN_SHARDS}
@@ -61,22 +61,22 @@ def _bare(how: str) -> str:
     return "FAILOVER command" if how == "FAILOVER" else f"Sentinel, {how}"
 
 
-def _make_group(atoll: Atoll, name: str, group_id: str, **more: object) -> None:
+def make_group(atoll: Atoll, name: str, group_id: str, **more: object) -> None:
+    """Make a replication group, and wait until it is available."""
     atoll.api.cache(
         "CreateReplicationGroup",
         ReplicationGroupId=name,
         ReplicationGroupDescription="d",
-        Engine="redis",
         CacheNodeType="cache.t3.micro",
         CacheSubnetGroupName="g",
         AutomaticFailoverEnabled="true",
-        **{"SecurityGroupIds.member.1": group_id},
-        **more,
+        **{"Engine": "redis", "SecurityGroupIds.member.1": group_id, **more},
     )
-    _available(atoll, name)
+    available(atoll, name)
 
 
-def _available(atoll: Atoll, name: str) -> None:
+def available(atoll: Atoll, name: str) -> None:
+    """Wait until a group is available."""
     def is_available() -> bool:
         return one(atoll.api.cache("DescribeReplicationGroups", ReplicationGroupId=name), "Status") == "available"
 
@@ -96,7 +96,7 @@ def _drill(atoll: Atoll, name: str, fault: str) -> float:
     )
     if done.returncode:
         raise RuntimeError(f"{fault}: {done.stdout} {done.stderr}")
-    _available(atoll, name)
+    available(atoll, name)
     return float(json.loads(done.stdout)["outage_ms"])
 
 

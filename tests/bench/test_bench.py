@@ -16,6 +16,7 @@ ROWS_MIN = {
     "growth": 8,
     "reachability": 3,
     "failover": 6,
+    "resharding": 2,
     "snapshots": 2,
     "packets": 5,
     "CPU a request": 5,

@@ -45,7 +45,7 @@ def described(world: World, group: ReplicationGroup) -> Json:
         "engine": f"{primary.engine} {primary.engine_version}",
         "vpc": primary.vpc_id,
         "endpoint": clustercfg_name(group) if group.is_sharded else primary_name(group),
-        "tag": f"{{{key_in(group.shard.slots)}}}" if group.is_sharded else "",  # of keys that live in the shard
+        "tag": f"{{{key_in(group.shard.slots)}}}" if group.shard.slots else "",  # of keys that live in the shard
         "port": group.port,
         "tls": group.tls,
         "primary": primary.name,
