@@ -1,19 +1,39 @@
 """A group to migrate to, and an instance in which a user's own engine runs."""
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.daemon.atoll import own_mode, running, until
+from tests.daemon.atoll import Atoll, own_mode, running, until
 from tests.failover.conftest import Ward
 
 # Debian's redis-check-rdb is the server when it is called redis-server.
 SERVER = "cp $(command -v redis-server || command -v redis-check-rdb) /tmp/redis-server"
 
 
+def inside(atoll: Atoll, region: str, instance: str, script: str, *, ok: bool = True) -> str:
+    """Run a shell script in an instance of a region; as root at once, without the half second of a command line."""
+    if own_mode() != "root":
+        atoll.environment["AWS_DEFAULT_REGION"] = region
+        try:
+            return atoll.inside(instance, script, ok=ok).strip()
+        finally:
+            atoll.environment["AWS_DEFAULT_REGION"] = "us-east-1"
+    pid = atoll.get(f"/_atoll/machines/{instance}?region={region}")["pid"]
+    command = ("nsenter", "-t", str(pid), "-m", "-u", "-n", "-p", "-r", "-w", "sh", "-c", script)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert not ok or ended.returncode == 0, f"{script} -> {ended.returncode}: {ended.stdout}{ended.stderr}"
+    return (ended.stdout + ended.stderr).strip()
+
+
 class Move(Ward):
     """A ward with a source outside."""
+
+    def redis(self, endpoint: str, *words: str, at: str | None = None) -> str:
+        """Use redis-cli in the instance."""
+        return inside(self.atoll, "us-east-1", at or self.instance, f"redis-cli -h {endpoint} {' '.join(words)}")
 
     def source(self, **more: Any) -> tuple[str, str]:
         """Launch an instance that can run engines; returns its id and address."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.atoll import Atoll, own_mode, running, until
+from tests.worldwide.conftest import inside
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
@@ -86,11 +87,7 @@ class Globe:
         return {m["ReplicationGroupRegion"]: m["Role"] for m in self.datastore()["Members"]}
 
     def inside(self, region: str, script: str, *, ok: bool = True) -> str:
-        self.atoll.environment["AWS_DEFAULT_REGION"] = region
-        try:
-            return self.atoll.inside(self.instance[region], script, ok=ok).strip()
-        finally:
-            self.atoll.environment["AWS_DEFAULT_REGION"] = NEAR
+        return inside(self.atoll, region, self.instance[region], script, ok=ok)
 
     def endpoint(self, region: str) -> str:
         address: str = self.group(region)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
