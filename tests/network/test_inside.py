@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from atoll.host.linux.discovery_rules import TABLE
 from atoll.network.flow import ICMP, TCP, UDP, Packet
 from atoll.network.inside import iptables, nftables
 from atoll.network.inside.firewall import Look
@@ -154,6 +155,13 @@ def test_a_rule_of_nftables_is_told_as_nft_spells_it():
 def test_a_table_that_iptables_told_is_not_read_twice():
     ruleset = nft([match(DPORT, 80), {"drop": None}])
     assert nftables.read(ruleset, but=("inet t",)).chains == ()
+
+
+def test_the_rules_of_auto_discovery_keep_nobody_away():
+    table = nftables.HARMLESS.split()[1]
+    assert table == TABLE
+    ruleset = json.loads(json.dumps(nft([{"drop": None}])).replace('"table": "t"', f'"table": "{table}"'))
+    assert nftables.read(ruleset).chains == ()
 
 
 @pytest.mark.parametrize(
