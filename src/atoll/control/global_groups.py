@@ -17,7 +17,7 @@ from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, end_of, links
 from atoll.store.sqlite import Store, StoreError
 
-LOOK_SECONDS, BUSY_SECONDS = 0.5, 0.05  # between two looks; while something changes
+LOOK_SECONDS, BUSY_SECONDS = 0.5, 0.015  # between two looks; while something changes
 LONGEST_SECONDS = 1.0  # a look at the World even when nothing woke us
 PAUSE_MILLISECONDS, PAUSE_SECONDS = (
     5_000,
