@@ -15,13 +15,6 @@ GB = 1 << 30
 
 
 @pytest.fixture
-def cache(paper):
-    """A client on a machine that has a TLS terminator."""
-    caches.install(paper, tls=True)
-    return caches.Caches(paper.client("elasticache"))
-
-
-@pytest.fixture
 def subnets(ec2, vpc, subnet):
     other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.2.0/24", AvailabilityZone="us-east-1b")["Subnet"]["SubnetId"]
     return [subnet, other]
@@ -144,7 +137,7 @@ def test_a_wrong_request_changes_nothing(paper, make, asked, wrong):
 
 
 def test_without_a_terminator_it_is_refused_with_what_to_install(paper, subnets):
-    caches.install(paper)
+    caches.install(paper, tls=False)
     plain = paper.client("elasticache").create_serverless_cache
     assert "haproxy" in refusal(plain, ServerlessCacheName="burst", Engine="valkey", SubnetIds=subnets)[1]
 
