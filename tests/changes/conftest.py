@@ -25,6 +25,7 @@ class Yard:
 
     def __init__(self, atoll: Atoll):
         self.atoll = atoll
+        self.up()
         self.cache, ec2 = atoll.client("elasticache"), atoll.client("ec2")
         image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         launched = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
@@ -32,6 +33,10 @@ class Yard:
         runs = [{"Name": "instance-state-name", "Values": ["running"]}]
         until(lambda: ec2.describe_instances(Filters=runs)["Reservations"], 30.0, "an instance")
         self._runs = 0
+
+    def up(self) -> None:
+        """Start the daemon."""
+        self.atoll.up("--engine-dir", str(self.atoll.place / "engines"))
 
     def install_redis(self, version: str) -> None:
         """Let the machine have another patch of Redis OSS: the program that is there, calling itself that."""
@@ -123,12 +128,11 @@ class Yard:
             writer.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def yard() -> Iterator[Yard]:
     with running(own_mode(), started=False) as atoll:
         own = atoll.place / "engines"
         own.mkdir()
         if OLDER.is_dir():
             shutil.copy(next(OLDER.rglob("redis-server")), own)
-        atoll.up("--engine-dir", str(own))
         yield Yard(atoll)
