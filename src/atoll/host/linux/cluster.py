@@ -18,7 +18,7 @@ from atoll.host.linux.statistics import read_info
 
 PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
 WRITABLE_SECONDS = 2  # after its start a primary refuses everything for so long
-GREETED_MAX = 60  # nodes; each asks each, and beyond that gossip may take its seconds
+GREETED_MAX = 30  # nodes; each asks each, and beyond that gossip may take its seconds
 _FAILURES = (OSError, EOFError, TimeoutError, ValueError, EngineError)
 
 
@@ -44,6 +44,7 @@ class Asker:
             return waiting
         slots = sum(last - first + 1 for s in cluster.seats for first, last in s.slots)
         if (found := int(said.get("cluster_slots_assigned", "0"))) != slots:
+            await self._remind(engine, cluster)
             return f"all slots: {found} of {slots}"
         if seat.leader_id is None and seat.slots:
             await _write(engine, seat)
@@ -70,6 +71,18 @@ class Asker:
         async with self._at(leader) as other:  # nobody lists a replica that has read nothing yet
             await _write(other, leader)
         return "a first record"
+
+    async def _remind(self, engine: Connection, cluster: ClusterPlan) -> None:
+        """Have primaries greet a node that does not know of their slots.
+
+        It saw them follow nobody; Valkey tries a connection that was refused once again only after seconds.
+        """
+        said, own = repr(await engine.ask("CLUSTER", "SLOTS")), cluster.seat
+        for seat in cluster.seats:
+            if seat.slots and seat.id != own.id and f"'{seat.id}'" not in said:
+                with contextlib.suppress(*_FAILURES):
+                    async with self._at(seat) as other:
+                        await other.ask("CLUSTER", "MEET", str(own.address), str(own.port), str(bus_port(own.port)))
 
     async def _answers(self, seat: Seat) -> bool:
         try:
