@@ -130,6 +130,24 @@ def test_a_daemon_that_comes_anew_lets_iam_users_in_again(club):
     assert club.say(primary, "signed", "PING", password=other) == ["ok", True]
 
 
+def test_shards_have_their_users_from_their_creation(club):
+    club.cache.create_replication_group(
+        ReplicationGroupId="sharded", ReplicationGroupDescription="x", Engine="valkey", NumNodeGroups=2,
+        ReplicasPerNodeGroup=1, AutomaticFailoverEnabled=True, TransitEncryptionEnabled=True, UserGroupIds=["team"],
+        CacheNodeType="cache.t3.micro",
+    )  # fmt: skip
+    club.available("sharded")
+    members = club.described("sharded")["MemberClusters"]
+
+    assert len(members) == 4
+    for member in members:
+        assert club.say(member, "app", "PING") == ["ok", True]
+        assert "cluster_state:ok" in str(club.say(member, "app", "CLUSTER", "INFO"))
+        assert club.say(member, "", "PING", password="")[0] == "AuthenticationError"
+        assert "permission" in club.say(member, "app", "CLUSTER", "FAILOVER")[1]
+    club.cache.delete_replication_group(ReplicationGroupId="sharded")
+
+
 def test_no_secret_lies_about(club):
     told = club.atoll.log.read_text() + str(club.atoll.get("/_atoll/status"))
     arguments = os.popen("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '").read()
