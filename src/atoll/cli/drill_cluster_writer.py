@@ -11,6 +11,7 @@ import binascii
 import json
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -30,10 +31,12 @@ class Refused(Exception):
 class Link:
     """A connection to one node."""
 
-    def __init__(self, address: str, port: int) -> None:
-        """Connect."""
+    def __init__(self, address: str, port: int, name: str = "") -> None:
+        """Connect; `name` is what a certificate must say, if not the address, which may be a name too."""
         self._socket = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if os.environ.get("DRILL_TLS"):
+            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=name or address)
         self._file = self._socket.makefile("rb")
 
     def ask(self, *words: object) -> "str | int | list[object] | None":
@@ -108,7 +111,7 @@ class Cluster:
         found = socket.getaddrinfo(self._endpoint, self._port, socket.AF_INET, socket.SOCK_STREAM)
         for *_, place in found:
             try:
-                link = Link(str(place[0]), self._port)
+                link = Link(str(place[0]), self._port, self._endpoint)
                 said = link.ask("CLUSTER", "SLOTS")
                 link.close()
             except (OSError, Refused):

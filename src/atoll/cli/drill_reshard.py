@@ -1,5 +1,6 @@
 """`atoll drill reshard`: change a group's shards while clients write, and tell what they saw."""
 
+import os
 import subprocess
 import sys
 import time
@@ -43,7 +44,9 @@ def _play(
     words = (world["configuration"], str(world["port"]), str(clients), f"{time.time_ns():x}")
     command = [sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--"]
     command += [sys.executable, "-I", "-S", program, *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+    environment = os.environ | ({"DRILL_TLS": "yes"} if world["tls"] else {})
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as writer:
         assert writer.stdin
         assert writer.stdout
         try:
