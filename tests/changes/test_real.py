@@ -138,8 +138,8 @@ def test_a_group_in_cluster_mode_is_upgraded_whatever_replicas_its_shards_have(y
     )  # fmt: skip
     yard.available("wide")
     address = yard.described("wide")["ConfigurationEndpoint"]["Address"]
-    for number in range(8):
-        yard.redis(address, "-c", "SET", f"kept{number}", str(number))
+    every = "for n in 0 1 2 3 4 5 6 7; do redis-cli -c -h {} {}; done"  # in both shards
+    yard.atoll.inside(yard.instance, every.format(address, "SET kept$n $n"))
 
     yard.change("wide", Engine="valkey", EngineVersion="9.1", CacheNodeType="cache.t3.small")
     yard.available("wide")
@@ -147,7 +147,7 @@ def test_a_group_in_cluster_mode_is_upgraded_whatever_replicas_its_shards_have(y
     found = [yard.cluster(cluster) for cluster in yard.described("wide")["MemberClusters"]]
     assert {(c["Engine"], c["CacheNodeType"]) for c in found} == {("valkey", "cache.t3.small")}
     assert found[0]["CacheParameterGroup"]["CacheParameterGroupName"] == "default.valkey9.cluster.on"
-    assert [yard.redis(address, "-c", "GET", f"kept{n}") for n in range(8)] == [str(n) for n in range(8)]
+    assert yard.atoll.inside(yard.instance, every.format(address, "GET kept$n")).split() == list("01234567")
 
 
 def test_tls_and_the_auth_token_outlive_an_upgrade(yard):
