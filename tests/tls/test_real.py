@@ -191,6 +191,30 @@ def test_why_says_who_must_speak_tls_and_who_need_not(vault):
     assert vault.atoll.cli("ca").startswith("-----BEGIN CERTIFICATE-----")
 
 
+SERIAL = """
+import socket, ssl, sys
+with socket.create_connection((sys.argv[1], 6379), 5) as plain:
+    with ssl.create_default_context().wrap_socket(plain, server_hostname=sys.argv[1]) as tls:
+        print(tls.getpeercert()["serialNumber"])
+"""
+
+
+def test_a_certificate_is_replaced_while_clients_stay_connected(vault):
+    name = vault.kept("other", "valkey")
+    before = vault.python(SERIAL, name)
+    with vault.talking(STAYING) as say:
+        assert say(f"connect tls {name}") == "PONG"
+        certificates = list(vault.atoll.run_dir.glob("nodes/*/tls.pem"))
+        vault.atoll.kill()
+        for certificate in certificates:
+            certificate.unlink()
+
+        vault.atoll.up()
+
+        until(lambda: vault.python(SERIAL, name) != before, 30.0, "another certificate")
+        assert say(f"go tls {name}") == "PONG"
+
+
 def test_memcached_speaks_tls_and_still_tells_its_members(vault):
     vault.needs("memcached")
     vault.cache.create_cache_cluster(
