@@ -6,7 +6,9 @@ are not as they are:
 - All epochs of others are 0: the file may be older than the cluster, and whoever speaks knows better.
 - A primary begins as the replica of nobody (`nobody`, a seat without an address which only its own file knows), and
   takes that one's slots over as soon as it answers.  An engine that starts as a primary refuses everything for two
-  seconds, lest it be an old one that comes back; here the control plane knows that it is not.
+  seconds, lest it be an old one that comes back; here the control plane knows that it is not.  One that loads a file
+  (`seeds`) begins as a primary all the same, and waits: who takes over looks through its keys at that moment, when it
+  does not know yet whose all slots are, and may throw its own away or claim others'.
 
 Source: Redis Cluster Specification; cluster.c of Redis OSS, cluster_legacy.c of Valkey.
 """
@@ -176,13 +178,13 @@ def nodes_conf(node: NodePlan) -> str:
         )
         place = f"{seat.address}:{seat.port}@{bus_port(seat.port)}{extra}"
         own, follows = seat.id == node.cluster.id, seat.leader_id
-        if own and not follows:
+        if own and not follows and not node.seeds:
             follows = nobody(seat.id)
             extra = f",,shard-id={seat.shard_id}" if names_shards else ""
             # One in a handshake is not gossiped about, and forgotten after NODE_TIMEOUT_MS if nobody takes over.
             lines.append(_line(follows, f":0@0{extra}", "master,handshake", None, seat.slots))
-        role = "slave" if follows else "master"
-        lines.append(_line(seat.id, place, f"myself,{role}" if own else role, follows, () if own else seat.slots))
+        role, held = "slave" if follows else "master", () if own and follows else seat.slots
+        lines.append(_line(seat.id, place, f"myself,{role}" if own else role, follows, held))
     lines.append(f"vars currentEpoch {max(node.cluster.number - 1, 0)} lastVoteEpoch 0")
     return "\n".join(lines) + "\n"
 
