@@ -89,3 +89,17 @@ def test_a_key_never_leaves_its_bucket(store, tmp_path):
     assert not (tmp_path / "escaped").exists()
     assert code(ask(store, "PUT", "/seeds/..", body=b"x"))[0] == 400
     assert all(p.parent.name in ("seeds", "objects") for p in (tmp_path / "objects").rglob("*"))
+
+
+def test_a_large_object_is_listed_without_being_read_and_not_given_whole(tmp_path, monkeypatch):
+    bucket = tmp_path / "exports"
+    bucket.mkdir()
+    (bucket / "large-0001.rdb").write_bytes(b"REDIS" + bytes(2 << 20))
+    monkeypatch.setattr(objects, "WHOLE_BYTES_MAX", 1 << 20)
+    store = Objects(tmp_path, [DOMAIN])
+
+    listed = ask(store, "GET", "/exports", "list-type=2")
+    given = ask(store, "GET", "/exports/large-0001.rdb")
+
+    assert b"<Size>2097157</Size>" in listed.body
+    assert (given.status, b"EntityTooLarge" in given.body) == (400, True)

@@ -21,12 +21,16 @@ from atoll.aws.serialize import PROLOGUE, escape
 BUCKETS_MAX, OBJECTS_MAX = 100, 1000  # of a bucket
 FILE_NAME_BYTES_MAX = 250  # of a key, with its special characters written out
 PAGE_MAX = 1000
+WHOLE_BYTES_MAX = 64 << 20  # of an object that is read: it is held in memory
 DENIED = Err("AccessDenied", "Access Denied", 403)
 NO_BUCKET = Err("NoSuchBucket", "The specified bucket does not exist", 404)
 NO_KEY = Err("NoSuchKey", "The specified key does not exist.", 404)
 BAD_NAME = Err("InvalidBucketName", "The specified bucket is not valid.")
 NOT_EMPTY = Err("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
 TOO_LARGE = Err("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size: {limit} bytes in Atoll.")
+TOO_LARGE_TO_READ = Err(
+    "EntityTooLarge", "Atoll gives whole objects only, of {limit} bytes at most: this one is a file in its bucket."
+)
 TOO_MANY = Err("TooManyBuckets", "You have attempted to create more buckets, or objects, than Atoll keeps.")
 LONG_KEY = Err("KeyTooLongError", "Your key is too long for Atoll.")
 BAD_BODY = Err("IncompleteBody", "The request body is not what its headers say.")
@@ -123,8 +127,10 @@ class Objects:
             raise UNSUPPORTED(what=request.method)
         if not file.is_file():
             raise NO_KEY()
+        if file.stat().st_size > WHOLE_BYTES_MAX:
+            raise TOO_LARGE_TO_READ(limit=WHOLE_BYTES_MAX)
         body = file.read_bytes()
-        shown = {"etag": _etag(body), "last-modified": f"{_when(file):%a, %d %b %Y %H:%M:%S GMT}"}
+        shown = {"etag": _etag_of(file), "last-modified": f"{_when(file):%a, %d %b %Y %H:%M:%S GMT}"}
         return Answer(200, {"content-type": "binary/octet-stream", **shown}, body)
 
     def _put(self, request: Request, directory: Path, file: Path) -> Answer:
@@ -197,8 +203,16 @@ def _listing(directory: Path, asked: dict[str, str]) -> str:
 def _entry(key: str, file: Path) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{_when(file):%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
-        f"<ETag>{escape(_etag(file.read_bytes()))}</ETag><Size>{file.stat().st_size}</Size>"
+        f"<ETag>{escape(_etag_of(file))}</ETag><Size>{file.stat().st_size}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+def _etag_of(file: Path) -> str:
+    """Return an object's ETag; a large one's, such as an exported snapshot's, is not made of its bytes."""
+    found = file.stat()
+    return (
+        _etag(file.read_bytes()) if found.st_size <= BODY_BYTES_MAX else f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
     )
 
 
