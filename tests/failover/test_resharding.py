@@ -140,6 +140,8 @@ def test_the_next_daemon_finishes_what_a_killed_one_began(sharded, when):
 
 
 def test_a_drill_tells_how_much_moved_when_and_what_the_clients_saw(sharded):
+    if sharded.ward.engine == "redis":
+        pytest.skip("a drill is the same with Valkey, and quicker")
     before = len(sharded.shards())
 
     asked = ("drill", "reshard", "shards", "--shards", str(5 - before), "--json")

@@ -137,7 +137,7 @@ def test_slots_go_with_their_keys_while_clients_write(ring):
     assert held
 
 
-@pytest.mark.parametrize("seconds", [0.005, 0.06])
+@pytest.mark.parametrize("seconds", [0.03])
 def test_a_migration_that_was_broken_off_is_finished_by_the_next(ring, seconds):
     with client(ring) as link:
         kept = [(f"kept:{n}", n) for n in range(2000)]
