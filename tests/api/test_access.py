@@ -3,7 +3,6 @@
 import pytest
 
 from atoll.cache.plan import nodes
-from atoll.model.cache import ReplicationGroup
 from atoll.model.digest import Digest
 from tests.api.caches import admit, settle
 from tests.api.test_user import PASSWORD, refusal, user
@@ -16,10 +15,8 @@ FIRST, SECOND, THIRD = "the-first-token-here", "the-second-token-here", "the-thi
 @pytest.fixture
 def rg(cache, paper):
     """A group whose nodes speak TLS."""
-    cache.group("rg", 2)
+    cache.group("rg", 2, TransitEncryptionEnabled=True)
     settle(paper)
-    group = next(paper.world.all(ReplicationGroup))
-    paper.write(lambda tx: tx.put(group.but(tls=True)))
     return "rg"
 
 

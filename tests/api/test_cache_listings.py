@@ -277,7 +277,7 @@ def test_cache_security_groups_are_refused_in_awss_words(cache, name, asked):
     )
 
 
-@pytest.mark.parametrize("name", ["create_serverless_cache"])
+@pytest.mark.parametrize("name", ["prepare_migration"])
 def test_an_operation_that_does_not_exist_here_is_refused_by_name(cache, name):
     got, words = refusal(getattr(cache, name))
 
