@@ -78,7 +78,7 @@ def test_replicas_come_into_all_shards_and_leave_without_a_trace(sharded):
     cache.increase_replica_count(**asked, ReplicaConfiguration=[{"NodeGroupId": "0001", "NewReplicaCount": 3}])
     sharded.ward.available("shards")
     until(lambda: sharded.everybody("CLUSTER", "INFO").count("cluster_known_nodes:10") == 10, what="that all know it")
-    assert sharded.run("print(len(client.get_replicas()))") == "7"
+    until(lambda: sharded.run("print(len(client.get_replicas()))") == "7", what="that all list it")
 
     cache.decrease_replica_count(**asked, ReplicasToRemove=["shards-0001-004"])
     sharded.ward.available("shards")
@@ -93,7 +93,8 @@ def test_a_group_that_is_lost_as_a_whole_comes_back_empty_with_all_its_slots(sha
     sharded.ward.available("shards")
 
     assert sharded.run("print(client.dbsize(), sum(client.set(f'new{n}', n) for n in range(100)))") == "0 100"
-    assert sharded.everybody("CLUSTER", "INFO").count("cluster_slots_ok:16384") == 9
+    whole = "cluster_slots_ok:16384"
+    until(lambda: sharded.everybody("CLUSTER", "INFO").count(whole) == 9, what="that all know of every slot")
 
 
 def test_the_next_daemon_finishes_the_failover_of_a_shard_and_adopts_the_rest(sharded):

@@ -75,7 +75,7 @@ def place_of(answer: Mapping[str, Any]) -> Place:
         resolvers=tuple(answer["resolvers"]),
         search=answer["search"],
         authority=answer.get("authority", ""),
-        link=answer["link"],
+        link=answer.get("link", "eth0"),  # an older daemon knows of no other
     )
 
 
