@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+import time
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
@@ -44,29 +44,21 @@ def capture(target: str, *, to: str | None, filter: str | None, count: int | Non
     enter.join_network(place)
     sock = _listening(place.link, program)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"listening on {place.link} of {place.id} ({place.address}); Ctrl-C ends it", file=sys.stderr, flush=True)
-    seen = 0
+    heading = f"listening on {place.link} of {place.id} ({place.address}); Ctrl-C ends it"
     try:
-        if out:
-            out.write(_FILE_HEADER)
-            out.flush()
-        for packet in _packets(sock, out):
-            seen += 1
-            if out:
-                out.write(_packed(packet))
-            else:
-                print(say(packet.nanoseconds, packet.frame), flush=True)
-            if seen == count:
-                break
-    except KeyboardInterrupt:
-        pass
+        tape = Tape(sock, out, count)
+        with suppress(KeyboardInterrupt):
+            print(heading, file=sys.stderr, flush=True)
+            tape.record()
+        with suppress(KeyboardInterrupt):  # who asks twice is in a hurry
+            tape.record_what_came_before(time.time_ns())
     except BrokenPipeError:  # nobody reads any more: an end as good as any
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes what is left when it ends
         return 0
     if out:
         with suppress(BrokenPipeError):
             out.flush()
-    print(f"{seen} packets captured, {_lost(sock)} lost", file=sys.stderr)
+    print(f"{tape.seen} packets captured, {_lost(sock)} lost", file=sys.stderr)
     return 0
 
 
@@ -96,17 +88,45 @@ def _listening(link: str, program: bpf.Program | None) -> socket.socket:
     return sock
 
 
-def _packets(sock: socket.socket, out: BinaryIO | None) -> Iterator[Packet]:
-    while True:
-        try:
-            frame, told, _, _ = sock.recvmsg(SNAP_BYTES, 128)
-        except TimeoutError:
-            if out:
-                out.flush()
-            continue
-        stamps = (raw for level, kind, raw in told if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMPS))
-        seconds, nanoseconds = struct.unpack("qq", next(stamps)[:16])
-        yield Packet(seconds * 1_000_000_000 + nanoseconds, frame)
+class Tape:
+    """What a capture writes, and how much of it there was."""
+
+    def __init__(self, sock: socket.socket, out: BinaryIO | None, count: int | None) -> None:
+        """Write frames from `sock` to `out`, else as lines; `count`: no more than so many."""
+        self._sock, self._out, self._count, self.seen = sock, out, count, 0
+        if out:
+            out.write(_FILE_HEADER)
+            out.flush()
+
+    def record(self) -> None:
+        """Write what comes, until there is enough."""
+        while self.seen != self._count:
+            try:
+                self._write(_received(self._sock))
+            except TimeoutError:
+                if self._out:
+                    self._out.flush()
+
+    def record_what_came_before(self, nanoseconds: int) -> None:
+        """Write what has come by a moment, as time since 1970, and waits to be read."""
+        self._sock.setblocking(False)
+        with suppress(BlockingIOError):
+            while self.seen != self._count and (packet := _received(self._sock)).nanoseconds <= nanoseconds:
+                self._write(packet)
+
+    def _write(self, packet: Packet) -> None:
+        self.seen += 1
+        if self._out:
+            self._out.write(_packed(packet))
+        else:
+            print(say(packet.nanoseconds, packet.frame), flush=True)
+
+
+def _received(sock: socket.socket) -> Packet:
+    frame, told, _, _ = sock.recvmsg(SNAP_BYTES, 128)
+    stamps = (raw for level, kind, raw in told if (level, kind) == (socket.SOL_SOCKET, _TIMESTAMPS))
+    seconds, nanoseconds = struct.unpack("qq", next(stamps)[:16])
+    return Packet(seconds * 1_000_000_000 + nanoseconds, frame)
 
 
 def _packed(packet: Packet) -> bytes:
