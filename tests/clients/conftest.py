@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.api.test_terraform import Terraform
 from tests.daemon.atoll import Atoll, running
 from tests.scenario.stage import ANYWHERE, Stage
 
@@ -77,3 +78,20 @@ def place(stage: Stage) -> Place:
             name for name, _ in stage.endpoints(stage.cluster("memcached", subnets, group, NumCacheNodes=2))
         ),
     )
+
+
+@pytest.fixture
+def configured(stage: Stage, tmp_path: Path) -> Callable[[str], Terraform]:
+    """Return a function that returns one that runs Terraform in a configuration: it must succeed, and says what.
+
+    Needs `terraform` and its AWS provider in a local mirror (ATOLL_TERRAFORM_MIRROR names one).  The provider waits
+    half a minute for a new cache and as long for one that goes: so each configuration has a file of tests of its own.
+    """
+
+    def configured(name: str) -> Terraform:
+        made = Terraform(tmp_path, stage.atoll.url)
+        shutil.copy(HERE / "terraform" / name, tmp_path)
+        made("init")
+        return made
+
+    return configured

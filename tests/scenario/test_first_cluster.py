@@ -41,7 +41,7 @@ def aws(stage: Stage, *words: str) -> Any:
 
 
 def test_row_079_one_cluster_is_made_changed_and_deleted_by_different_clients(stage: Stage, shop: Shop) -> None:
-    """By the SDK and by the CLI here; tests/clients/test_terraform.py does it with Terraform."""
+    """By the SDK and by the CLI here; tests/clients/test_terraform_scenario.py does it with Terraform."""
     name = stage.cluster("memcached", shop.subnet_group, shop.group)
     (seen,) = aws(stage, "elasticache", "describe-cache-clusters", "--cache-cluster-id", name)["CacheClusters"]
     assert (seen["CacheClusterStatus"], seen["NumCacheNodes"]) == ("available", 1)
