@@ -85,8 +85,7 @@ class Atoll:
                 os.chown(path, self.uid, self.uid)
         self.port = 0
         self.daemon: subprocess.Popen[bytes] | None = None
-        self._namespaces: set[str] = set()
-        self._holders: set[tuple[str, str]] = set()  # processes that were seen in them
+        self._holders: dict[tuple[str, str], set[str]] = {}  # processes that were seen in namespaces of ours
 
     # Life
 
@@ -264,7 +263,7 @@ class Atoll:
                 if self._is_ours((entry / "cmdline").read_bytes().decode(errors="replace")):
                     yield int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     continue
-                if born(entry) in self._holders and (held := namespaces_of(entry) & self._namespaces):
+                if held := namespaces_of(entry) & self._holders.get(born(entry), set()):
                     yield int(entry.name), f"holds {held}"
 
     def _is_ours(self, text: str) -> bool:
@@ -276,18 +275,18 @@ class Atoll:
             return
         with contextlib.suppress(OSError, AssertionError):
             status = self.status()
-            keeper = status["keeper"]
+            keeper, alive = status["keeper"], set[str]()
             for kind in ("net", "mnt", "pid", "user"):
                 own, host = (os.readlink(f"/proc/{pid}/ns/{kind}") for pid in (keeper, "self"))
                 if own != host:
-                    self._namespaces.add(own)
+                    alive.add(own)
             held = Path(f"/proc/{keeper}/root{status['namespaces']}").iterdir()
-            self._namespaces |= {f"net:[{path.stat().st_ino}]" for path in held}
-            # Numbers of namespaces are used again, by whoever comes next: remember who holds them now.
+            alive |= {f"net:[{path.stat().st_ino}]" for path in held}
+            # Numbers of namespaces are used again, by whoever comes next: remember who holds those that live now.
             for entry in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
-                    if entry.name != str(os.getpid()) and namespaces_of(entry) & self._namespaces:
-                        self._holders.add(born(entry))
+                    if entry.name != str(os.getpid()) and (ours := namespaces_of(entry) & alive):
+                        self._holders.setdefault(born(entry), set()).update(ours)
 
     def _run_dirs(self) -> list[Path]:
         from atoll.host.linux.machine import run_dir

@@ -69,6 +69,7 @@ class Asker:
         if int(str(role[4])) > 0 or leader is None or not leader.slots:
             return None
         async with self._at(leader) as other:  # nobody lists a replica that has read nothing yet
+            await _feed_now(other, str(node.address))
             await _write(other, leader)
         return "a first record"
 
@@ -135,6 +136,21 @@ def read_nodes(text: str) -> Known:
         if "myself" in words[2]:
             epoch = int(words[6])
     return Known(epoch=epoch, ids=frozenset(ids))
+
+
+async def _feed_now(leader: Connection, replica: str) -> None:
+    """Have a primary send a replica what it writes, though the first acknowledgement came too early to count.
+
+    The next comes after a second.  A replica whose connection ends opens another, and goes on where it was, without
+    an acknowledgement.  Source: replication.c, `repl_put_online_on_ack`.
+    """
+    said = str(await leader.ask("INFO", "replication")).splitlines()
+    if not any(f"ip={replica}," in line and "state=online,offset=0," in line for line in said):
+        return
+    for line in str(await leader.ask("CLIENT", "LIST", "TYPE", "replica")).splitlines():
+        fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if fields.get("addr", "").rpartition(":")[0] == replica:
+            await leader.ask("CLIENT", "KILL", "ID", fields["id"])
 
 
 async def _write(engine: Connection, seat: Seat) -> None:
