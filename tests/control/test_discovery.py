@@ -21,9 +21,13 @@ class Room:
     """The loop, with a host and a recorder that write down what they are told."""
 
     def __init__(self, *nodes):
+        self.ended = set()  # processes
         self.want = {node.process: node for node in nodes}
         self.silent, self.asked, self.recorded = set(), [], []
         self.loop = Discovery(lambda: self.want, self, self)
+
+    def vital(self, name):
+        return None if name in self.ended else name
 
     async def announce(self, node):
         self.asked.append((node.node_id, node.discovery))
@@ -89,6 +93,20 @@ def test_a_silent_node_holds_up_nobody_and_is_asked_again(during):
         asked = len(room.asked)
         room.silent = set()
         await room.until(lambda: ("0002", FIRST.discovery) in room.asked[asked:])
+
+    during(room, body)
+
+
+def test_nobody_is_spoken_to_at_the_port_of_a_node_that_has_ended(during):
+    room = Room(FIRST, SECOND)
+    room.ended = {SECOND.process}
+
+    async def body():
+        room.loop.wake()
+        await room.until(lambda: room.recorded)
+        assert room.asked == [("0001", FIRST.discovery)]
+        room.ended = set()
+        await room.until(lambda: ("0002", FIRST.discovery) in room.asked)
 
     during(room, body)
 

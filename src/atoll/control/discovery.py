@@ -90,6 +90,9 @@ class Discovery:
             log_mistake("auto discovery")
 
     async def _tell(self, node: NodePlan) -> None:
+        if self._host.vital(node.process) is None:  # else whoever has its port would be spoken to
+            self._told.pop(node.process, None)
+            return
         try:
             complaint = await self._host.announce(node)
         except HostError:  # it is down or cut off; others say so

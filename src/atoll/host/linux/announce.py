@@ -62,7 +62,7 @@ class Announcer:
                     line = self._lines.get(node.process) or await self._connect(node)
                     line.node = node
                     return await _settle(line, node.discovery) or line.refused
-            except (OSError, EOFError, TimeoutError, ValueError) as error:
+            except (OSError, EOFError, TimeoutError, ValueError, RuntimeError) as error:  # the last: uvloop
                 self.forget(node.process)
                 raise HostError(f"{type(error).__name__}: {error}", f"announce to {node.name}") from error
 
