@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-import atoll.cli.drill_writer
+from atoll.cli import drill_clients
 from atoll.host.linux import engines
 from tests.daemon.atoll import Atoll, own_mode, running, until
 
 NODE = {"CacheNodeType": "cache.t3.micro"}
 OLDER = Path(sys.prefix) / "older-engines"  # made by bin/setup
-WRITER = str(Path(atoll.cli.drill_writer.__file__))
 
 
 class Yard:
@@ -111,8 +110,7 @@ class Yard:
         self._runs += 1
         said: dict[str, Any] = {}
         words = [endpoint, "6379", str(clients), str(wait), f"run{self._runs}"]
-        command = [sys.executable, "-m", "atoll.cli", "run", "--in", self.instance, "--"]
-        command += [sys.executable, "-I", "-S", WRITER, *words]
+        command = drill_clients.command(self.instance, "drill_writer", *words)
         writer = self.atoll.start_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert writer.stdin, "it is a pipe"
         assert writer.stdout, "it is a pipe"

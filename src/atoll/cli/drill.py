@@ -1,14 +1,10 @@
 """`atoll drill failover`: lose a primary while clients write, and tell what they saw."""
 
-import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from atoll.cli import drill_report, private, show
+from atoll.cli.drill_clients import writing
 from atoll.cli.failure import Failure
 
 WARM_SECONDS = 1.0  # of writes before the fault
@@ -63,36 +59,15 @@ def _play(
     world: dict[str, Any], instance: str, fault: str, clients: int, seconds: float, wait: int, run: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Have clients write, let the fault happen, and return what they said, and how it began."""
-    program = str(Path(__file__).with_name("drill_writer.py"))
     words = (world["endpoint"], str(world["port"]), str(clients), str(wait), run)
-    command = [sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--"]
-    command += [sys.executable, "-I", "-S", program, *words]
-    environment = os.environ | ({"DRILL_TLS": "yes"} if world["tls"] else {})
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as writer:
-        assert writer.stdin
-        assert writer.stdout
-        try:
-            if (first := writer.stdout.readline().strip()) != "ready":
-                raise Failure(f"the clients in {instance} could not write: {first}", "`atoll status` shows what runs")
+    try:
+        with writing(instance, "drill_writer", *words, tls=world["tls"]) as writers:
             time.sleep(WARM_SECONDS)
             begun = private.post("/_atoll/drill", {"group": world["group"], "fault": fault, **private.whose()})
             time.sleep(seconds)
-            return result(writer.stdin, writer.stdout), begun
-        finally:
-            private.post("/_atoll/drill/heal", {"group": world["group"], **private.whose()})
-            writer.kill()
-
-
-def result(stdin: IO[str], stdout: IO[str]) -> dict[str, Any]:
-    """Have the clients end, and return what they wrote down.  Raises Failure."""
-    stdin.write("\n")
-    stdin.flush()
-    line = stdout.readline()
-    if not line:
-        raise Failure("the clients ended without a word", "run the drill again")
-    said: dict[str, Any] = json.loads(line)
-    return said
+            return writers.end(), begun
+    finally:
+        private.post("/_atoll/drill/heal", {"group": world["group"], **private.whose()})
 
 
 def _print(found: drill_report.Report, begun: dict[str, Any], steps: list[dict[str, Any]], fault: str) -> None:

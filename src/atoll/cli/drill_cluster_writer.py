@@ -1,6 +1,7 @@
 """The clients of a resharding drill: a program of its own, which runs inside the VPC and knows nothing of Atoll.
 
-    python drill_cluster_writer.py ENDPOINT PORT CLIENTS RUN        # until a line comes on standard input
+Its words are ENDPOINT PORT CLIENTS RUN: `drill_clients.py` runs it.  It goes on until a line comes on standard
+input.
 
 Each is a small cluster client: it asks for the slots, follows MOVED and ASK, and asks again when a connection breaks.
 What its caller would not see (a redirection, a second try) is no error.  Each writes numbered records as fast as they
@@ -9,61 +10,17 @@ are acknowledged; at the end every acknowledged record is read back, and what ha
 
 import binascii
 import json
-import os
 import socket
-import ssl
-import sys
 import threading
 import time
+from functools import partial
+
+from atoll.cli.drill_link import KEPT_SECONDS, Link, Refused, play
 
 SLOTS = 16384
 TIMEOUT_SECONDS = 1.0
 TRIES = 16  # redirections and broken connections that a client bears for one command
 AGAIN_SECONDS = 0.005
-FINAL_SECONDS = 15.0
-KEPT_SECONDS = 3600  # then the records go
-
-
-class Refused(Exception):
-    """The engine answered with an error."""
-
-
-class Link:
-    """A connection to one node."""
-
-    def __init__(self, address: str, port: int, name: str = "") -> None:
-        """Connect; `name` is what a certificate must say, if not the address, which may be a name too."""
-        self._socket = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if os.environ.get("DRILL_TLS"):
-            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=name or address)
-        self._file = self._socket.makefile("rb")
-
-    def ask(self, *words: object) -> "str | int | list[object] | None":
-        """Give a command, and return its answer."""
-        parts = [str(word).encode() for word in words]
-        self._socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-        return self._answer()
-
-    def close(self) -> None:
-        """Close."""
-        self._file.close()
-        self._socket.close()
-
-    def _answer(self) -> "str | int | list[object] | None":
-        line = self._file.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionResetError("closed")
-        kind, rest = line[:1], line[1:-2].decode()
-        if kind == b"-":
-            raise Refused(rest)
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if int(rest) < 0 else self._file.read(int(rest) + 2)[:-2].decode()
-        if kind == b"*":
-            return [self._answer() for _ in range(int(rest))]
-        return rest
 
 
 class Cluster:
@@ -83,7 +40,7 @@ class Cluster:
                 if slot not in self._owners:
                     self._learn()
                 at = at or self._owners[slot]
-                link = self._links.get(at) or self._links.setdefault(at, Link(*at))
+                link = self._links.get(at) or self._links.setdefault(at, Link(*at, at[0], TIMEOUT_SECONDS))
                 if asking:
                     link.ask("ASKING")
                 return link.ask(*words)
@@ -111,7 +68,7 @@ class Cluster:
         found = socket.getaddrinfo(self._endpoint, self._port, socket.AF_INET, socket.SOCK_STREAM)
         for *_, place in found:
             try:
-                link = Link(str(place[0]), self._port, self._endpoint)
+                link = Link(str(place[0]), self._port, self._endpoint, TIMEOUT_SECONDS)
                 said = link.ask("CLUSTER", "SLOTS")
                 link.close()
             except (OSError, Refused):
@@ -154,24 +111,9 @@ class Drill:
         return [key for key, record in keys if cluster.ask(key, "GET", key) != str(record)]
 
 
-def main() -> None:
+def main(endpoint: str, port: str, clients: str, run: str) -> None:
     """Run the drill's clients."""
-    endpoint, port, clients, run = sys.argv[1], *map(int, sys.argv[2:4]), sys.argv[4]
-    drill = Drill(endpoint, port, run)
-    threads = [threading.Thread(target=drill.write, args=(n,), daemon=True) for n in range(clients)]
-    for thread in threads:
-        thread.start()
-    until = time.time() + FINAL_SECONDS
-    while not drill.acks and time.time() < until:
-        time.sleep(0.01)
-    print("ready" if drill.acks else f"failed: {drill.errors[-1:]}", flush=True)
-    os.read(0, 1)
-    drill.stopped.set()
-    for thread in threads:
-        thread.join()
+    drill = Drill(endpoint, int(port), run)
+    play([partial(drill.write, n) for n in range(int(clients))], drill.acks, drill.errors, drill.stopped.set)
     acks = [(when, took) for when, took, _, _ in sorted(drill.acks)]
     print(json.dumps({"acks": acks, "errors": sorted(drill.errors), "lost": drill.lost()}), flush=True)
-
-
-if __name__ == "__main__":
-    main()

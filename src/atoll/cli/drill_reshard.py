@@ -1,16 +1,13 @@
 """`atoll drill reshard`: change a group's shards while clients write, and tell what they saw."""
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from atoll.cli import private, show
-from atoll.cli.drill import SETTLE_SECONDS, described, instance_near, result
+from atoll.cli.drill import SETTLE_SECONDS, described, instance_near
+from atoll.cli.drill_clients import writing
 from atoll.cli.failure import Failure
 
 WARM_SECONDS = 2.0  # of writes before, and half of it after
@@ -40,26 +37,14 @@ def _play(
     world: dict[str, Any], instance: str, shards: int, clients: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Have clients write, let shards change, and return what they said, and what was seen of the group."""
-    program = str(Path(__file__).with_name("drill_cluster_writer.py"))
     words = (world["configuration"], str(world["port"]), str(clients), f"{time.time_ns():x}")
-    command = [sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--"]
-    command += [sys.executable, "-I", "-S", program, *words]
-    environment = os.environ | ({"DRILL_TLS": "yes"} if world["tls"] else {})
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as writer:
-        assert writer.stdin
-        assert writer.stdout
-        try:
-            if (first := writer.stdout.readline().strip()) != "ready":
-                raise Failure(f"the clients in {instance} could not write: {first}", "`atoll status` shows what runs")
-            time.sleep(WARM_SECONDS)
-            begun = time.time()
-            private.post("/_atoll/drill/reshard", {"group": world["group"], "shards": shards, **private.whose()})
-            seen = _watch(world["group"], begun)
-            time.sleep(WARM_SECONDS / 2)
-            return result(writer.stdin, writer.stdout), seen
-        finally:
-            writer.kill()
+    with writing(instance, "drill_cluster_writer", *words, tls=world["tls"]) as writers:
+        time.sleep(WARM_SECONDS)
+        begun = time.time()
+        private.post("/_atoll/drill/reshard", {"group": world["group"], "shards": shards, **private.whose()})
+        seen = _watch(world["group"], begun)
+        time.sleep(WARM_SECONDS / 2)
+        return writers.end(), seen
 
 
 def _watch(group: str, begun: float) -> list[dict[str, Any]]:
@@ -90,7 +75,7 @@ def report(said: dict[str, Any], seen: Sequence[dict[str, Any]]) -> dict[str, An
         part = [took for when, took in said["acks"] if start <= when < start + width]
         errors = sum(start <= when < start + width for when, _ in said["errors"])
         done = [one["progress"] for one in seen if one["at"] < start + width and one["progress"] is not None]
-        finished = over < start + width
+        finished = n == BUCKETS - 1 or over <= start + width  # the last ends when it is over, but for rounding
         line.append({
             "ms": round(1000 * n * width),
             "progress": 100.0 if finished else done[-1] if done else 0.0,

@@ -1,6 +1,7 @@
 """The client of a drill: a program of its own, which runs inside the VPC and knows nothing of Atoll.
 
-    python drill_writer.py ENDPOINT PORT CLIENTS WAIT RUN        # until a line comes on standard input
+Its words are ENDPOINT PORT CLIENTS WAIT RUN: `drill_clients.py` runs it.  It goes on until a line comes on standard
+input.
 
 Each client writes numbered records through the endpoint's name, one after the other, as fast as they are
 acknowledged, and asks for the name again after each error.  A node in cluster mode that says where a slot is (MOVED)
@@ -10,63 +11,18 @@ happened as JSON.
 """
 
 import json
-import os
 import random
 import socket
-import ssl
-import sys
 import threading
 import time
+from functools import partial
+
+from atoll.cli.drill_link import FINAL_SECONDS, KEPT_SECONDS, Link, Refused, play
 
 TIMEOUT_SECONDS = 0.5  # of a client that waits for an answer: the least that people configure
 AGAIN_SECONDS = 0.005
 NAME_SECONDS = 0.01  # between two looks at the name
 BATCH = 500
-TLS = bool(os.environ.get("DRILL_TLS"))  # the cache's clients speak it
-FINAL_SECONDS = 15.0
-KEPT_SECONDS = 3600  # then the records go
-
-
-class Refused(Exception):
-    """The engine answered with an error."""
-
-
-class Link:
-    """A connection to the primary."""
-
-    def __init__(self, address: str, port: int, name: "str | None" = None) -> None:
-        """Connect; `name`: by TLS, with whom a certificate gives this name."""
-        self._socket = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if name:
-            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=name)
-        self._file = self._socket.makefile("rb")
-
-    def ask(self, *words: object) -> "str | int | list[object] | None":
-        """Give a command, and return its answer."""
-        parts = [str(word).encode() for word in words]
-        self._socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-        return self._answer()
-
-    def close(self) -> None:
-        """Close."""
-        self._file.close()
-        self._socket.close()
-
-    def _answer(self) -> "str | int | list[object] | None":
-        line = self._file.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionResetError("closed")
-        kind, rest = line[:1], line[1:-2].decode()
-        if kind == b"-":
-            raise Refused(rest)
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if int(rest) < 0 else self._file.read(int(rest) + 2)[:-2].decode()
-        if kind == b"*":
-            return [self._answer() for _ in range(int(rest))]
-        return rest
 
 
 class Drill:
@@ -89,7 +45,7 @@ class Drill:
         else:
             self._failed = address = self._moved
         name = address if address == self._moved else self._endpoint
-        return Link(address, self._port, name if TLS else None)
+        return Link(address, self._port, name, TIMEOUT_SECONDS)
 
     def follow(self, error: Exception) -> None:
         """Learn from an error where to connect next."""
@@ -165,25 +121,10 @@ class Drill:
         return gone
 
 
-def main() -> None:
+def main(endpoint: str, port: str, clients: str, wait: str, run: str) -> None:
     """Run the drill's clients."""
-    endpoint, port, clients, wait, run = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
-    drill = Drill(endpoint, port, wait, run)
-    threads = [threading.Thread(target=drill.write, args=(n,), daemon=True) for n in range(clients)]
-    threads.append(threading.Thread(target=drill.watch, daemon=True))
-    for thread in threads:
-        thread.start()
-    until = time.time() + FINAL_SECONDS
-    while not drill.acks and time.time() < until:
-        time.sleep(0.01)
-    print("ready" if drill.acks else f"failed: {drill.errors[-1:]}", flush=True)
-    os.read(0, 1)
-    drill.stop()
-    for thread in threads:
-        thread.join()
+    drill = Drill(endpoint, int(port), int(wait), run)
+    bodies = [partial(drill.write, n) for n in range(int(clients))]
+    play([*bodies, drill.watch], drill.acks, drill.errors, drill.stop)
     said = {"acks": sorted(drill.acks), "errors": sorted(drill.errors), "names": drill.names, "lost": drill.lost()}
     print(json.dumps(said), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,56 @@
+"""Run the clients of a drill in an instance's network."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from atoll.cli.failure import Failure
+
+# -I and -S: neither the environment nor site-packages decide what the program imports.
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from atoll.cli.{} import main; main(*sys.argv[2:])"
+
+
+def command(instance: str, program: str, *words: str) -> list[str]:
+    """Return what runs a module of ours, `drill_writer` or `drill_cluster_writer`, in an instance's network."""
+    root = str(Path(__file__).parents[2])
+    run = [sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--"]
+    return [*run, sys.executable, "-I", "-S", "-c", _PROGRAM.format(program), root, *words]
+
+
+class Clients:
+    """Clients that write."""
+
+    def __init__(self, stdin: IO[str], stdout: IO[str]) -> None:
+        """Speak with them."""
+        self._stdin, self._stdout = stdin, stdout
+
+    def end(self) -> dict[str, Any]:
+        """Have them end, and return what they wrote down.  Raises Failure."""
+        self._stdin.write("\n")
+        self._stdin.flush()
+        line = self._stdout.readline()
+        if not line:
+            raise Failure("the clients ended without a word", "run the drill again")
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+
+@contextmanager
+def writing(instance: str, program: str, *words: str, tls: bool) -> Iterator[Clients]:
+    """Have clients write in an instance's network, from the first acknowledgement on.  Raises Failure."""
+    environment = os.environ | ({"DRILL_TLS": "yes"} if tls else {})
+    asked, pipe = command(instance, program, *words), subprocess.PIPE
+    with subprocess.Popen(asked, stdin=pipe, stdout=pipe, text=True, env=environment) as writer:
+        assert writer.stdin
+        assert writer.stdout
+        try:
+            if (first := writer.stdout.readline().strip()) != "ready":
+                raise Failure(f"the clients in {instance} could not write: {first}", "`atoll status` shows what runs")
+            yield Clients(writer.stdin, writer.stdout)
+        finally:
+            writer.kill()
