@@ -32,7 +32,7 @@ def test_the_time_line_tells_how_much_had_moved_and_what_went_wrong_when():
 
     line = found["time_line"]
     assert [one["progress"] for one in line[:6]] == [0.0, 0.0, 0.0, 0.0, 0.0, 50.0]
-    assert line[-1]["progress"] == 50.0
+    assert line[-1]["progress"] == 100.0, "it was over then"
     assert [one["ms"] for one in line if one["errors"]] == [1000]
     assert found["errors"] == {"ConnectionError: x": 1}
     assert found["lost"] == ["drill:1"]
