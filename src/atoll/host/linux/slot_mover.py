@@ -96,7 +96,10 @@ class SlotMover:
         self, a: Pipe, b: Pipe, wanted: Slots, target: NodePlan, others: Sequence[NodePlan]
     ) -> None:
         """Move slots some at a time."""
-        ours, theirs = (await _topology(a)).myself, (await _topology(b)).myself
+        ours, seen = (await _topology(a)).myself, await _topology(b)
+        theirs, known = seen.myself, seen.find(ours.id)
+        # A target that forgot who had a slot, and imports it, believes no gossip about it.
+        believed = set(slots.slots_of(known.slots)) if known else set[int]()
         has, arrived = set(slots.slots_of(ours.slots)), set(slots.slots_of(theirs.slots))
         halfway = {slot for slot, id in theirs.importing.items() if id == ours.id and slot not in has}
         todo = [slot for slot in slots.slots_of(wanted) if slot in has | arrived | halfway]
@@ -106,6 +109,7 @@ class SlotMover:
         for at in range(0, len(todo), SLOTS_AT_ONCE):
             part = todo[at : at + SLOTS_AT_ONCE]
             coming = [slot for slot in part if slot in has and slot not in arrived]
+            await b.demand(_said([slot for slot in coming if slot not in believed], ours.id))
             await b.demand([("CLUSTER", "SETSLOT", slot, "IMPORTING", ours.id) for slot in coming])
             stranger = at == 0 and not arrived and not halfway
             for going in [[slot] for slot in coming] if stranger else await _gos(a, coming):
