@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
 from atoll.model.alarm import MetricAlarm, forget_old_alarm_events
 from atoll.store.sqlite import Store, StoreError
 
@@ -31,12 +31,8 @@ class Alarms:
         """Run until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
+            with going_on("alarms", "alarms not evaluated", StoreError):
                 await self.look()
-            except StoreError as error:
-                log("alarms not evaluated", because=str(error))
-            except Exception:  # a mistake of ours: alarms are not worth the daemon's end
-                log_mistake("alarms")
 
     async def look(self) -> None:
         """Evaluate what is due."""

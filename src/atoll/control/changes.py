@@ -13,7 +13,8 @@ from typing import Any, cast
 from atoll.cache import changed, updates
 from atoll.cache.changes import Carry, HandOver, Resize, Restart, Step, resized, room, steps
 from atoll.cache.node import NodePlan
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
+from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster
 from atoll.model.world import Tx
@@ -34,29 +35,22 @@ class Changes:
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines
-        self._news = asyncio.Event()
+        self._news = News()
         self._tasks: dict[Step, asyncio.Task[None]] = {}
         self._not_before: dict[Step, float] = {}
         self._failing: dict[str, float] = {}  # since when a changed cluster's process does not run
 
     def wake(self) -> None:
         """The World has changed."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         try:
             while True:
-                self._news.clear()
-                try:
+                with going_on("changes", "change not written down", StoreError):
                     self._round()
-                except StoreError as error:
-                    log("change not written down", because=str(error))
-                except Exception:  # a mistake of ours must not stop all others
-                    log_mistake("changes")
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(NEWS_SECONDS):
-                        await self._news.wait()
+                await self._news.wait(NEWS_SECONDS)
         finally:
             for task in self._tasks.values():
                 task.cancel()
@@ -157,7 +151,7 @@ class Changes:
         if not task.cancelled() and (error := task.exception()):
             log("change failed", step=str(step), because=str(error) or repr(error))
             self._not_before[step] = _now() + COOLING_SECONDS
-        self._news.set()
+        self._news.tell()
 
     def _write(self, what: str, change: Callable[..., None], *about: Any) -> None:
         def write(tx: Tx) -> None:

@@ -6,13 +6,13 @@ that leaves runs until then.  A node that does not answer is not waited for: it 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from atoll.cache.discovery import version_of
 from atoll.cache.node import NodePlan
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
+from atoll.control.news import News
 from atoll.control.record import Recorder
 from atoll.host.contract import Host, HostError, Machine
 from atoll.store.sqlite import StoreError
@@ -26,7 +26,7 @@ class Discovery:
     def __init__(self, want: Callable[[], Mapping[str, Machine]], host: Host, record: Recorder) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._want, self._host, self._record = want, host, record
-        self._wake = asyncio.Event()
+        self._news = News()
         self._told: dict[str, bytes] = {}  # by process; only what spares a question
         self._complaints: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by cluster
@@ -34,26 +34,16 @@ class Discovery:
 
     def wake(self) -> None:
         """Have a look, soon."""
-        self._wake.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         try:
             while True:
-                woken = await self._pause()
-                self._look(only_news=woken)
+                self._look(only_news=await self._news.wait(LOOK_SECONDS))
         finally:
             for task in self._tasks.values():
                 task.cancel()
-
-    async def _pause(self) -> bool:
-        """Wait for news; returns False if there were none for a time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                await self._wake.wait()
-        woken = self._wake.is_set()
-        self._wake.clear()
-        return woken
 
     def _look(self, *, only_news: bool) -> None:
         clusters: dict[str, list[NodePlan]] = {}
@@ -76,18 +66,14 @@ class Discovery:
         del self._tasks[cluster_id]
         if cluster_id in self._missed:  # there were news meanwhile
             self._missed.discard(cluster_id)
-            self._wake.set()
+            self._news.tell()
 
     async def _announce(self, cluster_id: str, nodes: Iterable[NodePlan]) -> None:
         """Tell the nodes of a cluster, all at once, and write down that it was done."""
         nodes = tuple(nodes)
-        try:
+        with going_on("auto discovery", "not written down", StoreError):
             await asyncio.gather(*(self._tell(node) for node in nodes))
             self._record.announced(cluster_id, min(version_of(node.discovery) for node in nodes))
-        except StoreError as error:
-            log("not written down", because=str(error))
-        except Exception:  # of ours: the next look is another chance
-            log_mistake("auto discovery")
 
     async def _tell(self, node: NodePlan) -> None:
         if self._host.vital(node.process) is None:  # else whoever has its port would be spoken to

@@ -18,6 +18,7 @@ from atoll.aws.sigv4 import Mode
 from atoll.cache.login import logins
 from atoll.cache.node import NodePlan
 from atoll.control.events import log
+from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.access import User
 from atoll.model.account import AccessKey
@@ -45,27 +46,24 @@ class Doorman:
         """Prepare; `strict`: the API believes nobody whose key Atoll did not issue."""
         self._store, self._want, self._host, self._now = store, want, host, now
         self._mode: Mode = "strict" if strict else "local"
-        self._news = asyncio.Event()
+        self._news = News()
         self._open: set[str] = set()  # processes whose doors are attended
         self._told: dict[str, dict[tuple[str, Digest], asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """The World has changed."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         try:
             while True:
-                self._news.clear()
                 for name in self._open - self._wanted().keys():
                     self._leave(name)
                 for plan in self._wanted().values():
                     await self._attend(plan)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_SECONDS if self._wanted().keys() - self._open else None):
-                        await self._news.wait()
+                await self._news.wait(RETRY_SECONDS if self._wanted().keys() - self._open else None)
         finally:
             for name in list(self._open):
                 self._leave(name)

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 _log = logging.getLogger("atoll")
@@ -15,6 +17,21 @@ def log(event: str, **fields: object) -> None:
 def log_mistake(where: str) -> None:
     """Log the exception that is being handled: a mistake of ours, after which the loop goes on all the same."""
     _log.exception(where)
+
+
+@contextmanager
+def going_on(where: str, told: str = "", *known: type[Exception], **fields: object) -> Iterator[None]:
+    """Do one thing of many: whatever goes wrong with it is logged, and everything else goes on.
+
+    `known` errors are the machine's: an event `told` with `fields`.  Any other is a mistake of ours about this one
+    thing, and no reason to leave all others undone; the log has its trace.
+    """
+    try:
+        yield
+    except known as error:
+        log(told, **fields, because=str(error))
+    except Exception:
+        log_mistake(where)
 
 
 class Lines(logging.Formatter):

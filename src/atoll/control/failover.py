@@ -35,6 +35,7 @@ from atoll.cache.failover import (
 from atoll.cache.node import NodePlan
 from atoll.cache.upstream import may_change_role, upstream_sources
 from atoll.control.events import log, log_mistake
+from atoll.control.news import News
 from atoll.control.watch import Watch
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -59,13 +60,13 @@ class Failovers:
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines
-        self._news = asyncio.Event()
+        self._news = News()
         self._guards: dict[tuple[str, str], _Guard] = {}
         self.steps: deque[dict[str, Any]] = deque(maxlen=STEPS_KEPT)
 
     def wake(self) -> None:
         """The World has changed: look, soon, at the shards that it concerns."""
-        self._news.set()
+        self._news.tell()
 
     def exited(self) -> None:
         """A process has ended: look at once."""
@@ -77,11 +78,8 @@ class Failovers:
         await self._adopt()
         try:
             while True:
-                self._news.clear()
                 self._follow(self._store.world)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(NEWS_SECONDS):
-                        await self._news.wait()
+                await self._news.wait(NEWS_SECONDS)
         finally:
             for guard in self._guards.values():
                 guard.task.cancel()

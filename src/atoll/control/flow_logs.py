@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import cast
 
+from atoll.control.events import going_on
 from atoll.control.events import log as tell
-from atoll.control.events import log_mistake
 from atoll.control.flow_files import FlowFiles, Record
 from atoll.host.contract import HostError, Tallied
 from atoll.model.flow_log import FlowLog, stands
@@ -87,12 +87,8 @@ class FlowLogs:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            try:
+            with going_on("flow logs", "flow logs not read", HostError):
                 await self.look()
-            except HostError as error:
-                tell("flow logs not read", because=str(error))
-            except Exception:  # of ours: the next minute is another chance
-                log_mistake("flow logs")
             await asyncio.sleep(LOOK_SECONDS - self._clock() % LOOK_SECONDS)
 
     async def look(self, *, flush: bool = False) -> int:

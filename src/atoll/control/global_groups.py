@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 
 from atoll.cache import global_group as steps
 from atoll.cache.node import NodePlan
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
+from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, end_of, links
@@ -37,34 +38,26 @@ class GlobalGroups:
     def __init__(self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host = store, want, host
-        self._news = asyncio.Event()
+        self._news = News()
         self._since: dict[tuple[str, str], float] = {}  # (datastore, what) -> since when it is so
         self._offsets: dict[str, deque[tuple[float, int]]] = {}  # of primaries, by their clusters
         self.lags: dict[str, float] = {}  # seconds, by the World ids of secondaries' leading clusters
 
     def wake(self) -> None:
         """The World has changed."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            self._news.clear()
             found = list(self._store.world.seen_by(None).all(GlobalReplicationGroup))
             is_busy = False
             for datastore in found:
-                try:
+                with going_on("global datastore", "datastore waits", HostError, StoreError, name=datastore.name):
                     is_busy |= await self._look(datastore)
-                except (HostError, StoreError) as error:
-                    log("global datastore waits", name=datastore.name, because=str(error))
-                except Exception:  # a mistake of ours about one must not stop the others
-                    log_mistake("global datastore")
             if not found:
                 self.lags.clear()
-            pause = BUSY_SECONDS if is_busy else LOOK_SECONDS if found else LONGEST_SECONDS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._news.wait()
+            await self._news.wait(BUSY_SECONDS if is_busy else LOOK_SECONDS if found else LONGEST_SECONDS)
 
     async def _look(self, datastore: GlobalReplicationGroup) -> bool:
         """Look at one; tell whether it is changing."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from atoll.cache.logs import engine_record, engine_time, slow_record, stream_name
 from atoll.cache.node import NodePlan
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on
 from atoll.control.log_cursor import Cursor, tail_of
 from atoll.control.log_files import LogFiles
 from atoll.host.contract import Host, HostError, Machine
@@ -47,12 +47,8 @@ class LogDeliveries:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            try:
+            with going_on("log delivery", "not written down", StoreError):
                 await self.look()
-            except StoreError as error:
-                log("not written down", because=str(error))
-            except Exception:  # of ours: the next look is another chance
-                log_mistake("log delivery")
             await asyncio.sleep(LOOK_SECONDS)
             self.wake()
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 from atoll.cache.node import NodePlan
 from atoll.control.admission import Admitter
 from atoll.control.encryption import Encrypter
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log, log_mistake
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
 from atoll.control.tuning import Tuner
@@ -87,12 +87,8 @@ class Machines:
         while True:
             await self._pause()
             await self._ready()
-            try:
+            with going_on("machine round", "machines not seen", HostError):
                 await self._round()
-            except HostError as error:
-                log("machines not seen", because=str(error))
-            except Exception:  # a mistake of ours: the next round may not meet it, and everything else goes on
-                log_mistake("machine round")
             self.rounds += 1
 
     async def close(self) -> None:

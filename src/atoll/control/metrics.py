@@ -16,7 +16,7 @@ from atoll.cache.node import NodePlan
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cloudwatch.samples import Metric, Samples
 from atoll.control.counters import Counters
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
 from atoll.host.contract import Host, HostError, LinkCount, Machine
 from atoll.model.cache import CacheCluster
 from atoll.model.names import link_name
@@ -80,10 +80,8 @@ class Sampler:
         self._begin()
         await asyncio.sleep(REST_SECONDS)
         while True:
-            try:
+            with going_on("metrics"):
                 await self.sample()
-            except Exception:  # a mistake of ours: metrics are not worth the daemon's end
-                log_mistake("metrics")
             await asyncio.sleep(self._seconds)
 
     async def sample(self) -> None:

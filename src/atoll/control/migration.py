@@ -15,7 +15,8 @@ from atoll.cache.config import data_bytes
 from atoll.cache.node import NodePlan
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import wanted
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
+from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Migration, NodeGroup, ReplicationGroup
 from atoll.model.world import World
@@ -32,32 +33,25 @@ class Migrations:
     def __init__(self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host = store, want, host
-        self._news = asyncio.Event()
+        self._news = News()
         self._goals: dict[tuple[str, str], tuple[str, int, float]] = {}  # what must be there to complete; since when
 
     def wake(self) -> None:
         """The World has changed."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            self._news.clear()
             found = list(_under_way(self._store.world))
             self._goals = {at: goal for at, goal in self._goals.items() if at in {(g.id, s.id) for g, s, _ in found}}
             for group, shard, migration in found:
-                try:
+                with going_on("migration", "migration waits", HostError, StoreError, group=group.name):
                     await self._look(group, shard, migration)
-                except (HostError, StoreError) as error:
-                    log("migration waits", group=group.name, because=str(error))
-                except Exception:  # a mistake of ours about one migration must not stop the others
-                    log_mistake("migration")
             if found:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST_SECONDS):
-                    await self._news.wait()
+            await self._news.wait(LONGEST_SECONDS)
 
     async def _look(self, group: ReplicationGroup, shard: NodeGroup, migration: Migration) -> None:
         at = group.id, shard.id

@@ -6,7 +6,6 @@ again by the next look; after a crash of the daemon the next one begins with a l
 """
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,7 +17,8 @@ from atoll.cache.resharding import Carry, Finish, Holding, Wait
 from atoll.cache.shards import Slots, write_slots
 from atoll.cache.slots import Move, slots_of
 from atoll.cache.topology import Topology
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
+from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import ReplicationGroup
 from atoll.model.world import Tx
@@ -40,25 +40,22 @@ class Reshardings:
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines
-        self._news = asyncio.Event()
+        self._news = News()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.steps: deque[dict[str, Any]] = deque(maxlen=STEPS_KEPT)
 
     def wake(self) -> None:
         """The World has changed: look, soon."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         try:
             while True:
-                self._news.clear()
                 for group in self._store.world.seen_by(None).all(ReplicationGroup):
                     if group.resharding and group.id not in self._tasks:
                         self._tasks[group.id] = asyncio.ensure_future(self._reshard(group.id))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(NEWS_SECONDS):
-                        await self._news.wait()
+                await self._news.wait(NEWS_SECONDS)
         finally:
             tasks = list(self._tasks.values())
             for task in tasks:
@@ -67,14 +64,9 @@ class Reshardings:
 
     async def _reshard(self, group_id: str) -> None:
         while group := self._find(group_id):
-            try:
+            pause = FAILED_SECONDS
+            with going_on("resharding", "resharding act failed", HostError, StoreError, group=group.name):
                 pause = await self._step(group)
-            except (HostError, StoreError) as error:
-                log("resharding act failed", group=group.name, because=str(error))
-                pause = FAILED_SECONDS
-            except Exception:  # a mistake of ours about one group must not stop all others
-                log_mistake("resharding")
-                pause = NEWS_SECONDS
             await asyncio.sleep(pause)
         self._tasks.pop(group_id, None)
 

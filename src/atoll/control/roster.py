@@ -5,12 +5,12 @@ file, and introduces itself (host/linux/cluster.py), so that there is mostly not
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 
 from atoll.cache.node import NodePlan, Seat
 from atoll.cache.shards import bus_port, nobody
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log
+from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 
 LOOK_SECONDS = 10.0  # all must forget a node within a minute, or one reminds the others
@@ -23,29 +23,24 @@ class Rosters:
     def __init__(self, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._want, self._host = want, host
-        self._news = asyncio.Event()
+        self._news = News()
         self._told: dict[int, tuple[Seat, ...]] = {}  # those who all know each other, by identity
 
     def wake(self) -> None:
         """The World has changed."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         loop = asyncio.get_running_loop()
         looked = float("-inf")
         while True:
-            self._news.clear()
             if loop.time() - looked >= LOOK_SECONDS:
                 self._told, looked = {}, loop.time()
-            try:
+            settled = True
+            with going_on("roster"):
                 settled = await self._round()
-            except Exception:  # a mistake of ours: the next round may not meet it
-                log_mistake("roster")
-                settled = True
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if settled else AGAIN_SECONDS):
-                    await self._news.wait()
+            await self._news.wait(LOOK_SECONDS if settled else AGAIN_SECONDS)
 
     async def _round(self) -> bool:
         """Look at each cluster whose members are others than before; tells whether everybody knows everybody."""

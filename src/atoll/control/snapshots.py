@@ -15,7 +15,8 @@ from typing import TypeVar, cast
 from atoll.cache import backup
 from atoll.cache import backup_transitions as transitions
 from atoll.cache.node import NodePlan
-from atoll.control.events import log, log_mistake
+from atoll.control.events import going_on, log, log_mistake
+from atoll.control.news import News
 from atoll.control.snapshot_files import SnapshotFiles
 from atoll.host.contract import Host, HostError, Machine, Saved
 from atoll.model.cache import ReplicationGroup
@@ -46,30 +47,23 @@ class Snapshots:
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._files, self._now = store, want, host, files, now
-        self._news, self._places = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
+        self._news, self._places = News(), asyncio.Semaphore(AT_ONCE)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshots")
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """The World has changed: look, soon."""
-        self._news.set()
+        self._news.tell()
 
     async def run(self) -> None:
         """Run until cancelled."""
         try:
             await self._check()
             while True:
-                self._news.clear()
-                try:
+                with going_on("snapshots", "no snapshots begun", StoreError):
                     self._keep_dates()
-                except StoreError as error:
-                    log("no snapshots begun", because=str(error))
-                except Exception:  # a mistake of ours about dates must not stop what was asked for
-                    log_mistake("snapshots")
                 self._follow()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._news.wait()
+                await self._news.wait(LOOK_SECONDS)
         finally:
             await self._end_tasks()
             self._thread.shutdown(wait=True)
@@ -124,7 +118,7 @@ class Snapshots:
 
     def _done(self, id: str, _: object) -> None:
         self._tasks.pop(id, None)
-        self._news.set()
+        self._news.tell()
 
     async def _work(self, snapshot: Snapshot) -> None:
         try:
