@@ -10,6 +10,12 @@ drill = typer.Typer(
     help="Rehearse what must work when something fails, with clients that write meanwhile.",
 )
 
+Clients = Annotated[int, typer.Option(min=1, max=64, help="How many write at once.")]
+Source = Annotated[
+    str | None, typer.Option("--from", metavar="INSTANCE", help="Where they run [one that may talk to the cache].")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
 
 @drill.callback()
 def main() -> None:
@@ -20,14 +26,11 @@ def main() -> None:
 def failover(
     group: Annotated[str, typer.Argument(metavar="GROUP", help="A replication group.")],
     fault: Annotated[str, typer.Option(help="kill, hang, partition or planned.")] = "kill",
-    clients: Annotated[int, typer.Option(min=1, max=64, help="How many write at once.")] = 2,
+    clients: Clients = 2,
     seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long they write after the fault.")] = 3.0,
     wait: Annotated[int, typer.Option(min=0, max=5, help="Replicas that must have a write: WAIT.")] = 0,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", metavar="INSTANCE", help="Where they run [one that may talk to the cache]."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    source: Source = None,
+    json: Json = False,
 ) -> None:
     """Lose a group's primary, and say how long nobody could write and what is gone of what was acknowledged."""
     from atoll.cli.drill import failover
@@ -40,12 +43,9 @@ def failover(
 def reshard(
     group: Annotated[str, typer.Argument(metavar="GROUP", help="A replication group in cluster mode.")],
     shards: Annotated[int, typer.Option(min=1, max=90, help="How many shards it is to have; the last ones go.")],
-    clients: Annotated[int, typer.Option(min=1, max=64, help="How many write at once.")] = 2,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", metavar="INSTANCE", help="Where they run [one that may talk to the cache]."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    clients: Clients = 2,
+    source: Source = None,
+    json: Json = False,
 ) -> None:
     """Change a group's shards, and say what clients saw that write meanwhile, and what is gone of it."""
     from atoll.cli.drill_reshard import reshard

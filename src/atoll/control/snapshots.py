@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 from atoll.cache import backup
 from atoll.cache import backup_transitions as transitions
 from atoll.cache.node import NodePlan
-from atoll.control.events import going_on, log, log_mistake
+from atoll.control.events import going_on, log
 from atoll.control.news import News
 from atoll.control.snapshot_files import SnapshotFiles
 from atoll.host.contract import Host, HostError, Machine, Saved
@@ -121,7 +121,7 @@ class Snapshots:
         self._news.tell()
 
     async def _work(self, snapshot: Snapshot) -> None:
-        try:
+        with going_on("snapshot"):
             if snapshot.status == "deleting":
                 await self._call(partial(self._files.remove, snapshot.files))
                 await self._note("removed", transitions.gone, snapshot.id)
@@ -131,9 +131,8 @@ class Snapshots:
                 await self._copy(snapshot, snapshot.copy_of)
             else:
                 await self._take(snapshot)
-        except Exception:  # a mistake of ours about one snapshot must not stop all others
-            log_mistake("snapshot")
-            await asyncio.sleep(AGAIN_SECONDS)
+            return
+        await asyncio.sleep(AGAIN_SECONDS)
 
     async def _take(self, snapshot: Snapshot) -> None:
         parts = [asyncio.ensure_future(self._part(snapshot, part)) for part in snapshot.parts]
