@@ -12,7 +12,7 @@ from pathlib import Path
 from atoll.cache.node import Encryption, NodePlan
 from atoll.cache.terminator import CERTIFICATE, CONFIGURATION, configuration, rules
 from atoll.host.authority import Authority
-from atoll.host.linux.engines import terminator
+from atoll.host.engine.programs import terminator
 from bench.ground import Room, end, running, until
 from bench.rows import Asked, Row, interleave, rows
 from bench.vpc import allow, build, group, instance

@@ -3,7 +3,7 @@
 import pytest
 
 from atoll.cache.metrics import READING, WRITING, Reading, read, since, unit
-from atoll.host.linux.statistics import read_info, read_stats
+from atoll.host.engine.statistics import read_info, read_stats
 
 INFO = """# Server
 redis_version:7.2.4\r

@@ -11,8 +11,8 @@ import valkey
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.plan import nodes
-from atoll.host.linux.admission import admit
-from atoll.host.linux.resp import Connection
+from atoll.host.engine.admission import admit
+from atoll.host.engine.resp import Connection
 from atoll.model.access import Access, User, UserGroup
 from atoll.model.cache import ReplicationGroup
 from atoll.model.digest import Digest

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from atoll.cli import drill_clients
-from atoll.host.linux import engines
+from atoll.host.engine import programs
 from tests.daemon.atoll import Atoll, own_mode, running, until
 
 NODE = {"CacheNodeType": "cache.t3.micro"}
@@ -39,7 +39,7 @@ class Yard:
 
     def install_redis(self, version: str) -> None:
         """Let the machine have another patch of Redis OSS: the program that is there, calling itself that."""
-        found = engines.available(self.atoll.place / "probe")
+        found = programs.available(self.atoll.place / "probe")
         real = next(e for e in found if e.name == "redis" and e.version.startswith(version[:3]))
         assert len(real.version) == len(version), "no byte of the program moves"
         program = self.atoll.place / "engines" / version / "redis-server"

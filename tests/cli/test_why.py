@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from atoll.host.linux.engines import available
+from atoll.host.engine.programs import available
 from tests.cli.daemon import Atoll
 
 CLIENT = "198.51.100.27"

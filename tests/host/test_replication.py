@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from atoll.host.contract import HostError, Replication, Vital
-from atoll.host.linux.replication import Administrator, connects, parse
+from atoll.host.engine.replication import Administrator, connects, parse
 from atoll.host.linux.vital import vital
 
 PRIMARY = "# Replication\r\nrole:master\r\nconnected_slaves:1\r\nmaster_replid:aa\r\nmaster_repl_offset:120\r\n"

@@ -13,7 +13,7 @@ import pytest
 
 from atoll.cache.shards import slot_of
 from atoll.host.contract import HostError
-from atoll.host.linux.slot_mover import SlotMover, is_atomic
+from atoll.host.engine.slot_mover import SlotMover, is_atomic
 from tests.cache.test_real_engines import redis_program, valkey_program
 from tests.host.ring import PASSWORD, Ring
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from atoll.host.linux.engines import available
+from atoll.host.engine.programs import available
 
 pytestmark = pytest.mark.kernel
 

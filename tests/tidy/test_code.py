@@ -17,7 +17,7 @@ LONGER_FUNCTIONS: dict[str, tuple[int, str]] = {}
 # `process` is missing on purpose: here a process is a thing, not an act.
 VAGUE_PARTS = {"helper", "helpers", "manager", "util", "utils", "utility", "utilities", "mixin"}
 VAGUE_WORDS = {"data", "info", "handle", "misc", "stuff"}
-NOT_VAGUE = {"src/atoll/host/linux/resp.py": {"info"}}  # the engine's own command is called INFO
+NOT_VAGUE = {"src/atoll/host/engine/resp.py": {"info"}}  # the engine's own command is called INFO
 
 
 def parse(path: Path) -> ast.Module:

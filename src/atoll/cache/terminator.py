@@ -13,7 +13,7 @@ from atoll.cache.node import Encryption, NodePlan
 DOORS = (65_501, 65_502, 65_503, 65_504, 65_505)
 BUS_OFFSET = 10_000  # of the cluster bus, from the engine's port
 CERTIFICATE, CONFIGURATION, ORDERS = "tls.pem", "tls.cfg", "tls-orders.sock"  # files in the node's directory
-_INNER = "abns@atoll-tls"  # a name that exists in the node's own network only
+INNER = "abns@atoll-tls"  # a name that exists in the node's own network only
 DESCRIPTORS = 4  # of one connection, at most: two each in and out, where the first byte was looked at
 CONNECTIONS_MAX = 65_000  # AWS's maxclients
 THREADS = 2
@@ -32,12 +32,14 @@ def doors(engine: int) -> tuple[int, int]:
     return first, second
 
 
-def configuration(node: NodePlan, *, socket: str, files_max: int, uid: int | None, has_lua: bool = False) -> str:
+def configuration(
+    node: NodePlan, *, socket: str, files_max: int, uid: int | None, has_lua: bool = False, inner: str = INNER
+) -> str:
     """Return HAProxy's configuration file.
 
     `socket` is the engine's, as HAProxy sees it (Memcached: none, it is reached at its port); `files_max` is how many
     files it may open; `uid` is whom it becomes when it has read this file and its keys (None: it stays who it is);
-    with `has_lua` it shows tokens (`cache/token_door.py`).
+    with `has_lua` it shows tokens (`cache/token_door.py`); `inner` is where it hands over connections to itself.
     """
     load, look = (token_door.LOAD, token_door.LOOK) if has_lua and not node.is_memcached else ("", "")
     tls, either = doors(node.port)
@@ -65,10 +67,10 @@ frontend either
   use_backend inner if {{ req.payload(0,1) -m bin 16 }}
   default_backend plain
 frontend inner
-  bind {_INNER} {secure}
+  bind {inner} {secure}
 {look}  default_backend tls
 backend inner
-  server inner {_INNER}
+  server inner {inner}
 backend tls
   server engine {engine}
 backend plain

@@ -98,7 +98,7 @@ def _programs() -> list[Finding]:
 
 def _engines() -> list[Finding]:
     """Look for the engines as the daemon does."""
-    from atoll.host.linux.engines import available
+    from atoll.host.engine.programs import available
 
     with tempfile.TemporaryDirectory() as notes:
         engines = available(Path(notes))

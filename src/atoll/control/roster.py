@@ -1,7 +1,7 @@
 """Who belongs to a cluster: its nodes forget those that have left it, and are told of those that they do not know.
 
 Looked at when a group in cluster mode has changed, and now and then.  A node that starts finds the others in its
-file, and introduces itself (host/linux/cluster.py), so that there is mostly nothing to do but to forget.
+file, and introduces itself (host/engine/cluster.py), so that there is mostly nothing to do but to forget.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Caches that begin with data: of a snapshot (`SnapshotName`), or of RDB files in buckets (`SnapshotArns`).
 
 What the caller does not say is as the snapshot has it.  The files are loaded by the engines as they start
-(`cache/plan.py`, `host/linux/seeds.py`); here is decided which, and refused what cannot come to a good end.
+(`cache/plan.py`, `host/engine/seeds.py`); here is decided which, and refused what cannot come to a good end.
 Source: ElastiCache User Guide, "Restoring from a backup" and "Seeding a new cluster".
 """
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
-from atoll.host.linux import memcached_binary as binary
+from atoll.host.engine import memcached_binary as binary
 from atoll.host.linux import packet_log
 from atoll.host.linux.discovery_rules import BINARY_FLAGS, BINARY_KEY, FLUSH_LOG, OLDER_KEY, TEXT_KEY, rules
 from atoll.host.linux.namespaces import Namespaces

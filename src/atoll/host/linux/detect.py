@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from atoll.host.contract import HostError
+from atoll.host.engine.programs import terminator
 from atoll.host.linux import cgroups
-from atoll.host.linux.engines import terminator
 from atoll.host.linux.keeper import become_root_of_own
 from atoll.host.linux.namespaces import THIS_NETWORK, set_sysctl
 from atoll.host.linux.netlink import LOOPBACK, Netlink, Rule

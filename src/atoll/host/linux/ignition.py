@@ -7,18 +7,19 @@
 So this imports next to nothing.
 """
 
-import hashlib
 import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import atoll
+from atoll.host.directories import make_private, run_dir
+
+__all__ = ["Ignition", "begin", "run_dir"]
 
 _START_SECONDS = 20.0  # a loaded machine; it takes 0.1 s here
 # -I and -S: neither the environment nor site-packages decide what the keeper imports.
@@ -66,7 +67,7 @@ def begin(run_dir: Path, state_dir: Path, *, rootless: bool) -> Ignition:
     `run_dir` should be short (a socket's path has at most 107 bytes) and on a tmpfs: it must not survive a reboot.
     """
     run_dir, state_dir, log = run_dir.resolve(), state_dir.resolve(), state_dir.resolve() / "keeper.log"
-    _make_private(run_dir)
+    make_private(run_dir)
     if _answers(run_dir):
         return Ignition(None, log, 0, run_dir)
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,23 +81,6 @@ def begin(run_dir: Path, state_dir: Path, *, rootless: bool) -> Ignition:
             cwd="/",
         )
         return Ignition(process, log, complaints.tell(), run_dir)
-
-
-def run_dir(state_dir: Path) -> Path:
-    """Return where an installation keeps its sockets: short, and gone after a reboot."""
-    name = "atoll-" + hashlib.blake2s(str(state_dir.resolve()).encode(), digest_size=4).hexdigest()
-    if os.geteuid() == 0:
-        return Path("/run") / name
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(runtime) / name if runtime and os.access(runtime, os.W_OK) else Path(f"/tmp/{name}-{os.getuid()}")
-
-
-def _make_private(directory: Path) -> None:
-    """Make a directory that is ours alone; below /tmp somebody else may have been there first."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = directory.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{directory} belongs to somebody else, or is open to others: remove it")
 
 
 def _answers(run_dir: Path) -> bool:

@@ -28,7 +28,9 @@ from atoll.host.contract import (
     Tracked,
     Vital,
 )
-from atoll.host.linux import engines, stranger
+from atoll.host.engine import programs, stranger
+from atoll.host.engine.replication import connects
+from atoll.host.engine.terminating import SUFFIX
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
@@ -38,9 +40,7 @@ from atoll.host.linux.ignition import Ignition, run_dir
 from atoll.host.linux.instances import Instances
 from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
-from atoll.host.linux.replication import connects
 from atoll.host.linux.tallies import Taker, read_tallies
-from atoll.host.linux.terminators import SUFFIX
 from atoll.host.linux.tied import Tied
 from atoll.host.linux.traffic import link_counts, tracked
 from atoll.host.linux.vital import vital
@@ -67,8 +67,8 @@ class LinuxHost:
         self._keeper, self._state_dir = keeper, state_dir
         self._fabric = Fabric(keeper.namespaces)
         self._taker = Taker(keeper.namespaces)
-        self._programs = {(e.name, e.version): e for e in engines.available(state_dir)}
-        self._terminator = engines.terminator()
+        self._programs = {(e.name, e.version): e for e in programs.available(state_dir)}
+        self._terminator = programs.terminator()
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket, self._terminator)
         self.doorway: Doorway = self._nodes.doors
         self.slow_log, self.engine_log = self._nodes.slow_log, self._nodes.engine_log
@@ -95,7 +95,7 @@ class LinuxHost:
 
     def find_builds(self) -> None:
         """Look for engines again."""
-        self._programs = {(e.name, e.version): e for e in engines.available(self._state_dir)}
+        self._programs = {(e.name, e.version): e for e in programs.available(self._state_dir)}
 
     def prepare(self) -> None:
         """Make the base image of instances, if it is not there.  Raises HostError."""
@@ -343,7 +343,7 @@ class LinuxHost:
         self._keeper.destroy()
         self.sweep(())  # rootless, only we may delete the files that instances own
 
-    def _program(self, name: str, version: str) -> engines.Engine:
+    def _program(self, name: str, version: str) -> programs.Engine:
         """Return the build that a node asks for, or, after an upgrade of the package, its successor."""
         if program := self._programs.get((name, version)):
             return program

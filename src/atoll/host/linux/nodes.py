@@ -1,56 +1,25 @@
-"""Cache nodes as processes: how an engine is started in its interface's namespace, and asked whether it serves.
+"""Cache nodes as processes of the keeper, each in its interface's namespace and a cgroup of its own."""
 
-An engine runs in a directory of its own as a user without privileges.  It sees the directory as "." only, and reads
-its configuration from standard input, so that Atoll's directories stay closed to that user.
-"""
-
-import asyncio
-import contextlib
-import hashlib
-import os
-import re
-import resource
-import secrets
 import shutil
 import socket
-import ssl
-import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import IO
 
-from atoll.cache.acl import ADMINISTRATOR
-from atoll.cache.config import memcached_arguments, server_text
-from atoll.cache.families import numbers
-from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
-from atoll.cache.shards import nodes_conf
-from atoll.cache.terminator import doors
-from atoll.host.authority import Authority
-from atoll.host.contract import HostError, Saved
-from atoll.host.linux import admission, carry, cgroups, dumping, engine_logs, statistics, trim
+from atoll.host.engine import engine_logs
+from atoll.host.engine.programs import Engine
+from atoll.host.engine.talker import SOCKET, Talker, short
+from atoll.host.linux import cgroups
 from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
-from atoll.host.linux.cluster import Asker
-from atoll.host.linux.doors import Doors
-from atoll.host.linux.engines import Engine
-from atoll.host.linux.replication import BUSY, Administrator
-from atoll.host.linux.resp import Connection, EngineError
-from atoll.host.linux.seeds import Seeds, make_pipe
-from atoll.host.linux.slot_mover import SlotMover
 from atoll.host.linux.terminators import Terminators
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
-FILES_MAX = 65_536
 PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis OSS a handful
 MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
-SERVING_HZ = "10"  # the engines' own default; while a group comes up it is higher (cache/config.py)
-_SOCKET = "admin.sock"
-_HANDSHAKE_SECONDS = 2.0
-_STAMP = re.compile(rb"^\d+:[A-Z] .{20,26} [-.*#] ", re.M)  # of Redis and Valkey: "7:M 20 Nov 2026 13:00:00.000 # "
 
 
-class Nodes:
+class Nodes(Talker):
     """Starts and asks the cache nodes of one installation."""
 
     def __init__(
@@ -65,25 +34,20 @@ class Nodes:
 
         `terminator` is HAProxy, for TLS.
         """
-        self._keeper, self._engine, self._open_socket = keeper, engine, open_socket
-        self._directory = keeper.run_dir / "nodes"
-        self._password = _password(state_dir / "engines.password")
-        self.administrator = Administrator(self._password, self._socket)
-        self._cluster = Asker(self._socket_of, self._password)
-        self.seeds = Seeds(state_dir)
+        super().__init__(keeper.run_dir / "nodes", state_dir, open_socket, None if keeper.rootless else ENGINE_UID)
+        self._keeper, self._engine = keeper, engine
         self.announcer = Announcer(keeper.namespaces, open_socket)
-        self.slot_mover = SlotMover(self._password, self._socket)
-        self._uid = None if keeper.rootless else ENGINE_UID
-        self.terminators = Terminators(keeper, Authority(state_dir), terminator, self._directory_of, self._uid)
-        self._trusted: ssl.SSLContext | None = None
-        self.doors = Doors(self._uid, self._socket, self._password)
-        self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        self.terminators = Terminators(keeper, self._authority, terminator, self._directory_of, self._uid)
+
+    async def announce(self, node: NodePlan) -> str | None:
+        """Have a Memcached node tell clients of its cluster's members."""
+        return await self.announcer.announce(node)
 
     def start(self, node: NodePlan) -> Process:
         """Start a node; returns when its program was executed.  Raises HostError."""
         program = self._engine(node.engine, node.version)
         directory = self._prepare(node)
-        limits = self._limits(node, twice=node.loads)
+        limits = self.confine(node, twice=node.loads)
         if node.encryption:  # before anybody can talk to the engine
             self.encrypt(node)
             self.terminators.lead(node)
@@ -106,275 +70,22 @@ class Nodes:
 
     def encrypt(self, node: NodePlan) -> Process:
         """Start what speaks TLS for a node.  Raises HostError."""
-        return self.terminators.start(node, socket_name=_SOCKET)
-
-    async def name_in_cluster(self, node: NodePlan) -> None:
-        """Have a node in cluster mode tell clients a name, which certificates have, or no name.  Raises HostError."""
-        if node.cluster is None or numbers(node.version) < (7,):
-            return
-        name = node.cluster.seat.hostname
-        await self.tune(node, "cluster-announce-hostname", name)
-        await self.tune(node, "cluster-preferred-endpoint-type", "hostname" if name else "ip")
-
-    async def cut_plain(self, node: NodePlan) -> None:
-        """Cut the clients that talk to an engine itself, as they did before there was TLS.  Raises HostError."""
-        here = f"{node.address}:{node.port}"
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                for kind in ("normal", "pubsub"):
-                    await engine.ask("CLIENT", "KILL", "TYPE", kind, "LADDR", here)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"cut clients of {node.name}") from error
+        return self.terminators.start(node, socket_name=SOCKET)
 
     def limit(self, node: NodePlan, memory_bytes: int) -> None:
         """Give a running node more memory, or less."""
-        self._limits(node, memory_bytes=memory_bytes)
+        self.confine(node, memory_bytes=memory_bytes)
 
-    async def save(self, node: NodePlan) -> None:
-        """Have a node take no more writes, and leave its data to its next process.  Raises HostError."""
-        self._limits(node, twice=True)  # the file is in memory too, and counts
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                await carry.save(engine)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"save {node.name}") from error
-
-    async def resume(self, node: NodePlan) -> None:
-        """Have a node take writes again, after a `save` that led to nothing.  Raises HostError."""
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                await carry.resume(engine, dict(node.settings).get("min-replicas-to-write", "0"))
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"resume {node.name}") from error
-        self._settle(node)
-
-    def _limits(self, node: NodePlan, *, twice: bool = False, memory_bytes: int | None = None) -> tuple[Path, ...]:
+    def confine(self, node: NodePlan, *, twice: bool = False, memory_bytes: int | None = None) -> tuple[Path, ...]:
+        """Put a node into its cgroup."""
         bytes_ = (memory_bytes or node.memory_bytes) * (2 if twice else 1)
-        name = _short(node.name)
+        name = short(node.name)
         return cgroups.create(self._keeper.run_dir, name, memory_bytes=bytes_ + MEMORY_SLACK, processes=PROCESSES_MAX)
-
-    def _settle(self, node: NodePlan) -> None:
-        """Throw away the data that the former process left."""
-        (self._directory / _short(node.name) / carry.FILE).unlink(missing_ok=True)
-        self._limits(node)
 
     def sweep(self, keep: Collection[str]) -> None:
         """Throw away what all other nodes left; `keep` has names of plans."""
-        kept = {_short(name) for name in keep}
+        kept = {short(name) for name in keep}
         for directory in self._directory.glob("*"):
             if directory.name not in kept:
                 shutil.rmtree(directory, ignore_errors=True)
                 cgroups.remove(self._keeper.run_dir, directory.name)
-
-    def log(self, name: str) -> bytes:
-        """Return the newest that an engine has said, without its times and process numbers."""
-        try:
-            said = (self._directory / _short(name) / engine_logs.LOG).read_bytes()
-        except OSError:
-            return b""
-        return _STAMP.sub(b"", said)
-
-    async def ask(self, node: NodePlan) -> str | None:
-        """Ask a node whether it serves: `None` if it does, else what it waits for."""
-        try:
-            if node.is_memcached:
-                await self.announcer.announce(node)  # it serves, and knows its cluster
-                waiting = None
-            else:
-                if node.seeds:
-                    self.seeds.feed(node, self._directory_of(node))
-                waiting = await self._ask_server(node)
-            if waiting is None and node.encryption:
-                await self._shake_hands(node, node.encryption.names[0])
-            return waiting
-        except (HostError, OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            return f"{type(error).__name__}: {error}"
-
-    async def statistics(self, node: NodePlan) -> Mapping[str, str]:
-        """Return all that an engine says of itself, as fields and values.  Raises HostError."""
-        try:
-            if node.is_memcached:
-                sock = await asyncio.to_thread(self._open_socket, node.interface_id)
-                return await statistics.of_memcached(sock, node)
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                return await statistics.of_server(engine)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"ask {node.name}") from error
-
-    async def slow_log(self, node: NodePlan, after: SlowPlace | None) -> tuple[str, Sequence[SlowCommand]]:
-        """Return an engine's slow commands after one of them (engine_logs.py).  Raises HostError."""
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                return await engine_logs.slow_log(engine, _SOCKET, after)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"SLOWLOG {node.name}") from error
-
-    def engine_log(self, node: NodePlan) -> str:
-        """Return the newest that an engine has said, and the process before it."""
-        return engine_logs.engine_log(self._directory / _short(node.name))
-
-    async def dump(self, node: NodePlan, file: Path) -> Saved:
-        """Write all data of an engine to a new file.  Raises HostError, OSError."""
-        said = await self.statistics(node)
-        data_bytes = int(said.get("used_memory_dataset", "0"))
-        return await dumping.dump(node, self._socket(node), self._password, file, data_bytes=data_bytes)
-
-    async def tune(self, node: NodePlan, directive: str, value: str) -> str | None:
-        """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer.
-
-        By a connection of its own: the failover must not wait for the answer.
-        """
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                try:
-                    await engine.ask("CONFIG", "SET", directive, value)
-                except EngineError as error:
-                    if str(error).startswith(BUSY):
-                        raise
-                    return str(error)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"CONFIG SET {directive} {node.name}") from error
-        return None
-
-    async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
-        """Give a running engine the users of its plan, and no others.  Raises HostError.
-
-        By a connection of its own: the failover must not wait for the answers.
-        """
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                await admission.admit(engine, node, cut)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"tell users to {node.name}") from error
-
-    async def hold(self, node: NodePlan, milliseconds: int) -> None:
-        """Have an engine hold back writes for so long; 0: no longer.  Raises HostError."""
-        words = ("PAUSE", str(milliseconds), "WRITE") if milliseconds else ("UNPAUSE",)
-        try:
-            async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                await engine.ask("CLIENT", *words)
-        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
-            raise HostError(f"{type(error).__name__}: {error}", f"CLIENT {words[0]} {node.name}") from error
-
-    async def _ask_server(self, node: NodePlan) -> str | None:
-        async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-            if node.seeds or node.loads:
-                await engine.ask("PING")  # an error while it loads; ROLE is answered all the time
-            asked = self._cluster.waits_for if node.cluster else _replication
-            waiting = await asked(engine, node)
-            if waiting is None and node.seeds and node.cluster:
-                await self._trim(engine, node)
-            if waiting is None:
-                await engine.ask("CONFIG", "SET", "hz", SERVING_HZ)
-                if node.loads:
-                    self._settle(node)
-            return waiting
-
-    async def _trim(self, engine: Connection, node: NodePlan) -> None:
-        """Have a node keep what is of its slots; one with data that it cannot serve ends, and that is told."""
-        try:
-            await trim.trim(self._socket(node), self._password, node)
-        except trim.OtherDatabases as error:
-            self.seeds.failures[node.process] = str(error)
-            await engine.ask("SHUTDOWN", "NOSAVE")
-
-    async def _shake_hands(self, node: NodePlan, name: str) -> None:
-        """Speak TLS with a node, as a client that looks at the certificate does.  Raises OSError, TimeoutError."""
-        self._trusted = self._trusted or self.terminators.trusted()
-        sock = await asyncio.to_thread(self._open_socket, node.interface_id)
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout(_HANDSHAKE_SECONDS):
-                await asyncio.get_running_loop().sock_connect(sock, (str(node.address), doors(node.port)[0]))
-                _, writer = await asyncio.open_connection(sock=sock, ssl=self._trusted, server_hostname=name)
-                writer.transport.abort()
-        except BaseException:
-            sock.close()
-            raise
-
-    def _prepare(self, node: NodePlan) -> Path:
-        """Make the node's directory anew: nothing of an earlier life stays, as on AWS, but what is to be loaded."""
-        directory = self._directory / _short(node.name)
-        with contextlib.suppress(OSError):  # for log delivery
-            (directory / engine_logs.LOG).replace(directory / engine_logs.EARLIER)
-        for old in directory.glob("*"):
-            if old.name != engine_logs.EARLIER and (old.name != carry.FILE or not node.loads):
-                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if node.cluster:
-                (directory / "nodes.conf").write_text(nodes_conf(node))
-            if node.seeds:
-                make_pipe(directory)
-            if self._uid is not None:
-                for path in (directory, *directory.iterdir()):
-                    os.chown(path, self._uid, self._uid)
-        except OSError as error:
-            raise HostError(str(error), f"prepare {node.name}") from error
-        return directory
-
-    def _configuration(self, node: NodePlan, directory: Path) -> IO[bytes]:
-        """Return what the engine reads from standard input: a file that has no name, and so no readers."""
-        file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  (the caller closes it)
-        if not node.is_memcached:
-            text = server_text(node, directory=".", socket=_SOCKET, password=self._password)
-            file.write(text.encode())
-            file.flush()
-            file.seek(0)
-        return file
-
-    def _arguments(self, node: NodePlan) -> tuple[str, ...]:
-        if node.is_memcached:
-            return memcached_arguments(node, user="root", files_max=self._files_max)
-        return ("-",)
-
-    def _directory_of(self, node: NodePlan) -> Path:
-        return self._directory / _short(node.name)
-
-    def _socket(self, node: NodePlan) -> Path:
-        return self._socket_of(node.name)
-
-    def _socket_of(self, name: str) -> Path:
-        return self._directory / _short(name) / _SOCKET
-
-
-async def _replication(engine: Connection, node: NodePlan) -> str | None:
-    """Return what a node's replication waits for; `None` if for nothing.
-
-    A replica that found its primary not yet listening rests for a second; told its primary again, it tries at once.
-    """
-    role = await engine.ask("ROLE")
-    if not isinstance(role, list):
-        raise EngineError(f"not an answer to ROLE: {role!r}")
-    if node.primary is None:
-        return None if role[0] == "master" else "its promotion"
-    host, port = str(node.primary.address), node.primary.port
-    if role[:3] != ["slave", host, port]:
-        return "its primary"
-    if role[3] == "connect":
-        await engine.ask("REPLICAOF", "NO", "ONE")
-        await engine.ask("REPLICAOF", host, str(port))
-    return None if role[3] == "connected" else "its first synchronisation"
-
-
-def _short(name: str) -> str:
-    """Return a directory's name for a node: a socket's path has at most 107 bytes."""
-    return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
-
-
-def _password(path: Path) -> str:
-    """Return the administrator's password of this installation's engines; made once, readable by the owner only.
-
-    Raises HostError.
-    """
-    try:
-        if path.exists() and (password := path.read_text()):
-            return password
-        password, unfinished = secrets.token_hex(24), path.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(password)
-        unfinished.replace(path)  # whole or not at all: engines that run know the former one
-    except OSError as error:
-        raise HostError(str(error), f"keep the password of engines in {path}") from error
-    return password

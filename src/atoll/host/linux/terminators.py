@@ -1,39 +1,25 @@
 """TLS terminators as processes: one beside each engine whose clients meet TLS, in the engine's directory and network.
 
-What one of them is and does says `cache/terminator.py`.  It is found again by its name: that of its engine's process,
-and a suffix.  It lives no longer than that process (`machine.py` sees to it).
+It is found again by its name: that of its engine's process, and a suffix.  It lives no longer than that process
+(`tied.py` sees to it).
 """
 
-import contextlib
-import functools
-import os
-import resource
-import socket
-import ssl
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from atoll.cache import terminator, token_door
-from atoll.cache.node import Encryption, NodePlan
+from atoll.cache import terminator
+from atoll.cache.node import NodePlan
 from atoll.host.authority import Authority
-from atoll.host.contract import HostError
+from atoll.host.engine.terminating import SUFFIX, Orders
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.nft import Nft
 
-SUFFIX = "+tls"
-FILES_MAX = terminator.DESCRIPTORS * (terminator.CONNECTIONS_MAX + 100)
 # CAP_DAC_OVERRIDE, SETGID and SETUID: it begins as root, which alone may find its files, and ends that by itself.
 _BEGINNER = 1 << 1 | 1 << 6 | 1 << 7
-_READY_SECONDS, _POLL_SECONDS = 5.0, 0.002
-_ORDER_SECONDS = 2.0
-_ANSWER_BYTES_MAX = 1 << 16
 _KILL_SECONDS = 5.0
-INSTALL = "sudo apt-get install --no-install-recommends haproxy (or run bin/setup), then start Atoll again"
 
 
-class Terminators:
+class Terminators(Orders):
     """Starts terminators of one installation, and gives them orders.  Methods block; all raise HostError."""
 
     def __init__(
@@ -45,28 +31,18 @@ class Terminators:
         uid: int | None,
     ) -> None:
         """Run `program`, HAProxy (None: there is none), which becomes the user that engines run as."""
-        self._keeper, self._authority, self._program = keeper, authority, program
-        self._directory_of, self._uid = directory_of, uid
-        self._files_max = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        super().__init__(authority, program, directory_of, uid)
+        self._keeper = keeper
 
     def start(self, node: NodePlan, *, socket_name: str) -> Process:
         """Start a node's terminator; nobody is led there yet.  `socket_name` is the engine's own socket."""
-        assert node.encryption, "a plain node needs none"
-        if self._program is None:
-            raise HostError(f"there is no HAProxy on this machine: {INSTALL}", f"encrypt {node.name}")
+        command = self.furnish(node, socket_name=socket_name)
         directory = self._directory_of(node)
-        self._certify(node.encryption, directory)
-        text = terminator.configuration(
-            node, socket=socket_name, files_max=self._files_max, uid=self._uid, has_lua=_has_lua(self._program)
-        )
-        self._write(directory / token_door.SCRIPT, token_door.LUA.encode())
-        self._write(directory / terminator.CONFIGURATION, text.encode())
-        (directory / terminator.ORDERS).unlink(missing_ok=True)
         self.end(node)
         return self._keeper.spawn(
             Spawn(
                 node.process + SUFFIX,
-                (str(self._program), "-db", "-f", terminator.CONFIGURATION),
+                command,
                 cwd=directory,
                 network=node.interface_id,
                 capabilities=0 if self._uid is None else _BEGINNER,
@@ -89,87 +65,3 @@ class Terminators:
                     process.exited(timeout_seconds=_KILL_SECONDS)
                     process.close()
                 self._keeper.forget(kept.name)
-
-    def apply(self, node: NodePlan) -> None:
-        """Have a terminator that runs, or comes up, do what its node's plan says now."""
-        encryption, directory = node.encryption, self._directory_of(node)
-        if encryption is None:
-            self.lead(node)
-            return
-        self._await(directory)
-        if self._certify(encryption, directory):
-            text = (directory / terminator.CERTIFICATE).read_text()
-            self._order(directory, f"set ssl cert {terminator.CERTIFICATE} <<\n{text}\n")
-            said = self._order(directory, f"commit ssl cert {terminator.CERTIFICATE}")
-            if "Success" not in said:
-                (directory / terminator.CERTIFICATE).unlink()  # so that the next attempt does not think it done
-                raise HostError(said.strip(), f"give {node.name} its certificate")
-        self.lead(node)
-        if encryption.mode == "required":
-            self._order(directory, f"shutdown sessions server {terminator.PLAIN}")
-
-    def is_stopping(self, node: NodePlan) -> bool:
-        """Tell whether a terminator only waits for its last connections to end, or cannot be asked."""
-        try:
-            return "Stopping: 1" in self._order(self._directory_of(node), "show info")
-        except HostError:
-            return True
-
-    def trusted(self) -> ssl.SSLContext:
-        """Return what a client needs to believe these certificates."""
-        return ssl.create_default_context(cafile=str(self._authority.certificate()))
-
-    def _certify(self, encryption: Encryption, directory: Path) -> bool:
-        """Write a certificate, unless there is a good one; tell whether it is another."""
-        path = directory / terminator.CERTIFICATE
-        with contextlib.suppress(FileNotFoundError):
-            if self._authority.is_good(path.read_bytes(), encryption.names):
-                return False
-        self._write(path, self._authority.issue(encryption.names, encryption.region))
-        return True
-
-    def _write(self, path: Path, text: bytes) -> None:
-        """Write a file whole or not at all, readable by us only."""
-        unfinished = path.with_suffix(".new")
-        try:
-            unfinished.unlink(missing_ok=True)
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(text)
-            unfinished.replace(path)
-        except OSError as error:
-            raise HostError(str(error), f"write {path.name}") from error
-
-    def _await(self, directory: Path) -> None:
-        until = time.monotonic() + _READY_SECONDS
-        while True:
-            try:
-                self._order(directory, "show version")
-            except HostError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(_POLL_SECONDS)
-            else:
-                return
-
-    def _order(self, directory: Path, text: str) -> str:
-        said = b""
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                sock.settimeout(_ORDER_SECONDS)
-                sock.connect(str(directory / terminator.ORDERS))
-                sock.sendall(text.encode() + b"\n")
-                while len(said) < _ANSWER_BYTES_MAX and (part := sock.recv(_ANSWER_BYTES_MAX)):
-                    said += part
-        except OSError as error:
-            raise HostError(str(error), "give a TLS terminator an order") from error
-        return said.decode(errors="replace")
-
-
-@functools.cache
-def _has_lua(program: Path) -> bool:
-    """Tell whether an HAProxy can run a script; one that cannot serves all but IAM users."""
-    try:
-        said = subprocess.run([str(program), "-vv"], capture_output=True, timeout=_READY_SECONDS, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return b"+LUA" in said

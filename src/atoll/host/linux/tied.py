@@ -8,9 +8,9 @@ from typing import Protocol
 
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError
+from atoll.host.engine.terminating import SUFFIX
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.nodes import Nodes
-from atoll.host.linux.terminators import SUFFIX
 
 
 class Watched(Protocol):

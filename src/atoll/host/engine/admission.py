@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from atoll.cache.acl import ADMINISTRATOR, words
 from atoll.cache.node import NodePlan
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine.resp import Connection, EngineError
 from atoll.model.digest import Digest
 
 _OPEN = "default"  # exists in every engine

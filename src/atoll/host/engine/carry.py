@@ -6,7 +6,7 @@ meanwhile, and refused once the file is there: what was acknowledged is in it, w
 
 import asyncio
 
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine.resp import Connection, EngineError
 
 FILE = "dump.rdb"  # the engines' own name for it
 HOLD_MILLISECONDS = 5_000

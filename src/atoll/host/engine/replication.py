@@ -8,8 +8,8 @@ from pathlib import Path
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import NodePlan
 from atoll.host.contract import HostError, Known, Replication
-from atoll.host.linux.cluster import read_nodes
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine.cluster import read_nodes
+from atoll.host.engine.resp import Connection, EngineError
 
 ANSWER_SECONDS = 0.1  # an engine answers in 0.1 ms; one that works longer is asked again
 ORDER_SECONDS = 2.0

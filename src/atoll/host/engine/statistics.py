@@ -5,8 +5,8 @@ import socket
 from collections.abc import Mapping
 
 from atoll.cache.node import NodePlan
-from atoll.host.linux import memcached_binary as binary
-from atoll.host.linux.resp import Connection
+from atoll.host.engine import memcached_binary as binary
+from atoll.host.engine.resp import Connection
 
 MEMCACHED_SECONDS = 1.0
 STATS_BYTES_MAX = 64 << 10  # an answer has about 2 KB

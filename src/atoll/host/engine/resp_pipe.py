@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine.resp import Connection, EngineError
 
 Raw: TypeAlias = "bytes | int | list[Raw] | EngineError | None"
 Word: TypeAlias = "str | bytes | int"

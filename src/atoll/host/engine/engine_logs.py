@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atoll.cache.logs import SlowCommand
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine.resp import Connection, EngineError
 
 LOG, EARLIER = "log", "log.before"  # of the process that runs, and of the one before it
 ENTRIES_MAX = 10_000  # of a slow log; its default length is 128

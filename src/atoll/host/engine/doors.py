@@ -15,8 +15,8 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import NodePlan
 from atoll.cache.token_door import SOCKET
 from atoll.host.contract import HostError
-from atoll.host.linux import admission
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine import admission
+from atoll.host.engine.resp import Connection, EngineError
 from atoll.model.digest import Digest
 
 BYTES_MAX = 16_384  # HAProxy's buffer

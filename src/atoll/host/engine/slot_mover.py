@@ -25,8 +25,8 @@ from atoll.cache.restricted import alias
 from atoll.cache.shards import Slots, join, write_slots
 from atoll.cache.topology import Topology
 from atoll.host.contract import HostError
-from atoll.host.linux.resp import EngineError
-from atoll.host.linux.resp_pipe import Pipe, Raw, Word
+from atoll.host.engine.resp import EngineError
+from atoll.host.engine.resp_pipe import Pipe, Raw, Word
 
 LOOK_SECONDS = 2.0
 ORDER_SECONDS = 60.0  # an engine moves a parcel of keys without doing anything else meanwhile

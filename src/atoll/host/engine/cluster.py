@@ -13,8 +13,8 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import ClusterPlan, NodePlan, Seat
 from atoll.cache.shards import bus_port, key_in, nobody
 from atoll.host.contract import Known
-from atoll.host.linux.resp import Connection, EngineError
-from atoll.host.linux.statistics import read_info
+from atoll.host.engine.resp import Connection, EngineError
+from atoll.host.engine.statistics import read_info
 
 PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
 WRITABLE_SECONDS = 2  # after its start a primary refuses everything for so long

@@ -9,7 +9,7 @@ from pathlib import Path
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import SLOTS
-from atoll.host.linux.resp import Connection, EngineError
+from atoll.host.engine.resp import Connection, EngineError
 
 KEYS_AT_ONCE = 1000
 _UNKNOWN = "ERR unknown subcommand"

@@ -60,7 +60,7 @@ class Seeds:
             fd = _open(pipe)
             try:
                 pipe.unlink()
-                with suppress(OSError):  # more than this user may have: then it is small
+                with suppress(OSError, AttributeError):  # more than this user, or system, may have: then it is small
                     fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
                 paths = [(self._state_dir / seed.path, seed) for seed in node.seeds]
                 if len(paths) > 1:
