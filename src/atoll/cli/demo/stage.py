@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from atoll.cli import enter, private, show
-from atoll.cli.demo.spelling import spell
 from atoll.cli.failure import Failure
+from atoll.recipe.cli import command
 
 TYPED_SECONDS_MAX = 20.0
 CONNECT_SECONDS_MAX = 5.0  # where a connection is expected: one retry of a lost SYN, on a busy machine
@@ -70,14 +70,14 @@ class Stage:
 
     def aws(self, service: str, operation: str, **parameters: Any) -> Any:
         """Make an AWS call; returns its answer."""
-        self._line(f"$ {spell(service, operation, parameters)}", "cyan")
+        self._line(f"$ {command(service, operation, parameters)}", "cyan")
         return self._call(service, operation, parameters)
 
     def aws_error(self, service: str, operation: str, **parameters: Any) -> str:
         """Make an AWS call that must be refused; returns the error, or an empty string if it was not refused."""
         from botocore.exceptions import ClientError
 
-        self._line(f"$ {spell(service, operation, parameters)}", "cyan")
+        self._line(f"$ {command(service, operation, parameters)}", "cyan")
         try:
             self._call(service, operation, parameters)
         except ClientError as error:
@@ -87,7 +87,7 @@ class Stage:
 
     def wait(self, service: str, waiter: str, **parameters: Any) -> None:
         """Wait as the CLI does."""
-        self._line(f"$ {spell(service, waiter, parameters, verb='wait')}", "cyan")
+        self._line(f"$ {command(service, waiter, parameters, waiter=True)}", "cyan")
         config = {"Delay": 0.1, "MaxAttempts": 300}
         self._client(service).get_waiter(waiter).wait(**parameters, WaiterConfig=config)
 
