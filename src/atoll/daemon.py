@@ -9,17 +9,14 @@ import asyncio
 import contextlib
 import gc
 import importlib
-import logging
 import os
 import pkgutil
-import resource
 import shutil
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +30,7 @@ import atoll.elbv2
 import atoll.logs
 import atoll.servicequotas
 import atoll.sts
-from atoll.aws.http import Answer, Request
+from atoll.aws.http import Answer, Request, Stream
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
@@ -44,7 +41,7 @@ from atoll.control.counters import Counters
 from atoll.control.discovery import Discovery
 from atoll.control.doorman import Doorman
 from atoll.control.engines import Engines
-from atoll.control.events import Lines, log
+from atoll.control.events import log
 from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
 from atoll.control.global_groups import GlobalGroups
@@ -66,9 +63,9 @@ from atoll.ec2 import console
 from atoll.elasticache import buckets
 from atoll.front import Front, front_of
 from atoll.gate import Backend, Gate
+from atoll.ground import host_of, log_to, raise_limit
 from atoll.host.authority import Authority
 from atoll.host.contract import Failure, Harm, Host, HostError, Seen
-from atoll.host.paper import PaperHost
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
@@ -85,7 +82,6 @@ FORGET_SECONDS = 60.0
 REST_SECONDS = 0.2  # the first requests after a start come at once, and load what they need
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
-FILES_MAX = 65_536  # descriptors: one for each machine and each connection
 SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.logs, atoll.servicequotas, atoll.sts)
 
 
@@ -94,8 +90,8 @@ def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: 
 
     `ready(url, mode)` is called when the first request can be answered.  Raises CannotStart, Lost.
     """
-    _log_to(options.log_to)
-    _raise_limit()
+    log_to(options.log_to)
+    raise_limit()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         store = Store(options.state_dir.absolute() / "atoll.db", KINDS)
@@ -103,7 +99,7 @@ def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: 
         if begun:
             begun.undo()
         raise CannotStart(f"{error}") from error
-    host = _host(options, begun)  # enters namespaces: before any thread exists
+    host = host_of(options, begun)  # enters namespaces: before any thread exists
     uvloop.run(_serve(options, host, store, sock, ready))
 
 
@@ -146,6 +142,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._purge = False
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
+        self._pages: Callable[[Request], Awaitable[Answer | Stream]] | None = None
         services = Services(store, utc_now, self._front)
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = self._wanted = Wanted(lambda: store.world)
@@ -204,6 +201,10 @@ class Daemon:
     def world(self) -> World:
         """The newest World."""
         return self._store.world
+
+    def watch(self, fn: Callable[[World], None]) -> Callable[[], None]:
+        """Call `fn` with each new World, until what is returned is called."""
+        return self._store.watch(fn)
 
     def write(self, fn: Callable[[Tx], Any], what: str, caller: Caller | None = None) -> Any:
         """Change the World for the private API."""
@@ -299,7 +300,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
-        gate = Gate(self.backend, self._private, bind=self._options.bind)
+        gate = Gate(self.backend, self._private, self._console, bind=self._options.bind)
         server = Server(gate.answer, sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
@@ -346,6 +347,13 @@ class Daemon:
             self._private_api = private_api(self)
         return await self._private_api(request)
 
+    async def _console(self, request: Request) -> Answer | Stream:
+        if self._pages is None:
+            from atoll.console.app import console  # 150 ms and 15 MB that no start waits for
+
+            self._pages = console(self, self._options.state_dir.absolute())
+        return await self._pages(request)
+
     def _network_in_force(self, world: World, failures: Sequence[Failure]) -> None:
         self.machines.wake()
         self._health.follow(world)
@@ -369,32 +377,3 @@ class Daemon:
 
 def _wake(loop: Any, _: World) -> None:
     loop.wake()
-
-
-def _host(options: Options, begun: "Ignition | None") -> Host:
-    if begun is None:
-        return PaperHost()
-    from atoll.host.linux.machine import LinuxHost  # loads libnftables: not on paper
-
-    rootless = os.geteuid() != 0 if options.host == "auto" else options.host == "rootless"
-    try:
-        return LinuxHost.enter(options.state_dir, rootless=rootless, begun=begun)
-    except HostError as error:
-        raise CannotStart(
-            f"this machine does not let Atoll build networks: {error}; atoll doctor says what is missing, and "
-            "atoll up --host paper answers every call without running anything"
-        ) from error
-
-
-def _raise_limit() -> None:
-    """Allow as many descriptors as we may; libnftables gets low numbers all the same (host/linux/nft.py)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _log_to(path: Path | None) -> None:
-    handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from atoll.aws.answer import Call, answer
 from atoll.aws.errors import Err
-from atoll.aws.http import Answer, Request
+from atoll.aws.http import Answer, Request, Stream
 from atoll.aws.sigv4 import Mode
 from atoll.control.events import log
 from atoll.ec2.defaults import open_territory
@@ -21,6 +21,7 @@ from atoll.store.sqlite import Store, StoreError, utc_now
 T = TypeVar("T")
 
 _PRIVATE = ("/_", "/health", "/moto-api")
+_CONSOLE = "/console"
 HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
 UNWRITABLE = Err("ServiceUnavailable", "Nothing was changed, because Atoll {why}. Free space, then try again.", 503)
 _LOOPBACK_NAMES = (".localhost", ".localhost.localstack.cloud")  # the latter is 127.0.0.1, by LocalStack's word
@@ -71,6 +72,12 @@ class Backend:
         """Return the World as the caller sees it."""
         return self._store.world.seen_by(caller)
 
+    def would_be(self, change: Callable[[Tx], None], caller: Caller) -> World:
+        """Return the World after a change that is then forgotten."""
+        tx = self._store.transaction(caller)
+        change(tx)
+        return tx.world.seen_by(None)
+
     async def in_force(self) -> None:
         """Wait, for a bounded time, until the kernel obeys everything that is committed."""
         await self._in_force()
@@ -84,18 +91,29 @@ class Gate:
     """Sends each request where it belongs."""
 
     def __init__(
-        self, backend: Backend, private: Callable[[Request], Awaitable[Answer]], *, bind: str = "127.0.0.1"
+        self,
+        backend: Backend,
+        private: Callable[[Request], Awaitable[Answer]],
+        console: Callable[[Request], Awaitable[Answer | Stream]] | None = None,
+        *,
+        bind: str = "127.0.0.1",
     ) -> None:
-        """Send AWS calls to `backend`, everything else to `private`; `bind` is the address that we listen on."""
-        self._backend, self._private, self._bind = backend, private, bind
+        """Send AWS calls to `backend`, the console's to `console` (if there is one), everything else to `private`.
 
-    async def answer(self, request: Request) -> Answer:
+        `bind` is the address that we listen on.
+        """
+        self._backend, self._private, self._console, self._bind = backend, private, console, bind
+
+    async def answer(self, request: Request) -> Answer | Stream:
         """Answer one request."""
-        is_private = request.path.startswith(_PRIVATE)
+        is_console = self._console is not None and f"{request.path}/".startswith(f"{_CONSOLE}/")
+        is_private = is_console or request.path.startswith(_PRIVATE)
         if because := self._refusal(request, is_private=is_private):
             log("request refused", because=because, peer=request.peer, path=request.path[:100])
             body = json.dumps({"error": because}).encode()
             return Answer(403, {"content-type": "application/json"}, body)
+        if is_console and self._console:
+            return await self._console(request)
         if is_private:
             return await self._private(request)
         return await answer(request, self._backend)

@@ -6,18 +6,19 @@ of a small answer (docs/performance.md).
 """
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
 import httptools
 
-from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request, Stream
 
-Answering = Callable[[Request], Awaitable[Answer]]  # never raises
+Answering = Callable[[Request], Awaitable[Answer | Stream]]  # never raises
 
 CONNECTIONS_MAX = 1_000
 HEAD_BYTES_MAX = 64 << 10  # of the first line and the headers; those of a signed request have about 2 KB
@@ -28,8 +29,9 @@ LOOK_EVERY_SECONDS = 5.0  # for connections that take too long
 FINISH_SECONDS = 2.0  # at the end, for requests that are being answered
 
 _REASONS = {
-    200: "OK", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 400: "Bad Request", 403: "Forbidden",
-    404: "Not Found", 405: "Method Not Allowed", 409: "Conflict", 412: "Precondition Failed",
+    200: "OK", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 303: "See Other", 304: "Not Modified",
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    409: "Conflict", 412: "Precondition Failed", 422: "Unprocessable Content",
     413: "Content Too Large", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
     501: "Not Implemented", 503: "Service Unavailable",
 }  # fmt: skip
@@ -92,7 +94,7 @@ class _Connection(asyncio.Protocol):
         self._flushed: asyncio.Future[None] | None = None  # there while the client reads too slowly
         self._closing = False  # what comes now is not read any more; what was asked before is answered
         self._is_ending = False  # the server ends
-        self.is_answering = False
+        self.is_answering = self._is_streaming = False
         self.last_seen = time.monotonic()
         self._begun: float | None = None  # when the first byte came of a request that is not complete yet
         self._begin()
@@ -110,6 +112,8 @@ class _Connection(asyncio.Protocol):
         self._closing = True
         self._waiting.clear()
         self.resume_writing()
+        if self._task and self._is_streaming:
+            self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
         self.last_seen = time.monotonic()
@@ -168,6 +172,8 @@ class _Connection(asyncio.Protocol):
     def close_when_answered(self) -> "asyncio.Task[None] | None":
         """Read no more; close now, or when what was asked is answered: then return the task that answers."""
         self._closing = self._is_ending = True
+        if self._is_streaming:  # it may have no end
+            self.abort()
         if self._task is None:
             self._transport.close()
         return self._task
@@ -215,6 +221,9 @@ class _Connection(asyncio.Protocol):
                 request, stays_open = self._waiting.popleft()
                 self.is_answering = True
                 answer = await self._server.answering(request)
+                if isinstance(answer, Stream):
+                    await self._stream(answer)
+                    return
                 self.is_answering = False
                 self.last_seen = time.monotonic()
                 stays_open = stays_open and not (self._is_ending and not self._waiting)
@@ -229,6 +238,23 @@ class _Connection(asyncio.Protocol):
         finally:
             self._task, self.is_answering = None, False
 
+    async def _stream(self, stream: Stream) -> None:
+        """Write pieces as they come, until there are no more or nobody listens; then close the connection."""
+        self._is_streaming = self._closing = True  # what the client sends now is not read any more, but its end is
+        self._transport.resume_reading()
+        try:
+            self._transport.write(_head(stream.status, stream.headers, ["connection: close"]))
+            async with contextlib.aclosing(stream.pieces):
+                while not self._transport.is_closing() and not self._is_ending:
+                    if self._flushed:
+                        await self._flushed
+                    piece = await anext(stream.pieces, None)
+                    if piece is None:
+                        break
+                    self._transport.write(piece)
+        finally:
+            self._transport.close()
+
     def _refuse(self, status: int) -> None:
         """Answer what is not a request that anybody could answer, and close."""
         self._closing = True
@@ -237,14 +263,17 @@ class _Connection(asyncio.Protocol):
 
 
 def _written(answer: Answer, *, with_body: bool, stays_open: bool) -> bytes:
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}", f"date: {_date()}"]
-    lines += [f"{name.lower()}: {value}" for name, value in answer.headers.items()]
-    if answer.status != 204:  # RFC 9110, section 8.6
-        lines.append(f"content-length: {len(answer.body)}")
+    more = [] if answer.status == 204 else [f"content-length: {len(answer.body)}"]  # RFC 9110, section 8.6
     if not stays_open:
-        lines.append("connection: close")
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        more.append("connection: close")
+    head = _head(answer.status, answer.headers, more)
     return head + answer.body if with_body else head
+
+
+def _head(status: int, headers: Mapping[str, str], more: list[str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}", f"date: {_date()}"]
+    lines += [f"{name.lower()}: {value}" for name, value in headers.items()]
+    return ("\r\n".join([*lines, *more]) + "\r\n\r\n").encode("latin-1", "replace")
 
 
 _dated = (0, "")

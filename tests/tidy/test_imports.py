@@ -10,6 +10,7 @@ LATER = (
     "cryptography",
     "email",
     "http.client",
+    "jinja2",
     "rich",
     "starlette",
     "urllib.request",

@@ -157,14 +157,23 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
         given = json_wire.read(asked.service, asked.action, request, is_cbor=asked.speech == "cbor")
     call = bind.bind(asked.service, asked.action, given)
 
-    # 4. Do it, in one transaction; its answer is written inside, so an answer that cannot be sent commits nothing.
+    # 4. and 5. Do it, and wait until the next packet obeys.
+    return await do(call, backend, caller, WRITERS[asked.speech], form)
+
+
+async def do(
+    call: bind.Bound, backend: Backend, caller: Caller, write: Writer, form: Form | None = None
+) -> str | bytes:
+    """Do a call in one transaction, and return what `write` makes of its result when the network obeys.
+
+    The answer is written inside the transaction, so an answer that cannot be sent commits nothing.  `form` is what a
+    client token vouches for.  Raises AwsError.
+    """
     backend.opening(caller)
     try:
-        body = _run(call, form, backend, caller, WRITERS[asked.speech])
+        body = _run(call, form or {}, backend, caller, write)
     except _DryRun:
         raise DRY_RUN() from None
-
-    # 5. The answer waits until the next packet obeys.
     if call.operation.network:
         await backend.in_force()
     return body

@@ -3,7 +3,7 @@
 The server reads at most `BODY_BYTES_MAX + 1` bytes of a body and passes on what it has; `answer` then refuses it.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -42,6 +42,15 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What goes out piece by piece, for as long as the client listens; then the generator is closed."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncGenerator[bytes, None]
 
 
 Form = dict[str, str]

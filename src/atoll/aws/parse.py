@@ -37,7 +37,7 @@ def parse(name: str, action: str, form: Form) -> dict[str, Any]:
 def wire_name(name: str, action: str, member: str) -> str:
     """Return the name that a member of an operation's input has in a form."""
     model = service(name)
-    return _wire_name(model, model.input(action).members[member], member)
+    return name_in_form(model, model.input(action).members[member], member)
 
 
 def _tree(form: Form) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _parser(model: Model, ref: Ref) -> Parser:
 
 def _structure(model: Model, shape: Shape, *, top: bool = False) -> Parser:
     words = DIALECTS[model.name]
-    names = {member: _wire_name(model, ref, member) for member, ref in shape.members.items()}
+    names = {member: name_in_form(model, ref, member) for member, ref in shape.members.items()}
     members = {names[member]: (member, _parser(model, ref)) for member, ref in shape.members.items()}
     required = () if top else shape.required
 
@@ -163,7 +163,8 @@ def _scalar(model: Model, ref: Ref, shape: Shape) -> Parser:
     return parse
 
 
-def _wire_name(model: Model, ref: Ref, member: str) -> str:
+def name_in_form(model: Model, ref: Ref, member: str) -> str:
+    """Return the name that a member of any structure has in a form."""
     name = model.name_of(ref)
     if model.protocol != "ec2":
         return name or member

@@ -92,6 +92,16 @@ def down(
 
 
 @app.command()
+def console(
+    opens: Annotated[bool, typer.Option("--open", help="Open it in the browser too.")] = False,
+) -> None:
+    """Print a link into the web console, good once."""
+    from atoll.cli.console import console
+
+    console(opens=opens)
+
+
+@app.command()
 def status(
     json: Json = False,
     drops: Annotated[

@@ -1,5 +1,6 @@
 """`atoll up`, `atoll down` and `atoll wait`: the life of the daemon."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from atoll.cli import private, show
 from atoll.cli.failure import NO_KERNEL, NOT_RUNNING, Failure
 from atoll.cli.purge import purge as purge_installation
 from atoll.cli.purge import remove
+from atoll.console.access import link
 
 HostChoice = Literal["auto", "root", "rootless", "paper"]
 KeysChoice = Literal["local", "required"]
@@ -167,6 +169,8 @@ def wait(seconds: float) -> None:
 
 def _ready(start: Start, url: str, mode: str) -> None:
     print(f"Ready. {url} (mode {mode}, state in {start.state})", flush=True)
+    with contextlib.suppress(OSError):  # a full disk: `atoll console` will say it
+        print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
     if mode == "paper":
         print("Nothing runs on the paper host: every call works, and the tracer gives the verdicts.", flush=True)
 

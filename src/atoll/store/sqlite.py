@@ -71,7 +71,7 @@ class Store:
         if tx.changes:
             self._persist(tx, what)
             self.world = tx.world.seen_by(None)
-            for watch in self._watchers:
+            for watch in tuple(self._watchers):
                 watch(self.world)
         return result
 
@@ -79,9 +79,10 @@ class Store:
         """Return a transaction that nobody will commit: for DryRun."""
         return Tx(self.world, caller=caller, now=self._clock(), new_hex=self._new_hex)
 
-    def watch(self, fn: Callable[[World], None]) -> None:
-        """Call `fn` with the new World after each commit."""
+    def watch(self, fn: Callable[[World], None]) -> Callable[[], None]:
+        """Call `fn` with the new World after each commit, until what is returned is called."""
         self._watchers.append(fn)
+        return lambda: self._watchers.remove(fn)
 
     def clear(self) -> None:
         """Forget every resource, in one commit; the journal stays."""

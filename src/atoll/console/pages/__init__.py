@@ -1,0 +1,1 @@
+"""The pages, a module per area: each registers what it has (`site.py`)."""
