@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from atoll.admin import ca_routes, chaos_routes, classic_routes, drill_routes, quotas, snapshot, usage, why
+from atoll.admin import (
+    ca_routes,
+    chaos_routes,
+    classic_routes,
+    drill_routes,
+    map_routes,
+    quotas,
+    snapshot,
+    usage,
+    why,
+)
 from atoll.admin import metrics as prometheus
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
@@ -103,6 +113,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         **chaos_routes.table(service),
         **classic_routes.table(service),
         **drill_routes.table(service),
+        **map_routes.table(service),
         "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
     }

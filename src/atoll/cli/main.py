@@ -204,6 +204,18 @@ def why(
     raise typer.Exit(why(question, as_json=json, apply=apply, yes=yes))
 
 
+@app.command(name="map")
+def draw_map(
+    vpc: Annotated[str | None, typer.Argument(metavar="[VPC]", help="A VPC: id or name [the only one].")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")] = None,
+    json: Json = False,
+) -> None:
+    """Draw the map of a VPC: `atoll map > vpc.svg`."""
+    from atoll.cli.map import draw
+
+    draw(vpc, output=output, as_json=json)
+
+
 @app.command()
 def capture(
     place: Annotated[str, typer.Argument(help="An instance, a cache node or an interface: id, name or address.")],

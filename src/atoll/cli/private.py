@@ -41,9 +41,9 @@ def post(path: str, body: dict[str, Any] | None = None) -> Any:
     return _call("POST", path, body or {})
 
 
-def raw(path: str) -> bytes:
+def raw(path: str, **query: str) -> bytes:
     """Ask a question whose answer is not for us to decode."""
-    found: bytes = _call("GET", path, None, decode=False)
+    found: bytes = _call("GET", path + ("?" + urlencode(query) if query else ""), None, decode=False)
     return found
 
 
