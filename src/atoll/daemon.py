@@ -15,7 +15,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from atoll.aws.http import Answer, Request, Stream
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
+from atoll.cache.serverless import owned_by
 from atoll.cloudwatch import samples
 from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
@@ -69,6 +70,7 @@ from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
+from atoll.model.snapshot import Snapshot
 from atoll.model.world import Caller, Tx, World
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
@@ -273,11 +275,18 @@ class Daemon:
             "history": self._store.history(50),
         }
 
-    async def reset(self) -> None:
+    async def reset(self, accounts: Collection[str] = ()) -> None:
         """Forget every resource and end what ran; returns when the kernel is empty.
 
+        Of named accounts only, it returns at once: what they had ends while others go on.
         Raises StoreError, HostError, TimeoutError.
         """
+        if accounts:
+            gone = list(owned_by(self._store.world, accounts))
+            self._store.clear(lambda _: gone)
+            self.backend.forget()
+            await self.snapshots.drop([it.files for it in gone if isinstance(it, Snapshot)])
+            return
         self._store.clear()
         await self.snapshots.forget()
         shutil.rmtree(self._objects, ignore_errors=True)
@@ -295,11 +304,18 @@ class Daemon:
         self._purge = self._purge or purge
         self._stop.set()
 
+    def _pulled(self) -> None:
+        """Standard input is the leash: nobody holds it any more."""
+        if not os.read(0, 4096):
+            self.stop(purge=True)
+
     async def serve(self, sock: socket.socket, ready: Callable[[str, str], None]) -> None:
         """Serve until stopped."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
+        if self._options.leash:
+            loop.add_reader(0, self._pulled)
         gate = Gate(self.backend, self._private, self._console, bind=self._options.bind)
         server = Server(gate.answer, sock)
         await self.machines.take_stock()

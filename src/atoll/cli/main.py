@@ -64,6 +64,9 @@ def up(
     engine_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where other cache engines are [ATOLL_ENGINES].")
     ] = None,
+    leash: Annotated[
+        bool, typer.Option("--leash", help="End when standard input does, and leave nothing, not even the state.")
+    ] = False,
 ) -> None:
     """Start Atoll; it prints `Ready.` and where it listens."""
     from atoll.cli import up as life
@@ -77,6 +80,7 @@ def up(
         keys=keys,
         metrics_seconds=metrics_seconds,
         engine_dir=engine_dir,
+        leash=leash,
     )
 
 
