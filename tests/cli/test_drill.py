@@ -1,6 +1,6 @@
 """The figures of a drill, from what its clients wrote down."""
 
-from atoll.cli.drill_report import report, time_line
+from atoll.admin.drill_report import report, time_line
 
 AT = 1000.0
 STEPS = [

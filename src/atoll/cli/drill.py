@@ -3,7 +3,8 @@
 import time
 from typing import Any
 
-from atoll.cli import drill_report, private, show
+from atoll.admin import drill_report
+from atoll.cli import private, show
 from atoll.cli.drill_clients import writing
 from atoll.cli.failure import Failure
 

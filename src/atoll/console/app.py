@@ -184,9 +184,7 @@ class _Console:
             return RedirectResponse(answered.url, 303)
         return self._html(asked, ask, answered, [])
 
-    async def _shown(
-        self, asked: Asked, ask: Ask, page: Page, made: list[Made | Shown] | None = None
-    ) -> Response:
+    async def _shown(self, asked: Asked, ask: Ask, page: Page, made: list[Made | Shown] | None = None) -> Response:
         """Show a page; `made` are the calls of the act that was refused, or that a person wants to see first."""
         previewing, ask.is_previewing = ask.is_previewing, False
         try:

@@ -107,9 +107,9 @@ def _option(model: Model, member: str, ref: Ref, value: Any) -> str:
             return _blob(option, value)
         case "list", (list() | tuple()):
             return f"{option} {_list(model, shape, value)}"
-        case ("structure" | "map"), Mapping():
+        case (("structure" | "map"), Mapping()):
             return _structure(model, option, shape, value)
-        case ("structure" | "map" | "list" | "boolean"), _:
+        case (("structure" | "map" | "list" | "boolean"), _):
             raise ByDoor  # not what the model says: the CLI will tell the same as we were told
         case _:
             return word_pair(option, _scalar(value))

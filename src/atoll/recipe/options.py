@@ -34,9 +34,7 @@ def flag(option: str, *, on: bool) -> str:
     return option if on else f"--no-{option.removeprefix('--')}"
 
 
-def given_specially(
-    service: str, operation: str, parameters: Mapping[str, Any]
-) -> tuple[Special, Mapping[str, Any]]:
+def given_specially(service: str, operation: str, parameters: Mapping[str, Any]) -> tuple[Special, Mapping[str, Any]]:
     """Return the options that the CLI made up for this call, and the parameters that are left."""
     if service != "ec2":
         return [], parameters

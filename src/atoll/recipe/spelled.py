@@ -62,11 +62,11 @@ def _ref(shape: Shape, key: str) -> Ref:
 def _value(model: Model, ref: Ref, value: Any, *, nested: bool) -> str:
     shape = model.shape(ref)
     match shape.type, value:
-        case ("structure" | "map"), Mapping():
+        case (("structure" | "map"), Mapping()):
             return "{" + ",".join(_pairs(model, shape, value, nested=True)) + "}"
         case "list", (list() | tuple()) if value:
             return _list(model, shape, value, nested=nested)
-        case ("structure" | "map" | "list"), _:
+        case (("structure" | "map" | "list"), _):
             raise NotShort
         case _:
             return scalar(shape, value)

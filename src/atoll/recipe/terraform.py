@@ -82,4 +82,3 @@ def _name(row: Row, parameters: Parameters) -> str:
     tagged = next((tag for tag in row.tags(parameters) if tag == "Name"), None)
     given = row.tags(parameters)[tagged] if tagged else parameters.get(row.named) if row.named else None
     return identifier(str(given)) if given else "this"
-

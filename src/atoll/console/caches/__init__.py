@@ -1,0 +1,1 @@
+"""The ElastiCache pages of the console: caches and all that belongs to them."""
