@@ -15,8 +15,8 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,6 @@ from atoll.aws.http import Answer, Request, Stream
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
-from atoll.cache.serverless import owned_by
 from atoll.cloudwatch import samples
 from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
@@ -70,7 +69,6 @@ from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
-from atoll.model.snapshot import Snapshot
 from atoll.model.world import Caller, Tx, World
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
@@ -78,6 +76,7 @@ from atoll.store.sqlite import Store, StoreError, utc_now
 from atoll.store.upgrade import TooNew
 
 if TYPE_CHECKING:
+    from atoll.admin.lessons import Lessons
     from atoll.host.linux.ignition import Ignition
 
 FORGET_SECONDS = 60.0
@@ -246,6 +245,17 @@ class Daemon:
                 return
         raise HostError("it does not run", f"{what} {cluster_id}")
 
+    def dial(self, namespace: str) -> socket.socket | None:
+        """Return a socket inside a namespace of the plan, to connect from there.  Raises HostError."""
+        return self._host.dial(namespace)
+
+    @cached_property
+    def lessons(self) -> "Lessons":
+        """What is taught, and how far somebody is."""
+        from atoll.admin.lessons import Lessons  # no start waits for it
+
+        return Lessons(self)
+
     def failover_steps(self) -> list[dict[str, Any]]:
         """Return what the failover did last, step by step."""
         return list(self.failovers.steps)
@@ -275,18 +285,11 @@ class Daemon:
             "history": self._store.history(50),
         }
 
-    async def reset(self, accounts: Collection[str] = ()) -> None:
+    async def reset(self) -> None:
         """Forget every resource and end what ran; returns when the kernel is empty.
 
-        Of named accounts only, it returns at once: what they had ends while others go on.
         Raises StoreError, HostError, TimeoutError.
         """
-        if accounts:
-            gone = list(owned_by(self._store.world, accounts))
-            self._store.clear(lambda _: gone)
-            self.backend.forget()
-            await self.snapshots.drop([it.files for it in gone if isinstance(it, Snapshot)])
-            return
         self._store.clear()
         await self.snapshots.forget()
         shutil.rmtree(self._objects, ignore_errors=True)
@@ -304,18 +307,11 @@ class Daemon:
         self._purge = self._purge or purge
         self._stop.set()
 
-    def _pulled(self) -> None:
-        """Standard input is the leash: nobody holds it any more."""
-        if not os.read(0, 4096):
-            self.stop(purge=True)
-
     async def serve(self, sock: socket.socket, ready: Callable[[str, str], None]) -> None:
         """Serve until stopped."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
-        if self._options.leash:
-            loop.add_reader(0, self._pulled)
         gate = Gate(self.backend, self._private, self._console, bind=self._options.bind)
         server = Server(gate.answer, sock)
         await self.machines.take_stock()

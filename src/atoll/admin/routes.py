@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from atoll.admin import (
     chaos_routes,
     classic_routes,
     drill_routes,
-    map_routes,
+    lesson_routes,
     quotas,
     snapshot,
     usage,
@@ -22,6 +21,7 @@ from atoll.admin import (
 from atoll.admin import metrics as prometheus
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
+from atoll.admin.lessons import Lessons
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
 from atoll.admin.wire import Bad
@@ -79,13 +79,15 @@ class Service(Protocol):
     def counters(self) -> Counters: ...  # noqa: D102
     @property
     def sampler(self) -> Sampler: ...  # noqa: D102
+    @property
+    def lessons(self) -> Lessons: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
     def where(self) -> dict[str, Any]: ...  # noqa: D102
     def write(self, fn: Callable[[Tx], Any], what: str, caller: Caller | None = None) -> Any: ...  # noqa: D102
     async def in_force(self) -> bool: ...  # noqa: D102
-    async def reset(self, accounts: Collection[str] = ()) -> None: ...  # noqa: D102
+    async def reset(self) -> None: ...  # noqa: D102
     def stop(self, *, purge: bool) -> None: ...  # noqa: D102
     async def harm(self, cluster_id: str, what: Harm) -> None: ...  # noqa: D102
     def failover_steps(self) -> list[dict[str, Any]]: ...  # noqa: D102
@@ -114,7 +116,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         **chaos_routes.table(service),
         **classic_routes.table(service),
         **drill_routes.table(service),
-        **map_routes.table(service),
+        **lesson_routes.table(lambda: service.lessons),
         "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
     }
@@ -133,6 +135,8 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
             body: dict[str, Any] = {"error": bad.error}
             if bad.candidates:
                 body["candidates"] = list(bad.candidates)
+            if bad.next_step:
+                body["next"] = bad.next_step
             return _json(body, bad.status)
         except Exception as mistake:  # of ours: the caller gets an answer, we get a trace
             _log.exception("private request failed", extra={"fields": {"path": path}})
@@ -153,13 +157,8 @@ class _Api:
         return _json({"completed": done, "scripts": []})
 
     async def reset(self, request: Request) -> Answer:
-        said = _body(request)
-        accounts = said.get("accounts", ())
-        are_accounts = isinstance(accounts, list) and accounts and all(map(_is_account, accounts))
-        if "accounts" in said and not are_accounts:
-            raise Bad(400, "accounts is a list of account numbers, which have 12 digits; without it, all are reset")
         try:
-            await self._service.reset(accounts)
+            await self._service.reset()
         except StoreError as error:
             raise Bad(503, f"{error}; nothing was removed") from None
         except HostError as error:
@@ -326,10 +325,6 @@ class _Api:
             return endpoint(world, world.caller, text)
         except PlaceError as error:
             raise _unknown(error) from None
-
-
-def _is_account(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9]{12}", value) is not None
 
 
 def _unknown(error: PlaceError) -> Bad:

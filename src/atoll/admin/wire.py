@@ -21,6 +21,7 @@ class Bad(Exception):
     status: int
     error: str
     candidates: tuple[str, ...] = ()
+    next_step: str = ""
 
 
 def answer(said: Any, status: int = 200) -> Answer:

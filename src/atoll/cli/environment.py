@@ -1,6 +1,7 @@
 """`atoll env`: the variables that point every AWS tool at Atoll, and can never reach a real account."""
 
 import shlex
+from collections.abc import Mapping
 
 from atoll.cli.failure import Failure
 from atoll.cli.private import endpoint
@@ -20,13 +21,13 @@ def variables() -> dict[str, str]:
     }
 
 
-def exports(shell: str) -> str:
-    """Return the lines that set them in a shell."""
+def exports(shell: str, chosen: Mapping[str, str] | None = None) -> str:
+    """Return the lines that set them, or others that were chosen, in a shell."""
     if shell not in SHELLS:
         raise Failure(
             f"{shell!r} is not a shell that Atoll knows", "use --shell with one of: " + ", ".join(SHELLS), 2
         )
-    pairs = [(name, shlex.quote(value)) for name, value in variables().items()]
+    pairs = [(name, shlex.quote(value)) for name, value in (chosen or variables()).items()]
     if shell == "fish":
         return "\n".join(f"set -gx {name} {value};" for name, value in pairs)
     return "\n".join(f"export {name}={value}" for name, value in pairs)

@@ -13,6 +13,7 @@ from atoll.cli.chaos_commands import chaos
 from atoll.cli.classic_commands import classic
 from atoll.cli.drill_commands import drill
 from atoll.cli.failure import exit_code
+from atoll.cli.learn_commands import learn
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 # After the place, everything belongs to the command: `atoll exec i-1 ls -l` needs no `--`.
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.add_typer(chaos, name="chaos")
 app.add_typer(drill, name="drill")
 app.add_typer(classic, name="classic")
+app.add_typer(learn, name="learn")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]
@@ -64,9 +66,6 @@ def up(
     engine_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where other cache engines are [ATOLL_ENGINES].")
     ] = None,
-    leash: Annotated[
-        bool, typer.Option("--leash", help="End when standard input does, and leave nothing, not even the state.")
-    ] = False,
 ) -> None:
     """Start Atoll; it prints `Ready.` and where it listens."""
     from atoll.cli import up as life
@@ -80,7 +79,6 @@ def up(
         keys=keys,
         metrics_seconds=metrics_seconds,
         engine_dir=engine_dir,
-        leash=leash,
     )
 
 
@@ -206,18 +204,6 @@ def why(
 
     question = {"from": source, "to": target, "protocol": protocol, "tls": tls, "auth": auth}
     raise typer.Exit(why(question, as_json=json, apply=apply, yes=yes))
-
-
-@app.command(name="map")
-def draw_map(
-    vpc: Annotated[str | None, typer.Argument(metavar="[VPC]", help="A VPC: id or name [the only one].")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")] = None,
-    json: Json = False,
-) -> None:
-    """Draw the map of a VPC: `atoll map > vpc.svg`."""
-    from atoll.cli.map import draw
-
-    draw(vpc, output=output, as_json=json)
 
 
 @app.command()

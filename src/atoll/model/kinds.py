@@ -21,6 +21,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.keypair import KeyPair
+from atoll.model.lesson import Lesson
 from atoll.model.log_delivery import LogDelivery, LogGroup
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.parameter import CacheParameterGroup
@@ -63,6 +64,7 @@ KINDS: tuple[type[Resource], ...] = (
     Interface,
     InternetGateway,
     KeyPair,
+    Lesson,
     Listener,
     LoadBalancer,
     LogDelivery,

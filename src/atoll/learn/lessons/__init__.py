@@ -1,0 +1,1 @@
+"""The lessons: the documented procedures, step by step."""
