@@ -8,32 +8,21 @@ One process, one event loop.  The network and the machines each have a thread fo
 import asyncio
 import contextlib
 import gc
-import importlib
 import os
-import pkgutil
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 import atoll
-import atoll.cloudwatch
-import atoll.ec2
-import atoll.elasticache
-import atoll.elbv2
-import atoll.logs
-import atoll.servicequotas
-import atoll.sts
 from atoll.aws.http import Answer, Request, Stream
-from atoll.aws.models import BY_SIGNING_NAME
-from atoll.aws.operation import LOADERS
 from atoll.cache.node import NodePlan
+from atoll.cache.serverless import owned_by
 from atoll.cloudwatch import samples
 from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
@@ -69,7 +58,9 @@ from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
+from atoll.model.snapshot import Snapshot
 from atoll.model.world import Caller, Tx, World
+from atoll.offer import REST_SECONDS, load_rest, offer_services
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
 from atoll.store.sqlite import Store, StoreError, utc_now
@@ -80,10 +71,8 @@ if TYPE_CHECKING:
     from atoll.host.linux.ignition import Ignition
 
 FORGET_SECONDS = 60.0
-REST_SECONDS = 0.2  # the first requests after a start come at once, and load what they need
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
-SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.logs, atoll.servicequotas, atoll.sts)
 
 
 def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
@@ -108,27 +97,6 @@ async def _serve(
     options: Options, host: Host, store: Store, sock: socket.socket, ready: Callable[[str, str], None]
 ) -> None:
     await Daemon(options, host, store).serve(sock, ready)
-
-
-def load(service: ModuleType) -> None:
-    """Import every module of a service's verbs: that registers them."""
-    for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
-        importlib.import_module(module.name)
-
-
-def offer_services() -> None:
-    """Load each service when its first request comes; `load_rest` does it when there is time."""
-    for service in SERVICES:
-        package = service.__name__.rpartition(".")[2]
-        LOADERS[BY_SIGNING_NAME.get(package, package)] = partial(load, service)
-
-
-async def load_rest() -> None:
-    """Load what no request has asked for yet, a service at a time: requests go first."""
-    while LOADERS:
-        await asyncio.sleep(REST_SECONDS)
-        if LOADERS:
-            LOADERS.popitem()[1]()
 
 
 class Daemon:
@@ -285,11 +253,18 @@ class Daemon:
             "history": self._store.history(50),
         }
 
-    async def reset(self) -> None:
+    async def reset(self, accounts: Collection[str] = ()) -> None:
         """Forget every resource and end what ran; returns when the kernel is empty.
 
+        Of named accounts only, it returns at once: what they had ends while others go on.
         Raises StoreError, HostError, TimeoutError.
         """
+        if accounts:
+            gone = list(owned_by(self._store.world, accounts))
+            self._store.clear(lambda _: gone)
+            self.backend.forget()
+            await self.snapshots.drop([it.files for it in gone if isinstance(it, Snapshot)])
+            return
         self._store.clear()
         await self.snapshots.forget()
         shutil.rmtree(self._objects, ignore_errors=True)
@@ -307,11 +282,18 @@ class Daemon:
         self._purge = self._purge or purge
         self._stop.set()
 
+    def _pulled(self) -> None:
+        """Standard input is the leash: nobody holds it any more."""
+        if not os.read(0, 4096):
+            self.stop(purge=True)
+
     async def serve(self, sock: socket.socket, ready: Callable[[str, str], None]) -> None:
         """Serve until stopped."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
+        if self._options.leash:
+            loop.add_reader(0, self._pulled)
         gate = Gate(self.backend, self._private, self._console, bind=self._options.bind)
         server = Server(gate.answer, sock)
         await self.machines.take_stock()

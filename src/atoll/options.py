@@ -24,3 +24,4 @@ class Options:
     keys: Literal["local", "required"] = "local"
     metrics_seconds: float = 60.0  # between samples
     log_to: Path | None = None  # None: standard error
+    leash: bool = False  # end when standard input does, and everything with it

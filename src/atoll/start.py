@@ -35,7 +35,9 @@ def _begin_keeper(options: Options) -> ignition.Ignition | None:
         return None
     rootless = os.geteuid() != 0 if options.host == "auto" else options.host == "rootless"
     try:
-        return ignition.begin(ignition.run_dir(options.state_dir), options.state_dir, rootless=rootless)
+        return ignition.begin(
+            ignition.run_dir(options.state_dir), options.state_dir, rootless=rootless, leash=options.leash
+        )
     except OSError as error:
         raise CannotStart(f"the keeper cannot be started: {error}; atoll doctor says what is missing") from error
 

@@ -131,3 +131,35 @@ def test_a_daemon_that_cannot_read_its_store_leaves_no_keeper():
         assert "cannot open the store" in atoll.up(expect=False)
         until(lambda: [left for left in atoll.leftovers() if "state" not in left] == [], 5)
         shutil.rmtree(atoll.state)
+
+
+def test_a_reset_of_an_account_leaves_all_others_as_they_were(paper):
+    kept, gone = ({"account": f"{number:012}"} for number in (1, 2))
+    for whose in (kept, gone):
+        cache = paper.client("elasticache", **whose)
+        cache.create_serverless_cache(ServerlessCacheName="s", Engine="valkey")
+        cache.create_cache_cluster(
+            CacheClusterId="m", Engine="memcached", NumCacheNodes=1, CacheNodeType="cache.t3.micro"
+        )
+    before = paper.get("/_atoll/status?account=000000000001")["caches"]
+
+    paper.post("/_atoll/reset", {"accounts": ["000000000002"]})
+
+    cache = paper.client("elasticache", **gone)
+    assert cache.describe_cache_clusters()["CacheClusters"] == []
+    assert cache.describe_serverless_caches()["ServerlessCaches"] == []
+    cache.create_serverless_cache(ServerlessCacheName="s", Engine="valkey")  # nothing of the old one is in the way
+    after = paper.get("/_atoll/status?account=000000000001")["caches"]
+    assert [c["name"] for c in after] == [c["name"] for c in before]
+    cache = paper.client("elasticache", **kept)
+    assert [c["ServerlessCacheName"] for c in cache.describe_serverless_caches()["ServerlessCaches"]] == ["s"]
+
+
+@pytest.mark.parametrize("accounts", [[], "000000000002", ["me"], [2]])
+def test_a_reset_of_what_is_no_account_changes_nothing(paper, accounts):
+    paper.client("ec2").create_key_pair(KeyName="k")
+
+    with pytest.raises(AssertionError, match="have 12 digits"):
+        paper.post("/_atoll/reset", {"accounts": accounts})
+
+    assert len(paper.client("ec2").describe_key_pairs()["KeyPairs"]) == 1

@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
 from atoll.aws.operation import LOADERS, OPERATIONS, find
-from atoll.daemon import offer_services
+from atoll.offer import offer_services
 
 PLAIN = ("main", "sg-0a1b2c3d", "10.0.0.0/16", "cache.t3.micro", "us-east-1a", "tag:Name", "12", "true", "a b")
 NASTY = (

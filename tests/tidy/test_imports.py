@@ -24,9 +24,9 @@ def imported(statement):
 
 
 def test_a_daemon_starts_without_what_only_some_calls_need():
-    everything = "import atoll.cli.main, atoll.cli.up, atoll.daemon, atoll.host.linux.machine as m"
+    everything = "import atoll.cli.main, atoll.cli.up, atoll.daemon, atoll.offer, atoll.host.linux.machine as m"
 
-    assert imported(f"{everything}; [atoll.daemon.load(service) for service in atoll.daemon.SERVICES]") == []
+    assert imported(f"{everything}; [atoll.offer.load(service) for service in atoll.offer.SERVICES]") == []
 
 
 def test_the_keeper_is_begun_before_the_daemon_is_imported():

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from atoll.admin import (
     classic_routes,
     drill_routes,
     lesson_routes,
+    map_routes,
     quotas,
     snapshot,
     usage,
@@ -87,7 +89,7 @@ class Service(Protocol):
     def where(self) -> dict[str, Any]: ...  # noqa: D102
     def write(self, fn: Callable[[Tx], Any], what: str, caller: Caller | None = None) -> Any: ...  # noqa: D102
     async def in_force(self) -> bool: ...  # noqa: D102
-    async def reset(self) -> None: ...  # noqa: D102
+    async def reset(self, accounts: Collection[str] = ()) -> None: ...  # noqa: D102
     def stop(self, *, purge: bool) -> None: ...  # noqa: D102
     async def harm(self, cluster_id: str, what: Harm) -> None: ...  # noqa: D102
     def failover_steps(self) -> list[dict[str, Any]]: ...  # noqa: D102
@@ -116,6 +118,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         **chaos_routes.table(service),
         **classic_routes.table(service),
         **drill_routes.table(service),
+        **map_routes.table(service),
         **lesson_routes.table(lambda: service.lessons),
         "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
@@ -157,8 +160,13 @@ class _Api:
         return _json({"completed": done, "scripts": []})
 
     async def reset(self, request: Request) -> Answer:
+        said = _body(request)
+        accounts = said.get("accounts", ())
+        are_accounts = isinstance(accounts, list) and accounts and all(map(_is_account, accounts))
+        if "accounts" in said and not are_accounts:
+            raise Bad(400, "accounts is a list of account numbers, which have 12 digits; without it, all are reset")
         try:
-            await self._service.reset()
+            await self._service.reset(accounts)
         except StoreError as error:
             raise Bad(503, f"{error}; nothing was removed") from None
         except HostError as error:
@@ -325,6 +333,10 @@ class _Api:
             return endpoint(world, world.caller, text)
         except PlaceError as error:
             raise _unknown(error) from None
+
+
+def _is_account(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{12}", value) is not None
 
 
 def _unknown(error: PlaceError) -> Bad:

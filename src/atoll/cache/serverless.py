@@ -3,6 +3,7 @@
 Source: ElastiCache User Guide, "Working with serverless caches".
 """
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -14,6 +15,7 @@ from atoll.model.names import endpoint_hash, key, region_code
 from atoll.model.resource import Resource
 from atoll.model.serverless import SERVICE, ServerlessCache, ServerlessSnapshot
 from atoll.model.snapshot import Snapshot
+from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
 SOURCE = "serverless-cache"
@@ -35,6 +37,17 @@ class Behind:
         if self.group is None:
             return self.clusters[0]
         return next((c for c in self.clusters if c.id == self.group.shard.primary_id), self.clusters[0])
+
+
+def owned_by(world: World, accounts: Collection[str]) -> Iterator[Resource]:
+    """Yield all that accounts have, with what is behind their serverless caches and in their VPCs."""
+    whole = world.seen_by(None)
+    vpcs = {vpc.id for vpc in whole.all(Vpc) if vpc.account in accounts}
+    for resource in whole:
+        members = resource.member_ids if isinstance(resource, ReplicationGroup) else ()
+        at = whole.get(CacheCluster, members[0]) if members else resource
+        if resource.account in accounts or (resource.account == SERVICE and getattr(at, "vpc_id", None) in vpcs):
+            yield resource
 
 
 def behind(world: World, cache: ServerlessCache) -> Behind:

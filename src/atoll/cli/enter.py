@@ -87,22 +87,31 @@ def in_network(place: Place) -> Become:
 
     def become(command: Sequence[str]) -> NoReturn:
         sys.stdout.flush()
-        try:
-            if place.rootless:
-                _enter(f"/proc/{place.keeper}/ns/user", CLONE_NEWUSER)
-            fd = os.open(f"/proc/{place.keeper}/root{place.namespace}", os.O_RDONLY | os.O_CLOEXEC)
-            unshare(CLONE_NEWNS)
-            mount("none", "/", None, MS_REC | MS_PRIVATE)
-            _resolve_with(place)
-            setns(fd, CLONE_NEWNET)
-        except OSError as error:
-            raise _cannot_enter(error) from None
-        if os.path.exists(place.authority):  # there is no other HTTPS than that of the cloud's own endpoints
-            for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
-                os.environ[name] = place.authority
+        move_into(place)
         _execute(command)
 
     return become
+
+
+def move_into(place: Place) -> None:
+    """Move this process, for good, into the place's network, with its names and the certificate that it trusts.
+
+    The process must be single-threaded in rootless mode.  Raises Failure.
+    """
+    try:
+        if place.rootless:
+            _enter(f"/proc/{place.keeper}/ns/user", CLONE_NEWUSER)
+        fd = os.open(f"/proc/{place.keeper}/root{place.namespace}", os.O_RDONLY | os.O_CLOEXEC)
+        unshare(CLONE_NEWNS)
+        mount("none", "/", None, MS_REC | MS_PRIVATE)
+        _resolve_with(place)
+        setns(fd, CLONE_NEWNET)
+        os.close(fd)
+    except OSError as error:
+        raise _cannot_enter(error) from None
+    if os.path.exists(place.authority):  # there is no other HTTPS than that of the cloud's own endpoints
+        for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
+            os.environ[name] = place.authority
 
 
 def join_network(place: Place) -> None:
@@ -117,7 +126,7 @@ def join_network(place: Place) -> None:
 
 def in_instance(place: Place, user: str = "root") -> Become:
     """Return what becomes a command inside a running instance, as one of its users."""
-    from atoll.host.contract import HostError
+    from atoll.host.errors import HostError
     from atoll.host.linux.inside import run_inside
 
     pid = place.pid

@@ -66,6 +66,9 @@ def up(
     engine_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where other cache engines are [ATOLL_ENGINES].")
     ] = None,
+    leash: Annotated[
+        bool, typer.Option("--leash", help="End when standard input does, and leave nothing, not even the state.")
+    ] = False,
 ) -> None:
     """Start Atoll; it prints `Ready.` and where it listens."""
     from atoll.cli import up as life
@@ -79,6 +82,7 @@ def up(
         keys=keys,
         metrics_seconds=metrics_seconds,
         engine_dir=engine_dir,
+        leash=leash,
     )
 
 
@@ -204,6 +208,18 @@ def why(
 
     question = {"from": source, "to": target, "protocol": protocol, "tls": tls, "auth": auth}
     raise typer.Exit(why(question, as_json=json, apply=apply, yes=yes))
+
+
+@app.command(name="map")
+def draw_map(
+    vpc: Annotated[str | None, typer.Argument(metavar="[VPC]", help="A VPC: id or name [the only one].")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")] = None,
+    json: Json = False,
+) -> None:
+    """Draw the map of a VPC: `atoll map > vpc.svg`."""
+    from atoll.cli.map import draw
+
+    draw(vpc, output=output, as_json=json)
 
 
 @app.command()

@@ -31,19 +31,21 @@ def whose() -> dict[str, str]:
     return {"account": account, "region": region}
 
 
-def get(path: str, **query: str) -> Any:
-    """Ask a question; returns the decoded answer."""
-    return _call("GET", path + ("?" + urlencode(query) if query else ""), None)
+def get(path: str, *, at: str | None = None, **query: str) -> Any:
+    """Ask a question; returns the decoded answer.  `at`: another endpoint than the environment's."""
+    return _call("GET", path + ("?" + urlencode(query) if query else ""), None, at=at)
 
 
-def post(path: str, body: dict[str, Any] | None = None) -> Any:
+def post(
+    path: str, body: dict[str, Any] | None = None, *, at: str | None = None, seconds: float = ANSWER_SECONDS_MAX
+) -> Any:
     """Ask for an act; returns the decoded answer, or None when there is none."""
-    return _call("POST", path, body or {})
+    return _call("POST", path, body or {}, at=at, seconds=seconds)
 
 
-def raw(path: str) -> bytes:
+def raw(path: str, **query: str) -> bytes:
     """Ask a question whose answer is not for us to decode."""
-    found: bytes = _call("GET", path, None, decode=False)
+    found: bytes = _call("GET", path + ("?" + urlencode(query) if query else ""), None, decode=False)
     return found
 
 
@@ -68,12 +70,20 @@ def is_running() -> bool:
     return True
 
 
-def _call(method: str, path: str, body: dict[str, Any] | None, *, decode: bool = True) -> Any:
+def _call(
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    *,
+    decode: bool = True,
+    at: str | None = None,
+    seconds: float = ANSWER_SECONDS_MAX,
+) -> Any:
     import urllib.error  # here: `atoll up` asks nothing, and need not wait 20 ms for them
     import urllib.request
 
     request = urllib.request.Request(
-        endpoint() + path,
+        (at or endpoint()) + path,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
@@ -81,13 +91,13 @@ def _call(method: str, path: str, body: dict[str, Any] | None, *, decode: bool =
     # Requests to this machine never go through a proxy that the environment names.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=ANSWER_SECONDS_MAX) as response:
+        with opener.open(request, timeout=seconds) as response:
             answer = response.read()
     except urllib.error.HTTPError as error:
-        raise _refusal(error.code, error.read()) from None
+        raise _refusal(at or endpoint(), error.code, error.read()) from None
     except (OSError, ValueError) as error:  # refused, reset, timed out; or not a URL
         raise Failure(
-            f"Atoll is not running at {endpoint()} ({getattr(error, 'reason', error)})",
+            f"Atoll is not running at {at or endpoint()} ({getattr(error, 'reason', error)})",
             "start it with `atoll up`",
             NOT_RUNNING,
         ) from None
@@ -96,14 +106,14 @@ def _call(method: str, path: str, body: dict[str, Any] | None, *, decode: bool =
     return json.loads(answer) if answer else None
 
 
-def _refusal(status: int, answer: bytes) -> Failure:
+def _refusal(where: str, status: int, answer: bytes) -> Failure:
     try:
         told = json.loads(answer)
         message = told["error"]
     except (ValueError, KeyError, TypeError):
         text = answer.decode(errors="replace").strip()[:200]
         return Failure(
-            f"{endpoint()} answered HTTP {status}: {text}", "is it Atoll that listens there? `atoll doctor`"
+            f"{where} answered HTTP {status}: {text}", "is it Atoll that listens there? `atoll doctor`"
         )
     if candidates := told.get("candidates"):
         return Failure(message, "name one of: " + ", ".join(map(str, candidates)))

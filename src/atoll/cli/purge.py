@@ -14,6 +14,7 @@ def purge(state: Path) -> None:
     from atoll.host.linux import cgroups
     from atoll.host.linux.client import Keeper
     from atoll.host.linux.ignition import run_dir
+    from atoll.host.linux.syscalls import unmount
     from atoll.options import CannotStart
     from atoll.start import only_one
 
@@ -22,6 +23,8 @@ def purge(state: Path) -> None:
             with suppress(HostError):  # none runs
                 Keeper.connect(run_dir(state)).destroy()
             cgroups.remove_all(run_dir(state))
+            with suppress(OSError):  # only a daemon that lost its keeper still sees this mount
+                unmount(str(run_dir(state) / "net"))
             shutil.rmtree(run_dir(state), ignore_errors=True)
             remove(state)
     except CannotStart as refusal:

@@ -27,9 +27,11 @@ DEFAULTS: dict[str, Any] = {
 
 def read(words: Sequence[str]) -> dict[str, Any] | None:
     """Return the options of a plain `up`; None if it is not one, or not plain."""
+    leash = "--leash" in words
+    words = [word for word in words if word != "--leash"]
     if words[:1] != ["up"] or len(words) % 2 == 0:
         return None
-    options = dict(DEFAULTS)
+    options = DEFAULTS | {"leash": leash}
     for name, value in zip(words[1::2], words[2::2], strict=True):
         if name not in OPTIONS or value.startswith("-"):
             return None

@@ -36,6 +36,7 @@ class Start:
     host: HostChoice
     keys: KeysChoice
     metrics_seconds: float = METRICS_SECONDS
+    leash: bool = False
 
     def arguments(self) -> list[str]:
         """Return the same as arguments of `atoll up`."""
@@ -63,6 +64,7 @@ def up_as_asked(
     keys: str,
     metrics_seconds: float = METRICS_SECONDS,
     engine_dir: Path | None = None,
+    leash: bool = False,
 ) -> None:
     """Check what was asked for, and start."""
     _look_for_engines(engine_dir)
@@ -72,6 +74,8 @@ def up_as_asked(
         raise Failure(f"{keys!r} is not a way to treat keys", "use --keys with one of: " + ", ".join(KEYS), 2)
     if detach and port == 0:
         raise Failure("nobody would know the port", "give --port N with -d", 2)
+    if leash and detach:
+        raise Failure("--leash is held by whoever starts Atoll in the foreground", "leave out -d, or --leash", 2)
     start = Start(
         state=(state or default_state()).absolute(),
         port=port,
@@ -79,6 +83,7 @@ def up_as_asked(
         host=cast(HostChoice, host),
         keys=cast(KeysChoice, keys),
         metrics_seconds=metrics_seconds,
+        leash=leash,
     )
     if detach:
         os.environ["ATOLL_ENDPOINT"] = f"http://{bind}:{port}"
@@ -99,10 +104,13 @@ def up(start: Start) -> None:
         host=start.host,
         keys=start.keys,
         metrics_seconds=start.metrics_seconds,
+        leash=start.leash,
     )
     try:
         run(options, lambda url, mode: _ready(start, url, mode))
     except Lost as lost:
+        if start.leash:
+            return
         raise Failure(str(lost), "start it again with `atoll up`") from None
     except CannotStart as refusal:
         from atoll.host.contract import HostError
@@ -110,6 +118,9 @@ def up(start: Start) -> None:
         if isinstance(refusal.__cause__, HostError):
             raise _no_kernel(refusal.__cause__) from None
         raise Failure(str(refusal), "`atoll status` shows what runs, `atoll doctor` what is in the way") from None
+    finally:
+        if start.leash and _is_state(start.state):
+            purge_installation(start.state)
 
 
 def up_detached(start: Start) -> None:

@@ -34,11 +34,11 @@ def why(question: Mapping[str, Any], *, as_json: bool, apply: bool, yes: bool) -
     return 0 if found["reachable"] else REFUSED
 
 
-def ask(question: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask the daemon, look into the machines that it names, and ask again with what was seen."""
+def ask(question: Mapping[str, Any], *, at: str | None = None) -> dict[str, Any]:
+    """Ask the daemon (`at` an endpoint), look into the machines that it names, and ask again with what was seen."""
     inside: dict[str, Any] = {}
     for _ in range(LOOKS_MAX):
-        found: dict[str, Any] = private.post("/_atoll/why", {**question, **private.whose(), "inside": inside})
+        found: dict[str, Any] = private.post("/_atoll/why", {**private.whose(), **question, "inside": inside}, at=at)
         new = [machine for machine in found["machines"] if machine["interface"] not in inside]
         if not new:
             break

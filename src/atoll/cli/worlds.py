@@ -65,8 +65,8 @@ def save(path: Path) -> int:
 
 def changed(world: World, commands: Sequence[str]) -> World:
     """Return the World as it would be after these commands.  Raises Failure when one of them fails."""
-    from atoll.daemon import offer_services
     from atoll.gate import Backend, Gate
+    from atoll.offer import offer_services
     from atoll.server import Server
     from atoll.store.sqlite import Store
 

@@ -6,7 +6,7 @@ written has no name that anybody reads.  Large files are read and written by thr
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -72,6 +72,11 @@ class Snapshots:
         """Give everything up, and remove all files: the World has forgotten them."""
         await self._end_tasks()
         await self._call(self._files.clear)
+
+    async def drop(self, files: Collection[str]) -> None:
+        """Remove the files of snapshots that the World has forgotten."""
+        for name in files:
+            await self._call(partial(self._files.remove, name))
 
     async def _end_tasks(self) -> None:
         tasks = list(self._tasks.values())

@@ -14,6 +14,7 @@ from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
+from atoll.host.errors import HostError as HostError
 from atoll.model.digest import Digest
 from atoll.model.engine import EngineBuild
 from atoll.model.ip import Ip
@@ -21,15 +22,6 @@ from atoll.network.facts import Container
 from atoll.network.plan import Plan
 
 Harm: TypeAlias = Literal["kill", "hang", "partition", "heal"]  # what may be done to one node, for rehearsals
-
-
-class HostError(Exception):
-    """The machine refused.  The loop tries again; the resource's status says why."""
-
-    def __init__(self, message: str, step: str = "") -> None:
-        """Keep what was tried (`step`) beside what went wrong."""
-        super().__init__(f"{step}: {message}" if step else message)
-        self.step = step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

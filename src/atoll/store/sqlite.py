@@ -84,11 +84,11 @@ class Store:
         self._watchers.append(fn)
         return lambda: self._watchers.remove(fn)
 
-    def clear(self) -> None:
-        """Forget every resource, in one commit; the journal stays."""
+    def clear(self, what: Callable[[World], Iterable[Resource]] = iter) -> None:
+        """Forget every resource, or only `what` is chosen of them, in one commit; the journal stays."""
 
         def forget(tx: Tx) -> None:
-            for resource in tx.world:
+            for resource in what(tx.world):
                 tx.delete(resource)
 
         self.write(forget, what="reset")

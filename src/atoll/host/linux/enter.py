@@ -2,7 +2,7 @@
 
 import os
 
-from atoll.host.contract import HostError
+from atoll.host.errors import HostError
 from atoll.host.linux.syscalls import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, setns
 
 

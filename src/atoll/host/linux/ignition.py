@@ -61,9 +61,10 @@ class Ignition:
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
-def begin(run_dir: Path, state_dir: Path, *, rootless: bool) -> Ignition:
+def begin(run_dir: Path, state_dir: Path, *, rootless: bool, leash: bool = False) -> Ignition:
     """Start a keeper, unless one runs.  Its complaints go to `state_dir`/keeper.log.  Raises OSError.
 
+    `leash`: the keeper ends, and all that it keeps, when our standard input does.
     `run_dir` should be short (a socket's path has at most 107 bytes) and on a tmpfs: it must not survive a reboot.
     """
     run_dir, state_dir, log = run_dir.resolve(), state_dir.resolve(), state_dir.resolve() / "keeper.log"
@@ -72,10 +73,11 @@ def begin(run_dir: Path, state_dir: Path, *, rootless: bool) -> Ignition:
         return Ignition(None, log, 0, run_dir)
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     package_root, mode = str(Path(atoll.__file__).resolve().parent.parent), "rootless" if rootless else "root"
+    held = ["leash"] if leash else []
     with log.open("ab") as complaints:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, package_root, str(run_dir), mode],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, package_root, str(run_dir), mode, *held],
+            stdin=None if leash else subprocess.DEVNULL,
             stdout=complaints,
             stderr=complaints,
             cwd="/",

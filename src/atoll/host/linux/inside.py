@@ -9,7 +9,7 @@ import pwd
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from atoll.host.contract import HostError
+from atoll.host.errors import HostError
 from atoll.host.linux.chamber import CAPABILITIES
 from atoll.host.linux.seccomp import pretend_ownership
 from atoll.host.linux.syscalls import (

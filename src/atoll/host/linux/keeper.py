@@ -82,6 +82,14 @@ class Server:
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._clients: set[socket.socket] = set()
 
+    def end_with(self, pipe: int) -> None:
+        """End when this pipe does: whoever held the other end is gone, and nobody is left to want anything."""
+        def look() -> None:
+            if not os.read(pipe, 4096):
+                os._exit(0)
+
+        self._watch(pipe, look)
+
     def serve(self) -> None:
         """Run until killed."""
         wake, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -280,8 +288,11 @@ class Server:
         self._poll.unregister(fd)
 
 
-def main(run_dir: str, mode: str) -> None:
-    """Make the namespaces, fork their first process, wait until it listens, say so, and leave it alone."""
+def main(run_dir: str, mode: str, leash: str = "") -> None:
+    """Make the namespaces, fork their first process, wait until it listens, say so, and leave it alone.
+
+    On a leash, standard input is a pipe that somebody holds: its end is the keeper's.
+    """
     os.umask(0o077)
     flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET
     if mode == "rootless":
@@ -305,7 +316,10 @@ def main(run_dir: str, mode: str) -> None:
     listener.listen(16)
     os.write(report, b"1")
     os.close(report)
-    Server(listener, f"{run_dir}/net", mode).serve()
+    server = Server(listener, f"{run_dir}/net", mode)
+    if leash:
+        server.end_with(0)
+    server.serve()
 
 
 def become_root_of_own(flags: int) -> None:

@@ -1,0 +1,41 @@
+"""Which services there are, and when their verbs are loaded: when the first request comes, or when there is time."""
+
+import asyncio
+import importlib
+import pkgutil
+from functools import partial
+from types import ModuleType
+
+import atoll.cloudwatch
+import atoll.ec2
+import atoll.elasticache
+import atoll.elbv2
+import atoll.logs
+import atoll.servicequotas
+import atoll.sts
+from atoll.aws.models import BY_SIGNING_NAME
+from atoll.aws.operation import LOADERS
+
+REST_SECONDS = 0.2  # the first requests after a start come at once, and load what they need
+SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.logs, atoll.servicequotas, atoll.sts)
+
+
+def load(service: ModuleType) -> None:
+    """Import every module of a service's verbs: that registers them."""
+    for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
+        importlib.import_module(module.name)
+
+
+def offer_services() -> None:
+    """Load each service when its first request comes; `load_rest` does it when there is time."""
+    for service in SERVICES:
+        package = service.__name__.rpartition(".")[2]
+        LOADERS[BY_SIGNING_NAME.get(package, package)] = partial(load, service)
+
+
+async def load_rest() -> None:
+    """Load what no request has asked for yet, a service at a time: requests go first."""
+    while LOADERS:
+        await asyncio.sleep(REST_SECONDS)
+        if LOADERS:
+            LOADERS.popitem()[1]()
