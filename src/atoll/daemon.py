@@ -75,10 +75,12 @@ SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; P
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 
 
-def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str], None]) -> None:
-    """Serve on a socket that listens, with the keeper that was begun (None: on paper), until told to stop.
+def run(
+    options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str, str], None]
+) -> None:
+    """Serve on a socket that listens, with the keeper that was begun (None: there is none), until told to stop.
 
-    `ready(url, mode)` is called when the first request can be answered.  Raises CannotStart, Lost.
+    `ready(url, mode, because)` is called when the first request can be answered.  Raises CannotStart, Lost.
     """
     log_to(options.log_to)
     raise_limit()
@@ -89,12 +91,12 @@ def run(options: Options, sock: socket.socket, begun: "Ignition | None", ready: 
         if begun:
             begun.undo()
         raise CannotStart(f"{error}") from error
-    host = host_of(options, begun)  # enters namespaces: before any thread exists
+    host = host_of(options, begun, lambda: store.world)  # enters namespaces: before any thread exists
     uvloop.run(_serve(options, host, store, sock, ready))
 
 
 async def _serve(
-    options: Options, host: Host, store: Store, sock: socket.socket, ready: Callable[[str, str], None]
+    options: Options, host: Host, store: Store, sock: socket.socket, ready: Callable[[str, str, str], None]
 ) -> None:
     await Daemon(options, host, store).serve(sock, ready)
 
@@ -201,8 +203,8 @@ class Daemon:
         """Say that we serve, and how."""
         services = dict.fromkeys(("ec2", "elasticache", "elbv2", "logs", "service-quotas", "sts"), "running")
         body = {"status": "running", "version": atoll.__version__, "mode": self._host.mode, "services": services}
-        if self._host.mode == "paper":
-            body["because"] = "nothing runs: every call works, verdicts come from the tracer"
+        if self._host.because:
+            body["because"] = self._host.because
         return body
 
     async def harm(self, cluster_id: str, what: Harm) -> None:
@@ -232,6 +234,8 @@ class Daemon:
         """Say where we run."""
         return {
             "mode": self._host.mode,
+            "because": self._host.because,
+            "relay": getattr(self._host, "relay", None),
             "rootless": self._host.mode == "rootless",
             "pid": os.getpid(),
             "state_dir": str(self._options.state_dir),
@@ -287,7 +291,7 @@ class Daemon:
         if not os.read(0, 4096):
             self.stop(purge=True)
 
-    async def serve(self, sock: socket.socket, ready: Callable[[str, str], None]) -> None:
+    async def serve(self, sock: socket.socket, ready: Callable[[str, str, str], None]) -> None:
         """Serve until stopped."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -310,7 +314,7 @@ class Daemon:
         gc.freeze()  # the modules are never looked through again
         gc.set_threshold(GC_ALLOCATIONS, 20, 50)
         gc.enable()
-        ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode)
+        ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode, self._host.because)
         log("ready", mode=self._host.mode, resources=len(self._store.world))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)

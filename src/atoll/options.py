@@ -20,7 +20,7 @@ class Options:
     state_dir: Path
     port: int = 4566  # 0: any free one
     bind: str = "127.0.0.1"
-    host: Literal["auto", "root", "rootless", "paper"] = "auto"
+    host: Literal["auto", "root", "rootless", "flat", "paper"] = "auto"
     keys: Literal["local", "required"] = "local"
     metrics_seconds: float = 60.0  # between samples
     log_to: Path | None = None  # None: standard error

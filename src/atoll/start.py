@@ -9,15 +9,19 @@ import fcntl
 import gc
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from atoll.host.linux import ignition
 from atoll.options import CannotStart, Options
 
+if TYPE_CHECKING:
+    from atoll.host.linux import ignition
 
-def run(options: Options, ready: Callable[[str, str], None]) -> None:
-    """Run until told to stop.  `ready(url, mode)` is called when the first request can be answered.
+
+def run(options: Options, ready: Callable[[str, str, str], None]) -> None:
+    """Run until told to stop.  `ready(url, mode, because)` is called when the first request can be answered.
 
     Raises CannotStart, Lost.
     """
@@ -30,9 +34,11 @@ def run(options: Options, ready: Callable[[str, str], None]) -> None:
         daemon.run(options, sock, begun, ready)
 
 
-def _begin_keeper(options: Options) -> ignition.Ignition | None:
-    if options.host == "paper":
+def _begin_keeper(options: Options) -> "ignition.Ignition | None":
+    if options.host in ("paper", "flat") or (options.host == "auto" and sys.platform != "linux"):
         return None
+    from atoll.host.linux import ignition  # a system without namespaces has nothing of it
+
     rootless = os.geteuid() != 0 if options.host == "auto" else options.host == "rootless"
     try:
         return ignition.begin(

@@ -10,10 +10,10 @@
         with running() as atoll:
             yield atoll
 
-`running(mode)` starts it as "root", "rootless" (as root: as uid 65534, which owns its directory) or "paper"; without
-a mode, as whatever this user can.  It skips the test, and says why, where that mode is not possible.  At its end it
-purges, and then asserts that no process, namespace, mount, cgroup or directory of the daemon is left (`leftovers`).
-Nothing here knows the daemon's insides but where it keeps things: `run_dir`, `state`.
+`running(mode)` starts it as "root", "rootless" (as root: as uid 65534, which owns its directory), "flat" or "paper";
+without a mode, as whatever this user can.  It skips the test, and says why, where that mode is not possible.  At its
+end it purges, and then asserts that nothing of the daemon is left: process, namespace, mount, cgroup, directory
+(`leftovers`).  Nothing here knows the daemon's insides but where it keeps things: `run_dir`, `state`.
 """
 
 import contextlib
@@ -271,7 +271,7 @@ class Atoll:
 
     def _note_namespaces(self) -> None:
         """Remember the keeper's namespaces and all that it holds, so that they can be missed afterwards."""
-        if self.mode == "paper" or not (self.daemon and self.daemon.poll() is None):
+        if self.mode in ("flat", "paper") or not (self.daemon and self.daemon.poll() is None):
             return
         with contextlib.suppress(OSError, AssertionError):
             status = self.status()
@@ -291,7 +291,7 @@ class Atoll:
     def _run_dirs(self) -> list[Path]:
         from atoll.host.linux.machine import run_dir
 
-        if self.mode != "root":
+        if self.mode == "rootless" or os.geteuid() != 0:
             return list((self.place / "runtime").glob("atoll-*"))
         return [run_dir(self.state)]
 
@@ -335,7 +335,7 @@ def why_not(mode: str) -> str:
     """Return why a mode is impossible here; empty if it is possible."""
     from tests.kernel.conftest import why_not as why_no_kernel
 
-    if mode == "paper":
+    if mode in ("flat", "paper"):
         return ""
     if reason := why_no_kernel(mode):
         return reason

@@ -39,6 +39,7 @@ class Machine:
     resolvers: tuple[str, ...]
     search: str
     pid: int | None = None
+    interface: str = ""  # its id; of an internet client: none
     link: str = NIC  # what the interface that was asked for is called in there
 
     def to_json(self) -> dict[str, Any]:
@@ -72,6 +73,7 @@ def machine(world: World, interface: Interface, seen: Mapping[str, Seen]) -> Mac
         search=internal_domain(interface.region),
         pid=pid,
         link=link(interface),
+        interface=interface.id,
     )
 
 

@@ -201,7 +201,7 @@ class _Api:
     async def why(self, request: Request) -> Answer:
         body = _body(request, _WHY_BYTES_MAX)
         world = self._service.world.seen_by(_caller(body))
-        real = self._service.where()["mode"] != "paper"
+        real = self._service.where()["mode"] not in ("flat", "paper")  # there are machines to look into
         try:
             found = why.answer(world, body, self._service.seen(), real=real)
         except PlaceError as error:
@@ -215,7 +215,7 @@ class _Api:
         return _json(found | {"where": self._service.where()})
 
     async def drops(self, request: Request) -> Answer:
-        self._real()
+        self._counted()
         world = self._service.world.seen_by(_caller(_query(request)))
         plan = self._service.counters.plan
         try:
@@ -228,7 +228,7 @@ class _Api:
         return _json({"drops": [drop.to_json() for drop in found]})
 
     async def usage(self, request: Request) -> Answer:
-        self._real()
+        self._counted()
         world = self._service.world.seen_by(_caller(_query(request)))
         spaces = usage.gateways(world).keys()
         try:
@@ -257,7 +257,7 @@ class _Api:
         return _json({"logs": described(world, places)} | records)
 
     async def flush_flow_logs(self, request: Request) -> Answer:
-        self._real()
+        self._counted()
         try:
             return _json({"records": await self._service.counters.flow_logs.look(flush=True)})
         except HostError as error:
@@ -324,6 +324,11 @@ class _Api:
                 "nothing runs on the paper host: restart Atoll where namespaces are allowed "
                 "(atoll doctor says what is missing), or ask the tracer: atoll trace FROM TO:PORT",
             )
+
+    def _counted(self) -> None:
+        self._real()
+        if self._service.where()["mode"] == "flat":
+            raise Bad(409, "nothing counts packets on the flat host (docs/flat.md); ask the tracer: atoll trace")
 
     def _machine(self, found: Machine) -> Answer:
         return _json(self._service.where() | found.to_json())

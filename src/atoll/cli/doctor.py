@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from atoll.cli import private, show
+from atoll.cli import flat, private, show
 from atoll.cli.failure import REFUSED
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def missing_from_kernel() -> list[str]:
 
 def _machine() -> list[Finding]:
     """Try both modes for real, and look for what instances need."""
+    if sys.platform != "linux":
+        return [Finding("warning", "root and rootless mode", f"{sys.platform} has no network namespaces"), _flat()]
     from atoll.host.linux.detect import detect
 
     report = detect()
@@ -76,7 +79,15 @@ def _machine() -> list[Finding]:
     for repair in report.repairs:
         status: Status = "missing" if repair.needed else "warning"
         findings.append(Finding(status, repair.missing, repair.purpose, repair.command))
-    return findings
+    return [*findings, _flat()]
+
+
+def _flat() -> Finding:
+    """Look for what programs need to be let into the networks of the flat host."""
+    if library := flat.libproxychains():
+        return Finding("ok", "flat mode", f"works without namespaces (docs/flat.md); programs go in by {library}")
+    lack = "works without namespaces (docs/flat.md), for programs that know ALL_PROXY"
+    return Finding("warning", "flat mode", f"{lack}; libproxychains lets in all others", flat.INSTALL)
 
 
 def _mode(mode: str, probes: "Sequence[Probe]", *, able: bool) -> Finding:

@@ -20,18 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from atoll.cli import flat
 from atoll.cli.failure import Failure
-from atoll.host.linux.syscalls import (
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWUSER,
-    MS_PRIVATE,
-    MS_REC,
-    bind,
-    mount,
-    setns,
-    unshare,
-)
 
 Become = Callable[[Sequence[str]], NoReturn]
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as shells say it
@@ -52,6 +42,7 @@ class Place:
     search: str
     authority: str = ""  # a certificate that programs in its network should trust
     link: str = "eth0"  # of the interface that was asked for
+    relay: flat.Relay | None = None  # on the flat host: the way into the network, instead of the namespace
 
 
 @dataclass(frozen=True)
@@ -76,6 +67,7 @@ def place_of(answer: Mapping[str, Any]) -> Place:
         search=answer["search"],
         authority=answer.get("authority", ""),
         link=answer.get("link", "eth0"),  # an older daemon knows of no other
+        relay=flat.relay_of(answer),
     )
 
 
@@ -84,6 +76,8 @@ def in_network(place: Place) -> Become:
 
     The user's files stay; the resolver is the place's, in a mount namespace of the command's own.
     """
+    if place.relay:
+        return flat.through(place.relay, place.authority, _execute)
 
     def become(command: Sequence[str]) -> NoReturn:
         sys.stdout.flush()
@@ -98,6 +92,18 @@ def move_into(place: Place) -> None:
 
     The process must be single-threaded in rootless mode.  Raises Failure.
     """
+    flat.refuse(place.relay, "there is no network to move into")
+    from atoll.host.linux.syscalls import (
+        CLONE_NEWNET,
+        CLONE_NEWNS,
+        CLONE_NEWUSER,
+        MS_PRIVATE,
+        MS_REC,
+        mount,
+        setns,
+        unshare,
+    )
+
     try:
         if place.rootless:
             _enter(f"/proc/{place.keeper}/ns/user", CLONE_NEWUSER)
@@ -110,12 +116,15 @@ def move_into(place: Place) -> None:
     except OSError as error:
         raise _cannot_enter(error) from None
     if os.path.exists(place.authority):  # there is no other HTTPS than that of the cloud's own endpoints
-        for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
+        for name in flat.TRUST:
             os.environ[name] = place.authority
 
 
 def join_network(place: Place) -> None:
     """Move this process, for good, into the place's network; files and names stay those of this machine."""
+    flat.refuse(place.relay, "there is no network to move into")
+    from atoll.host.linux.syscalls import CLONE_NEWNET, CLONE_NEWUSER
+
     try:
         if place.rootless:
             _enter(f"/proc/{place.keeper}/ns/user", CLONE_NEWUSER)
@@ -126,6 +135,7 @@ def join_network(place: Place) -> None:
 
 def in_instance(place: Place, user: str = "root") -> Become:
     """Return what becomes a command inside a running instance, as one of its users."""
+    flat.refuse(place.relay, "an instance has no machine of its own")
     from atoll.host.errors import HostError
     from atoll.host.linux.inside import run_inside
 
@@ -192,6 +202,8 @@ def _read(reading: int, deadline: float) -> tuple[bytes, bool]:
 
 
 def _enter(path: str, flag: int) -> None:
+    from atoll.host.linux.syscalls import setns
+
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     setns(fd, flag)
     os.close(fd)
@@ -210,6 +222,8 @@ def _execute(command: Sequence[str]) -> NoReturn:
 
 def _resolve_with(place: Place) -> None:
     """Show the place's resolver at /etc/resolv.conf, and names from files and DNS only."""
+    from atoll.host.linux.syscalls import bind
+
     servers = [f"nameserver {address}" for address in place.resolvers]
     search = [f"search {place.search}"] if place.search else []
     _show("/etc/resolv.conf", "\n".join([*search, *servers, "options timeout:2 attempts:2", ""]))
@@ -222,6 +236,8 @@ def _resolve_with(place: Place) -> None:
 
 def _show(path: str, text: str) -> None:
     """Show a file with this text at a path, in this mount namespace only; the file itself has no name any more."""
+    from atoll.host.linux.syscalls import bind
+
     with tempfile.NamedTemporaryFile("w", prefix="atoll-") as file:
         file.write(text)
         file.flush()

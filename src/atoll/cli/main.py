@@ -56,7 +56,9 @@ def up(
         str, typer.Option(help="The address of the API; others than loopback need --keys required.")
     ] = "127.0.0.1",
     state: State = None,
-    host: Annotated[str, typer.Option(help="auto, root, rootless, or paper (nothing runs).")] = "auto",
+    host: Annotated[
+        str, typer.Option("--mode", "--host", help="auto, root, rootless, flat (no namespaces), paper (nothing runs)")
+    ] = "auto",
     keys: Annotated[
         str, typer.Option(help="local: any key may call; required: only keys that Atoll issued.")
     ] = "local",

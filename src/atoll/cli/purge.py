@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,25 +11,33 @@ from atoll.cli.failure import Failure
 
 def purge(state: Path) -> None:
     """End what outlived the daemon, and delete the state directory.  A broken store is no obstacle."""
-    from atoll.host.contract import HostError
-    from atoll.host.linux import cgroups
-    from atoll.host.linux.client import Keeper
-    from atoll.host.linux.ignition import run_dir
-    from atoll.host.linux.syscalls import unmount
+    from atoll.host.directories import run_dir
+    from atoll.host.flat import leftovers
     from atoll.options import CannotStart
     from atoll.start import only_one
 
     try:
         with only_one(state):
-            with suppress(HostError):  # none runs
-                Keeper.connect(run_dir(state)).destroy()
-            cgroups.remove_all(run_dir(state))
-            with suppress(OSError):  # only a daemon that lost its keeper still sees this mount
-                unmount(str(run_dir(state) / "net"))
+            leftovers.end(run_dir(state))
+            if sys.platform == "linux":
+                _end_keeper(run_dir(state))
             shutil.rmtree(run_dir(state), ignore_errors=True)
             remove(state)
     except CannotStart as refusal:
         raise Failure(str(refusal), "name its endpoint, with --endpoint or ATOLL_ENDPOINT") from None
+
+
+def _end_keeper(directory: Path) -> None:
+    from atoll.host.contract import HostError
+    from atoll.host.linux import cgroups
+    from atoll.host.linux.client import Keeper
+    from atoll.host.linux.syscalls import unmount
+
+    with suppress(HostError):  # none runs
+        Keeper.connect(directory).destroy()
+    cgroups.remove_all(directory)
+    with suppress(OSError):  # only a daemon that lost its keeper still sees this mount
+        unmount(str(directory / "net"))
 
 
 def remove(state: Path) -> None:

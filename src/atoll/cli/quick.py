@@ -16,9 +16,10 @@ def _seconds(text: str) -> float:
 
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
-    "--port": int, "--bind": str, "--state": Path, "--host": str, "--keys": str, "--metrics-seconds": _seconds,
-    "--engine-dir": Path,
+    "--port": int, "--bind": str, "--state": Path, "--host": str, "--mode": str, "--keys": str,
+    "--metrics-seconds": _seconds, "--engine-dir": Path,
 }  # fmt: skip
+ALSO = {"--mode": "--host"}  # two names of one option
 DEFAULTS: dict[str, Any] = {
     "port": 4566, "bind": "127.0.0.1", "state": None, "host": "auto", "keys": "local", "metrics_seconds": 60.0,
     "engine_dir": None,
@@ -36,7 +37,7 @@ def read(words: Sequence[str]) -> dict[str, Any] | None:
         if name not in OPTIONS or value.startswith("-"):
             return None
         try:
-            options[name.removeprefix("--").replace("-", "_")] = OPTIONS[name](value)
+            options[ALSO.get(name, name).removeprefix("--").replace("-", "_")] = OPTIONS[name](value)
         except ValueError:
             return None
     return options

@@ -13,8 +13,8 @@ def status(*, as_json: bool) -> None:
         return
     where = f"Atoll at {private.endpoint()}, mode {seen['mode']}, process {seen['pid']}, state in {seen['state_dir']}"
     show.line(where)
-    if seen["mode"] == "paper":
-        show.line("Nothing runs on the paper host: every call works, and the tracer gives the verdicts.", "yellow")
+    if seen["because"]:
+        show.line(seen["because"], "yellow")
     show.line()
     show.table("VPCs", ("id", "name", "cidr", "default"), [_vpc(v) for v in seen["vpcs"]])
     columns = ("id", "name", "state", "private", "public", "subnet", "host", "trouble")

@@ -16,7 +16,7 @@ from atoll.cli.purge import purge as purge_installation
 from atoll.cli.purge import remove
 from atoll.console.access import link
 
-HostChoice = Literal["auto", "root", "rootless", "paper"]
+HostChoice = Literal["auto", "root", "rootless", "flat", "paper"]
 KeysChoice = Literal["local", "required"]
 HOSTS, KEYS = get_args(HostChoice), get_args(KeysChoice)
 START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a quarter of a second
@@ -69,7 +69,7 @@ def up_as_asked(
     """Check what was asked for, and start."""
     _look_for_engines(engine_dir)
     if host not in HOSTS:
-        raise Failure(f"{host!r} is not a host", "use --host with one of: " + ", ".join(HOSTS), 2)
+        raise Failure(f"{host!r} is not a host", "use --mode with one of: " + ", ".join(HOSTS), 2)
     if keys not in KEYS:
         raise Failure(f"{keys!r} is not a way to treat keys", "use --keys with one of: " + ", ".join(KEYS), 2)
     if detach and port == 0:
@@ -107,7 +107,7 @@ def up(start: Start) -> None:
         leash=start.leash,
     )
     try:
-        run(options, lambda url, mode: _ready(start, url, mode))
+        run(options, lambda url, mode, because: _ready(start, url, mode, because))
     except Lost as lost:
         if start.leash:
             return
@@ -178,12 +178,12 @@ def wait(seconds: float) -> None:
     show.line("Ready.")
 
 
-def _ready(start: Start, url: str, mode: str) -> None:
+def _ready(start: Start, url: str, mode: str, because: str) -> None:
     print(f"Ready. {url} (mode {mode}, state in {start.state})", flush=True)
     with contextlib.suppress(OSError):  # a full disk: `atoll console` will say it
         print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
-    if mode == "paper":
-        print("Nothing runs on the paper host: every call works, and the tracer gives the verdicts.", flush=True)
+    if because:
+        print(because, flush=True)
 
 
 def _no_kernel(refusal: BaseException) -> Failure:
@@ -192,7 +192,7 @@ def _no_kernel(refusal: BaseException) -> Failure:
     lacks = missing_from_kernel() or [str(refusal)]
     return Failure(
         "this machine does not let Atoll build networks:" + "".join(f"\n  {lack}" for lack in lacks),
-        "mend that, or `atoll up --host paper`: every call works, nothing runs",
+        "mend that, or `atoll up --mode flat`: real engines without namespaces, docs/flat.md",
         NO_KERNEL,
     )
 

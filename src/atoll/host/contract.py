@@ -1,7 +1,7 @@
 """What the control loop may ask of a machine, and what a machine may answer.
 
-Two hosts keep this contract: `linux` (namespaces, nftables, processes) and `paper` (nothing runs; everything
-answers).  The loop knows no third thing about either.
+Three hosts keep this contract: `linux` (namespaces, nftables, processes), `flat` (processes behind a relay) and
+`paper` (nothing runs; everything answers).  The loop knows no more about any of them.
 """
 
 import socket
@@ -165,7 +165,8 @@ class Doorway(Protocol):
 class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""
 
-    mode: str  # "root", "rootless" or "paper"
+    mode: str  # "root", "rootless", "flat" or "paper"
+    because: str  # why it is not a better one, and what it cannot do; empty: there is none
     doorway: Doorway
 
     def builds(self) -> Sequence[EngineBuild]:

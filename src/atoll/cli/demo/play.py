@@ -118,9 +118,9 @@ def _wait_for(daemon: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _must_be_real(mode: str) -> None:
-    if mode == "paper":
+    if mode in ("flat", "paper"):
         raise Failure(
-            "the demo sends real packets, and nothing runs on the paper host",
+            f"the demo sends real packets, and there are none on the {mode} host",
             "`atoll doctor` says what this machine lacks for root or rootless mode",
             NO_KERNEL,
         )

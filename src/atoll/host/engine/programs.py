@@ -15,10 +15,12 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from atoll.host.contract import HostError
 
 _PROGRAMS = ("valkey-server", "redis-server", "memcached")
 _USUAL_PLACES = ("/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/valkey/bin", "/opt/redis/bin", "/snap/bin")
@@ -55,6 +57,18 @@ def available(state_dir: Path) -> tuple[Engine, ...]:
             found[engine.name, engine.version] = engine
     notes.save()
     return tuple(sorted(found.values(), key=lambda engine: (engine.name, _order(engine.version))))
+
+
+def find(known: Mapping[tuple[str, str], Engine], name: str, version: str) -> Engine:
+    """Return the build that a node asks for, or its successor after an upgrade of the package.  Raises HostError."""
+    if program := known.get((name, version)):
+        return program
+    minor = version.rpartition(".")[0]
+    for (other, found), program in reversed(list(known.items())):  # the newest first
+        if other == name and found.rpartition(".")[0] == minor:
+            return program
+    have = ", ".join(sorted(f"{n} {v}" for n, v in known)) or "none"
+    raise HostError(f"no {name} {version} on this machine (there is: {have})", "find the engine")
 
 
 def terminator() -> Path | None:

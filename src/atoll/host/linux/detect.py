@@ -127,6 +127,12 @@ def detect(state_dir: Path | None = None) -> Report:
     )
 
 
+def namespaces_refused(*, rootless: bool) -> str:
+    """Return why namespaces cannot be made in one mode; empty if they can."""
+    probes = _try("rootless" if rootless else "root", None)
+    return next((probe.error for probe in probes if probe.name == "namespaces"), "")
+
+
 def _try(mode: str, state_dir: Path | None) -> tuple[Probe, ...]:
     """Run the probes in a child and return what it says.  The first that fails may end it."""
     reading, writing = os.pipe()

@@ -6,18 +6,16 @@ is, byte for byte, as long as that to a `get` of a key with eight characters:
     config get cluster\r\n                   CONFIG cluster 0 136\r\n12\n...\n\r\nEND\r\n
     get       \x01cluster\r\n                VALUE \x01cluster 0 136\r\n12\n...\n\r\nEND\r\n
 
-So the engine keeps the answer as an item (`announce.py`), and the kernel rewrites the request on its way in and the
-answer on its way out; in the binary protocol an opcode and the flags.  A packet is touched only if it is the request
-and nothing else, or begins with the answer; to all others the rules cost a comparison.
+So the engine keeps the answer as an item (`engine/announcing.py`), and the kernel rewrites the request on its way in,
+the answer on its way out; in the binary protocol an opcode and the flags.  A packet is touched only if it is the
+request and nothing else, or begins with the answer; to all others the rules cost a comparison.
 
 A `flush_all` takes the item, too; so the kernel is asked to tell of one (`packet_log.py`).
 """
 
+from atoll.host.engine.announcing import BINARY_FLAGS, BINARY_KEY, TEXT_KEY
+
 TABLE = "atoll_discovery"
-OLDER_KEY = b"AmazonElastiCache:cluster"  # asked for by clients of engines before 1.4.14; needs no rule
-TEXT_KEY = b"\x01cluster"  # eight bytes: "VALUE " and it are as long as "CONFIG cluster"
-BINARY_KEY = b"\x01luster"  # as long as "cluster", and with its last byte: packets are rewritten in pairs of bytes
-BINARY_FLAGS = 0x41546F4C  # tell that item from all others in an answer, which does not name its key
 
 _TEXT = b"config get cluster"
 _BINARY = bytes.fromhex("80 60 0007 00 00 0000 00000007")  # request, config get, a key of seven bytes

@@ -62,6 +62,7 @@ class LinuxHost:
     def __init__(self, keeper: Keeper, state_dir: Path) -> None:
         """Use `enter`."""
         self.mode = "rootless" if keeper.rootless else "root"
+        self.because = ""
         self.keeper_pid = keeper.pid
         self.namespaces_dir = str(keeper.namespaces.directory)
         self._keeper, self._state_dir = keeper, state_dir
@@ -344,15 +345,7 @@ class LinuxHost:
         self.sweep(())  # rootless, only we may delete the files that instances own
 
     def _program(self, name: str, version: str) -> programs.Engine:
-        """Return the build that a node asks for, or, after an upgrade of the package, its successor."""
-        if program := self._programs.get((name, version)):
-            return program
-        minor = version.rpartition(".")[0]
-        for (other, found), program in reversed(self._programs.items()):  # the newest first
-            if other == name and found.rpartition(".")[0] == minor:
-                return program
-        have = ", ".join(sorted(f"{n} {v}" for n, v in self._programs)) or "none"
-        raise HostError(f"no {name} {version} on this machine (there is: {have})", "find the engine")
+        return programs.find(self._programs, name, version)
 
     def _tcp_socket(self, interface_id: str) -> socket.socket:
         return self._keeper.namespaces.socket(interface_id, socket.AF_INET, socket.SOCK_STREAM)

@@ -1,0 +1,1 @@
+"""The flat host: engines on loopback behind a relay."""
