@@ -1,9 +1,13 @@
 """The real AWS CLI, asked what it would send."""
 
 import json
+import os
 import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +82,24 @@ def sends() -> Iterator[Callable[[list[str]], dict[str, Any]]]:
 
     yield send
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def quick_aws() -> Iterator[dict[str, str]]:
+    """Return an environment in which `aws` is the installed AWS CLI, without the second that it takes to load."""
+    with tempfile.TemporaryDirectory(prefix="quick-") as directory:
+        place, quick = Path(directory), Path(__file__).parent / "quick"
+        program = place / "aws"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{quick / "aws.py"}" "$@"\n')
+        program.chmod(0o755)
+        environment = {"PATH": f"{place}:{os.environ['PATH']}", "QUICK_AWS": str(place / "socket"), "LANG": "C.UTF-8"}
+        server = subprocess.Popen(
+            [sys.executable, str(quick / "server.py"), str(place / "socket")], stdout=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "AWS_CONFIG_FILE": "/nonexistent"},
+        )  # fmt: skip
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"Ready.\n"
+        yield environment
+        server.kill()
+        server.wait()
+        server.stdout.close()

@@ -14,6 +14,7 @@ from atoll.cli.classic_commands import classic
 from atoll.cli.drill_commands import drill
 from atoll.cli.failure import exit_code
 from atoll.cli.learn_commands import learn
+from atoll.cli.recipe_commands import register as register_recipes
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 # After the place, everything belongs to the command: `atoll exec i-1 ls -l` needs no `--`.
@@ -31,6 +32,7 @@ app.add_typer(chaos, name="chaos")
 app.add_typer(drill, name="drill")
 app.add_typer(classic, name="classic")
 app.add_typer(learn, name="learn")
+register_recipes(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]

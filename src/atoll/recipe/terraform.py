@@ -7,20 +7,18 @@ argument stands for is told in a comment, and so is a call for which Terraform h
 once and describe nothing that lasts.  Source: the documentation of hashicorp/aws, 5.100.
 """
 
-import re
-
 from atoll.recipe import hcl
 from atoll.recipe.hcl import Block, Comment
 from atoll.recipe.secrets import hidden
 from atoll.recipe.terraform_ec2 import EC2
 from atoll.recipe.terraform_ec2_instance import INSTANCES
 from atoll.recipe.terraform_elasticache import ELASTICACHE, ELBV2, OTHERS
+from atoll.recipe.terraform_names import identifier
 from atoll.recipe.terraform_rows import Change, Many, Parameters, Row, Table
 
 ROWS: Table = {**EC2, **INSTANCES, **ELASTICACHE, **ELBV2, **OTHERS}
 READS = ("Describe", "Get", "List", "Filter")
 ENDS = ("Delete", "Terminate", "Release", "Detach", "Disassociate", "Deregister", "Revoke")
-NAME_CHARS_MAX = 64
 
 
 def resources(service: str, operation: str, parameters: Parameters, *, name: str | None = None) -> list[Block]:
@@ -65,12 +63,6 @@ def _none(operation: str) -> str:
     if operation.startswith(ENDS):
         return f"{operation}: take the block that describes it out of the configuration, and `terraform apply`."
     return f"Terraform has no resource for {operation}: use the AWS CLI."
-
-
-def identifier(text: str) -> str:
-    """Return a name for a resource of Terraform, made of a name that people gave."""
-    found = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_")[:NAME_CHARS_MAX] or "this"
-    return found if found[0].isalpha() or found[0] == "_" else f"_{found}"
 
 
 def _resource(row: Row, parameters: Parameters, name: str) -> Block:
