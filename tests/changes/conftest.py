@@ -109,7 +109,7 @@ class Yard:
         """Have clients write numbered records meanwhile; afterwards it says what they saw."""
         self._runs += 1
         said: dict[str, Any] = {}
-        words = [endpoint, "6379", str(clients), str(wait), f"run{self._runs}"]
+        words = [endpoint, "6379", str(clients), str(wait), f"{{run{self._runs}}}"]  # one slot, in cluster mode
         command = drill_clients.command(self.instance, "drill_writer", *words)
         writer = self.atoll.start_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert writer.stdin, "it is a pipe"

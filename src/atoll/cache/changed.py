@@ -7,8 +7,9 @@ has moved on.
 from collections.abc import Collection
 from dataclasses import replace
 
-from atoll.cache.changes import as_change, become, begun, changes_engine
+from atoll.cache.changes import as_change, become, begun, changes_engine, changes_mode, process_of
 from atoll.cache.history import CLUSTER, GROUP, record
+from atoll.cache.shards import divide
 from atoll.cache.takeover import CHANGE
 from atoll.cache.transitions import settle
 from atoll.cache.tuning import at_start, wanted
@@ -24,9 +25,16 @@ def begin(tx: Tx, clusters: Collection[CacheCluster]) -> None:
     for cluster in clusters:
         status = CACHE_CLUSTER.after(cluster.status, "modify")
         tx.put(begun(cluster).but(status=status))
-    group_id = next(iter(clusters)).group_id
-    if group_id and (group := tx.world[ReplicationGroup, group_id]):
-        tx.put(group.but(status=REPLICATION_GROUP.after(group.status, "modify")))
+    first = next(iter(clusters))
+    if first.group_id and (group := tx.world[ReplicationGroup, first.group_id]):
+        group = group.but(status=REPLICATION_GROUP.after(group.status, "modify"))
+        tx.put(_toward(group, sharded=not first.sharded) if changes_mode(first) else group)
+
+
+def _toward(group: ReplicationGroup, *, sharded: bool) -> ReplicationGroup:
+    """Return a group whose members change their cluster mode: whoever is in it must know whose the slots are."""
+    (slots,) = divide(1)
+    return group.with_shard(replace(group.shard, slots=slots)).but(becoming="compatible" if sharded else "disabled")
 
 
 def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None) -> None:
@@ -49,6 +57,9 @@ def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None)
     if (was.engine, was.engine_version) != (goal.engine, goal.engine_version):
         told = f"{was.engine} {was.engine_version} to {goal.engine} {goal.engine_version}"
         record(tx, cluster, CLUSTER, cluster.name, f"Modifying the engine from {told}")
+    if was.sharded != goal.sharded:
+        told = "Entering cluster mode" if goal.sharded else "Leaving cluster mode"
+        record(tx, cluster, CLUSTER, cluster.name, told)
     _follow(tx, cluster)
 
 
@@ -90,15 +101,35 @@ def does_not_fit(tx: Tx, cluster_ids: Collection[str]) -> None:
         settle(tx, cluster.id)
 
 
+def mode_refused(tx: Tx, group_id: str, because: str) -> None:
+    """Tell that a group cannot go into cluster mode: members that are in it leave it, the others stay as they are."""
+    group = tx.get(ReplicationGroup, group_id)
+    if group is None or group.becoming != "compatible" or group.status == "deleting":
+        return
+    record(tx, group, GROUP, group.name, f"Failed modifying the cluster mode to compatible: {because}")
+    primary = tx.world[CacheCluster, group.shard.primary_id]
+    members = [tx.world[CacheCluster, id] for id in group.member_ids]
+    for cluster in members:
+        back = replace(as_change(cluster), sharded=False, parameter_group=primary.parameter_group, begun=True)
+        tx.put(cluster.but(change=back if cluster.sharded else None))
+    tx.put(tx.world[ReplicationGroup, group_id].but(becoming="disabled"))
+    _follow(tx, primary)
+    for cluster in members:
+        settle(tx, cluster.id)
+
+
 def rolled_back(tx: Tx, cluster_id: str, because: str) -> None:
     """Tell that a new process cannot run: the former one comes back, and with it, as it was, its group."""
     cluster = tx.get(CacheCluster, cluster_id)
     if cluster is None or cluster.former is None or cluster.is_changing:
         return
     was, others = cluster.former, tx.all(CacheCluster, group_id=cluster.group_id) if cluster.group_id else []
-    if any(o.id != cluster.id and o.engine_version == cluster.engine_version for o in others):
+    if any(o.id != cluster.id and process_of(as_change(o)) == process_of(as_change(cluster)) for o in others):
         return  # it runs elsewhere in the group, and the former one could not read its data: it is tried on
-    told = f"Failed modifying the engine to {cluster.engine} {cluster.engine_version}: {because}"
+    what = f"engine to {cluster.engine} {cluster.engine_version}"
+    if cluster.sharded != was.sharded:
+        what = "cluster mode"
+    told = f"Failed modifying the {what}: {because}"
     record(tx, cluster, CLUSTER, cluster.name, told)
     cluster = become(cluster, was).but(former=None)
     said = wanted(tx.world, cluster)
@@ -130,9 +161,22 @@ def _follow(tx: Tx, cluster: CacheCluster) -> None:
     group = tx.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
     if group is None or any(c.is_changing for id in group.member_ids if (c := tx.get(CacheCluster, id))):
         return
+    if group.becoming:
+        group = _arrived(tx, group, sharded=tx.world[CacheCluster, group.shard.primary_id].sharded)
     if (group.engine, group.node_type) == (cluster.engine, cluster.node_type):
         return
     if group.node_type != cluster.node_type:
         told = f"Finished modifying cache node type from {group.node_type} to {cluster.node_type}"
         record(tx, group, GROUP, group.name, told)
     tx.put(group.but(engine=cluster.engine, node_type=cluster.node_type))
+
+
+def _arrived(tx: Tx, group: ReplicationGroup, *, sharded: bool) -> ReplicationGroup:
+    """Have a group show the cluster mode of its members, which all have it."""
+    mode = "compatible" if sharded else "disabled"
+    if mode != group.cluster_mode:
+        told = f"Finished modifying the cluster mode from {group.cluster_mode} to {mode}"
+        record(tx, group, GROUP, group.name, told)
+    if not sharded:
+        group = group.with_shard(replace(group.shard, slots=()))
+    return tx.put(group.but(cluster_mode=mode, becoming=None))

@@ -1,10 +1,11 @@
-"""Changes of engine, version and node type, decided: from the World, what may be done next.  Pure.
+"""Changes of engine, version, cluster mode and node type, decided: from the World, what may be done next.  Pure.
 
     resize all - restart the replicas, one after another - hand over - restart the former primary
 
 A node type is a matter of limits, which a running engine is told.  An engine or a version is another process: a
 replica copies everything again, and a primary becomes a replica first.  One that has no replica leaves its data to
-its successor in a file.  Memcached starts empty, as on AWS.
+its successor in a file.  Memcached starts empty, as on AWS.  Cluster mode is another process, too: a replica follows
+its primary although one of them is in cluster mode and the other is not (cache/shards.py), until it takes over.
 
 Each step is one transaction, or acts and then is one: whatever a crash interrupts is decided again.
 """
@@ -67,7 +68,35 @@ def changes_engine(cluster: CacheCluster) -> bool:
     """Tell whether a cluster's change needs another process."""
     change = cluster.change
     assert change, "it is changing"
-    return (change.engine, change.engine_version) != (cluster.engine, cluster.engine_version)
+    return process_of(as_change(cluster)) != process_of(change)
+
+
+def process_of(what: Change) -> tuple[str, str, bool]:
+    """Return of a cluster what only another process can change."""
+    return what.engine, what.engine_version, what.sharded
+
+
+def changes_mode(cluster: CacheCluster) -> bool:
+    """Tell whether a cluster's engine is to go into cluster mode, or to leave it."""
+    return cluster.change is not None and cluster.change.sharded != cluster.sharded
+
+
+def to_be_looked_at(world: World, step: Step) -> CacheCluster | None:
+    """Return the primary whose databases decide whether a step may be done; None: it may.
+
+    In cluster mode there is only database 0, and an engine with keys in others cannot be copied.
+    """
+    match step:
+        case Restart(id):
+            cluster = world[CacheCluster, id]
+        case HandOver(id, _):
+            cluster = world[CacheCluster, world[ReplicationGroup, id].shard.primary_id]
+        case _:
+            return None
+    if cluster.group_id is None or not changes_mode(cluster) or cluster.sharded:
+        return None
+    primary = world[CacheCluster, world[ReplicationGroup, cluster.group_id].shard.primary_id]
+    return None if primary.sharded else primary
 
 
 def _changes_type(cluster: CacheCluster) -> bool:
@@ -166,6 +195,7 @@ def as_change(cluster: CacheCluster) -> Change:
         requested_version=cluster.requested_version,
         node_type=cluster.node_type,
         parameter_group=cluster.parameter_group,
+        sharded=cluster.sharded,
     )
 
 
@@ -177,6 +207,7 @@ def become(cluster: CacheCluster, what: Change) -> CacheCluster:
         requested_version=what.requested_version,
         node_type=what.node_type,
         parameter_group=what.parameter_group,
+        sharded=what.sharded,
     )
 
 

@@ -15,6 +15,9 @@ A shard has one leader, whom all others follow.  Three rules keep it to one prim
 In cluster mode a promotion is a takeover: the new primary claims the slots with a greater epoch, and whoever hears of
 it obeys.  A planned change promotes first, while the leader holds back its writes, and the leader steps down by
 itself. Engines elect, too, when nobody looks after them for long; whom they elected is recognised.
+
+While a group changes its cluster mode it has engines of both.  They replicate from each other, but none obeys one of
+the other mode: the leader is killed, with its writes held back, when the chosen one has all of them.
 """
 
 from dataclasses import dataclass, replace
@@ -53,6 +56,7 @@ class Sight:
     history: str = ""  # which history that is
     paused_seconds: float | None = None  # since its writes were paused; None: they are not
     epoch: int = 0  # in cluster mode, of a primary beside another one: the greater has the slots
+    is_cluster: bool = False  # its engine runs in cluster mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ class Shard:
     target_id: str | None = None  # who is to be primary
     promotion_seconds: float = 0.0
     history: str = ""  # the leader's, when it answered last
-    is_cluster: bool = False  # its engines run in cluster mode
+    is_cluster: bool = False  # its leader's engine runs in cluster mode
     rivals_seconds: float = 0.0  # since two primaries were seen
     members: tuple[Sight, ...]
 
@@ -342,6 +346,8 @@ def _hand_over(shard: Shard, leader: Sight) -> Act:
     if chosen.offset < leader.offset or chosen.history != leader.history:
         return Wait(f"{chosen.name} catches up")
     because = f"{chosen.name} has all of it, up to {chosen.offset}"
+    if chosen.is_cluster != leader.is_cluster:
+        return Fence(leader.id, f"{because}; {leader.name} cannot follow it, being of another cluster mode")
     return Promote(chosen.id, because) if shard.is_cluster else Demote(leader.id, chosen.id, because)
 
 

@@ -79,6 +79,7 @@ class ClusterPlan:
     number: int  # of its shard, from 1: primaries begin with different epochs
     seats: tuple[Seat, ...]  # everybody's, its own too
     joins: bool = False  # the others run already, and must be told of it
+    node_timeout_ms: int = 15_000  # of gossip
 
     @property
     def seat(self) -> Seat:

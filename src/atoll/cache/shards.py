@@ -10,6 +10,10 @@ are not as they are:
   (`seeds`) begins as a primary all the same, and waits: who takes over looks through its keys at that moment, when it
   does not know yet whose all slots are, and may throw its own away or claim others'.
 
+On the way between the modes a group has members of both.  Replication does not mind: a replica in cluster mode finds
+in its file that its primary, which is in none, has all slots; one in none follows a primary in cluster mode like any
+other.  Between these two there is no gossip and no election, so the failover fences the one before the other leads.
+
 Source: Redis Cluster Specification; cluster.c of Redis OSS, cluster_legacy.c of Valkey.
 """
 
@@ -30,6 +34,8 @@ from atoll.model.world import World
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 15_000  # of gossip, which is the safety net while no daemon runs, and must never race it
+# Likewise while some members are not in cluster mode: they have no bus, and nobody must think them lost for that.
+MIXED_TIMEOUT_MS = 24 * 3_600_000
 PORT_BEYOND = 10_000  # the bus listens so far above the clients' port, or below it where there is no room
 PORT_MAX = 65_535
 
@@ -138,7 +144,8 @@ def plan_of(group: ReplicationGroup, cluster: CacheCluster, known: tuple[Seat, .
     """Return what a member's node must know; `known` is `seats` of its group."""
     number = next((n for n, shard in enumerate(group.node_groups, 1) if cluster.id in shard.member_ids), 0)
     joins = group.status != "creating" and any(node.status == "creating" for node in cluster.nodes)
-    return ClusterPlan(id=node_id(cluster), number=number, seats=known, joins=joins)
+    timeout = MIXED_TIMEOUT_MS if group.becoming else NODE_TIMEOUT_MS
+    return ClusterPlan(id=node_id(cluster), number=number, seats=known, joins=joins, node_timeout_ms=timeout)
 
 
 def settings(engine: str, version: str, port: int, parameters: Mapping[str, str]) -> Settings:
@@ -146,7 +153,6 @@ def settings(engine: str, version: str, port: int, parameters: Mapping[str, str]
     out = [
         ("cluster-enabled", "yes"),
         ("cluster-config-file", "nodes.conf"),
-        ("cluster-node-timeout", str(NODE_TIMEOUT_MS)),
         ("cluster-allow-replica-migration", "no"),  # a replica stays with its shard, as on AWS
     ]
     if port + PORT_BEYOND > PORT_MAX:

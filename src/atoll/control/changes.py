@@ -6,12 +6,13 @@ work; what acts on engines is a task of its own for each cache.  After a crash t
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
 from atoll.cache import changed, updates
-from atoll.cache.changes import Carry, HandOver, Resize, Restart, Step, resized, room, steps
+from atoll.cache.changes import Carry, HandOver, Resize, Restart, Step, resized, room, steps, to_be_looked_at
 from atoll.cache.node import NodePlan
 from atoll.control.events import going_on, log
 from atoll.control.news import News
@@ -62,22 +63,43 @@ class Changes:
             self._store.write(updates.settle, what="service updates")
         now = _now()
         self._not_before = {step: at for step, at in self._not_before.items() if at > now}
-        for step in steps(self._store.world.seen_by(None)):
+        world = self._store.world.seen_by(None)
+        for step in steps(world):
             if step in self._tasks or step in self._not_before:
                 continue
             match step:
-                case Restart(id):
-                    self._say(step)
-                    self._write("restarting", changed.restarting, id)
-                    self._wake_machines()
-                case HandOver(group_id, shard_id):
-                    self._say(step)
-                    self._not_before[step] = now + COOLING_SECONDS
-                    self._write("handing over", changed.handing_over, group_id, shard_id)
+                case Restart() | HandOver():
+                    if primary := to_be_looked_at(world, step):
+                        self._task(step, self._look_at_databases(step, primary))
+                    else:
+                        self._begin(step)
                 case Carry(id):
                     self._task(step, self._carry(step, id))
                 case Resize(ids):
                     self._task(step, self._resize(step, ids))
+
+    def _begin(self, step: Restart | HandOver) -> None:
+        self._say(step)
+        match step:
+            case Restart(id):
+                self._write("restarting", changed.restarting, id)
+                self._wake_machines()
+            case HandOver(group_id, shard_id):
+                self._not_before[step] = _now() + COOLING_SECONDS
+                self._write("handing over", changed.handing_over, group_id, shard_id)
+
+    async def _look_at_databases(self, step: Restart | HandOver, primary: CacheCluster) -> None:
+        """Go on toward cluster mode if all keys are in database 0; else take the change back."""
+        plan = self._plan(primary.id)
+        if plan is None or primary.group_id is None:
+            return
+        said = await self._host.statistics(plan)
+        if others := sorted(name for name in said if re.fullmatch("db[1-9][0-9]*", name)):
+            because = f"there are keys in {', '.join(others)}; in cluster mode all must be in database 0"
+            log("change refused", cluster=primary.id, because=because)
+            self._write("mode refused", changed.mode_refused, primary.group_id, because)
+        else:
+            self._begin(step)
 
     async def _carry(self, step: Step, cluster_id: str) -> None:
         """Have a lone node leave its data to another process; until that is noted, it can take writes again."""

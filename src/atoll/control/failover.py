@@ -176,11 +176,12 @@ class Failovers:
         await self._host.command(plan, "REPLICAOF", str(source.address), str(source.port))
 
     async def _obey(self, watch: Watch, id: str, leader_id: str) -> None:
-        leader = watch.plans[leader_id]
-        if leader.cluster:
-            await self._host.command(watch.plans[id], "CLUSTER", "REPLICATE", leader.cluster.id)
+        plan, leader = watch.plans[id], watch.plans[leader_id]
+        if plan.cluster:
+            seat = next(seat.id for seat in plan.cluster.seats if seat.name == leader.name)
+            await self._host.command(plan, "CLUSTER", "REPLICATE", seat)
             return
-        await self._host.command(watch.plans[id], "REPLICAOF", str(leader.address), str(leader.port))
+        await self._host.command(plan, "REPLICAOF", str(leader.address), str(leader.port))
 
     async def _release(self, watch: Watch, plan: NodePlan) -> None:
         """Cut the clients of a node that was a primary, so that they ask for the name again, and end its pause.

@@ -25,6 +25,7 @@ class Rosters:
         self._want, self._host = want, host
         self._news = News()
         self._told: dict[int, tuple[Seat, ...]] = {}  # those who all know each other, by identity
+        self._timeouts: dict[str, int] = {}  # of gossip, that processes were told, in milliseconds
 
     def wake(self) -> None:
         """The World has changed."""
@@ -49,9 +50,12 @@ class Rosters:
             if isinstance(plan, NodePlan) and plan.cluster:
                 clusters.setdefault(id(plan.cluster.seats), []).append(plan)
         self._told = {key: seats for key, seats in self._told.items() if key in clusters}
+        running = {plan.process for plans in clusters.values() for plan in plans}
+        self._timeouts = {process: said for process, said in self._timeouts.items() if process in running}
         settled = True
         for key, plans in clusters.items():
             assert plans[0].cluster, "chosen so"
+            settled = all([await self._time(plan) for plan in plans]) and settled
             if key in self._told:
                 continue
             if all([await self._inform(plan) for plan in plans]):
@@ -59,6 +63,20 @@ class Rosters:
             else:
                 settled = False
         return settled
+
+    async def _time(self, plan: NodePlan) -> bool:
+        """Tell one node how long gossip may wait, once for each process and value; tells whether it knows."""
+        assert plan.cluster, "chosen so"
+        wanted = plan.cluster.node_timeout_ms
+        if self._timeouts.get(plan.process) == wanted or self._host.vital(plan.process) is None:
+            return True  # it will read it when it starts
+        try:
+            await self._host.command(plan, "CONFIG", "SET", "cluster-node-timeout", str(wanted))
+        except HostError as error:
+            log("cluster not told", node=plan.name, because=str(error))
+            return False
+        self._timeouts[plan.process] = wanted
+        return True
 
     async def _inform(self, plan: NodePlan) -> bool:
         """Have one node forget who has left, and meet whom it does not know; tells whether all was well."""

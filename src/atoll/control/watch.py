@@ -70,7 +70,7 @@ class Watch:
         for id, cluster in clusters.items():
             if id not in sights:
                 sights[id] = self._glance(cluster)
-        if group.is_sharded:
+        if clusters[shard.leader_id].sharded:
             sights = await self._compare(sights)
         self._last = sights
         if (leader := sights[shard.leader_id]).history:
@@ -79,7 +79,11 @@ class Watch:
 
     async def _compare(self, sights: dict[str, Sight]) -> dict[str, Sight]:
         """Have primaries beside each other say their epochs."""
-        rivals = [id for id, sight in sights.items() if sight.role == "primary" and id in self.plans]
+        rivals = [
+            id
+            for id, sight in sights.items()
+            if sight.role == "primary" and sight.is_cluster and id in self.plans
+        ]
         if len(rivals) < 2:
             self._rivals = None
             return sights
@@ -175,6 +179,7 @@ class Watch:
             offset=said.offset if said else 0,
             history=said.history if said else "",
             paused_seconds=now - held[1] if held else None,
+            is_cluster=cluster.sharded,
         )
 
     def _shard(self, group: ReplicationGroup, shard: NodeGroup, members: tuple[Sight, ...]) -> Shard:
@@ -188,7 +193,7 @@ class Watch:
             target_id=shard.promotion.target_id if shard.promotion else None,
             promotion_seconds=_now() - self._promotion[1] if shard.promotion else 0.0,
             history=self._history,
-            is_cluster=group.is_sharded,
+            is_cluster=any(m.id == shard.leader_id and m.is_cluster for m in members),
             rivals_seconds=_now() - self._rivals if self._rivals is not None else 0.0,
             members=members,
         )

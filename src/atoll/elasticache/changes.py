@@ -11,7 +11,7 @@ from datetime import datetime
 from atoll.aws.errors import Err
 from atoll.cache import windows
 from atoll.cache.changed import begin
-from atoll.cache.changes import as_change
+from atoll.cache.changes import as_change, process_of
 from atoll.cache.families import ENGINES, Build, family, numbers
 from atoll.elasticache import encryption, errors, node_type, subnet_group
 from atoll.elasticache.engine_version import choose_build
@@ -181,7 +181,7 @@ def _parameters(world: World, cluster: CacheCluster, build: Build, asked: str | 
 
 
 def _moves(cluster: CacheCluster, goal: Change) -> bool:
-    return (goal.engine, goal.engine_version) != (cluster.engine, cluster.engine_version)
+    return process_of(goal) != process_of(as_change(cluster))
 
 
 def _family(goal: Change) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.cache.families import Build
 from atoll.elasticache import errors, nodes, subnet_group
+from atoll.elasticache.cluster_mode import refuse
 from atoll.elasticache.find import find_group
 from atoll.elasticache.order import Order, make_cluster
 from atoll.elasticache.parameter_group import find_group as find_parameters
@@ -32,6 +33,7 @@ def add_replica(tx: Tx, group_name: str, name: str, zone: str | None, tags: Mapp
         raise SHARDED(name=group.name)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
+    refuse(group, "CreateCacheCluster with ReplicationGroupId")
     if len(group.member_ids) >= MEMBERS_MAX:
         raise FULL(name=group.name, limit=MEMBERS_MAX)
     nodes.check_quota(tx.world, 1)

@@ -12,6 +12,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.cache.shards import member_name
 from atoll.elasticache import errors, nodes
 from atoll.elasticache.cluster_change import is_deletable, start_deleting
+from atoll.elasticache.cluster_mode import refuse
 from atoll.elasticache.find import find_group, owner_key
 from atoll.elasticache.replica import MEMBERS_MAX, join_replicas
 from atoll.elasticache.replication_group import render
@@ -68,6 +69,7 @@ def increase_replica_count(
 ) -> Shape:
     """Add replicas; the group is `modifying` until they have all data."""
     group = _available(tx.world, replication_group_id, at_once=apply_immediately)
+    refuse(group, "IncreaseReplicaCount")
     if (new_replica_count is None) == (not replica_configuration):
         raise ONE_WAY(names="NewReplicaCount and ReplicaConfiguration")
     for wish in _wishes(group, new_replica_count, replica_configuration):
@@ -98,6 +100,7 @@ def decrease_replica_count(
 ) -> Shape:
     """Remove replicas: those named, those in zones that are not to be used any more, or the last ones."""
     group = _available(tx.world, replication_group_id, at_once=apply_immediately)
+    refuse(group, "DecreaseReplicaCount")
     ways = (new_replica_count is not None, bool(replica_configuration), bool(replicas_to_remove))
     if sum(ways) != 1:
         raise ONE_WAY(names="NewReplicaCount, ReplicaConfiguration and ReplicasToRemove")

@@ -4,6 +4,7 @@ from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
 from atoll.cache.backup import final_of, snapshotting
+from atoll.cache.changes import changes_mode
 from atoll.cache.resharding import progress
 from atoll.cache.shards import write_slots
 from atoll.cache.takeover import MANUAL
@@ -83,7 +84,17 @@ def _pending(world: World, group: ReplicationGroup) -> Shape:
     promotion = group.shard.promotion
     target = world.get(CacheCluster, promotion.target_id or "") if promotion else None
     shape = {"PrimaryClusterId": target.name} if target and promotion and promotion.because == MANUAL else {}
+    if mode := _coming_mode(world, group):
+        shape["ClusterMode"] = mode
     return shape | access_control.pending(world, group) | encryption.pending(world, group)
+
+
+def _coming_mode(world: World, group: ReplicationGroup) -> str | None:
+    """Return the cluster mode that members are being changed to, or that waits for the maintenance window."""
+    primary = world.get(CacheCluster, group.shard.primary_id)
+    if group.becoming or primary is None or primary.change is None or not changes_mode(primary):
+        return group.becoming
+    return "compatible" if primary.change.sharded else "disabled"
 
 
 def _render_shard(group: ReplicationGroup, shard: NodeGroup, clusters: list[CacheCluster]) -> Shape:

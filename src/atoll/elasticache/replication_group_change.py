@@ -6,7 +6,17 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import access_control, backups, changes, checks, encryption, errors, failover, log_delivery
+from atoll.elasticache import (
+    access_control,
+    backups,
+    changes,
+    checks,
+    encryption,
+    errors,
+    failover,
+    log_delivery,
+)
+from atoll.elasticache import cluster_mode as cluster_modes
 from atoll.elasticache.cluster_change import change_terms, is_deletable, start_deleting
 from atoll.elasticache.find import find_group
 from atoll.elasticache.global_group import refuse_member
@@ -17,6 +27,8 @@ from atoll.model.world import Tx
 
 MEMBER_BUSY = Err("InvalidReplicationGroupState", "Cache cluster {name} is not in a valid state to be deleted.")
 RETAIN = Err("InvalidParameterCombination", "RetainPrimaryCluster cannot be used when cluster mode is enabled.")
+# What may be asked for together with another cluster mode.
+BESIDE_MODE = ("tx", "replication_group_id", "cluster_mode", "cache_parameter_group_name", "apply_immediately")
 BEING_DELETED = Err("InvalidReplicationGroupState", "Replication group {name} is being deleted.")
 
 
@@ -59,6 +71,7 @@ def modify_replication_group(
 
     Engine, version and node type can wait for the maintenance window; all else takes effect at once, as on AWS.
     """
+    others = [value for name, value in locals().items() if name not in BESIDE_MODE]
     group = find_group(tx.world, replication_group_id)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
@@ -67,7 +80,6 @@ def modify_replication_group(
         raise errors.SHARD_NOT_FOUND(id=node_group_id)
     target = failover.promotable(tx.world, group, primary_cluster_id, now=apply_immediately)
     settings = failover.changed_settings(tx.world, group, automatic_failover_enabled, multi_az_enabled)
-    checks.refuse_unless(cluster_mode, group.cluster_mode, "ClusterMode", "a group keeps its mode.")
     tls = encryption.changed(tx.world, group, transit_encryption_enabled, transit_encryption_mode)
     kept = backups.changes(tx.world, group, snapshot_retention_limit, snapshotting_cluster_id)
     checks.only_ipv4(None, ip_discovery)
@@ -77,7 +89,10 @@ def modify_replication_group(
     wish = changes.Wish(engine=engine, version=engine_version, node_type=cache_node_type, parameter_group=parameters)
     if engine or engine_version or cache_node_type or transit_encryption_enabled or cluster_mode:
         refuse_member(tx.world, group, "its members keep node type, engine, version, encryption and cluster mode.")
-    goal = changes.goal(tx.world, primary, wish, beside="PrimaryClusterId" if target else None)
+    if engine or engine_version or cache_node_type or transit_encryption_enabled is not None:
+        cluster_modes.refuse(group, "A change of node type, engine, version or encryption")
+    moved = cluster_modes.goal(tx, group, cluster_mode, parameters, others)
+    goal = moved or changes.goal(tx.world, primary, wish, beside="PrimaryClusterId" if target else None)
     changed = [
         change_terms(
             tx,
@@ -87,13 +102,14 @@ def modify_replication_group(
             topic=notification_topic_arn,
             topic_status=notification_topic_status,
             auto_minor_upgrade=auto_minor_version_upgrade,
-            parameter_group=wish.group_now(primary, goal),
+            parameter_group=None if moved else wish.group_now(primary, goal),
             security_group_ids=security_group_ids,
             cache_security_groups=cache_security_group_names,
         )
         for id in group.member_ids
     ]
     group = _put(tx, group.but(**kept), replication_group_description, changed[0], settings)
+    group = cluster_modes.enable(tx, group, cluster_mode)
     if target:
         group = failover.promote(tx, group, target)
     changes.ask(tx, changed, goal, immediately=apply_immediately)

@@ -204,6 +204,7 @@ class ReplicationGroup(Resource):
     access: Access = EVERYBODY
     global_id: str | None = None  # World id of its global datastore
     cluster_mode: str = "disabled"  # "enabled", or "compatible" on the way there
+    becoming: str | None = None  # the cluster mode that its members are being changed to
     resharding: Resharding | None = None
 
     @property

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 create table resource(
@@ -56,4 +56,15 @@ def _shards(db: sqlite3.Connection) -> None:
         db.execute("update resource set body = ? where kind = 'ReplicationGroup' and id = ?", (json.dumps(body), id))
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _shards}
+def _modes(db: sqlite3.Connection) -> None:
+    """Format 3: a change says whether the engine is to run in cluster mode; before, that never changed."""
+    rows = db.execute("select id, body from resource where kind = 'CacheCluster'").fetchall()
+    for id, text in rows:
+        body = json.loads(text)
+        for name in ("change", "former"):
+            if change := body.get(name):
+                change["sharded"] = body.get("sharded", False)
+        db.execute("update resource set body = ? where kind = 'CacheCluster' and id = ?", (json.dumps(body), id))
+
+
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _shards, 2: _modes}
