@@ -36,6 +36,7 @@ from atoll.control.faults import Reverter
 from atoll.control.global_groups import GlobalGroups
 from atoll.control.health import HealthChecks
 from atoll.control.log_delivery import LogDeliveries
+from atoll.control.lone import LoneNodes
 from atoll.control.machines import Machines
 from atoll.control.maintenance import maintain
 from atoll.control.metrics import Sampler
@@ -306,7 +307,8 @@ class Daemon:
         parts = (self.changes, self.migrations, self.rosters, self.snapshots, self.global_groups, self.reshardings)
         loops += [part.run() for part in (*parts, self._discovery, self._doorman, self._logs)]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
-            watching = (Alarms(self._store, utc_now), self._counters, self._sampler, self._engines)
+            lone = LoneNodes(lambda: self.world, self._wanted.machines, self._host)
+            watching = (Alarms(self._store, utc_now), self._counters, self._sampler, self._engines, lone)
             loops += [part.run() for part in watching]
         tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
         loading = asyncio.create_task(load_rest())
