@@ -171,3 +171,19 @@ def test_the_daemon_ends_with_its_keeper_and_the_next_one_builds_everything_agai
     with stage.shell() as shell:
         assert shell.reaches(*stage.node("mem"))
         assert not shell.reaches(*stage.node("shut"))
+
+
+def test_a_lone_node_that_hangs_is_started_again_at_its_address(atoll):
+    stage = Stage(atoll)
+    victim, address = stage.pids()["mem:0001"], stage.node("mem")
+    told = len(stage.events("mem"))
+
+    os.kill(victim, signal.SIGSTOP)
+    until(lambda: any("Finished recovery" in event for event in stage.events("mem")[told:]), 60)
+
+    assert stage.pids()["mem:0001"] != victim
+    assert stage.node("mem") == address
+    with stage.shell() as shell:
+        assert shell.reaches(*address)
+    assert "Recovering cache nodes 0001" in stage.events("mem")[told:]
+    stage.settled()

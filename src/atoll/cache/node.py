@@ -17,6 +17,7 @@ class Primary:
     address: IPv4Address
     port: int
     is_foreign: bool = False  # not ours: it is shown no password
+    name: str = ""  # of its NodePlan; empty: it is not of this shard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

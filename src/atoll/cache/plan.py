@@ -176,7 +176,8 @@ def _cluster(world: World, cluster: CacheCluster, rosters: Rosters) -> ClusterPl
 
 def _primary(world: World, cluster: CacheCluster) -> Primary | None:
     if leader := _leader(world, cluster):
-        return Primary(address_of(world, leader.nodes[0]), leader.port)
+        node = leader.nodes[0]
+        return Primary(address_of(world, node), leader.port, name=f"{leader.id}:{node.id}")
     group = world[ReplicationGroup, cluster.group_id] if cluster.group_id else None
     shard = group.shard_of(cluster.id) if group else None
     is_leader = shard is not None and shard.leader_id == cluster.id

@@ -86,8 +86,10 @@ class LoneNodes:
         since = (seen.stopped_since or now) if vital.is_stopped else None
         seen = Glimpse(since, seen.answered, seen.asked, seen.ticks)
         if not plan.is_memcached and not vital.is_stopped and now - seen.asked >= ASK_SECONDS:
-            answers = await self._answers(plan)
-            seen = Glimpse(since, now, now, vital.ticks) if answers else Glimpse(since, seen.answered, now, seen.ticks)
+            if await self._answers(plan):
+                seen = Glimpse(since, now, now, vital.ticks)
+            else:
+                seen = Glimpse(since, seen.answered, now, seen.ticks)
         elif plan.is_memcached or vital.is_stopped:
             seen = Glimpse(since, now, seen.asked, vital.ticks)  # Memcached's threads do not wait for each other
         self._seen[plan.process] = seen

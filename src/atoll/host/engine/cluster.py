@@ -11,12 +11,12 @@ from pathlib import Path
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import ClusterPlan, NodePlan, Seat
-from atoll.cache.shards import bus_port, key_in, nobody
+from atoll.cache.shards import bus_port, nobody
 from atoll.host.contract import Known
+from atoll.host.engine.in_step import feed_now, write
 from atoll.host.engine.resp import Connection, EngineError
 from atoll.host.engine.statistics import read_info
 
-PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
 WRITABLE_SECONDS = 2  # after its start a primary refuses everything for so long
 GREETED_MAX = 30  # nodes; each asks each, and beyond that gossip may take its seconds
 _FAILURES = (OSError, EOFError, TimeoutError, ValueError, EngineError)
@@ -47,7 +47,7 @@ class Asker:
             await self._remind(engine, cluster)
             return f"all slots: {found} of {slots}"
         if seat.leader_id is None and seat.slots:
-            await _write(engine, seat)
+            await write(engine, seat.slots)
         if len(cluster.seats) > GREETED_MAX and not cluster.joins:
             return None
         return await self._introduced(engine, cluster)
@@ -69,8 +69,8 @@ class Asker:
         if int(str(role[4])) > 0 or leader is None or not leader.slots:
             return None
         async with self._at(leader) as other:  # nobody lists a replica that has read nothing yet
-            await _feed_now(other, str(node.address))
-            await _write(other, leader)
+            await feed_now(other, str(node.address))
+            await write(other, leader.slots)
         return "a first record"
 
     async def _remind(self, engine: Connection, cluster: ClusterPlan) -> None:
@@ -136,26 +136,6 @@ def read_nodes(text: str) -> Known:
         if "myself" in words[2]:
             epoch = int(words[6])
     return Known(epoch=epoch, ids=frozenset(ids))
-
-
-async def _feed_now(leader: Connection, replica: str) -> None:
-    """Have a primary send a replica what it writes, though the first acknowledgement came too early to count.
-
-    The next comes after a second.  A replica whose connection ends opens another, and goes on where it was, without
-    an acknowledgement.  Source: replication.c, `repl_put_online_on_ack`.
-    """
-    said = str(await leader.ask("INFO", "replication")).splitlines()
-    if not any(f"ip={replica}," in line and "state=online,offset=0," in line for line in said):
-        return
-    for line in str(await leader.ask("CLIENT", "LIST", "TYPE", "replica")).splitlines():
-        fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
-        if fields.get("addr", "").rpartition(":")[0] == replica:
-            await leader.ask("CLIENT", "KILL", "ID", fields["id"])
-
-
-async def _write(engine: Connection, seat: Seat) -> None:
-    """Have a primary take a write into one of its slots, which leaves nothing."""
-    await engine.ask("SET", key_in(seat.slots), "", "PX", PROBE_MILLISECONDS)
 
 
 async def _is_old(engine: Connection) -> bool:

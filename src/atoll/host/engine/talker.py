@@ -29,7 +29,7 @@ from atoll.cache.shards import nodes_conf
 from atoll.cache.terminator import doors
 from atoll.host.authority import Authority
 from atoll.host.contract import HostError, Saved
-from atoll.host.engine import admission, carry, dumping, engine_logs, statistics, trim
+from atoll.host.engine import admission, carry, dumping, engine_logs, in_step, statistics, trim
 from atoll.host.engine.cluster import Asker
 from atoll.host.engine.doors import Doors
 from atoll.host.engine.replication import BUSY, Administrator
@@ -205,8 +205,10 @@ class Talker(ABC):
         async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
             if node.seeds or node.loads:
                 await engine.ask("PING")  # an error while it loads; ROLE is answered all the time
-            asked = self._cluster.waits_for if node.cluster else _replication
-            waiting = await asked(engine, node)
+            if node.cluster:
+                waiting = await self._cluster.waits_for(engine, node)
+            else:
+                waiting = await in_step.waits_for(engine, node, self._at)
             if waiting is None and node.seeds and node.cluster:
                 await self._trim(engine, node)
             if waiting is None:
@@ -214,6 +216,10 @@ class Talker(ABC):
                 if node.loads:
                     self._settle(node)
             return waiting
+
+    def _at(self, name: str) -> Connection:
+        """Return a connection to a node by the name of its plan."""
+        return Connection(self._socket_of(name), ADMINISTRATOR, self._password)
 
     async def _trim(self, engine: Connection, node: NodePlan) -> None:
         """Have a node keep what is of its slots; one with data that it cannot serve ends, and that is told."""
@@ -282,25 +288,6 @@ class Talker(ABC):
 
     def _socket_of(self, name: str) -> Path:
         return self._directory / short(name) / SOCKET
-
-
-async def _replication(engine: Connection, node: NodePlan) -> str | None:
-    """Return what a node's replication waits for; `None` if for nothing.
-
-    A replica that found its primary not yet listening rests for a second; told its primary again, it tries at once.
-    """
-    role = await engine.ask("ROLE")
-    if not isinstance(role, list):
-        raise EngineError(f"not an answer to ROLE: {role!r}")
-    if node.primary is None:
-        return None if role[0] == "master" else "its promotion"
-    host, port = str(node.primary.address), node.primary.port
-    if role[:3] != ["slave", host, port]:
-        return "its primary"
-    if role[3] == "connect":
-        await engine.ask("REPLICAOF", "NO", "ONE")
-        await engine.ask("REPLICAOF", host, str(port))
-    return None if role[3] == "connected" else "its first synchronisation"
 
 
 def short(name: str) -> str:
