@@ -226,3 +226,16 @@ def test_a_primary_without_its_replicas_can_be_made_to_refuse_writes(ward):
     ward.atoll.cli("chaos", "revert", "--all")
     until(lambda: ward.redis(safe, "SET", "k", "x", at=client) == "OK", 30.0, "writes again")
     assert ward.roles("safe") == {"safe-001": "primary", "safe-002": "replica"}, "a cut between zones is no failover"
+
+
+def test_a_group_loses_nothing_from_the_moment_it_is_available(ward):
+    """The primary feeds a new replica from its first acknowledgement on, which may come a second late."""
+    ward.group("fresh", failover=True, members=2)
+    ward.redis(ward.endpoint("fresh"), "SET", "first", "yes")
+
+    old = ward.primary("fresh")
+    os.kill(ward.pid(old), signal.SIGKILL)
+    until(lambda: ward.roles("fresh")[old] == "replica", what="a new primary")
+
+    assert ward.redis(ward.endpoint("fresh"), "GET", "first") == "yes"
+    ward.available("fresh")
