@@ -14,14 +14,15 @@ SETTLE_SECONDS = 30.0
 
 
 def failover(
-    group: str, *, fault: str, clients: int, seconds: float, wait: int, source: str | None, as_json: bool
-) -> int:
+    group: str, *, fault: str, clients: int, seconds: float, wait: int, source: str | None, library: str | None,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Rehearse, and print what happened; the exit code is 1 if acknowledged writes are gone, or none came after."""
     world = described(group)
     instance = source or instance_near(world)
     run = f"{world['tag']}{time.time_ns():x}"
     with show.progress(f"{fault} {world['primary']}, while {clients} clients in {instance} write"):
-        said, begun = _play(world, instance, fault, clients, seconds, wait, run)
+        said, begun = _play(world, instance, fault, clients, seconds, wait, run, library)
     steps = [step for step in described(group)["steps"] if step["at"] >= begun["at"] - 0.001]
     found = drill_report.report(said, steps, begun["at"])
     if as_json:
@@ -57,12 +58,13 @@ def instance_near(world: dict[str, Any]) -> str:
 
 
 def _play(
-    world: dict[str, Any], instance: str, fault: str, clients: int, seconds: float, wait: int, run: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    world: dict[str, Any], instance: str, fault: str, clients: int, seconds: float, wait: int, run: str,
+    library: str | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
     """Have clients write, let the fault happen, and return what they said, and how it began."""
     words = (world["endpoint"], str(world["port"]), str(clients), str(wait), run)
     try:
-        with writing(instance, "drill_writer", *words, tls=world["tls"]) as writers:
+        with writing(instance, "drill_writer", *words, tls=world["tls"], library=library) as writers:
             time.sleep(WARM_SECONDS)
             begun = private.post("/_atoll/drill", {"group": world["group"], "fault": fault, **private.whose()})
             time.sleep(seconds)

@@ -1,5 +1,6 @@
 """Run the clients of a drill in an instance's network."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -41,9 +42,14 @@ class Clients:
 
 
 @contextmanager
-def writing(instance: str, program: str, *words: str, tls: bool) -> Iterator[Clients]:
-    """Have clients write in an instance's network, from the first acknowledgement on.  Raises Failure."""
+def writing(instance: str, program: str, *words: str, tls: bool, library: str | None = None) -> Iterator[Clients]:
+    """Have clients write in an instance's network, from the first acknowledgement on.  Raises Failure.
+
+    `library`: by the client of redis-py ("redis") or valkey-py ("valkey"), as this installation has it.
+    """
     environment = os.environ | ({"DRILL_TLS": "yes"} if tls else {})
+    if library:
+        environment["DRILL_LIBRARY"] = _place_of(library)
     asked, pipe = command(instance, program, *words), subprocess.PIPE
     with subprocess.Popen(asked, stdin=pipe, stdout=pipe, text=True, env=environment) as writer:
         assert writer.stdin
@@ -54,3 +60,11 @@ def writing(instance: str, program: str, *words: str, tls: bool) -> Iterator[Cli
             yield Clients(writer.stdin, writer.stdout)
         finally:
             writer.kill()
+
+
+def _place_of(library: str) -> str:
+    found = importlib.util.find_spec(library)
+    if found is None or not found.submodule_search_locations:
+        step = f"{sys.executable} -m pip install {library}"
+        raise Failure(f"this installation has no Python package {library}", step)
+    return found.submodule_search_locations[0]

@@ -1,6 +1,6 @@
 """The commands under `atoll drill`: what each takes.  What they do is in `drill.py`, imported when one runs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,18 +25,23 @@ def main() -> None:
 @drill.command()
 def failover(
     group: Annotated[str, typer.Argument(metavar="GROUP", help="A replication group.")],
-    fault: Annotated[str, typer.Option(help="kill, hang, partition or planned.")] = "kill",
+    fault: Annotated[str, typer.Option(help="kill, hang, partition or planned; with --rounds also all.")] = "kill",
     clients: Clients = 2,
     seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long they write after the fault.")] = 3.0,
     wait: Annotated[int, typer.Option(min=0, max=5, help="Replicas that must have a write: WAIT.")] = 0,
+    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="How often; more than once prints sums.")] = 1,
+    library: Annotated[str | None, typer.Option(help="Write by redis-py (redis) or valkey-py (valkey).")] = None,
     source: Source = None,
     json: Json = False,
 ) -> None:
     """Lose a group's primary, and say how long nobody could write and what is gone of what was acknowledged."""
-    from atoll.cli.drill import failover
+    from atoll.cli import drill, drill_rounds
 
-    code = failover(group, fault=fault, clients=clients, seconds=seconds, wait=wait, source=source, as_json=json)
-    raise typer.Exit(code)
+    how: dict[str, Any] = {"clients": clients, "wait": wait, "source": source, "library": library, "as_json": json}
+    if rounds > 1:
+        faults = drill_rounds.FAULTS if fault == "all" else (fault,)
+        raise typer.Exit(drill_rounds.rounds(group, count=rounds, faults=faults, **how))
+    raise typer.Exit(drill.failover(group, fault=fault, seconds=seconds, **how))
 
 
 @drill.command()

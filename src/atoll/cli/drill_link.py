@@ -1,16 +1,23 @@
 """What the clients of drills have in common: a connection to an engine, and when to begin and to end.
 
-Python's own library is all that it needs: it runs in the VPC, without this installation's packages.
+Python's own library is all that it needs: it runs in the VPC, without this installation's packages.  DRILL_LIBRARY is
+the path of redis-py or valkey-py, whose client is used then.
 """
 
+import contextlib
 import os
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 TLS = bool(os.environ.get("DRILL_TLS"))  # the cache's clients speak it
+LIBRARY = os.environ.get("DRILL_LIBRARY", "")
 FINAL_SECONDS = 15.0
 KEPT_SECONDS = 3600  # then the records go
 
@@ -55,6 +62,48 @@ class Link:
         if kind == b"*":
             return [self._answer() for _ in range(int(rest))]
         return rest
+
+
+class LibraryLink:
+    """The same, by the client library that applications use: redis-py or valkey-py."""
+
+    def __init__(self, address: str, port: int, name: str, timeout_seconds: float) -> None:  # noqa: ARG002
+        """Connect; names are not checked (a library that is given an address has no name)."""
+        place = Path(LIBRARY)
+        if str(place.parent) not in sys.path:
+            sys.path.append(str(place.parent))
+        module, parts = import_module(place.name), (f"{place.name}.retry", f"{place.name}.backoff")
+        retry, backoff = map(import_module, parts)
+        client, self._errors = getattr(module, place.name.capitalize()), module.exceptions
+        more: dict[str, Any] = {"ssl": True, "ssl_cert_reqs": "none"} if TLS else {}
+        more["retry"] = retry.Retry(backoff.NoBackoff(), 0)  # the drill asks for the name again, each time
+        self._client = client(
+            host=address, port=port, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds,
+            decode_responses=True, **more,
+        )  # fmt: skip
+        with self._translated():
+            self._client.ping()
+
+    def ask(self, *words: object) -> "str | int | list[object] | None":
+        """Give a command, and return its answer."""
+        with self._translated():
+            answer: str | int | list[object] | None = self._client.execute_command(*words)
+            return answer
+
+    def close(self) -> None:
+        """Close."""
+        self._client.close()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Any:
+        try:
+            yield
+        except self._errors.ResponseError as error:
+            kind = type(error).__name__  # MOVED and READONLY are classes of their own, without the word
+            word = {"MovedError": "MOVED ", "ReadOnlyError": "READONLY "}.get(kind, "")
+            raise Refused(f"{word}{error}") from error
+        except (self._errors.ConnectionError, self._errors.TimeoutError) as error:
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 def play(

@@ -6,8 +6,8 @@ input.
 Each client writes numbered records through the endpoint's name, one after the other, as fast as they are
 acknowledged, and asks for the name again after each error.  A node in cluster mode that says where a slot is (MOVED)
 is believed, until there is an error: then any other node of the name is asked.  WAIT n: a record counts as
-acknowledged when n replicas have it, too.  At the end it reads every acknowledged record back, and prints what
-happened as JSON.
+acknowledged when n replicas have it, too.  At the end it reads every acknowledged record back, removes it, and prints
+what happened as JSON.
 """
 
 import json
@@ -17,7 +17,7 @@ import threading
 import time
 from functools import partial
 
-from atoll.cli.drill_link import FINAL_SECONDS, KEPT_SECONDS, Link, Refused, play
+from atoll.cli.drill_link import FINAL_SECONDS, KEPT_SECONDS, LIBRARY, LibraryLink, Link, Refused, play
 
 TIMEOUT_SECONDS = 0.5  # of a client that waits for an answer: the least that people configure
 AGAIN_SECONDS = 0.005
@@ -37,7 +37,7 @@ class Drill:
         self._stop = threading.Event()
         self._moved, self._failed = "", ""  # where the slot is, and who did not answer last
 
-    def connect(self) -> Link:
+    def connect(self) -> Link | LibraryLink:
         """Connect to whom the cluster has named, or to one of those who have the name."""
         if not self._moved:
             found = self._addresses()
@@ -45,7 +45,7 @@ class Drill:
         else:
             self._failed = address = self._moved
         name = address if address == self._moved else self._endpoint
-        return Link(address, self._port, name, TIMEOUT_SECONDS)
+        return (LibraryLink if LIBRARY else Link)(address, self._port, name, TIMEOUT_SECONDS)
 
     def follow(self, error: Exception) -> None:
         """Learn from an error where to connect next."""
@@ -63,7 +63,8 @@ class Drill:
 
     def write(self, client: int) -> None:
         """Write until told to stop."""
-        record, link = 0, None
+        record: int = 0
+        link: Link | LibraryLink | None = None
         while not self._stop.is_set():
             record += 1
             try:
@@ -111,6 +112,7 @@ class Drill:
                     found = link.ask("MGET", *part)
                     assert isinstance(found, list), "MGET returns a list"
                     gone += [key for key, value in zip(part, found, strict=True) if value is None]
+                    link.ask("UNLINK", *part)
                     at += BATCH
                 link.close()
             except (OSError, Refused) as error:
