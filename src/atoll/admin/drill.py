@@ -11,6 +11,7 @@ from atoll.cache.endpoint import clustercfg_name, node_name, primary_name
 from atoll.cache.resharding import progress
 from atoll.cache.shards import key_in, write_slots
 from atoll.cache.takeover import MANUAL
+from atoll.elasticache.replication_group_change import modify_replication_group
 from atoll.elasticache.shard_count import modify_replication_group_shard_configuration
 from atoll.model.cache import CacheCluster, Promotion, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
@@ -44,7 +45,7 @@ def described(world: World, group: ReplicationGroup) -> Json:
         "automatic_failover": group.automatic_failover,
         "engine": f"{primary.engine} {primary.engine_version}",
         "vpc": primary.vpc_id,
-        "endpoint": clustercfg_name(group) if group.is_sharded else primary_name(group),
+        "endpoint": clustercfg_name(group) if group.cluster_mode == "enabled" else primary_name(group),
         "tag": f"{{{key_in(group.shard.slots)}}}" if group.shard.slots else "",  # of keys that live in the shard
         "port": group.port,
         "tls": group.tls,
@@ -52,8 +53,15 @@ def described(world: World, group: ReplicationGroup) -> Json:
         "members": {member.name: node_name(member, member.nodes[0].id) for member in members},
         "configuration": clustercfg_name(group) if group.is_sharded else None,
         "progress": progress(group),
+        "runs": {member.name: _runs(member) for member in members},
         "slots": {shard.id: write_slots(shard.slots) for shard in group.node_groups},
     }
+
+
+def _runs(member: CacheCluster) -> str:
+    """Return what a member runs on, in words."""
+    mode = ", in cluster mode" if member.sharded else ""
+    return f"{member.engine} {member.engine_version}, {member.node_type}{mode}, {member.nodes[0].status}"
 
 
 def reshard(tx: Tx, group: ReplicationGroup, count: int) -> None:
@@ -69,6 +77,22 @@ def reshard(tx: Tx, group: ReplicationGroup, count: int) -> None:
         )
     except AwsError as error:
         raise NoDrill(error.message) from None
+
+
+WISHES = ("cache_node_type", "engine", "engine_version", "cache_parameter_group_name", "cluster_mode")
+
+
+def change(tx: Tx, group: ReplicationGroup, wish: Json) -> None:
+    """Ask for another node type, version, engine or cluster mode, at once.  Raises NoDrill."""
+    asked = {name: str(value) for name, value in wish.items() if name in WISHES and value}
+    if not asked:
+        raise NoDrill("nothing is to change")
+    try:
+        modify_replication_group(tx, replication_group_id=group.name, apply_immediately=True, **asked)  # type: ignore[arg-type]
+    except AwsError as error:
+        raise NoDrill(error.message) from None
+    if tx.world[ReplicationGroup, group.id] == group:
+        raise NoDrill(f"{group.name} is what it is to become")
 
 
 def check(group: ReplicationGroup, fault: str) -> None:

@@ -9,6 +9,7 @@ from atoll.admin import drill
 from atoll.admin.wire import Bad, answer, body, caller, query, text
 from atoll.aws.http import Answer, Request
 from atoll.host.contract import Harm, HostError
+from atoll.model.cache import ReplicationGroup
 from atoll.model.world import Caller, Tx, World
 from atoll.store.sqlite import StoreError
 
@@ -73,15 +74,29 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
         "/_atoll/drill": {"GET": look, "POST": begin},
         "/_atoll/drill/heal": {"POST": heal},
         "/_atoll/drill/reshard": {"POST": partial(_reshard, service)},
+        "/_atoll/drill/change": {"POST": partial(_change, service)},
     }
 
 
 async def _reshard(service: Service, request: Request) -> Answer:
     said = body(request)
+    return _asked(service, said, lambda tx, group: drill.reshard(tx, group, int(said.get("shards") or 0)))
+
+
+async def _change(service: Service, request: Request) -> Answer:
+    said = body(request)
+    wish = said.get("wish")
+    if not isinstance(wish, dict):
+        raise Bad(400, "wish must be an object")
+    return _asked(service, said, lambda tx, group: drill.change(tx, group, wish))
+
+
+def _asked(service: Service, said: dict[str, Any], ask: Callable[[Tx, ReplicationGroup], None]) -> Answer:
+    """Ask for a change of a group, and answer with what the group is like."""
     whose = caller(said)
     try:
         group = drill.group_of(service.world.seen_by(whose), text(said, "group"))
-        service.write(lambda tx: drill.reshard(tx, group, int(said.get("shards") or 0)), "drill", whose)
+        service.write(lambda tx: ask(tx, group), "drill", whose)
     except drill.NoDrill as error:
         raise Bad(409, str(error)) from None
     except StoreError as error:

@@ -14,6 +14,7 @@ Clients = Annotated[int, typer.Option(min=1, max=64, help="How many write at onc
 Source = Annotated[
     str | None, typer.Option("--from", metavar="INSTANCE", help="Where they run [one that may talk to the cache].")
 ]
+Library = Annotated[str | None, typer.Option(help="Write by redis-py (redis) or valkey-py (valkey).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -30,7 +31,7 @@ def failover(
     seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long they write after the fault.")] = 3.0,
     wait: Annotated[int, typer.Option(min=0, max=5, help="Replicas that must have a write: WAIT.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="How often; more than once prints sums.")] = 1,
-    library: Annotated[str | None, typer.Option(help="Write by redis-py (redis) or valkey-py (valkey).")] = None,
+    library: Library = None,
     source: Source = None,
     json: Json = False,
 ) -> None:
@@ -42,6 +43,34 @@ def failover(
         faults = drill_rounds.FAULTS if fault == "all" else (fault,)
         raise typer.Exit(drill_rounds.rounds(group, count=rounds, faults=faults, **how))
     raise typer.Exit(drill.failover(group, fault=fault, seconds=seconds, **how))
+
+
+@drill.command()
+def change(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="A replication group.")],
+    node_type: Annotated[str | None, typer.Option(help="Another CacheNodeType.")] = None,
+    engine: Annotated[str | None, typer.Option(help="valkey, for a group of Redis OSS.")] = None,
+    engine_version: Annotated[str | None, typer.Option(help="A newer version.")] = None,
+    parameter_group: Annotated[str | None, typer.Option(help="Of the other family or mode, where needed.")] = None,
+    cluster_mode: Annotated[str | None, typer.Option(help="compatible, enabled or disabled.")] = None,
+    clients: Clients = 2,
+    library: Library = None,
+    source: Source = None,
+    json: Json = False,
+) -> None:
+    """Change node type, version, engine or cluster mode, and say what clients saw that write meanwhile."""
+    from atoll.cli.drill_change import change
+
+    asked = {
+        "cache_node_type": node_type,
+        "engine": engine,
+        "engine_version": engine_version,
+        "cache_parameter_group_name": parameter_group,
+        "cluster_mode": cluster_mode,
+    }
+    wish = {name: value for name, value in asked.items() if value}
+    code = change(group, wish=wish, clients=clients, source=source, library=library, as_json=json)
+    raise typer.Exit(code)
 
 
 @drill.command()

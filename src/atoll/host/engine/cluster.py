@@ -13,7 +13,7 @@ from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import ClusterPlan, NodePlan, Seat
 from atoll.cache.shards import bus_port, nobody
 from atoll.host.contract import Known
-from atoll.host.engine.in_step import feed_now, write
+from atoll.host.engine.in_step import is_fed, write
 from atoll.host.engine.resp import Connection, EngineError
 from atoll.host.engine.statistics import read_info
 
@@ -66,12 +66,10 @@ class Asker:
             await _connect_now(engine, node, leader)
         if role[3] != "connected":
             return "its first synchronisation"
-        if int(str(role[4])) > 0 or leader is None or not leader.slots:
+        if leader is None or not leader.slots:
             return None
         async with self._at(leader) as other:  # nobody lists a replica that has read nothing yet
-            await feed_now(other, str(node.address))
-            await write(other, leader.slots)
-        return "a first record"
+            return None if await is_fed(engine, other, str(node.address), leader.slots) else "a first record"
 
     async def _remind(self, engine: Connection, cluster: ClusterPlan) -> None:
         """Have primaries greet a node that does not know of their slots.

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from atoll.cache.node import NodePlan
-from atoll.cache.shards import key_in
+from atoll.cache.shards import Slots, key_in
 from atoll.host.engine.resp import Connection, EngineError
 
 PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
@@ -39,18 +39,21 @@ async def waits_for(engine: Connection, node: NodePlan, leader: Callable[[str], 
     if not node.primary.name:
         return None  # a leader that copies from outside: that one is not ours to ask
     async with leader(node.primary.name) as other:
-        return None if await _is_fed(engine, other, str(node.address)) else "a first record"
+        return None if await is_fed(engine, other, str(node.address), SLOTS) else "a first record"
 
 
-async def _is_fed(replica: Connection, leader: Connection, address: str) -> bool:
-    """Tell whether a primary sends a replica what it writes; if not, have it begin."""
+async def is_fed(replica: Connection, leader: Connection, address: str, slots: Slots) -> bool:
+    """Tell whether a primary sends a replica what it writes; if not, have it begin.
+
+    `slots`: of the primary.  Raises OSError, EngineError.
+    """
     own = _line_of(str(await leader.ask("INFO", "replication")), address)
     if "state=online" not in own:
         return False
     if "offset=0," not in own:
         return True
     try:
-        await write(leader, SLOTS)
+        await write(leader, slots)
     except EngineError:
         return True  # who takes no writes has none to lose
     said = await leader.ask("ROLE")
@@ -60,11 +63,11 @@ async def _is_fed(replica: Connection, leader: Connection, address: str) -> bool
         if isinstance(said, list) and said[0] == "slave" and int(str(said[4])) >= goal:
             return True
         await asyncio.sleep(ARRIVAL_SECONDS)
-    await feed_now(leader, address)
+    await _feed_now(leader, address)
     return False
 
 
-async def feed_now(leader: Connection, replica: str) -> None:
+async def _feed_now(leader: Connection, replica: str) -> None:
     """Have a primary send a replica what it writes, though the first acknowledgement came too early to count.
 
     A replica whose connection ends opens another, and goes on where it was, without an acknowledgement.
@@ -82,6 +85,6 @@ def _line_of(info: str, replica: str) -> str:
     return next((line for line in info.splitlines() if f"ip={replica}," in line), "")
 
 
-async def write(primary: Connection, slots: tuple[tuple[int, int], ...]) -> None:
+async def write(primary: Connection, slots: Slots) -> None:
     """Have a primary take a write into one of its slots, which leaves nothing."""
     await primary.ask("SET", key_in(slots), "", "PX", PROBE_MILLISECONDS)
