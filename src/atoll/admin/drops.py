@@ -11,7 +11,7 @@ from atoll.host.contract import Tallied
 from atoll.model.names import link_name
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.compile.refusals import DROPS, reasons
+from atoll.network.compile.refusals import DROPS, REFUSED_FLOWS, reasons
 from atoll.network.facts import Container, Fact, Veth
 from atoll.network.plan import Plan
 
@@ -46,13 +46,19 @@ def counted(plan: Plan) -> list[Container]:
     return [fact for fact in plan.facts() if isinstance(fact, Container) and fact.name == DROPS]
 
 
+def counted_flows(plan: Plan, vpc_id: str) -> list[Container]:
+    """Return the sets in which a VPC's router counts what it refuses, by addresses and port."""
+    facts = (f for f in plan.facts() if isinstance(f, Container) and f.name == REFUSED_FLOWS)
+    return [container for container in facts if container.namespace == vpc_id]
+
+
 def drops(world: World, plan: Plan, tallies: Iterable[Tallied]) -> list[Drop]:
     """Return the refusals in the VPCs that `world` shows its caller, the most frequent first."""
     facts: dict[str, list[Fact]] = {}
     for fact in plan.facts():
         facts.setdefault(fact.namespace, []).append(fact)
     vpc_ids = [vpc.id for vpc in world.all(Vpc) if vpc.id in facts]
-    ends = {vpc_id: _ends(plan, vpc_id, facts[vpc_id]) for vpc_id in vpc_ids}
+    ends = {vpc_id: behind_links(plan, vpc_id, facts[vpc_id]) for vpc_id in vpc_ids}
     counting = {container.namespace for container in counted(plan)}
     spaces = {end: vpc_id for vpc_id in vpc_ids for end in (vpc_id, *ends[vpc_id].values()) if end in counting}
     found = _together(_drops(spaces, ends, facts, tallies))  # the two IP versions count by themselves
@@ -94,8 +100,8 @@ def _together(drops: Iterable[Drop]) -> list[Drop]:
     return [replace(key, packets=packets, bytes=size) for key, (packets, size) in found.items()]
 
 
-def _ends(plan: Plan, vpc_id: str, facts: Iterable[Fact]) -> dict[str, str]:
-    """Return what is behind the links of a router: interfaces, endpoints, peerings, the internet."""
+def behind_links(plan: Plan, vpc_id: str, facts: Iterable[Fact]) -> dict[str, str]:
+    """Return what is behind the links of a router, by link: interfaces, endpoints, peerings, the internet."""
     ends = {fact.name: fact.peer_namespace or "internet" for fact in facts if isinstance(fact, Veth)}
     ends |= {link_name(id): id for id in plan.made_from[vpc_id].interfaces}  # in whatever namespace they end
     return ends | {peer.link.name: peer.link.id for peer in plan.made_from[vpc_id].peers}

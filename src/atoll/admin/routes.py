@@ -33,7 +33,7 @@ from atoll.admin.wire import caller as _caller
 from atoll.admin.wire import query as _query
 from atoll.admin.wire import text as _text
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
-from atoll.host.contract import Harm, HostError, LinkCount, Seen, Tallied, Tracked
+from atoll.host.contract import Connection, Harm, HostError, LinkCount, Seen, Tallied, Tracked
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.world import Caller, Tx, World
@@ -61,6 +61,9 @@ class Counters(Protocol):
     @property
     def flow_logs(self) -> Loop: ...  # noqa: D102
     async def tallies(self, containers: Sequence[Container]) -> Sequence[Tallied]: ...  # noqa: D102
+    async def connections(  # noqa: D102
+        self, names: Collection[str], most: int
+    ) -> Mapping[str, Mapping[Connection, int]]: ...
     async def traffic(  # noqa: D102
         self, vpc_ids: Collection[str], gateways: Collection[str]
     ) -> tuple[Mapping[str, Mapping[str, LinkCount]], Mapping[str, Tracked]]: ...

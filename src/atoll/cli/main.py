@@ -218,12 +218,13 @@ def why(
 def draw_map(
     vpc: Annotated[str | None, typer.Argument(metavar="[VPC]", help="A VPC: id or name [the only one].")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="With what passes now, and what was refused.")] = False,
     json: Json = False,
 ) -> None:
     """Draw the map of a VPC: `atoll map > vpc.svg`."""
     from atoll.cli.map import draw
 
-    draw(vpc, output=output, as_json=json)
+    draw(vpc, output=output, live=live, as_json=json)
 
 
 @app.command()

@@ -8,9 +8,10 @@ from atoll.cli import private, show
 from atoll.cli.failure import Failure
 
 
-def draw(vpc: str | None, *, output: Path | None, as_json: bool) -> None:
+def draw(vpc: str | None, *, output: Path | None, live: bool, as_json: bool) -> None:
     """Write the map of a VPC to a file or to standard output.  Raises Failure."""
     asked = private.whose() | {"format": "json" if as_json else "svg"} | ({"vpc": vpc} if vpc else {})
+    asked |= {"live": "1"} if live else {}
     if output is None and not as_json and sys.stdout.isatty():
         raise Failure("a picture is no text for a terminal", "atoll map > vpc.svg, or --output FILE, or --json", 2)
     found = private.raw("/_atoll/map", **asked)

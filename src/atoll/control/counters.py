@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atoll.host.contract import Host, LinkCount, Tallied, Tracked
+from atoll.host.contract import Connection, Host, LinkCount, Tallied, Tracked
 from atoll.model.flow_log import FlowLog
 from atoll.model.world import Tx, World
 from atoll.network.facts import Container
@@ -47,6 +47,10 @@ class Counters:
         """Return what passed the links of VPCs' routers, and what NAT gateways track."""
         links = await asyncio.to_thread(self._host.link_counts, tuple(vpc_ids))
         return links, await asyncio.to_thread(self._host.tracked, tuple(gateways))
+
+    async def connections(self, names: Collection[str], most: int) -> Mapping[str, Mapping[Connection, int]]:
+        """Return how many connections are open in namespaces, and alike."""
+        return await asyncio.to_thread(self._host.connections, tuple(names), most)
 
     @property
     def flow_logs(self) -> "FlowLogs":

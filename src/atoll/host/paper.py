@@ -17,6 +17,7 @@ from atoll.cache.shards import Slots
 from atoll.cache.slots import union, without
 from atoll.cache.topology import Peer, Topology
 from atoll.host.contract import (
+    Connection,
     Door,
     Doorway,
     Failure,
@@ -101,6 +102,10 @@ class PaperHost:
 
     def tracked(self, names: Collection[str]) -> Mapping[str, Tracked]:
         """Nothing is tracked."""
+        return {}
+
+    def connections(self, names: Collection[str], most: int) -> Mapping[str, Mapping[Connection, int]]:
+        """Nobody is connected."""
         return {}
 
     def seen(self) -> Mapping[str, Seen]:

@@ -64,6 +64,7 @@ def read(
     planned: Mapping[str, Sequence[Item]] | None = None,
     flows: Sequence[Flow] = (),
     translates: Mapping[str, tuple[str, ...]] | None = None,
+    notes: Sequence[str] = (),
     is_live: bool = False,
 ) -> Scene:
     """Return the scene of a VPC.  Costs a pass over what is in it.
@@ -95,6 +96,7 @@ def read(
         clients=tuple(sorted(str(h.address) for h in everyone.all(OutsideHost))),
         tables=tuple(_table(everyone, t) for t in everyone.all(RouteTable, vpc_id=vpc_id)),
         flows=tuple(flows),
+        notes=tuple(notes),
         is_live=is_live,
     )
 

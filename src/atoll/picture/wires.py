@@ -45,7 +45,7 @@ def _boxes(grid: Grid) -> dict[str, str]:
 def _box(boxes: Mapping[str, str], end: str) -> str | None:
     if end in boxes:
         return boxes[end]
-    inside = end.startswith(("eni-", "pcx-", "vpc-", "vpce-"))
+    inside = end.startswith(("eni-", "pcx-", "vpc-", "vpce-", "nobody"))
     return None if inside or INTERNET not in boxes else INTERNET
 
 

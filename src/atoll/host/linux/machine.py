@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +26,6 @@ from atoll.host.contract import (
     Saved,
     Seen,
     Tallied,
-    Tracked,
     Vital,
 )
 from atoll.host.engine import programs, stranger
@@ -42,7 +42,7 @@ from atoll.host.linux.keeper import INTERNET
 from atoll.host.linux.nodes import Nodes
 from atoll.host.linux.tallies import Taker, read_tallies
 from atoll.host.linux.tied import Tied
-from atoll.host.linux.traffic import link_counts, tracked
+from atoll.host.linux.traffic import connections, link_counts, tracked
 from atoll.host.linux.vital import vital
 from atoll.model.engine import EngineBuild, engine_build
 from atoll.network.facts import Container
@@ -72,6 +72,8 @@ class LinuxHost:
         self._terminator = programs.terminator()
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket, self._terminator)
         self.doorway: Doorway = self._nodes.doors
+        self.tracked = partial(tracked, keeper.namespaces)
+        self.connections = partial(connections, keeper.namespaces)
         self.slow_log, self.engine_log = self._nodes.slow_log, self._nodes.engine_log
         self._instances = Instances(keeper, state_dir)
         self._processes: dict[str, _Watched] = {}
@@ -139,10 +141,6 @@ class LinuxHost:
     def link_counts(self, names: Collection[str]) -> Mapping[str, Mapping[str, LinkCount]]:
         """Return what has passed the links of namespaces."""
         return link_counts(self._keeper.namespaces, names)
-
-    def tracked(self, names: Collection[str]) -> Mapping[str, Tracked]:
-        """Return what connection tracking says in namespaces."""
-        return tracked(self._keeper.namespaces, names)
 
     def seen(self) -> Mapping[str, Seen]:
         """Return every process that was started and not forgotten; adopt those of an earlier daemon."""

@@ -2,9 +2,12 @@
 
 import socket
 import struct
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_address
+from itertools import islice
 
-from atoll.host.contract import HostError, LinkCount, Tracked
+from atoll.host.contract import Connection, HostError, LinkCount, Tracked
 from atoll.host.linux.attributes import parse
 from atoll.host.linux.namespaces import Namespaces
 
@@ -16,6 +19,8 @@ _RECEIVE_BYTES = 1 << 18
 _HEADER = struct.Struct("IHHII")
 _NAME, _COUNTS = 3, 23  # IFLA_IFNAME, IFLA_STATS64
 _TUPLE, _PROTOCOL, _NUMBER, _STATE = 1, 2, 1, 4  # CTA_TUPLE_ORIG, CTA_TUPLE_PROTO, CTA_PROTO_NUM, CTA_PROTOINFO
+_REPLY, _STATUS, _ADDRESSES, _FROM_PORT, _TO_PORT = 2, 3, 1, 2, 3  # CTA_TUPLE_REPLY, CTA_STATUS, CTA_TUPLE_IP ...
+_SEEN_REPLY = 2  # IPS_SEEN_REPLY
 _INSERT_FAILED = 9  # CTA_STATS_INSERT_FAILED: a new flow would have been the same as one that is there
 _TCP, _TCP_ESTABLISHED = 6, 3
 
@@ -46,6 +51,39 @@ def tracked(namespaces: Namespaces, names: Collection[str]) -> Mapping[str, Trac
             refused += int.from_bytes(parse(body[4:]).get(_INSERT_FAILED, b""), "big")
         found[name] = Tracked(established, refused)
     return found
+
+
+def connections(
+    namespaces: Namespaces, names: Collection[str], most: int
+) -> Mapping[str, Mapping[Connection, int]]:
+    """Return the connections that are open in namespaces: how many there are of each."""
+    found = {}
+    for name in namespaces.names() & set(names):
+        counts: Counter[Connection] = Counter()
+        flows = _dump(namespaces, name, _NETFILTER, _GET_FLOWS, struct.pack(">BBH", socket.AF_UNSPEC, 0, 0))
+        for body in islice(flows, most):
+            if (one := _connection(parse(body[4:]))) is not None:
+                counts[one] += 1
+        found[name] = counts
+    return found
+
+
+def _connection(flow: Mapping[int, bytes]) -> Connection | None:
+    """Return a flow that is open: of TCP an established one, of another protocol one that was answered."""
+    status = int.from_bytes(flow.get(_STATUS, b""), "big")
+    asked, answer = parse(flow.get(_TUPLE, b"")), parse(flow.get(_REPLY, b""))
+    protocol = parse(asked.get(_PROTOCOL, b""))
+    number = int.from_bytes(protocol.get(_NUMBER, b""), "big")
+    is_open = _is_established(flow) if number == _TCP else status & _SEEN_REPLY
+    addresses, answers = parse(asked.get(_ADDRESSES, b"")), parse(answer.get(_ADDRESSES, b""))
+    source = addresses.get(1) or addresses.get(3)  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
+    target = addresses.get(2) or addresses.get(4)
+    answering = answers.get(1) or answers.get(3)
+    if not is_open or source is None or target is None or answering is None:
+        return None
+    port = int.from_bytes(protocol.get(_TO_PORT, b""), "big")
+    its_port = int.from_bytes(parse(answer.get(_PROTOCOL, b"")).get(_FROM_PORT, b""), "big")
+    return Connection(number, ip_address(source), ip_address(target), port, ip_address(answering), its_port)
 
 
 def _is_established(flow: Mapping[int, bytes]) -> bool:

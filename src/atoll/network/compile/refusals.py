@@ -4,27 +4,40 @@ Nothing of this is on the way of a packet that passes.  A refusal gives its pack
 goes to the chain `refused`; what the mark means is read from the plan again, so nobody keeps a table of reasons.
 
     drops       reason, link it came from, link it was to leave by (none before it was routed) -> packets and bytes
+    refused     reason, link it came from, the two addresses, protocol and port -> packets and bytes; soon forgotten
     refusals    link -> what else is done with packets that are refused on their way from or to it (flow logs)
 """
 
 from collections.abc import Iterable, Iterator
 
 from atoll.network.compile.marks import TABLE
+from atoll.network.compile.version import V4, V6
 from atoll.network.facts import IPV4, Chain, Container, Fact
+from atoll.network.flow import TCP, UDP
 from atoll.network.nft import REFUSED
-from atoll.network.rules import DROP, Dispatch, Refuse, Tally, reason_number, rule
+from atoll.network.rules import DROP, Dispatch, Refuse, Tally, equal, reason_number, rule
 
 DROPS, ON_REFUSAL = "drops", "refusals"
 KEYS = ("meta mark", "iifname", "oifname")
 REASONS_MAX = 2048  # reason and two links: some 50 bytes each.  What comes beyond is dropped uncounted
+REFUSED_FLOWS = "refused_flows"
+FLOWS_MAX, FORGET_SECONDS = 1024, 600  # some 100 bytes each; who scans ports fills it, and the rest is in `drops`
 
 
 def refusals(namespace: str, family: str = IPV4) -> Iterator[Fact]:
     """Yield what a table needs in which rules refuse."""
     yield Container(namespace, family, TABLE, DROPS, ("mark", "ifname", "ifname"), entries_max=REASONS_MAX)
     yield Container(namespace, family, TABLE, ON_REFUSAL, ("ifname",), "verdict")
+    of = V4 if family == IPV4 else V6
+    key = ("mark", "ifname", of.address, of.address, "inet_proto", "inet_service")
+    yield Container(
+        namespace, family, TABLE, REFUSED_FLOWS, key, entries_max=FLOWS_MAX, forget_seconds=FORGET_SECONDS
+    )
+    flow = Tally(("meta mark", "iifname", of.source, of.destination, "meta l4proto", "th dport"), REFUSED_FLOWS)
     rules = (
         rule(Tally(KEYS, DROPS)),
+        rule(equal("meta l4proto", TCP), flow),
+        rule(equal("meta l4proto", UDP), flow),
         rule(Dispatch(("iifname",), ON_REFUSAL)),
         rule(Dispatch(("oifname",), ON_REFUSAL)),
         rule(DROP),
