@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 import atoll
+from atoll.admin.activity import Activity
 from atoll.aws.http import Answer, Request, Stream
 from atoll.cache.node import NodePlan
 from atoll.cache.serverless import owned_by
@@ -190,6 +191,11 @@ class Daemon:
     def counters(self) -> Counters:
         """What the kernel counts."""
         return self._counters
+
+    @property
+    def activity(self) -> Activity:
+        """The newest calls."""
+        return self.backend.activity
 
     @property
     def sampler(self) -> Sampler:

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from ipaddress import ip_address
 from typing import TypeVar
 
+from atoll.admin.activity import Activity
 from atoll.aws.answer import Call, answer
 from atoll.aws.errors import Err
 from atoll.aws.http import Answer, Request, Stream
@@ -25,7 +25,6 @@ _CONSOLE = "/console"
 HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
 UNWRITABLE = Err("ServiceUnavailable", "Nothing was changed, because Atoll {why}. Free space, then try again.", 503)
 _LOOPBACK_NAMES = (".localhost", ".localhost.localstack.cloud")  # the latter is 127.0.0.1, by LocalStack's word
-CALLS_MAX = 1_000  # the newest calls, for the status page
 
 
 class Backend:
@@ -36,7 +35,7 @@ class Backend:
         self._store, self._in_force = store, in_force
         self._open: set[tuple[str, str]] = set()
         self.mode: Mode = "strict" if strict else "local"
-        self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
+        self.activity = Activity()
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
@@ -84,7 +83,7 @@ class Backend:
 
     def called(self, call: Call) -> None:
         """Take note of a call that was answered."""
-        self.calls.append(call)
+        self.activity.note(call, self.now())
 
 
 class Gate:

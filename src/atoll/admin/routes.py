@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from atoll.admin import (
+    activity_routes,
     ca_routes,
     chaos_routes,
     classic_routes,
@@ -21,6 +22,7 @@ from atoll.admin import (
     why,
 )
 from atoll.admin import metrics as prometheus
+from atoll.admin.activity import Activity
 from atoll.admin.drops import counted, drops
 from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.lessons import Lessons
@@ -83,6 +85,8 @@ class Service(Protocol):
     @property
     def counters(self) -> Counters: ...  # noqa: D102
     @property
+    def activity(self) -> Activity: ...  # noqa: D102
+    @property
     def sampler(self) -> Sampler: ...  # noqa: D102
     @property
     def lessons(self) -> Lessons: ...  # noqa: D102
@@ -117,6 +121,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/world": {"GET": api.whole},
         "/_atoll/outside": {"POST": api.outside},
+        **activity_routes.table(service),
         **ca_routes.table(service),
         **chaos_routes.table(service),
         **classic_routes.table(service),

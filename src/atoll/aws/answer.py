@@ -9,7 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import unquote
@@ -58,6 +58,7 @@ class Call:
     error: str | None  # the code
     milliseconds: float
     request_id: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # with what is secret in them; empty if not known
 
 
 class Backend(Protocol):
@@ -99,6 +100,7 @@ class _Asked:
     action: str = ""
     caller: Caller | None = None
     speech: Literal["xml", "json", "cbor"] = "xml"  # how it is asked, and answered
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def answer(request: Request, backend: Backend) -> Answer:
@@ -131,6 +133,7 @@ async def answer(request: Request, backend: Backend) -> Answer:
             error=code,
             milliseconds=(time.perf_counter() - begun) * 1e3,
             request_id=request_id,
+            parameters=asked.given,
         )
     )
     return out
@@ -155,6 +158,7 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
         given = parse(asked.service, asked.action, parameters(form))
     else:
         given = json_wire.read(asked.service, asked.action, request, is_cbor=asked.speech == "cbor")
+    asked.given = given
     call = bind.bind(asked.service, asked.action, given)
 
     # 4. and 5. Do it, and wait until the next packet obeys.

@@ -48,6 +48,7 @@ async def call(name: str, action: str, given: Given, backend: Backend, caller: C
                 error=code,
                 milliseconds=(time.perf_counter() - begun) * 1e3,
                 request_id=str(uuid.uuid4()),
+                parameters=given,
             )
         )
     out: dict[str, Any] = plain(kept[0] or {})

@@ -228,6 +228,19 @@ def draw_map(
 
 
 @app.command()
+def activity(
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    writes: Annotated[bool, typer.Option("--writes", help="Only calls that change something.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only calls that were refused.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the newest calls of the API: who, when, what with which parameters, and what came of it."""
+    from atoll.cli.activity import activity
+
+    activity(follow=follow, writes=writes, failed=failed, as_json=json)
+
+
+@app.command()
 def capture(
     place: Annotated[str, typer.Argument(help="An instance, a cache node or an interface: id, name or address.")],
     write: Annotated[
