@@ -121,13 +121,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
         "/_atoll/flow-logs/flush": {"POST": api.flush_flow_logs},
         "/_atoll/world": {"GET": api.whole},
         "/_atoll/outside": {"POST": api.outside},
-        **activity_routes.table(service),
-        **ca_routes.table(service),
-        **chaos_routes.table(service),
-        **classic_routes.table(service),
-        **drill_routes.table(service),
-        **map_routes.table(service),
-        **lesson_routes.table(lambda: service.lessons),
+        **_elsewhere(service),
         "/_atoll/quotas": {"GET": api.quotas, "POST": api.set_quotas},
         "/_atoll/stop": {"POST": api.stop},
     }
@@ -154,6 +148,19 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
             return _json({"error": f"{type(mistake).__name__}: {mistake}"}, 500)
 
     return answer
+
+
+def _elsewhere(service: Service) -> dict[str, dict[str, Route]]:
+    """Return the routes that have modules of their own."""
+    return {
+        **activity_routes.table(service),
+        **ca_routes.table(service),
+        **chaos_routes.table(service),
+        **classic_routes.table(service),
+        **drill_routes.table(service),
+        **map_routes.table(service),
+        **lesson_routes.table(lambda: service.lessons),
+    }
 
 
 class _Api:
