@@ -82,6 +82,10 @@ class Network:
         """There are no links."""
         return {}
 
+    def connections(self, names: Collection[str], most: int) -> Mapping[str, Mapping[Connection, int]]:
+        """No kernel tracks connections here."""
+        return {}
+
     def tracked(self, names: Collection[str]) -> Mapping[str, Tracked]:
         """No kernel tracks."""
         return {}
