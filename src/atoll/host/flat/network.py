@@ -11,7 +11,7 @@ from typing import Any
 
 from atoll.cache.encryption import encryption
 from atoll.cache.terminator import doors
-from atoll.host.contract import Door, Failure, HostError, LinkCount, Tallied, Tracked
+from atoll.host.contract import Connection, Door, Failure, HostError, LinkCount, Tallied, Tracked
 from atoll.host.flat.dialing import Dialed
 from atoll.host.flat.judge import Flow, Judge
 from atoll.host.flat.places import LOOPBACK, Place, Places
