@@ -245,13 +245,12 @@ class _Connection(asyncio.Protocol):
         try:
             self._transport.write(_head(stream.status, stream.headers, ["connection: close"]))
             async with contextlib.aclosing(stream.pieces):
-                while not self._transport.is_closing() and not self._is_ending:
-                    if self._flushed:
-                        await self._flushed
-                    piece = await anext(stream.pieces, None)
-                    if piece is None:
+                async for piece in stream.pieces:  # at least once: a generator that never began would not end
+                    if self._transport.is_closing() or self._is_ending:
                         break
                     self._transport.write(piece)
+                    if self._flushed:
+                        await self._flushed
         finally:
             self._transport.close()
 

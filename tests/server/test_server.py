@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request, Stream
 from atoll.server import HEAD_BYTES_MAX, PIPELINED_MAX, Server
 
 
@@ -161,3 +161,81 @@ def test_at_its_end_it_lets_answers_out_and_closes_idle_connections():
         return said
 
     assert asyncio.run(run()).endswith(b"\r\n\r\n/late")
+
+
+def test_a_stream_goes_out_piece_by_piece_and_ends_with_its_reader():
+    said, ended = asyncio.Event(), asyncio.Event()
+
+    async def pieces():
+        try:
+            yield b"one"
+            await said.wait()
+            yield b"two"
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def answering(_):
+        return Stream(200, {"content-type": "text/event-stream"}, pieces())
+
+    async def read():
+        async with serving(answering) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"connection: close" in head
+            assert b"content-length" not in head
+            assert await reader.readexactly(3) == b"one"
+            said.set()
+            assert await reader.readexactly(3) == b"two"
+            writer.close()
+            await asyncio.wait_for(ended.wait(), 10)
+
+    asyncio.run(read())
+
+
+def test_a_stream_whose_reader_left_before_it_began_ends_too():
+    asked, leave, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def pieces():
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            ended.set()
+
+    async def answering(_):
+        asked.set()
+        await leave.wait()
+        return Stream(200, {}, pieces())
+
+    async def go():
+        async with serving(answering) as (_, port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asked.wait()
+            writer.transport.abort()
+            await asyncio.sleep(0)
+            leave.set()
+            await asyncio.wait_for(ended.wait(), 10)
+
+    asyncio.run(go())
+
+
+def test_the_server_ends_though_a_stream_has_no_end():
+    async def pieces():
+        yield b"one"
+        await asyncio.Event().wait()
+
+    async def answering(_):
+        return Stream(200, {}, pieces())
+
+    async def go():
+        async with serving(answering) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"one")
+        assert await reader.read() == b""
+        writer.close()
+
+    asyncio.run(go())

@@ -9,14 +9,21 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request as Asked
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from atoll.aws.errors import AwsError
 from atoll.aws.http import BODY_BYTES_MAX, FIELDS_MAX, Answer, Request, Stream
 from atoll.console import asgi, live, render, site
 from atoll.console.access import Door, key_of
-from atoll.console.ask import Ask, Form, Go, Made, Page, Previewed, Service, Shown, View
+from atoll.console.ask import Answered, Ask, Events, Form, Go, Made, Page, Previewed, Service, Shown, Told, View
 from atoll.console.cookies import Cookies
 from atoll.console.render import Looks
 from atoll.console.texts import Speaker
@@ -180,9 +187,8 @@ class _Console:
             ask.path = back.format(**ask.parts)
             return await self._shown(asked, ask, site.PAGES[back], made=made)
         if isinstance(answered, Go):
-            self._remember(asked, ask.calls)
-            return RedirectResponse(answered.url, 303)
-        return self._html(asked, ask, answered, [])
+            self._remember(ask)
+        return self._sent(asked, ask, answered, [])
 
     async def _shown(self, asked: Asked, ask: Ask, page: Page, made: list[Made | Shown] | None = None) -> Response:
         """Show a page; `made` are the calls of the act that was refused, or that a person wants to see first."""
@@ -193,20 +199,29 @@ class _Console:
             ask.error = error
             answered = View("refused.html", {}, error.status)
         ask.is_previewing = previewing
-        if isinstance(answered, Go):
-            return RedirectResponse(answered.url, 303)
-        last = self._last.pop(Cookies(asked).session, []) if made is None else made
-        return self._html(asked, ask, answered, last)
+        last = self._last.pop(ask.session, []) if made is None and isinstance(answered, View) else made or []
+        return self._sent(asked, ask, answered, last)
+
+    def _sent(self, asked: Asked, ask: Ask, answered: Answered, last: list[Made | Shown]) -> Response:
+        match answered:
+            case Go(url):
+                return RedirectResponse(url, 303)
+            case Told(value, status):
+                return JSONResponse(value, status)
+            case Events(pieces):
+                return StreamingResponse(pieces, 200, media_type="text/event-stream")
+            case View() as view:
+                return self._html(asked, ask, view, last)
 
     def _html(self, asked: Asked, ask: Ask, view: View, last: list[Made | Shown]) -> Response:
         status = view.status if ask.error is None or view.status != 200 else ask.error.status
-        token = self._door.form_token(Cookies(asked).session)
+        token = self._door.form_token(ask.session)
         text = render.page(ask, view, self._looks(asked), token=token, last=last)
         headers = {"content-security-policy": POLICY_OF_TERMINALS} if view.values.get("is_terminal") else None
         return HTMLResponse(text, status, headers)
 
-    def _remember(self, asked: Asked, calls: list[Made | Shown]) -> None:
-        self._last[Cookies(asked).session] = calls
+    def _remember(self, ask: Ask) -> None:
+        self._last[ask.session] = ask.calls
         if len(self._last) > LAST_MAX:
             self._last.popitem(last=False)
 
@@ -221,6 +236,7 @@ class _Console:
             path="/" + asked.path_params.get("path", ""),
             query=Form(list(asked.query_params.multi_items())),
             t=Speaker(self._looks(asked).language),
+            session=Cookies(asked).session,
         )
 
     def _looks(self, asked: Asked) -> Looks:

@@ -18,7 +18,7 @@ PIECES_WAITING = 16  # of a stream; a slow client slows whoever makes them
 
 async def answer(app: App, request: Request) -> Answer | Stream:
     """Have an application answer a request.  What it raises before its answer began rises here."""
-    pieces: asyncio.Queue[Message | None] = asyncio.Queue(PIECES_WAITING)
+    pieces: asyncio.Queue[Message] = asyncio.Queue(PIECES_WAITING)
     gone, asked = asyncio.Event(), False
 
     async def receive() -> Message:
@@ -30,38 +30,44 @@ async def answer(app: App, request: Request) -> Answer | Stream:
         return {"type": "http.disconnect"}
 
     async def run() -> None:
-        try:
-            await app(scope_of(request), receive, pieces.put)
-        finally:
-            if not gone.is_set():
-                await pieces.put(None)
+        await app(scope_of(request), receive, pieces.put)
 
     task = asyncio.create_task(run())
-    begun = await pieces.get()
-    if begun is None:
+    begun, first = await _next(pieces, task), await _next(pieces, task)
+    if begun is None or first is None:
         await task
         raise AssertionError("the application answered nothing")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in begun.get("headers", ())}
-    first = await pieces.get()
-    if first is not None and first.get("more_body"):
-        headers.pop("content-length", None)
+    headers.pop("content-length", None)  # the server writes it
+    if first.get("more_body"):
         return Stream(begun["status"], headers, _pieces(first, pieces, task, gone))
     await task
-    headers.pop("content-length", None)  # the server writes it
-    return Answer(begun["status"], headers, bytes(first["body"]) if first else b"")
+    return Answer(begun["status"], headers, bytes(first["body"]))
+
+
+async def _next(pieces: "asyncio.Queue[Message]", task: "asyncio.Task[None]") -> Message | None:
+    """Return what the application says next; `None` when it has ended."""
+    if pieces.empty():
+        getting = asyncio.create_task(pieces.get())
+        try:
+            await asyncio.wait({getting, task}, return_when=asyncio.FIRST_COMPLETED)
+            if getting.done():
+                return getting.result()
+        finally:
+            getting.cancel()
+    return None if pieces.empty() else pieces.get_nowait()
 
 
 async def _pieces(
-    first: Message, pieces: "asyncio.Queue[Message | None]", task: "asyncio.Task[None]", gone: asyncio.Event
+    first: Message, pieces: "asyncio.Queue[Message]", task: "asyncio.Task[None]", gone: asyncio.Event
 ) -> AsyncGenerator[bytes, None]:
     message: Message | None = first
     try:
         while message is not None:
-            if body := message.get("body"):
-                yield bytes(body)
+            yield bytes(message.get("body", b""))
             if not message.get("more_body"):
                 break
-            message = await pieces.get()
+            message = await _next(pieces, task)
     finally:
         gone.set()
         task.cancel()

@@ -3,7 +3,7 @@
 A page asks AWS's API with `await ask.aws("ec2", "DescribeVpcs")`, as its user would, and shows the calls as commands.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -114,7 +114,22 @@ class Go:
     url: str
 
 
-Answered = View | Go
+@dataclass(frozen=True)
+class Told:
+    """What a script of ours asked for: JSON, or nothing."""
+
+    value: Any = None
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Events:
+    """A stream of server-sent events."""
+
+    pieces: AsyncGenerator[bytes, None]
+
+
+Answered = View | Go | Told | Events
 Page = Callable[["Ask"], Awaitable[Answered]]
 
 
@@ -129,6 +144,7 @@ class Ask:
     query: Form = field(default_factory=Form)
     form: Form = field(default_factory=Form)
     t: Speaker
+    session: str = ""  # whose window it is
     is_previewing: bool = False
     error: AwsError | None = None  # of the act that brought us here
     calls: list[Made | Shown] = field(default_factory=list)
@@ -182,8 +198,9 @@ class Ask:
 
     def url(self, path: str, **query: str) -> str:
         """Return the address of a page in this account and region."""
-        asked = "?" + urlencode(query) if query else ""
-        return f"{self.base}{quote(path, safe='/:')}{asked}"
+        path, _, more = path.partition("?")
+        asked = "&".join(part for part in (more, urlencode(query)) if part)
+        return f"{self.base}{quote(path, safe='/:')}" + (f"?{asked}" if asked else "")
 
     def view(self, template: str, /, status: int = 200, **values: Any) -> View:
         """Show a template."""
@@ -203,9 +220,9 @@ def _typed(service: str, action: str, given: Mapping[str, Any]) -> Mapping[str, 
 
 
 def by(**filters: str | Sequence[str]) -> list[dict[str, Any]]:
-    """Return EC2's Filters: `by(vpc_id="vpc-1")` is the filter `vpc-id`; `tag__Name` would be `tag:Name`."""
+    """Return EC2's Filters: `by(vpc_id="vpc-1")` is the filter `vpc-id`, and `a__vpc_id` is `a.vpc-id`."""
     return [
-        {"Name": name.replace("__", ":").replace("_", "-"), "Values": [v] if isinstance(v, str) else list(v)}
+        {"Name": name.replace("__", ".").replace("_", "-"), "Values": [v] if isinstance(v, str) else list(v)}
         for name, v in filters.items()
         if v
     ]
@@ -213,7 +230,8 @@ def by(**filters: str | Sequence[str]) -> list[dict[str, Any]]:
 
 def name_of(resource: Mapping[str, Any]) -> str:
     """Return the value of a resource's Name tag; "" if it has none."""
-    return next((str(tag["Value"]) for tag in resource.get("Tags", ()) if tag["Key"] == "Name"), "")
+    tags = resource.get("Tags") or resource.get("TagSet") or ()  # the latter: a network interface's
+    return next((str(tag["Value"]) for tag in tags if tag["Key"] == "Name"), "")
 
 
 def named(type: str, name: str) -> list[dict[str, Any]] | None:

@@ -1,28 +1,23 @@
-"""Calls as text that somebody can use: AWS CLI commands."""
+"""Calls as text that somebody can use: AWS CLI commands, and Terraform for what changes something."""
 
-import json
-import shlex
 from collections.abc import Sequence
 
-from botocore import xform_name
-
 from atoll.console.ask import Made, Shown
+from atoll.recipe import cli, terraform
 
 
 def as_cli(calls: Sequence[Made | Shown], region: str) -> list[str]:
-    """Return a command for each call, in their order, each once."""
-    found = [call.command if isinstance(call, Shown) else _command(call, region) for call in calls]
-    return list(dict.fromkeys(found))
+    """Return a command for each call, in their order, each once.  Secrets are variables."""
+    return list(dict.fromkeys(_command(call, region) for call in calls))
 
 
-def _command(call: Made, region: str) -> str:
-    words = ["aws", call.service, xform_name(call.action, "-")]
-    for member, value in call.parameters.items():
-        text = json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
-        words += [f"--{xform_name(member, '-')}", shlex.quote(text)]
-    return " ".join([*words, "--region", region])
+def as_terraform(calls: Sequence[Made | Shown]) -> list[str]:
+    """Return what each call that changes something is in Terraform, or why it is nothing there."""
+    made = (call for call in calls if isinstance(call, Made) and call.writes)
+    return [terraform.text(call.service, call.action, call.parameters, secrets=False) for call in made]
 
 
-def as_terraform(_: Sequence[Made | Shown]) -> list[str]:
-    """Return a block for each call that Terraform has one for."""
-    return []
+def _command(call: Made | Shown, region: str) -> str:
+    if isinstance(call, Shown):
+        return call.command
+    return cli.wrapped(call.service, call.action, call.parameters, region=region, secrets=False)

@@ -19,15 +19,23 @@ class Column:
     key: str
     text: str
     value: Callable[[Row], Any]
-    is_number: bool = False
+    shows: str = "text"  # or "id", "ids", "status", "code", "time", "yes", "number", "wrap", "tags"
+
+    @property
+    def is_number(self) -> bool:
+        """Tell whether it stands at the right."""
+        return self.shows == "number"
 
 
-def column(key: str, text: str, value: str | Callable[[Row], Any], *, is_number: bool = False) -> Column:
+def column(
+    key: str, text: str, value: str | Callable[[Row], Any], shows: str = "text", *, is_number: bool = False
+) -> Column:
     """Return a column of a member of AWS's, or of what a function says of a row."""
+    shows = "number" if is_number else shows
     if callable(value):
-        return Column(key=key, text=text, value=value, is_number=is_number)
+        return Column(key=key, text=text, value=value, shows=shows)
     member = value
-    return Column(key=key, text=text, value=lambda row: row.get(member), is_number=is_number)
+    return Column(key=key, text=text, value=lambda row: row.get(member), shows=shows)
 
 
 NAME = column("name", "common.name", name_of)

@@ -53,7 +53,7 @@ async def patterns(ask: Ask) -> Answered:
         tables.NAME,
         tables.column("id", "common.id", "Id"),
         tables.column("state", "common.state", "State"),
-        tables.column("count", "common.count", "Count", is_number=True),
+        tables.column("count", "common.count", "Count", "number"),
     )
     sample = AwsError("InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist")
     return ask.view("patterns.html", table=table, sample_error=sample)

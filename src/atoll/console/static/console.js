@@ -74,3 +74,14 @@ document.addEventListener("htmx:sse:after:connection", () => tell(true));
 document.addEventListener("htmx:sse:error", () => tell(false));
 document.addEventListener("htmx:sse:close", () => tell(false));
 tell(false);
+
+// Save the text of an element as a file.
+document.addEventListener("click", (event) => {
+  const saver = event.target.closest("[data-saves]");
+  if (!saver) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([find("#" + saver.dataset.saves).textContent], { type: "text/plain" }));
+  link.download = saver.dataset.as;
+  link.click();
+  URL.revokeObjectURL(link.href);
+});

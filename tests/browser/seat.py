@@ -1,0 +1,86 @@
+"""A person at a browser: the console in one language, found by role and label; and what axe says of a page."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from atoll.console.texts import Speaker
+from tests.daemon.atoll import Atoll
+
+LOCALES = {"en": "en-US", "ko": "ko-KR", "zh": "zh-CN"}
+WAIT_MS = 20_000
+SERIOUS = ("serious", "critical")
+
+
+@dataclass
+class Seat:
+    """Somebody who is in: `t` says the texts of their language."""
+
+    atoll: Atoll
+    page: Page
+    t: Speaker
+    axe: Path | None  # None: this machine cannot have it
+    base: str = ""
+
+    def enter(self) -> "Seat":
+        """Follow the link that `atoll console` prints."""
+        link = re.search(r"http://\S+", self.atoll.cli("console"))
+        assert link
+        self.page.goto(link[0])
+        self.base = self.page.url.rstrip("/")
+        return self
+
+    def go(self, path: str) -> "Seat":
+        """Open a page of the console."""
+        answer = self.page.goto(self.base + path)
+        assert answer, path
+        assert answer.status == 200, f"{path}: {answer.status}"
+        return self
+
+    def say(self, name: str, **values: Any) -> str:
+        """Return a text of the console."""
+        return str(self.t(name, **values).unescape())
+
+    def link(self, text: str) -> Locator:
+        return self.page.get_by_role("link", name=self.say(text), exact=True)
+
+    def button(self, text: str, **values: Any) -> Locator:
+        return self.page.get_by_role("button", name=self.say(text, **values), exact=True)
+
+    def field(self, text: str, **values: Any) -> Locator:
+        return self.page.get_by_label(re.compile("^" + re.escape(self.say(text, **values))))
+
+    def press(self, text: str, **values: Any) -> None:
+        """Press the one button of this text."""
+        self.button(text, **values).click()
+
+    def sure(self) -> None:
+        """Say that one is sure."""
+        self.page.get_by_role("dialog").get_by_role("button", name=self.say("common.go_on"), exact=True).click()
+
+    def row(self, text: str) -> Locator:
+        """Return the row of a table that has this text."""
+        return self.page.get_by_role("row").filter(has_text=text)
+
+    def sees(self, text: str) -> None:
+        """Wait until the main part has a text."""
+        expect(self.page.get_by_role("main")).to_contain_text(text, timeout=WAIT_MS)
+
+    def findings(self) -> list[str]:
+        """Return what axe has against the page, if it is serious."""
+        assert self.axe, "whoever asks has looked"
+        self.page.evaluate(self.axe.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']}).then(r => r.violations)")
+        return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in SERIOUS]
+
+
+def seat(browser: Browser, atoll: Atoll, language: str, axe: Path | None, **looks: Any) -> Seat:
+    """Open the console in a language, in a window of its own; what a script throws fails the test."""
+    context = browser.new_context(locale=LOCALES[language], **looks)
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.on("pageerror", lambda error: (_ for _ in ()).throw(AssertionError(f"a script failed: {error}")))
+    return Seat(atoll, page, Speaker(language), axe).enter()
