@@ -250,7 +250,7 @@ class Lessons:
             "state": "done" if is_done else "now" if step.id == now else "later",
             "commands": [names.fill(world, command) for command in commands],
             "hints": [names.fill(world, hint) for hint in about.hints[:shown]],
-            "hints_left": len(about.hints) - shown,
+            "hints_left": len(about.hints) - shown, "code": None, "reason": None,  # said by a check
         }  # fmt: skip
 
 
