@@ -1,7 +1,8 @@
-"""Run the client projects' own test suites against Atoll's endpoints and against the bare engine, and compare.
+"""Run the client and engine projects' own test suites against Atoll's endpoints and the bare engine, and compare.
 
     python -m tests.suites              # as root, some minutes; prints Markdown
     python -m tests.suites --write-docs # docs/suites.md
+    python -m tests.suites --engines    # the suites of Valkey and Redis only; --write-docs: their part of the page
 
 Each suite is of the version that is named below and comes from PyPI.  Against the bare engine it runs on loopback,
 against Atoll in an instance's network, with the endpoint's name.  What passes on one and not on the other is listed
@@ -24,6 +25,7 @@ from xml.etree import ElementTree
 
 from tests.daemon.atoll import Atoll, running
 from tests.scenario.stage import ANYWHERE, Stage
+from tests.suites import engines
 from tests.suites.bare import bare_engine
 
 CHECKOUT = Path(__file__).parents[2]
@@ -60,6 +62,7 @@ def main() -> int:
     """Run all, print what differs."""
     parser = argparse.ArgumentParser(prog="tests.suites", description="The client projects' own suites.")
     parser.add_argument("--write-docs", action="store_true", help="write docs/suites.md")
+    parser.add_argument("--engines", action="store_true", help="the suites of the engines only")
     options = parser.parse_args()
     parts = []
     with running() as atoll:
@@ -68,7 +71,7 @@ def main() -> int:
         subnet, group = stage.subnet(vpc, "10.0.0.0/24"), stage.group(vpc)
         stage.allow(group, 6379, ANYWHERE)
         app, subnets = stage.instance(subnet), stage.subnet_group(subnet)
-        for suite, engine in zip(SUITES, ("redis", "valkey"), strict=True):
+        for suite, engine in zip(SUITES, ("redis", "valkey"), strict=True) if not options.engines else ():
             _install(suite)
             name = stage.replication_group(engine, subnets, group, 2)
             (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
@@ -79,12 +82,46 @@ def main() -> int:
             ours = _run(
                 suite, f"{endpoint}:6379", (sys.executable, "-m", "atoll.cli", "run", "--in", app, "--"), atoll
             )
-            parts.append(_table(suite, engine, bare, ours))
-    page = "\n\n".join(parts) + "\n"
-    print(page)
-    if options.write_docs:
-        DOCS.write_text(_PAGE.format(date=datetime.now(UTC).date()) + page)
+            parts.append(_table(f"{suite.project} {suite.version} against {engine}", bare, ours))
+        own = [_own_suite(suite, atoll, stage, subnets, group, app) for suite in engines.SUITES]
+    clients, today = "\n\n".join(parts) + "\n", datetime.now(UTC).date()
+    servers = _ENGINES.format(date=today) + "\n\n".join(own) + "\n"
+    print(clients + servers)
+    if options.write_docs and options.engines:
+        DOCS.write_text(DOCS.read_text().partition(_MARK)[0].rstrip() + "\n" + servers)
+    elif options.write_docs:
+        DOCS.write_text(_PAGE.format(date=today) + clients + servers)
     return 0
+
+
+def _own_suite(
+    suite: engines.EngineSuite, atoll: Atoll, stage: Stage, subnets: str, group: str, instance: str
+) -> str:
+    """Run an engine project's suite; returns its part of the page."""
+    place, version = engines.source(suite, HOME)
+    name = stage.replication_group(suite.engine, subnets, group, 2)
+    (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
+    endpoint = found["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    print(f"{suite.project} {version} against {suite.engine}", file=sys.stderr)
+    with bare_engine(_program(atoll, suite.engine)) as port:
+        bare = engines.play(place, "127.0.0.1", port, (), engines.FILES, None)
+    before = (sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--")
+    ours = engines.play(place, endpoint, 6379, before, engines.FILES, atoll.environment)
+    return _table(f"The suite of {suite.project} {version} against {suite.engine}", bare, ours)
+
+
+_MARK = "# The engines' own test suites"
+_ENGINES = (
+    "\n"
+    + _MARK
+    + """
+
+Written by `python -m tests.suites --engines --write-docs` on {date}. The suites (in Tcl) of the engine projects, of
+the release that Debian has, run as above against the engines that Atoll runs, which may be newer. Slow tests, and those
+that need `DEBUG` or a replica of their own, are left out.
+
+"""
+)
 
 
 _PAGE = """# The clients' own test suites
@@ -156,7 +193,7 @@ def _outcome(case: ElementTree.Element) -> tuple[str, str]:
     return name, "passed" if case.find("skipped") is None else "skipped"
 
 
-def _table(suite: Suite, engine: str, bare: Outcomes, ours: Outcomes) -> str:
+def _table(title: str, bare: Outcomes, ours: Outcomes) -> str:
     both = sum(bare[name] == ours.get(name) == "passed" for name in bare)
     neither = sum(_bad(bare[name]) and _bad(ours.get(name, "absent")) for name in bare)
     passed = [name for name in bare if bare[name] == "passed"]
@@ -164,7 +201,7 @@ def _table(suite: Suite, engine: str, bare: Outcomes, ours: Outcomes) -> str:
     better = sum(_bad(bare[name]) and ours.get(name) == "passed" for name in bare)
     why = Counter(_reason(said) for said in differ.values())
     lines = [
-        f"## {suite.project} {suite.version} against {engine}",
+        f"## {title}",
         "",
         f"{len(bare)} tests: {both} pass on both, {neither} fail on both, {better} pass on Atoll only, "
         f"{len(differ)} pass on the bare engine only:",
