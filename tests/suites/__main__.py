@@ -29,7 +29,7 @@ from tests.suites import engines
 from tests.suites.bare import bare_engine
 
 CHECKOUT = Path(__file__).parents[2]
-HOME = CHECKOUT / ".venv" / "suites"
+HOME = engines.HOME
 DOCS = CHECKOUT / "docs" / "suites.md"
 NEEDED = ("pytest==8.3.5", "pytest-asyncio==0.24.0", "pytest-timeout", "mock", "cachetools", "packaging", "requests")
 # Not about a server that is not a cluster: these need a Sentinel, a cluster, certificates or modules of their own.
@@ -98,7 +98,7 @@ def _own_suite(
     suite: engines.EngineSuite, atoll: Atoll, stage: Stage, subnets: str, group: str, instance: str
 ) -> str:
     """Run an engine project's suite; returns its part of the page."""
-    place, version = engines.source(suite, HOME)
+    place, version = engines.source(suite, engines.HOME)
     name = stage.replication_group(suite.engine, subnets, group, 2)
     (found,) = stage.cache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
     endpoint = found["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
@@ -117,8 +117,8 @@ _ENGINES = (
     + """
 
 Written by `python -m tests.suites --engines --write-docs` on {date}. The suites (in Tcl) of the engine projects, of
-the release that Debian has, run as above against the engines that Atoll runs, which may be newer. Slow tests, and those
-that need `DEBUG` or a replica of their own, are left out.
+the release that Debian has, run as above against the engines that Atoll runs, which may be newer. Slow tests,
+and those that need `DEBUG` or a replica of their own, are left out.
 
 """
 )
