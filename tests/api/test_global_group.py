@@ -211,6 +211,7 @@ def test_what_may_not_join_is_refused(cache, far, paper):
         ({"Engine": "redis"}, BOTH),
         ({"EngineVersion": "8.0"}, BOTH),
         ({"PrimaryClusterId": "x"}, BOTH),
+        ({"TransitEncryptionEnabled": True}, BOTH),
     ):
         assert code(join, far, **more) == expected
     assert code(join, cache) == VALUE, "one region, one member"

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -26,6 +26,8 @@ WRITER = (
 class Globe:
     """Two groups, one in each region, and an instance beside each."""
 
+    more: Mapping[str, Any] = {}  # of the first group
+
     def __init__(self, atoll: Atoll):
         self.atoll = atoll
         self.cache = {region: atoll.client("elasticache", region=region) for region in GROUPS}
@@ -33,7 +35,7 @@ class Globe:
         made: dict[str, Any] = {"ReplicationGroupDescription": "x", "NumCacheClusters": 2}
         self.cache[NEAR].create_replication_group(
             ReplicationGroupId="one", Engine="valkey", CacheNodeType="cache.m5.large",
-            AutomaticFailoverEnabled=True, **made,
+            AutomaticFailoverEnabled=True, **made, **self.more,
         )  # fmt: skip
         self.available(NEAR)
         self.name: str = self.cache[NEAR].create_global_replication_group(

@@ -31,7 +31,6 @@ NO_CLUSTER_MODE = Err(
     "Atoll does not support a global datastore with cluster mode enabled: its engines have no way to copy from "
     "outside their cluster.",
 )
-NO_TLS = Err("InvalidParameterValue", "Atoll does not support a global datastore with in-transit encryption.")
 NOT_CLASSIC = Err("InvalidParameterValue", "Global datastores are supported in a VPC only.")
 NOT_AVAILABLE = Err(
     "InvalidGlobalReplicationGroupState", "Global Replication Group {name} is not in available state."
@@ -67,8 +66,6 @@ def create_global_replication_group(
         raise TOO_SMALL(got=group.node_type)
     if group.is_sharded:
         raise NO_CLUSTER_MODE()
-    if group.tls:
-        raise NO_TLS()
     if network_of(tx.world):
         raise NOT_CLASSIC()
     name = f"{prefix_of(tx.region)}-{global_replication_group_id_suffix.lower()}"
@@ -103,6 +100,7 @@ def joining(
         ("Engine", engine and engine.lower(), (like.engine,)),
         ("CacheNodeType", asked.node_type, (like.node_type,)),
         ("EngineVersion", asked.engine_version, (like.engine_version, like.requested_version)),
+        ("TransitEncryptionMode", asked.tls, (like.encryption or "none",)),
     )
     for parameter, given, own in wanted:
         if given and given not in own:
@@ -113,6 +111,7 @@ def joining(
         engine_version=like.requested_version,
         node_type=like.node_type,
         at_rest=like.at_rest,
+        tls=like.encryption,
     )
     return alike, datastore
 
@@ -137,8 +136,6 @@ def join(tx: Tx, datastore: GlobalReplicationGroup, group: ReplicationGroup) -> 
     """Make a new group a secondary: it becomes available when it has copied everything."""
     if group.is_sharded:
         raise NO_CLUSTER_MODE()
-    if group.tls:
-        raise NO_TLS()
     taken = {member.number for member in datastore.members}
     number = next(n for n in range(MEMBERS_MAX) if n not in taken)
     member = GlobalMember(group_id=group.id, number=number)
