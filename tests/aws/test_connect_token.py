@@ -10,7 +10,7 @@ from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
 from atoll.aws.connect_token import looks_like_one, refusal, seconds_left
-from atoll.cache.login import Login, logins
+from atoll.cache.login import Login, logins, outdated
 from atoll.model.account import AccessKey
 
 ACCOUNT = "111111111111"
@@ -121,3 +121,14 @@ def test_logins_are_found_among_the_first_commands():
 )
 def test_what_is_not_whole_is_no_login(sent):
     assert list(logins(sent)) == []
+
+
+def test_connections_of_token_users_are_outdated_after_twelve_hours():
+    said = (
+        "id=3 addr=10.0.0.9:5000 laddr=10.0.1.4:6379 name= age=43199 idle=0 user=app resp=2\n"
+        "id=4 addr=10.0.0.9:5001 laddr=10.0.1.4:6379 name= age=43200 idle=7 user=app resp=2\n"
+        "id=5 addr=10.0.0.9:5002 laddr=10.0.1.4:6379 name= age=99999 idle=7 user=default resp=2\n"
+    )
+
+    assert outdated(said, {"app"}, 12 * 3600) == ["4"]
+    assert outdated(said, set(), 12 * 3600) == []

@@ -1,6 +1,9 @@
-"""The first commands of a connection, read for its logins: AUTH, and HELLO with AUTH.  RESP arrays only."""
+"""The first commands of a connection, read for its logins: AUTH, and HELLO with AUTH.  RESP arrays only.
 
-from collections.abc import Iterator
+And what an engine says of its connections, read for those that have lasted too long.
+"""
+
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 WORDS_MAX = 32  # of one command that may be a login
@@ -32,6 +35,16 @@ def logins(sent: bytes) -> Iterator[Login]:
                 if word.lower() == "auth":
                     yield Login(words[n + 1], words[n + 2])
                     break
+
+
+def outdated(client_list: str, users: Collection[str], seconds: float) -> list[str]:
+    """Return the ids of connections of some users that are older than so many seconds; reads CLIENT LIST."""
+    found = []
+    for line in client_list.splitlines():
+        said = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if said.get("user") in users and int(said.get("age", "0")) >= seconds:
+            found.append(said["id"])
+    return found
 
 
 def _command(sent: bytes, at: int) -> tuple[list[str], int] | None:

@@ -29,6 +29,9 @@ from atoll.store.sqlite import Store
 
 TOKENS_MAX = 1_000  # told to one engine at once; more are refused until some have expired
 RETRY_SECONDS = 2.0
+# A connection that began with a token ends after twelve hours: ElastiCache User Guide, "Authenticating with IAM".
+LASTS_SECONDS = 12 * 3600.0
+LOOK_SECONDS = 60.0  # for connections that have lasted so long
 
 
 class Doorman:
@@ -48,6 +51,7 @@ class Doorman:
         self._mode: Mode = "strict" if strict else "local"
         self._news = News()
         self._open: set[str] = set()  # processes whose doors are attended
+        self._looked = float("-inf")  # when connections were looked at last
         self._told: dict[str, dict[tuple[str, Digest], asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,10 +67,26 @@ class Doorman:
                     self._leave(name)
                 for plan in self._wanted().values():
                     await self._attend(plan)
-                await self._news.wait(RETRY_SECONDS if self._wanted().keys() - self._open else None)
+                await self._cut_old()
+                waits = self._wanted().keys()
+                await self._news.wait(RETRY_SECONDS if waits - self._open else LOOK_SECONDS if waits else None)
         finally:
             for name in list(self._open):
                 self._leave(name)
+
+    async def _cut_old(self) -> None:
+        """End connections that have lasted for twelve hours, once a minute."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        for plan in self._wanted().values():
+            names = {user.name for user in plan.users if user.by_token}
+            try:
+                if count := await self._host.doorway.cut(plan, names, seconds=LASTS_SECONDS):
+                    log("connections ended", node=plan.process, count=count, because="they lasted 12 hours")
+            except HostError as error:
+                log("connections not looked at", node=plan.process, because=str(error))
 
     def _wanted(self) -> dict[str, NodePlan]:
         plans = (machine for machine in self._want().values() if isinstance(machine, NodePlan))

@@ -172,6 +172,10 @@ class Doorway(Protocol):
         """Make a token a password of a user in a running engine, or no longer.  Raises HostError."""
         ...
 
+    async def cut(self, node: NodePlan, users: Collection[str], *, seconds: float) -> int:
+        """End the connections of users that have lasted for so long; returns how many.  Raises HostError."""
+        ...
+
 
 class Host(Protocol):
     """A machine.  Blocking calls are made from worker threads; those that a thread owns say so."""

@@ -51,6 +51,10 @@ class PaperDoorway:
     async def lend(self, node: NodePlan, user: str, password: Digest, *, valid: bool) -> None:
         """Nobody logs in."""
 
+    async def cut(self, node: NodePlan, users: Collection[str], *, seconds: float) -> int:
+        """Nobody is connected."""
+        return 0
+
 
 class PaperHost:
     """Keeps the contract in memory."""

@@ -7,11 +7,12 @@ go on.  Whether its login is good is the engine's to say.
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from pathlib import Path
 
 from atoll.cache.acl import ADMINISTRATOR
+from atoll.cache.login import outdated
 from atoll.cache.node import NodePlan
 from atoll.cache.token_door import SOCKET
 from atoll.host.contract import HostError
@@ -60,6 +61,17 @@ class Doors:
                 await admission.lend(engine, user, password, valid=valid)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"tell a token to {node.name}") from error
+
+    async def cut(self, node: NodePlan, users: Collection[str], *, seconds: float) -> int:
+        """End the connections of users that have lasted for so long; returns how many.  Raises HostError."""
+        try:
+            async with Connection(self._socket_of(node), ADMINISTRATOR, self._password) as engine:
+                ids = outdated(str(await engine.ask("CLIENT", "LIST")), users, seconds)
+                for id in ids:
+                    await engine.ask("CLIENT", "KILL", "ID", id)
+        except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
+            raise HostError(f"{type(error).__name__}: {error}", f"cut old connections to {node.name}") from error
+        return len(ids)
 
 
 async def _answer(judge: Judge, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
