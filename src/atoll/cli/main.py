@@ -12,6 +12,7 @@ import typer
 from atoll.cli.chaos_commands import chaos
 from atoll.cli.classic_commands import classic
 from atoll.cli.drill_commands import drill
+from atoll.cli.entry_commands import register as register_entries
 from atoll.cli.failure import exit_code
 from atoll.cli.learn_commands import learn
 from atoll.cli.recipe_commands import register as register_recipes
@@ -33,6 +34,7 @@ app.add_typer(drill, name="drill")
 app.add_typer(classic, name="classic")
 app.add_typer(learn, name="learn")
 register_recipes(app)
+register_entries(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]
@@ -175,7 +177,9 @@ def run(
     inside: Annotated[
         str | None, typer.Option("--in", metavar="INSTANCE", help="In this instance's network.")
     ] = None,
-    source: Annotated[str | None, typer.Option("--as", metavar="ADDRESS", help="As this internet client.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--as", metavar="ADDRESS", help="As this internet client; `outside`: the usual one.")
+    ] = None,
 ) -> None:
     """Run a command of this machine, with your files, in another network."""
     from atoll.cli import machines

@@ -14,6 +14,7 @@ from atoll.recipe.terraform_names import identifier
 from atoll.recipe.terraform_rows import Change, Many, Row
 
 # Calls that Terraform says as arguments of what they are about, or as resources of another shape.
+ANYWHERE = "0.0.0.0/0"
 ASSOCIATION = "ReplaceNetworkAclAssociation"
 OTHERWISE: Mapping[str, Change] = {
     "AcceptVpcPeeringConnection": Change(
@@ -52,6 +53,7 @@ def configuration(survey: Survey, *, account: str, region: str, imports: bool = 
     made = _Configuration()
     for step in survey.steps:
         _add(made, step)
+    _open_out(made, survey)
     provider = Block("provider", ("aws",), (("region", region),))
     notes = [*made.notes, *_told(survey.left_out)]
     variables = [
@@ -62,6 +64,18 @@ def configuration(survey: Survey, *, account: str, region: str, imports: bool = 
     items += [Comment(note) for note in notes]
     items += [*made.blocks.values(), *(made.imports if imports else [])]
     return hcl.document(items)
+
+
+def _open_out(made: _Configuration, survey: Survey) -> None:
+    """Say the rule that AWS gives to a new group: the provider takes it away from groups that do not say it."""
+    closed = {step.changes for step in survey.steps if step.operation == "RevokeSecurityGroupEgress"}
+    everything = {"IpPermissions": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": ANYWHERE}]}]}
+    for step in survey.steps:
+        if step.operation == "CreateSecurityGroup" and (group := step.made[0]).id not in closed:
+            call = {"GroupId": made.known[group.id], **everything}
+            name = identifier(group.name)
+            for block in terraform.resources("ec2", "AuthorizeSecurityGroupEgress", call, name=name):
+                _put(made, block)
 
 
 def _told(left_out: Iterable[LeftOut]) -> list[str]:

@@ -6,6 +6,10 @@ from atoll.model.balancer import HealthCheck, Listener, LoadBalancer, TargetGrou
 from atoll.model.world import World
 from atoll.recipe.step import Made, Parameters, Step, Wait
 
+# What a new target group has.  Source: Network Load Balancers guide, "Target group attributes".
+USUAL = {"deregistration_delay.timeout_seconds": "300", "stickiness.enabled": "false", "stickiness.type": "source_ip",
+    "preserve_client_ip.enabled": "true", "proxy_protocol_v2.enabled": "false"}  # fmt: skip
+
 
 def steps(world: World) -> Iterator[Step]:
     """Yield groups with their targets, balancers, listeners."""
@@ -39,7 +43,8 @@ def _target_group(group: TargetGroup) -> Iterator[Step]:
         yield Step(service="elbv2", operation="RegisterTargets",
             parameters={"TargetGroupArn": group.id, "Targets": [{"Id": t.id, "Port": t.port} for t in standing]}
         )  # fmt: skip
-    changed = [{"Key": key, "Value": value} for key, value in group.attributes.items()]
+    changed = [{"Key": key, "Value": value} for key, value in group.attributes.items()
+        if USUAL.get(key) != value]
     if changed:
         yield Step(service="elbv2", operation="ModifyTargetGroupAttributes", changes=group.id,
             parameters={"TargetGroupArn": group.id, "Attributes": changed})  # fmt: skip
