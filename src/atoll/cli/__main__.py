@@ -9,6 +9,10 @@ from atoll.cli.failure import exit_code
 
 def main() -> int:
     """Run the command line."""
+    if sys.argv[1:2] == ["__complete"]:
+        from atoll.cli.complete import complete
+
+        return complete(sys.argv[2:])
     if options := quick.read(sys.argv[1:]):
         from atoll.cli.up import up_as_asked
 

@@ -10,6 +10,7 @@ profile = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 def register(app: typer.Typer) -> None:
     """Add them to the command line."""
     app.command(name="port-forward")(port_forward)
+    app.command()(completion)
     app.add_typer(profile, name="profile", help="A profile `atoll` for AWS tools, in ~/.aws.")
 
 
@@ -24,6 +25,13 @@ def port_forward(
     from atoll.cli.forward import port_forward
 
     raise typer.Exit(port_forward(targets, source=source, as_json=json))
+
+
+def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")]) -> None:
+    """Print a script that completes commands, options and the names of what there is."""
+    from atoll.cli.complete import script
+
+    print(script(shell), end="")
 
 
 @profile.command()

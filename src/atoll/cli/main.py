@@ -23,7 +23,7 @@ TAKES_COMMAND = {"allow_interspersed_args": False}
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=True,
+    add_completion=False,  # `atoll completion` knows the names of what there is, and is faster
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
