@@ -8,5 +8,3 @@ from atoll.testing import World as World
 from atoll.testing import world as world
 
 __version__: str
-
-

@@ -24,7 +24,7 @@ class Report:
     errors: Mapping[str, int]  # after the fault, by kind
     readonly_ms: tuple[float, float] | None  # the first and the last READONLY
     name_ms: float | None  # when the name led elsewhere
-    buckets: tuple[tuple[float, int, int], ...]  # milliseconds, writes, errors: each tenth of a second
+    buckets: tuple[tuple[float, int, int], ...]  # milliseconds, writes, errors: of each bucket
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-able values."""
@@ -42,7 +42,9 @@ class Report:
         }
 
 
-def report(said: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], at: float) -> Report:
+def report(
+    said: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], at: float, bucket_seconds: float = BUCKET_SECONDS
+) -> Report:
     """Return the figures; `said` is what the clients printed, `steps` what was done, `at` the time of the fault.
 
     A write counts as the next accepted one when it was acknowledged after the promotion: the old primary may have
@@ -70,7 +72,7 @@ def report(said: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], at: floa
         errors=dict(Counter(what.partition(":")[0] if "READONLY" not in what else "READONLY" for _, what in errors)),
         readonly_ms=(min(readonly), max(readonly)) if readonly else None,
         name_ms=_ms(names[0], at) if names else None,
-        buckets=_buckets(times, [when for when, _ in errors], at),
+        buckets=_buckets(times, [when for when, _ in errors], at, bucket_seconds),
     )
 
 
@@ -115,17 +117,19 @@ def _rate(times: Sequence[float], begin: Sequence[float], end: float | None = No
     return round(len(times) / seconds, 0) if seconds > 0 else 0.0
 
 
-def _buckets(writes: Sequence[float], errors: Sequence[float], at: float) -> tuple[tuple[float, int, int], ...]:
+def _buckets(
+    writes: Sequence[float], errors: Sequence[float], at: float, seconds: float
+) -> tuple[tuple[float, int, int], ...]:
     counted: dict[int, tuple[int, int]] = {}
     for times, write, error in ((writes, 1, 0), (errors, 0, 1)):
         for when in times:
-            n = int((when - at) // BUCKET_SECONDS)
+            n = int((when - at) // seconds)
             known = counted.get(n, (0, 0))
             counted[n] = known[0] + write, known[1] + error
     if not counted:
         return ()
     rows = ((n, *counted.get(n, (0, 0))) for n in range(min(counted), max(counted) + 1))
-    return tuple((n * BUCKET_SECONDS * 1000, int(writes), int(errors)) for n, writes, errors in rows)
+    return tuple((n * seconds * 1000, int(writes), int(errors)) for n, writes, errors in rows)
 
 
 def _ms(when: float, at: float) -> float:

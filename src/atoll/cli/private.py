@@ -112,9 +112,7 @@ def _refusal(where: str, status: int, answer: bytes) -> Failure:
         message = told["error"]
     except (ValueError, KeyError, TypeError):
         text = answer.decode(errors="replace").strip()[:200]
-        return Failure(
-            f"{where} answered HTTP {status}: {text}", "is it Atoll that listens there? `atoll doctor`"
-        )
+        return Failure(f"{where} answered HTTP {status}: {text}", "is it Atoll that listens there? `atoll doctor`")
     if candidates := told.get("candidates"):
         return Failure(message, "name one of: " + ", ".join(map(str, candidates)))
     next_step = (

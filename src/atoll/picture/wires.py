@@ -184,9 +184,7 @@ def _free(
     return next(n for n in count() if n not in busy and n not in barred)
 
 
-def _taken_by(
-    routes: Sequence[_Route], before: _Route, grid: Grid, way: int | str
-) -> list[tuple[int, float, float]]:
+def _taken_by(routes: Sequence[_Route], before: _Route, grid: Grid, way: int | str) -> list[tuple[int, float, float]]:
     """Return the spans of a way that the routes before one have, and those that this one has itself."""
     found = []
     for route in routes:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from atoll.admin import drill as asked
-from atoll.admin.drill_report import Report, report
+from atoll.admin.drill_report import BUCKET_SECONDS, Report, report
 from atoll.admin.machines import NotRunning, machine
 from atoll.aws import inside
 from atoll.aws.errors import AwsError
@@ -40,6 +40,8 @@ AFTER_SECONDS = 3.0  # of writes after it: a partition's failover takes one
 RESULT_SECONDS = 60.0  # until every acknowledged write was read back
 LINE_BYTES_MAX = 64 << 20  # of what the clients say in the end: 100,000 writes are 4 MB
 KEPT_MAX = 50  # drills
+BARS = 15  # of the time line, until all is well again
+BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from atoll.cli.drill_inside import main; main(*sys.argv[2:])"
 
 
@@ -63,6 +65,15 @@ class Drill:
     primary: str = ""
     steps: Sequence[dict[str, Any]] = field(default_factory=list)
     report: Report | None = None
+    bucket_seconds: float = BUCKET_SECONDS
+
+    @property
+    def until_ms(self) -> float:
+        """Return when the last of what there is to see happened, in milliseconds after the fault."""
+        seen = [(step["at"] - self.at) * 1000 for step in self.steps]
+        if self.report:
+            seen += [ms for ms in (self.report.slowest_ms, self.report.resumed_ms) if ms is not None]
+        return max(seen, default=0.0)
 
     @property
     def is_running(self) -> bool:
@@ -136,6 +147,8 @@ async def _play(service: Harmful, caller: Caller, drill: Drill, group: Replicati
             if step["group"] == group.name and step["at"] >= drill.at - 0.001
         ]
         drill.report = await asyncio.to_thread(report, said, drill.steps, drill.at)
+        drill.bucket_seconds = _bucket_seconds(drill.until_ms)
+        drill.report = await asyncio.to_thread(report, said, drill.steps, drill.at, drill.bucket_seconds)
     finally:
         if writers and writers.returncode is None:
             with suppress(ProcessLookupError):
@@ -197,6 +210,11 @@ async def _said(writers: asyncio.subprocess.Process) -> dict[str, Any]:
         raise Failed("the clients ended without a word")
     said: dict[str, Any] = await asyncio.to_thread(json.loads, line)
     return said
+
+
+def _bucket_seconds(until_ms: float) -> float:
+    """Return the width of a bar, so that there are some thirty of them until the end."""
+    return next((s for s in BUCKETS_SECONDS if until_ms / 1000 / s <= BARS), BUCKETS_SECONDS[-1])
 
 
 def _place(service: Harmful, caller: Caller, source: str) -> dict[str, Any]:

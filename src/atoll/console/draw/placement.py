@@ -1,4 +1,4 @@
-"""Where nodes would be: a column for each zone, in it a box for each subnet, in that the nodes."""
+"""Where nodes would be: a box for each zone, two in a row; in it a box for each subnet, in that the nodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from html import escape
 
 COLUMN, GAP, PAD = 250, 12, 10
 HEAD, SUBNET_HEAD, NODE, NODE_GAP = 30, 22, 30, 6
+ACROSS = 2  # zones in a row
 NODES_MAX = 8  # of a subnet; the others are counted
 NAME_MAX = 22  # characters that have room
 
@@ -24,29 +25,41 @@ class Placed:
 def placement(nodes: Sequence[Placed], label: str) -> str:
     """Return the picture as SVG; its label tells all of it in words."""
     zones = sorted({node.zone for node in nodes})
-    columns = [_column(place, zone, [n for n in nodes if n.zone == zone]) for place, zone in enumerate(zones)]
-    width = len(zones) * (COLUMN + GAP) - GAP if zones else COLUMN
-    height = max((tall for _, tall in columns), default=HEAD)
+    parts, y = [], 0
+    for first in range(0, len(zones), ACROSS):
+        row = zones[first : first + ACROSS]
+        tall = max(_height([n for n in nodes if n.zone == zone]) for zone in row)
+        parts += [
+            _zone(place * (COLUMN + GAP), y, tall, zone, [n for n in nodes if n.zone == zone])
+            for place, zone in enumerate(row)
+        ]
+        y += tall + GAP
+    width = min(max(len(zones), 1), ACROSS) * (COLUMN + GAP) - GAP
     said = f"{label}: " + ", ".join(f"{n.name} {n.role} {n.zone} {n.subnet} {n.address}" for n in nodes)
     return (
-        f'<svg class="placement" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(said)}">{"".join(text for text, _ in columns)}</svg>'
+        f'<svg class="placement" viewBox="0 0 {width} {max(y - GAP, 0)}" role="img" '
+        f'aria-label="{escape(said)}">{"".join(parts)}</svg>'
     )
 
 
-def _column(place: int, zone: str, nodes: Sequence[Placed]) -> tuple[str, int]:
-    """Return a zone's column and its height."""
-    x, y = place * (COLUMN + GAP), HEAD
-    parts: list[str] = []
+def _height(nodes: Sequence[Placed]) -> int:
+    return HEAD + sum(tall + PAD for _, tall in _subnets(0, 0, nodes))
+
+
+def _subnets(x: int, y: int, nodes: Sequence[Placed]) -> list[tuple[str, int]]:
+    found = []
     for subnet in sorted({node.subnet for node in nodes}):
-        text, tall = _subnet(x + PAD, y, subnet, [n for n in nodes if n.subnet == subnet])
-        parts.append(text)
-        y += tall + PAD
-    frame = (
-        f'<rect class="zone" x="{x + 0.5}" y="0.5" width="{COLUMN - 1}" height="{y - 1}" rx="8"/>'
-        f'<text class="zone-name" x="{x + PAD}" y="20">{escape(zone)}</text>'
+        found.append(_subnet(x, y, subnet, [n for n in nodes if n.subnet == subnet]))
+        y += found[-1][1] + PAD
+    return found
+
+
+def _zone(x: int, y: int, tall: int, zone: str, nodes: Sequence[Placed]) -> str:
+    return (
+        f'<rect class="zone" x="{x + 0.5}" y="{y + 0.5}" width="{COLUMN - 1}" height="{tall - 1}" rx="8"/>'
+        f'<text class="zone-name" x="{x + PAD}" y="{y + 20}">{escape(zone)}</text>'
+        + "".join(text for text, _ in _subnets(x + PAD, y + HEAD, nodes))
     )
-    return frame + "".join(parts), y
 
 
 def _subnet(x: int, y: int, subnet: str, nodes: Sequence[Placed]) -> tuple[str, int]:

@@ -148,7 +148,7 @@ def _marks(shown: Sequence[Happening], scale: _Scale) -> str:
     groups: list[tuple[float, list[tuple[int, Happening]]]] = []
     for number, happening in enumerate(shown, 1):
         x = scale.x(happening.at_ms)
-        if groups and x - groups[-1][0] < MARK_WIDTH:
+        if groups and x - groups[-1][0] < MARK_WIDTH * (1.6 if len(groups[-1][1]) > 1 else 1):
             groups[-1][1].append((number, happening))
         else:
             groups.append((x, [(number, happening)]))

@@ -4,7 +4,7 @@ from typing import cast
 
 from markupsafe import Markup
 
-from atoll.admin.drill_report import BUCKET_SECONDS, Report
+from atoll.admin.drill_report import Report
 from atoll.aws.errors import AwsError
 from atoll.console.ask import Answered, Ask, name_of
 from atoll.console.caches import drill
@@ -16,7 +16,8 @@ from atoll.network.places import PlaceError, endpoint
 from atoll.network.trace import trace
 
 AT = "/cache/caches/group/{name}/failover"
-BEFORE_MS, AFTER_MS, LEAST_MS = 500.0, 500.0, 1500.0  # of what is shown around the outage
+BEFORE, AFTER = 0.5, 1.6  # of the time until all was well: what is shown before the fault, and after it
+LEAST_MS = 40.0
 EVERY_SECONDS = 1  # a drill that runs is looked at
 NOBODY = "nobody"  # writes: only what the failover does is seen
 SOURCES_MAX = 50  # instances that are offered: each is traced
@@ -90,21 +91,16 @@ def _picture(ask: Ask, found: drill.Drill) -> str:
     """Return the time line of a drill that is over."""
     report = found.report
     assert report, "it is over"
-    end = (
-        report.slowest_ms
-        or report.resumed_ms
-        or max((s["at"] - found.at) * 1000 for s in found.steps or [{"at": found.at}])
-    )
     outage = None
     if report.outage_ms and report.resumed_ms is not None:
         outage = (report.resumed_ms - report.outage_ms, report.resumed_ms)
     story = Story(
         buckets=tuple(Bucket(at, writes, errors) for at, writes, errors in report.buckets),
-        bucket_ms=BUCKET_SECONDS * 1000,
+        bucket_ms=found.bucket_seconds * 1000,
         happenings=tuple(_happenings(ask, found, report)),
         outage_ms=outage,
-        from_ms=-BEFORE_MS,
-        until_ms=max(end + AFTER_MS, LEAST_MS),
+        from_ms=-max(found.until_ms * BEFORE, LEAST_MS),
+        until_ms=max(found.until_ms * AFTER, LEAST_MS * 3),
     )
     words = Words(
         title=ask.t("cache.failover_title", name=found.group),

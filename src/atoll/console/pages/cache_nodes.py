@@ -7,15 +7,17 @@ from typing import Any
 from markupsafe import Markup
 
 from atoll.console.ask import Answered, Ask
-from atoll.console.caches.numbers import COUNT, SECONDS, Metric, lines_of
+from atoll.console.caches.numbers import SECONDS, Metric, lines_of
 from atoll.console.caches.subject import LIVE, Cache, Said, cache_of, path_of
 from atoll.console.caches.tabs import tabs_of
 from atoll.console.draw.slots_bar import Share, bar, ranges_of
 from atoll.console.site import act, page
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.names import key
 
 AT = "/cache/caches/{kind}/{name}/nodes"
-RECENT = timedelta(minutes=3)  # of the measurements that say who leads and who lags
-MASTER, LAG = Metric("IsMaster", "Maximum", COUNT), Metric("ReplicationLag", "Maximum", SECONDS)
+RECENT = timedelta(minutes=3)  # of the measurements that say who lags
+LAG = Metric("ReplicationLag", "Maximum", SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Row:
 
     cluster: str
     node: str
-    role: str  # "primary", "replica" or "": there are no roles, or nobody knows
+    role: str  # "primary", "replica" or "": there are no roles
     status: str
     zone: str
     endpoint: str
@@ -36,14 +38,13 @@ class Row:
 async def nodes(ask: Ask) -> Answered:
     """Show a cache's nodes."""
     cache = await cache_of(ask)
-    measured = await _measured(ask, cache)
     shares = [Share(str(s["NodeGroupId"]), ranges_of(str(s.get("Slots") or ""))) for s in cache.shards]
     has_slots = cache.is_sharded and any(share.ranges for share in shares)
     return ask.view(
         "cache/nodes.html",
         cache=cache,
         tabs=tabs_of(ask, cache),
-        shards=_shards(cache, measured),
+        shards=_shards(cache, _leaders(ask, cache), await _lags(ask, cache)),
         slots=Markup(bar(shares, ask.t("cache.slots"))) if has_slots else "",
         replicas=_replicas(cache),
         choices=[(share.name, share.name) for share in shares],
@@ -143,39 +144,47 @@ def _back(ask: Ask, done: str, about: str) -> Answered:
     return ask.go(f"{at}/nodes", done, id=about)
 
 
-async def _measured(ask: Ask, cache: Cache) -> dict[str, dict[str, float]]:
-    """Return the last value of each metric, by metric and cluster."""
+async def _lags(ask: Ask, cache: Cache) -> dict[str, float]:
+    """Return how many seconds each replica lags, by its cluster, as far as it was measured."""
     if cache.kind != "group":
         return {}
     now = ask.service.backend.now()
-    lines = await lines_of(ask, cache, (MASTER, LAG), now - RECENT, now, 60)
-    return {metric: {line.name: line.points[-1][1] for line in found} for metric, found in lines.items()}
+    lines = await lines_of(ask, cache, (LAG,), now - RECENT, now, 60)
+    return {line.name: line.points[-1][1] for line in lines[LAG.name]}
 
 
-def _shards(cache: Cache, measured: dict[str, dict[str, float]]) -> list[tuple[Said, list[Row]]]:
+def _leaders(ask: Ask, cache: Cache) -> set[str]:
+    """Return the clusters that lead the shards.
+
+    In cluster mode AWS's API does not say it (clients ask the cluster); the World does.
+    """
+    world = ask.service.backend.world(ask.caller)
+    group = world.get(ReplicationGroup, key(ask.account, ask.region, cache.name)) if cache.kind == "group" else None
+    leaders = [world.get(CacheCluster, shard.primary_id) for shard in group.node_groups] if group else []
+    return {cluster.name for cluster in leaders if cluster}
+
+
+def _shards(cache: Cache, leaders: set[str], lags: dict[str, float]) -> list[tuple[Said, list[Row]]]:
     """Return the rows of each shard; a cluster of its own is one."""
     clusters = {str(cluster["CacheClusterId"]): cluster for cluster in cache.clusters}
     if cache.kind == "cluster":
-        return [({}, [_row(cache, cache.said, node, {}, measured) for node in cache.said.get("CacheNodes", ())])]
+        return [({}, [_row(cache.said, node, "", {}) for node in cache.said.get("CacheNodes", ())])]
     return [
         (
             shard,
             [
-                _row(cache, clusters[member["CacheClusterId"]], node, member, measured)
+                _row(clusters[name], node, "primary" if name in leaders else "replica", lags)
                 for member in shard.get("NodeGroupMembers", ())
-                if member["CacheClusterId"] in clusters
-                for node in clusters[member["CacheClusterId"]].get("CacheNodes", ())
+                if (name := member["CacheClusterId"]) in clusters
+                for node in clusters[name].get("CacheNodes", ())
             ],
         )
         for shard in cache.shards
     ]
 
 
-def _row(cache: Cache, cluster: Said, node: Said, member: Said, measured: dict[str, dict[str, float]]) -> Row:
+def _row(cluster: Said, node: Said, role: str, lags: dict[str, float]) -> Row:
     name = str(cluster["CacheClusterId"])
-    role = str(member.get("CurrentRole", ""))
-    if cache.is_sharded and (leads := measured.get("IsMaster", {}).get(name)) is not None:
-        role = "primary" if leads else "replica"
     place: dict[str, Any] = node.get("Endpoint", {})
     return Row(
         cluster=name,
@@ -184,7 +193,7 @@ def _row(cache: Cache, cluster: Said, node: Said, member: Said, measured: dict[s
         status=str(node["CacheNodeStatus"]),
         zone=str(node["CustomerAvailabilityZone"]),
         endpoint=f"{place['Address']}:{place['Port']}" if place else "",
-        lag_seconds=measured.get("ReplicationLag", {}).get(name),
+        lag_seconds=lags.get(name) if role == "replica" else None,
         needs_reboot=node.get("ParameterGroupStatus") == "pending-reboot",
     )
 

@@ -84,6 +84,7 @@ class Server:
 
     def end_with(self, pipe: int) -> None:
         """End when this pipe does: whoever held the other end is gone, and nobody is left to want anything."""
+
         def look() -> None:
             if not os.read(pipe, 4096):
                 os._exit(0)

@@ -105,12 +105,7 @@ LESSON = Lesson(
                 "aws elasticache test-failover --replication-group-id sessions --node-group-id 0001",
                 inside("app", "redis-cli -h {endpoint:sessions} SET lesson kept"),
             ),
-            others=(
-                (  # AWS lets nobody promote by hand while it would do so by itself
-                    f"{CHANGE} --no-automatic-failover-enabled --no-multi-az-enabled",
-                    f"{CHANGE} --primary-cluster-id sessions-002",
-                ),
-            ),
+            others=((f"{CHANGE} --primary-cluster-id sessions-002",),),
         ),
     ),
 )
