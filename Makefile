@@ -24,6 +24,7 @@ bench: .venv/setup-stamp
 
 docs: .venv/setup-stamp
 	$(bin)/python docs/coverage.py
+	$(bin)/python packaging/written.py
 
 demo:
 	bin/demo
