@@ -32,6 +32,7 @@ from bench import (
     resharding,
     serving,
     starting,
+    worlding,
 )
 from bench.rows import Row, table
 
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "growth": lambda quick: growing.measure(*((2, 20, 2, 20) if quick else (100, 1_000, 100, 10_000))),
     "reach": lambda quick: reaching.measure(*((1, 40, 4) if quick else (3, 10_000, 50))),
     "snapshots": lambda quick: keeping.measure(*((1, 10) if quick else (5, 300))),
+    "worlds": lambda quick: worlding.measure(*((1, 10) if quick else (9, 100))),
     "failover": lambda quick: failing.measure(1 if quick else 10),
     "resharding": lambda quick: resharding.measure(*((1, 20_000, ("valkey",)) if quick else (5, 300_000))),
     "packets": lambda quick: carrying.measure(1 if quick else 7, 2_000 if quick else 30_000),

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import sys
+from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from atoll.control.failover import Failovers
 from atoll.control.faults import Reverter
 from atoll.control.global_groups import GlobalGroups
 from atoll.control.health import HealthChecks
+from atoll.control.hooks import Hooks
 from atoll.control.log_delivery import LogDeliveries
 from atoll.control.lone import LoneNodes
 from atoll.control.machines import Machines
@@ -50,6 +52,7 @@ from atoll.control.snapshot_files import SnapshotFiles
 from atoll.control.snapshots import Snapshots
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
+from atoll.control.worlds import Worlds
 from atoll.ec2 import console
 from atoll.elasticache import buckets
 from atoll.front import Front, front_of
@@ -78,7 +81,11 @@ GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which
 
 
 def run(
-    options: Options, sock: socket.socket, begun: "Ignition | None", ready: Callable[[str, str, str], None]
+    options: Options,
+    sock: socket.socket,
+    begun: "Ignition | None",
+    ready: Callable[[str, str, str], None],
+    hooks: Hooks | None = None,
 ) -> None:
     """Serve on a socket that listens, with the keeper that was begun (None: there is none), until told to stop.
 
@@ -94,22 +101,20 @@ def run(
             begun.undo()
         raise CannotStart(f"{error}") from error
     host = host_of(options, begun, lambda: store.world)  # enters namespaces: before any thread exists
-    uvloop.run(_serve(options, host, store, sock, ready))
+    uvloop.run(_serve(options, host, store, hooks or Hooks(None, {}), sock, ready))
 
 
-async def _serve(
-    options: Options, host: Host, store: Store, sock: socket.socket, ready: Callable[[str, str, str], None]
-) -> None:
-    await Daemon(options, host, store).serve(sock, ready)
+async def _serve(options: Options, host: Host, store: Store, hooks: Hooks, *serving: Any) -> None:
+    await Daemon(options, host, store, hooks).serve(*serving)
 
 
 class Daemon:
     """Every part, wired."""
 
-    def __init__(self, options: Options, host: Host, store: Store) -> None:
+    def __init__(self, options: Options, host: Host, store: Store, hooks: Hooks) -> None:
         """Wire the parts; nothing runs yet."""
         offer_services()
-        self._options, self._host, self._store = options, host, store
+        self._options, self._host, self._store, self.hooks = options, host, store, hooks
         self._authority = Authority(options.state_dir)
         self._objects = options.state_dir.absolute() / "objects"
         self._stop = asyncio.Event()
@@ -146,6 +151,7 @@ class Daemon:
         files = SnapshotFiles(options.state_dir.absolute())
         self.snapshots = Snapshots(store, wanted.machines, host, files, utc_now)
         buckets.look_with(files)
+        self.worlds = Worlds(store, wanted.machines, host, options.state_dir.absolute(), self._forget_seen)
         self.reshardings = Reshardings(store, wanted.machines, host, self.machines.wake)
         samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
@@ -279,14 +285,16 @@ class Daemon:
         self._store.clear()
         await self.snapshots.forget()
         shutil.rmtree(self._objects, ignore_errors=True)
-        self.backend.forget()
         self._engines.note()
-        self._counters.flow_logs.clear()
-        self._logs.clear()
-        self._sampler.forget()
+        self._forget_seen()
         await self.machines.idle()
         if not await self.in_force():
             raise TimeoutError
+
+    def _forget_seen(self) -> None:
+        """Forget what was seen and done in a World that is gone."""
+        for forget in (self.backend.forget, self._counters.flow_logs.clear, self._logs.clear, self._sampler.forget):
+            forget()
 
     def stop(self, *, purge: bool) -> None:
         """End the daemon, soon; with `purge`, everything that it runs too."""
@@ -311,7 +319,7 @@ class Daemon:
         lost = asyncio.create_task(self._host.lost())
         loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
         parts = (self.changes, self.migrations, self.rosters, self.snapshots, self.global_groups, self.reshardings)
-        loops += [part.run() for part in (*parts, self._discovery, self._doorman, self._logs)]
+        loops += [part.run() for part in (*parts, self.worlds, self._discovery, self._doorman, self._logs)]
         if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
             lone = LoneNodes(lambda: self.world, self._wanted.machines, self._host)
             watching = (Alarms(self._store, utc_now), self._counters, self._sampler, self._engines, lone)
@@ -322,16 +330,20 @@ class Daemon:
         gc.freeze()  # the modules are never looked through again
         gc.set_threshold(GC_ALLOCATIONS, 20, 50)
         gc.enable()
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([stopping, asyncio.create_task(self.hooks.run("start"))], return_when=FIRST_COMPLETED)
         ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode, self._host.because)
         log("ready", mode=self._host.mode, resources=len(self._store.world))
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        hooks = asyncio.create_task(self.hooks.run("ready"))
+        await asyncio.wait([stopping, *tasks], return_when=FIRST_COMPLETED)
         because = lost.result() if lost.done() else "it was told to"
         log("stopping", purge=self._purge, because=because)
+        await self.hooks.run("shutdown")
+        self.hooks.close()
         await server.stop()
-        for task in (loading, *tasks):
+        for task in (loading, hooks, *tasks):
             task.cancel()
-        results = await asyncio.gather(loading, *tasks, return_exceptions=True)
+        results = await asyncio.gather(loading, hooks, *tasks, return_exceptions=True)
         self._health.close()
         await self.machines.close()
         self.wires.close()

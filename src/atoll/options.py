@@ -24,4 +24,5 @@ class Options:
     keys: Literal["local", "required"] = "local"
     metrics_seconds: float = 60.0  # between samples
     log_to: Path | None = None  # None: standard error
+    init_dir: Path | None = None  # of scripts: see control/hooks.py
     leash: bool = False  # end when standard input does, and everything with it

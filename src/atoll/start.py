@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from atoll.options import CannotStart, Options
 
 if TYPE_CHECKING:
+    from atoll.control.hooks import Hooks
     from atoll.host.linux import ignition
 
 
@@ -28,10 +29,11 @@ def run(options: Options, ready: Callable[[str, str, str], None]) -> None:
     _check(options)
     gc.disable()  # what is imported stays: nothing to collect before the daemon is ready
     with only_one(options.state_dir), _listen(options) as sock:
+        hooks = _hooks(options, sock) if options.init_dir else None  # no other start waits for their module
         begun = _begin_keeper(options)
         from atoll import daemon
 
-        daemon.run(options, sock, begun, ready)
+        daemon.run(options, sock, begun, ready, hooks)
 
 
 def _begin_keeper(options: Options) -> "ignition.Ignition | None":
@@ -46,6 +48,22 @@ def _begin_keeper(options: Options) -> "ignition.Ignition | None":
         )
     except OSError as error:
         raise CannotStart(f"the keeper cannot be started: {error}; atoll doctor says what is missing") from error
+
+
+def _hooks(options: Options, sock: socket.socket) -> "Hooks":
+    """Start what runs the user's scripts, if there are any: here, for the daemon leaves the machine's network."""
+    from atoll.control.hooks import Hooks
+
+    url = f"http://{options.bind}:{sock.getsockname()[1]}"
+    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
+    region = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
+    variables = {"AWS_ENDPOINT_URL": url, "ATOLL_ENDPOINT": url, "AWS_EC2_METADATA_DISABLED": "true"}
+    try:
+        hooks = Hooks(options.init_dir, variables | keys | region)
+    except OSError as error:
+        raise CannotStart(f"the scripts of {options.init_dir} cannot be run: {error}") from error
+    hooks.boot()
+    return hooks
 
 
 def _check(options: Options) -> None:

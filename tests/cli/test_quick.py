@@ -16,7 +16,7 @@ def test_what_the_daemon_in_the_background_is_given_is_plain():
 
     assert options == {
         "state": start.state, "port": 0, "bind": "::1", "host": "paper", "keys": "required", "metrics_seconds": 60.0,
-        "engine_dir": None, "leash": False,
+        "engine_dir": None, "init": None, "leash": False,
     }  # fmt: skip
 
 

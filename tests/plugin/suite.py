@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SECONDS_MAX = 110.0
+SECONDS_MAX = 280.0  # a machine with other work; alone it takes a tenth of that
 
 
 class Suite:

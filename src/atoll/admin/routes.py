@@ -20,6 +20,7 @@ from atoll.admin import (
     snapshot,
     usage,
     why,
+    world_routes,
 )
 from atoll.admin import metrics as prometheus
 from atoll.admin.activity import Activity
@@ -52,6 +53,8 @@ _WHY_BYTES_MAX = BODY_BYTES_MAX  # with the firewalls of some machines
 _HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
 _RESETS = ("/_atoll/reset", "/_localstack/state/reset", "/_ministack/reset", "/moto-api/reset")
 _MACHINES = "/_atoll/machines/"
+_STAGES = ("", "/boot", "/start", "/ready", "/shutdown")
+_INIT = [f"{path}{stage}" for path in ("/_atoll/init", "/_localstack/init") for stage in _STAGES]
 Route = Callable[[Request], Awaitable[Answer]]
 
 
@@ -77,6 +80,12 @@ class Sampler(Protocol):
     async def measure(self) -> Sequence[prometheus.Measured]: ...  # noqa: D102
 
 
+class Hooks(Protocol):
+    """The user's scripts."""
+
+    def report(self) -> dict[str, Any]: ...  # noqa: D102
+
+
 class Service(Protocol):
     """What the routes ask of the daemon."""
 
@@ -90,6 +99,10 @@ class Service(Protocol):
     def sampler(self) -> Sampler: ...  # noqa: D102
     @property
     def lessons(self) -> Lessons: ...  # noqa: D102
+    @property
+    def hooks(self) -> Hooks: ...  # noqa: D102
+    @property
+    def worlds(self) -> world_routes.Worlds: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102
     def seen(self) -> Mapping[str, Seen]: ...  # noqa: D102
@@ -108,7 +121,7 @@ def private_api(service: Service) -> Callable[[Request], Awaitable[Answer]]:
     table: dict[str, dict[str, Route]] = {
         **{path: {"GET": api.health} for path in _HEALTH},
         **{path: {"POST": api.reset} for path in _RESETS},
-        "/_localstack/init": {"GET": api.init},
+        **{path: {"GET": api.init} for path in _INIT},
         "/_localstack/info": {"GET": api.health},
         "/_atoll/status": {"GET": api.status},
         "/_atoll/history": {"GET": api.history},
@@ -155,6 +168,7 @@ def _elsewhere(service: Service) -> dict[str, dict[str, Route]]:
     return {
         **activity_routes.table(service),
         **ca_routes.table(service),
+        **world_routes.table(service),
         **chaos_routes.table(service),
         **classic_routes.table(service),
         **drill_routes.table(service),
@@ -171,8 +185,12 @@ class _Api:
         return _json(self._service.health())
 
     async def init(self, request: Request) -> Answer:
-        done = dict.fromkeys(("BOOT", "START", "READY"), True) | {"SHUTDOWN": False}
-        return _json({"completed": done, "scripts": []})
+        report = self._service.hooks.report()
+        stage = request.path.rpartition("/")[2]
+        if stage == "init":
+            return _json(report)
+        scripts = [script for script in report["scripts"] if script["stage"] == stage.upper()]
+        return _json({"completed": report["completed"][stage.upper()], "scripts": scripts})
 
     async def reset(self, request: Request) -> Answer:
         said = _body(request)
@@ -192,8 +210,8 @@ class _Api:
 
     async def status(self, request: Request) -> Answer:
         world = self._service.world.seen_by(_caller(_query(request)))
-        body = self._service.where() | status(world) | {"loop": self._service.loops()}
-        return _json(body)
+        told = {"loop": self._service.loops(), "init": self._service.hooks.report()}
+        return _json(self._service.where() | status(world) | told)
 
     async def history(self, request: Request) -> Answer:
         return _json(self._service.loops()["history"])

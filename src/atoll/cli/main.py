@@ -15,7 +15,9 @@ from atoll.cli.drill_commands import drill
 from atoll.cli.entry_commands import register as register_entries
 from atoll.cli.failure import exit_code
 from atoll.cli.learn_commands import learn
+from atoll.cli.quota_commands import quotas
 from atoll.cli.recipe_commands import register as register_recipes
+from atoll.cli.snapshot_commands import add_to as add_snapshot
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 # After the place, everything belongs to the command: `atoll exec i-1 ls -l` needs no `--`.
@@ -72,6 +74,10 @@ def up(
     engine_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where other cache engines are [ATOLL_ENGINES].")
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Scripts to run: boot.d, start.d, ready.d, shutdown.d [/etc/atoll/init]."),
+    ] = None,
     leash: Annotated[
         bool, typer.Option("--leash", help="End when standard input does, and leave nothing, not even the state.")
     ] = False,
@@ -89,6 +95,7 @@ def up(
         metrics_seconds=metrics_seconds,
         engine_dir=engine_dir,
         leash=leash,
+        init=init,
     )
 
 
@@ -292,29 +299,6 @@ def flow_logs(
     flow_logs(log, follow=follow, flush=flush, as_json=json)
 
 
-quotas = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings=CONTEXT)
-app.add_typer(quotas, name="quota", help="Show or set how much an account may have in a region.")
-
-
-@quotas.command(name="list")
-def list_quotas(json: Json = False) -> None:
-    """Show the quotas, with AWS's first values."""
-    from atoll.cli.quota import list_quotas
-
-    list_quotas(as_json=json)
-
-
-@quotas.command(name="set")
-def set_quota(
-    code: Annotated[str, typer.Argument(help="A quota, by AWS's code; or all of them: all.")],
-    value: Annotated[str, typer.Argument(help="A number; aws: AWS's first value; default: what Atoll starts with.")],
-) -> None:
-    """Set a quota; the next call obeys it."""
-    from atoll.cli.quota import set_quota
-
-    set_quota(code, value)
-
-
 @app.command()
 def reach(
     matrix: Annotated[bool, typer.Option("--matrix", help="Print who can reach what (the default).")] = False,
@@ -385,6 +369,10 @@ def version() -> None:
     from importlib.metadata import version
 
     print(f"atoll {version('atoll')}")
+
+
+app.add_typer(quotas, name="quota", help="Show or set how much an account may have in a region.")
+add_snapshot(app)
 
 
 def main() -> int:

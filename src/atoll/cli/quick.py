@@ -17,12 +17,12 @@ def _seconds(text: str) -> float:
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "--port": int, "--bind": str, "--state": Path, "--host": str, "--mode": str, "--keys": str,
-    "--metrics-seconds": _seconds, "--engine-dir": Path,
+    "--metrics-seconds": _seconds, "--engine-dir": Path, "--init": Path,
 }  # fmt: skip
 ALSO = {"--mode": "--host"}  # two names of one option
 DEFAULTS: dict[str, Any] = {
     "port": 4566, "bind": "127.0.0.1", "state": None, "host": "auto", "keys": "local", "metrics_seconds": 60.0,
-    "engine_dir": None,
+    "engine_dir": None, "init": None,
 }  # fmt: skip
 
 

@@ -30,7 +30,16 @@ def status(*, as_json: bool) -> None:
     if seen["faults"]:
         chaos.table(seen["faults"])
     show.table("Internet clients", ("address",), [(address,) for address in seen["outside"]])
+    _init(seen.get("init"))
     _loop(seen["loop"])
+
+
+def _init(report: dict[str, Any] | None) -> None:
+    """Print what became of the scripts of `atoll up --init`, if there are any; an older daemon says nothing."""
+    for script in report["scripts"] if report else ():
+        what = f"{script['stage'].lower()}.d/{script['name']}: {script['state'].lower()}"
+        because = f", because {script['because']}" if "because" in script else ""
+        show.line(f"Script {what}{because}", "red" if script["state"] == "ERROR" else None)
 
 
 def drops(*, as_json: bool) -> None:

@@ -23,6 +23,7 @@ START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a
 STOP_SECONDS_MAX = 60.0  # with --purge every instance and node ends first
 LOOK_EVERY_SECONDS = 0.02
 LOG_LINES_SHOWN = 12
+INIT_DIR = Path("/etc/atoll/init")
 METRICS_SECONDS = 60.0  # between samples, as CloudWatch has them of ElastiCache
 
 
@@ -37,10 +38,12 @@ class Start:
     keys: KeysChoice
     metrics_seconds: float = METRICS_SECONDS
     leash: bool = False
+    init: Path | None = None
 
     def arguments(self) -> list[str]:
         """Return the same as arguments of `atoll up`."""
         given = ["--port", str(self.port), "--bind", self.bind, "--state", str(self.state), "--host", self.host]
+        given += ["--init", str(self.init)] if self.init else []
         return [*given, "--keys", self.keys, "--metrics-seconds", str(self.metrics_seconds)]
 
 
@@ -65,6 +68,7 @@ def up_as_asked(
     metrics_seconds: float = METRICS_SECONDS,
     engine_dir: Path | None = None,
     leash: bool = False,
+    init: Path | None = None,
 ) -> None:
     """Check what was asked for, and start."""
     _look_for_engines(engine_dir)
@@ -84,6 +88,7 @@ def up_as_asked(
         keys=cast(KeysChoice, keys),
         metrics_seconds=metrics_seconds,
         leash=leash,
+        init=_init_of(init, leash=leash),
     )
     if detach:
         os.environ["ATOLL_ENDPOINT"] = f"http://{bind}:{port}"
@@ -105,6 +110,7 @@ def up(start: Start) -> None:
         keys=start.keys,
         metrics_seconds=start.metrics_seconds,
         leash=start.leash,
+        init_dir=start.init,
     )
     try:
         run(options, lambda url, mode, because: _ready(start, url, mode, because))
@@ -204,6 +210,15 @@ def _look_for_engines(directory: Path | None) -> None:
     if not directory.is_dir():
         raise Failure(f"{directory} is not a directory", "name one with a valkey-server or redis-server in it", 2)
     os.environ["ATOLL_ENGINES"] = str(directory.absolute())
+
+
+def _init_of(directory: Path | None, *, leash: bool) -> Path | None:
+    """Return the directory of scripts: the one named, else the machine's, but not for a program's own daemon."""
+    if directory is None:
+        return INIT_DIR if INIT_DIR.is_dir() and not leash else None
+    if not directory.is_dir():
+        raise Failure(f"{directory} is not a directory", "name one with boot.d, start.d or ready.d in it", 2)
+    return directory.absolute()
 
 
 def _make(state: Path) -> None:

@@ -50,6 +50,7 @@ def guest(world: World, instance: Instance, interface: Interface) -> GuestPlan:
         is_nat=booted_from is not None and booted_from.is_nat,
         vpc_cidr=str(vpc.cidr),
         memory_bytes=type_.memory_mib << 20 if type_ else _MEMORY_BYTES,
+        disk=instance.disk,
     )
 
 

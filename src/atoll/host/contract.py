@@ -14,6 +14,7 @@ from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
+from atoll.host.disks import Disks as Disks
 from atoll.host.errors import HostError as HostError
 from atoll.model.digest import Digest
 from atoll.model.engine import EngineBuild
@@ -39,6 +40,7 @@ class GuestPlan:
     is_nat: bool  # the NAT image: forwards and masquerades from the start
     vpc_cidr: str
     memory_bytes: int
+    disk: str | None = None  # below the state directory: what it boots from instead of what it has, if it is there
 
     @property
     def process(self) -> str:
@@ -183,6 +185,7 @@ class Host(Protocol):
     mode: str  # "root", "rootless", "flat" or "paper"
     because: str  # why it is not a better one, and what it cannot do; empty: there is none
     doorway: Doorway
+    disks: Disks
 
     def builds(self) -> Sequence[EngineBuild]:
         """Return the engines that can run; none: on paper."""

@@ -18,6 +18,7 @@ from atoll.cache.slots import union, without
 from atoll.cache.topology import Peer, Topology
 from atoll.host.contract import (
     Connection,
+    Disks,
     Door,
     Doorway,
     Failure,
@@ -33,6 +34,7 @@ from atoll.host.contract import (
     Tracked,
     Vital,
 )
+from atoll.host.disks import NoDisks
 from atoll.model.digest import Digest
 from atoll.model.engine import EngineBuild
 from atoll.network.facts import Container
@@ -62,6 +64,7 @@ class PaperHost:
     mode = "paper"
     because = "Nothing runs on the paper host: every call works, and the tracer gives the verdicts."
     doorway: Doorway = PaperDoorway()
+    disks: Disks = NoDisks()
 
     def __init__(self) -> None:
         """Start with nothing."""

@@ -41,6 +41,7 @@ class Instance(Resource):
     public_key: str | None = None  # of the key pair, as it was at launch
     user_data: str | None = None  # base64, as the API gives it
     boot: int = 1
+    disk: str | None = None  # below the state directory: it came with the World, and its next boot takes it
     state_reason: tuple[str, str] | None = None  # code, message
     state_transition: str = ""  # "User initiated (2026-11-20 12:00:00 GMT)"
     forced: bool = False  # while stopping: without waiting for the guest to shut down

@@ -31,8 +31,9 @@ MODES = get_args(Mode)
 PREFIX = "atoll-world-"
 END_SECONDS = 60.0  # every instance and node ends; on a quiet machine it takes less than a second
 LOG_LINES_SHOWN = 12
+LOG_BYTES_MAX = 64 << 20
 _READY = re.compile(rb"^Ready\. (http://\S+)")
-_HOSTS = {"real": "auto", "paper": "paper"}
+_HOSTS = {"real": "root" if os.geteuid() == 0 else "rootless", "paper": "paper"}  # never the flat host
 
 
 class AtollError(Exception):
@@ -53,7 +54,7 @@ class Daemon:
         _sweep(base)
         self.state = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base)).resolve()
         self._accounts = itertools.count(random.randrange(10**11, 9 * 10**11))
-        self._log = self.state / "daemon.log"
+        self._log = os.memfd_create("atoll daemon")  # not in the state, which goes when a start fails
         self._process = self._start()
         self._leash = self._process.stdin
         _ALL.add(self)
@@ -72,6 +73,10 @@ class Daemon:
             return private.post(path, body, at=self.endpoint)
         except Failure as failure:
             raise AtollError(failure.told()) from None
+
+    def log(self) -> str:
+        """Return what it has logged."""
+        return os.pread(self._log, LOG_BYTES_MAX, 0).decode(errors="replace")
 
     def new_account(self) -> str:
         """Return the number of an account that nobody has used."""
@@ -104,11 +109,11 @@ class Daemon:
         options = ["--port", "0", "--state", str(self.state), "--host", _HOSTS[self.mode], "--leash"]
         ours = {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and k != "ATOLL_STATE"}
         root = str(Path(atoll.__file__).resolve().parents[1])
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "atoll.cli", "up", *options],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=root, env=ours, start_new_session=True,
-            )  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, "-m", "atoll.cli", "up", *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=root, env=ours,
+            start_new_session=True,
+        )  # fmt: skip
 
     def _wait_until_ready(self) -> str:
         out = self._process.stdout
@@ -116,9 +121,8 @@ class Daemon:
         if found := _READY.match(out.readline()):
             threading.Thread(target=_drain, args=(out,), daemon=True, name="atoll daemon").start()
             return found[1].decode()
-        said = self._log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
         self.stop()
-        told = "\n".join(said) or "it said nothing"
+        told = "\n".join(self.log().splitlines()[-LOG_LINES_SHOWN:]) or "it said nothing"
         raise AtollError(
             f"Atoll did not start:\n{told}\nnext:  `atoll doctor` says what this machine lacks; "
             "with atoll_mode = paper every call works and nothing runs"

@@ -16,6 +16,7 @@ from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
 from atoll.host.contract import (
+    Disks,
     Doorway,
     Harm,
     HostError,
@@ -27,6 +28,7 @@ from atoll.host.contract import (
     Vital,
 )
 from atoll.host.directories import make_private, run_dir
+from atoll.host.disks import NoDisks
 from atoll.host.engine import programs, stranger
 from atoll.host.engine.replication import connects
 from atoll.host.engine.terminating import SUFFIX
@@ -49,6 +51,7 @@ class FlatHost(Network):
     """Keeps the contract on loopback."""
 
     mode = "flat"
+    disks: Disks = NoDisks()
 
     def __init__(
         self,

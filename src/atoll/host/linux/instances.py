@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atoll.host.authority import Authority
 from atoll.host.contract import GuestPlan
-from atoll.host.linux import guest, image
+from atoll.host.linux import disks, guest, image
 from atoll.host.linux.client import Keeper, Process
 
 
@@ -26,7 +26,10 @@ class Instances:
         return self._image
 
     def start(self, plan: GuestPlan) -> Process:
-        """Boot an instance; its disk is made at its first boot.  Raises HostError."""
+        """Boot an instance; its disk is made at its first boot, or taken from where it waits.  Raises HostError."""
+        if plan.disk and (waiting := self._state_dir / plan.disk).is_dir():
+            guest.remove(self._directory(plan.instance_id))  # of the same instance in another World
+            waiting.replace(self._directory(plan.instance_id))
         return guest.start(
             self._keeper,
             guest.Guest(
@@ -54,6 +57,19 @@ class Instances:
         for directory in self._state_dir.glob("instances/*"):
             if directory.name not in keep:
                 guest.remove(directory)
+
+    def save_disk(self, instance_id: str, file: Path) -> bool:
+        """Write what an instance has changed on its disk to a new file; False: it has none.  Raises OSError."""
+        upper = self._directory(instance_id) / "upper"
+        if not upper.is_dir():
+            return False
+        disks.pack(upper, file, rootless=self._keeper.rootless)
+        return True
+
+    def unpack_disk(self, file: Path, directory: Path) -> None:
+        """Make of such a file a directory that an instance can boot from.  Raises HostError, OSError."""
+        directory.mkdir(mode=0o700, parents=True)
+        disks.unpack(file, directory / "upper", rootless=self._keeper.rootless)
 
     def console(self, instance_id: str) -> bytes:
         """Return what the instance's console has kept."""

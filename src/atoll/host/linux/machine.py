@@ -13,6 +13,7 @@ from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots
 from atoll.cache.topology import Topology
 from atoll.host.contract import (
+    Disks,
     Door,
     Doorway,
     Failure,
@@ -66,8 +67,7 @@ class LinuxHost:
         self.keeper_pid = keeper.pid
         self.namespaces_dir = str(keeper.namespaces.directory)
         self._keeper, self._state_dir = keeper, state_dir
-        self._fabric = Fabric(keeper.namespaces)
-        self._taker = Taker(keeper.namespaces)
+        self._fabric, self._taker = Fabric(keeper.namespaces), Taker(keeper.namespaces)
         self._programs = {(e.name, e.version): e for e in programs.available(state_dir)}
         self._terminator = programs.terminator()
         self._nodes = Nodes(keeper, state_dir, self._program, self._tcp_socket, self._terminator)
@@ -76,6 +76,7 @@ class LinuxHost:
         self.connections = partial(connections, keeper.namespaces)
         self.slow_log, self.engine_log = self._nodes.slow_log, self._nodes.engine_log
         self._instances = Instances(keeper, state_dir)
+        self.disks: Disks = self._instances
         self._processes: dict[str, _Watched] = {}
         self._tied = Tied(keeper, self._nodes, self._processes, self._watch, self._drop)
         self._wake: Callable[[], None]
@@ -93,8 +94,7 @@ class LinuxHost:
 
     def builds(self) -> tuple[EngineBuild, ...]:
         """Return the engines that can run here."""
-        tls = self._terminator is not None
-        return tuple(engine_build(e.name, e.version, tls=tls) for e in self._programs.values())
+        return tuple(engine_build(e.name, e.version, tls=bool(self._terminator)) for e in self._programs.values())
 
     def find_builds(self) -> None:
         """Look for engines again."""
