@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.daemon.atoll import running, until
+from tests.daemon.atoll import own_mode, running, until
 
 WORLD = """
 vpcs:
@@ -32,9 +32,9 @@ caches:
 ENDS_SECONDS = 30.0
 
 
-@pytest.fixture(scope="module", params=["root", "rootless"])
-def atoll(request):
-    with running(request.param) as started:
+@pytest.fixture(scope="module")
+def atoll():
+    with running(own_mode()) as started:
         file = started.place / "world.yaml"
         file.write_text(WORLD)
         started.cli("apply", str(file), timeout=200)

@@ -121,6 +121,16 @@ def test_nothing_that_a_terminal_would_obey_is_printed():
     assert "\\u001b[31mred" in shown
 
 
+@pytest.mark.parametrize("source", ["\0", "", "10.0.0.0/8\x1b[2J", ["10.0.0.0/8"]])
+def test_a_source_that_is_none_does_not_break_the_command(source):
+    permissions = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": source}]}]
+
+    shown = cli.command("ec2", "AuthorizeSecurityGroupIngress", {"IpPermissions": permissions})
+
+    assert shown.isprintable()
+    assert "--ip-permissions" in shown
+
+
 class Recorder(BaseHTTPRequestHandler):
     """What an endpoint was sent."""
 

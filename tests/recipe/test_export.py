@@ -1,6 +1,7 @@
 """A world written down makes the same world again."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -66,6 +67,7 @@ def test_the_script_makes_the_same_world_again(world, live, quick_aws, tmp_path)
     assert script(survey(live.world(), **WHOSE), **WHOSE) == text
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="two runs of Terraform; what they see is the same as an ordinary user")
 @pytest.mark.timeout(900)
 def test_terraform_makes_the_same_world_again_and_wants_nothing_more(world, live, tmp_path):
     found = survey(world, **WHOSE)

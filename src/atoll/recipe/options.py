@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore import xform_name
 
+from atoll.recipe.shell import Variable, is_plain
+
 # Options of the CLI itself.  A member of such a name is not reachable by an option.
 GLOBAL = frozenset({"debug", "endpoint-url", "no-verify-ssl", "no-paginate", "output", "query", "profile", "region",
     "version", "color", "no-sign-request", "ca-bundle", "cli-read-timeout", "cli-connect-timeout", "v2-debug",
@@ -42,8 +44,7 @@ def given_specially(service: str, operation: str, parameters: Mapping[str, Any])
         return _count(parameters)
     if operation in RULES and (short := _rule(parameters.get("IpPermissions"), operation)):
         return short, {k: v for k, v in parameters.items() if k != "IpPermissions"}
-    if operation in ENTRIES and parameters.get("Protocol") in NUMBERS:
-        named = NUMBERS[parameters["Protocol"]]
+    if operation in ENTRIES and (named := NUMBERS.get(str(parameters.get("Protocol")))):
         return [], {k: named if k == "Protocol" else v for k, v in parameters.items()}
     return [], parameters
 
@@ -74,9 +75,14 @@ def _rule(permissions: Any, operation: str) -> Special | None:
     if protocol not in PROTOCOLS:
         return None
     match source:
-        case {"IpRanges": [{"CidrIp": cidr, **more}], **others} if cidr and not more and not others:
+        case {"IpRanges": [{"CidrIp": cidr, **more}], **others} if _is_clean(cidr) and not more and not others:
             return [*found, ("--cidr", str(cidr))]
         case {"UserIdGroupPairs": [{"GroupId": group, **more}], **others} if not more and not others:
-            if operation.endswith("Ingress") and str(group).startswith(("sg-", "\0")):
+            if operation.endswith("Ingress") and _is_clean(group) and str(group).startswith(("sg-", "\0")):
                 return [*found, ("--source-group", str(group))]
     return None
+
+
+def _is_clean(value: Any) -> bool:
+    """Tell whether a value may stand in a word as it is."""
+    return isinstance(value, Variable) or (isinstance(value, str) and value != "" and is_plain(value))
