@@ -17,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.suites", description="The client projects' own suites.")
     parser.add_argument("--write-docs", action="store_true", help="write docs/suites.md")
     parser.add_argument("--engines", action="store_true", help="the suites of the engines only")
+    parser.add_argument("--files", nargs="*", default=engines.FILES, help="of those suites")
     options = parser.parse_args()
     parts = []
     with running() as atoll:
@@ -83,7 +84,7 @@ def main() -> int:
                 suite, f"{endpoint}:6379", (sys.executable, "-m", "atoll.cli", "run", "--in", app, "--"), atoll
             )
             parts.append(_table(f"{suite.project} {suite.version} against {engine}", bare, ours))
-        own = [_own_suite(suite, atoll, stage, subnets, group, app) for suite in engines.SUITES]
+        own = [_own_suite(suite, atoll, stage, subnets, group, app, options.files) for suite in engines.SUITES]
     clients, today = "\n\n".join(parts) + "\n", datetime.now(UTC).date()
     servers = _ENGINES.format(date=today) + "\n\n".join(own) + "\n"
     print(clients + servers)
@@ -95,8 +96,9 @@ def main() -> int:
 
 
 def _own_suite(
-    suite: engines.EngineSuite, atoll: Atoll, stage: Stage, subnets: str, group: str, instance: str
-) -> str:
+    suite: engines.EngineSuite, atoll: Atoll, stage: Stage, subnets: str, group: str, instance: str,
+    files: Sequence[str],
+) -> str:  # fmt: skip
     """Run an engine project's suite; returns its part of the page."""
     place, version = engines.source(suite, engines.HOME)
     name = stage.replication_group(suite.engine, subnets, group, 2)
@@ -104,10 +106,12 @@ def _own_suite(
     endpoint = found["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
     print(f"{suite.project} {version} against {suite.engine}", file=sys.stderr)
     with bare_engine(_program(atoll, suite.engine)) as port:
-        bare = engines.play(place, "127.0.0.1", port, (), engines.FILES, None)
+        bare = engines.play(place, "127.0.0.1", port, (), files, None)
     before = (sys.executable, "-m", "atoll.cli", "run", "--in", instance, "--")
-    ours = engines.play(place, endpoint, 6379, before, engines.FILES, atoll.environment)
-    return _table(f"The suite of {suite.project} {version} against {suite.engine}", bare, ours)
+    ours = engines.play(place, endpoint, 6379, before, files, atoll.environment)
+    names = ", ".join(f"`{file}`" for file in files)
+    table = _table(f"The suite of {suite.project} {version} against {suite.engine}", bare, ours)
+    return f"{table}\n\nFiles: {names}."
 
 
 _MARK = "# The engines' own test suites"

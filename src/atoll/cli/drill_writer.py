@@ -23,6 +23,7 @@ TIMEOUT_SECONDS = 0.5  # of a client that waits for an answer: the least that pe
 AGAIN_SECONDS = 0.005
 NAME_SECONDS = 0.01  # between two looks at the name
 BATCH = 500
+REDIRECTIONS_MAX = 16  # in a row that a client of a cluster bears
 
 
 class Drill:
@@ -63,7 +64,7 @@ class Drill:
 
     def write(self, client: int) -> None:
         """Write until told to stop."""
-        record: int = 0
+        record, redirections = 0, 0
         link: Link | LibraryLink | None = None
         while not self._stop.is_set():
             record += 1
@@ -73,9 +74,11 @@ class Drill:
                 if self._wait and int(str(link.ask("WAIT", self._wait, 200))) < self._wait:
                     raise Refused("WAIT: too few replicas")
                 self.acks.append((time.time(), client, record))
+                redirections = 0
             except (OSError, Refused) as error:
                 is_moved = str(error).startswith("MOVED")  # which is no error to a client of a cluster
-                if not is_moved:
+                redirections = redirections + 1 if is_moved else 0
+                if not is_moved or redirections > REDIRECTIONS_MAX:
                     self.errors.append((time.time(), client, f"{type(error).__name__}: {error}"[:80]))
                 if not str(error).startswith("WAIT"):
                     self.follow(error)
