@@ -113,7 +113,7 @@ def _table(found: list[dict[str, Any]]) -> str:
                     f"| {sum(p['acknowledged'] for p in parts):,} | {sum(p['lost'] for p in parts)} |"
                 )
     never = sum(p["never"] for part in found for p in part["faults"].values())
-    return "\n".join(lines) + (f"\n\nIn {never} rounds no write was accepted afterwards." if never else "")
+    return "\n".join(lines) + (f"\n\nRounds in which no write was accepted afterwards: {never}." if never else "")
 
 
 if __name__ == "__main__":
