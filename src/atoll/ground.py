@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atoll.control.events import Lines
+from atoll.control.recent import RECENT
 from atoll.host.contract import Host, HostError
 from atoll.model.world import World
 from atoll.options import CannotStart, Options
@@ -58,7 +59,7 @@ def log_to(path: Path | None) -> None:
     """Write the log to a file, or to standard error."""
     handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler, RECENT], force=True)
 
 
 def _flat(options: Options, world: Callable[[], World], because: str) -> Host:

@@ -17,11 +17,19 @@ from atoll.aws.models import Model, Ref, service
 Call = tuple[str, str, dict[str, Any]]
 OPEN = re.compile(r"\$\(|\b[A-Z]{5,}\b")  # what only a person, or a shell, can fill in
 TOKEN = re.compile(r"[=,\[\]{}]|[^=,\[\]{}]+")
+RULES = ("AuthorizeSecurityGroup", "RevokeSecurityGroup")  # whose rule the AWS CLI takes in pieces
 OPPOSITES = {"no-source-dest-check": ("source-dest-check", False)}
 
 
 def call_of(command: str) -> Call | None:
     """Return the call that a command makes; `None`: it is none, or somebody has to fill something in."""
+    try:
+        return _read(command)
+    except (KeyError, ValueError, IndexError, AssertionError):
+        return None
+
+
+def _read(command: str) -> Call | None:
     if OPEN.search(re.sub(r"IpProtocol|AZ|TCP|UDP", "", command)):
         return None
     words = shlex.split(command)
@@ -63,7 +71,7 @@ def _special(action: str, option: str, values: Sequence[str], given: dict[str, A
             case _:
                 return False
         return True
-    if action.startswith("AuthorizeSecurityGroup") and option in ("protocol", "port", "cidr", "source-group"):
+    if action.startswith(RULES) and option in ("protocol", "port", "cidr", "source-group"):
         given[f"--{option}"] = values[0]
         return True
     return False
@@ -72,7 +80,7 @@ def _special(action: str, option: str, values: Sequence[str], given: dict[str, A
 def _rules(action: str, given: dict[str, Any]) -> dict[str, Any]:
     """Put the options of a rule together, as the AWS CLI does."""
     protocol = given.pop("--protocol", None)
-    if not action.startswith("AuthorizeSecurityGroup") or protocol is None:
+    if not action.startswith(RULES) or protocol is None:
         return given
     port = given.pop("--port", "-1")
     low, high = (port, port) if port.lstrip("-").isdigit() else port.split("-")

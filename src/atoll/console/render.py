@@ -17,6 +17,7 @@ from atoll.console import components, recipes
 from atoll.console.ask import Ask, Made, Shown, View, name_of
 from atoll.console.texts import LANGUAGES, NAMES, TAGS
 from atoll.model.zones import REGIONS
+from atoll.picture.style import STYLE
 
 HERE = Path(__file__).parent
 SHELVES = ("static", "vendor")
@@ -36,7 +37,7 @@ class Looks:
 def files() -> Mapping[str, bytes]:
     """Return what browsers fetch: name -> content."""
     found = (path for shelf in SHELVES for path in (HERE / shelf).iterdir() if path.suffix in TYPES)
-    return {path.name: path.read_bytes() for path in found}
+    return {path.name: path.read_bytes() for path in found} | {"map.css": STYLE.encode()}
 
 
 @functools.cache

@@ -1,0 +1,80 @@
+"""Why one place does not reach another: the path as a picture, every step, and a button for what mends it."""
+
+import shlex
+from typing import Any
+
+from markupsafe import Markup
+
+from atoll.aws.errors import AwsError
+from atoll.console import flows, private
+from atoll.console.ask import Answered, Ask, name_of
+from atoll.console.site import act, menu, page
+from atoll.picture.path import Stop, draw_path
+from atoll.picture.svg import svg
+
+AT = "/tools/why"
+PROTOCOLS = ("tcp", "udp", "icmp")
+
+menu("tools", AT, "why.title", order=20)
+
+
+@page(AT)
+async def show(ask: Ask) -> Answered:
+    """Ask, and answer."""
+    source, target, port, protocol = (_given(ask, name) for name in ("from", "to", "port", "protocol"))
+    answer: dict[str, Any] | None = None
+    if source and target:
+        to = f"{target}:{port}" if port and protocol != "icmp" else target
+        how = ["--protocol", protocol] if protocol not in ("", "tcp") else []
+        ask.show(shlex.join(["atoll", "why", source, to, *how]))
+        question = {"from": source, "to": to, "protocol": protocol or "tcp"}
+        try:
+            answer = await private.post(ask, "/_atoll/why", **question)
+        except AwsError as error:
+            ask.error = ask.error or error
+    return ask.view(
+        "tools/why.html",
+        places=await _places(ask),
+        protocols=[(one, one.upper()) for one in PROTOCOLS],
+        asked={"from": source, "to": target, "port": port, "protocol": protocol or "tcp"},
+        answer=answer,
+        mends=flows.mends_of(answer) if answer else (),
+        picture=Markup(svg(draw_path(_stops(answer, target), answer["headline"]), inline=True)) if answer else "",
+    )
+
+
+def _given(ask: Ask, name: str) -> str:
+    return ask.form.get(name) or ask.query.get(name)
+
+
+def _stops(answer: dict[str, Any], target: str) -> list[Stop]:
+    """Return what a flow met, and its answer, if that is what is refused."""
+    names = [Stop(layer="name", at=n["name"], because=n["because"], allowed=not n["code"], code=n["code"] or "")
+             for n in answer["names"]]  # fmt: skip
+    steps = answer["steps"]
+    refused_back = any(not s["allowed"] for s in answer["back"]) and all(s["allowed"] for s in steps)
+    back = [{**s, "layer": f"answer: {s['layer']}"} for s in answer["back"]] if refused_back else []
+    ways = [Stop(layer=s["layer"], at=s["at"], because=s["because"], allowed=s["allowed"], code=s["code"] or "")
+            for s in (*steps, *back)]  # fmt: skip
+    inside = [Stop(layer="inside", at=o["at"], because=o["because"], allowed=not o["code"], code=o["code"] or "")
+              for o in answer["inside"]]  # fmt: skip
+    first = Stop(layer=answer["sender"], at="", because="", is_end=True)
+    return [first, *names, *ways, *inside, Stop(layer=target, at=answer["target"] or "", because="", is_end=True)]
+
+
+async def _places(ask: Ask) -> list[tuple[str, str]]:
+    """Return what can be chosen as an end: instances, caches and clients on the internet."""
+    found = [i for r in await ask.aws_all("ec2", "DescribeInstances", "Reservations") for i in r["Instances"]]
+    places = [(i["InstanceId"], name_of(i) or i.get("PrivateIpAddress", "")) for i in found]
+    clusters = await ask.aws_all("elasticache", "DescribeCacheClusters", "CacheClusters")
+    places += [(c["CacheClusterId"], c["Engine"]) for c in clusters]
+    status = await private.get(ask, "/_atoll/status")
+    return [*places, *((address, ask.t("why.client")) for address in status["outside"])]
+
+
+@act(f"{AT}/apply", back=AT)
+async def apply(ask: Ask) -> Answered:
+    """Make the call that mends it, and ask again."""
+    await flows.apply(ask, ask.form.get("command"))
+    asked = {name: _given(ask, name) for name in ("from", "to", "port", "protocol")}
+    return ask.go(AT, "why.done_applied", id=ask.form.get("command"), **asked)
