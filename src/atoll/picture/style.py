@@ -21,10 +21,10 @@ _RULES = """
 .atoll-map{font-family:"Noto Sans","Noto Sans CJK KR","Noto Sans CJK SC",system-ui,sans-serif}
 .atoll-map .ground{fill:var(--ground)}
 .atoll-map text{fill:var(--ink);white-space:pre}
-.atoll-map .mono{font-family:"DejaVu Sans Mono","Noto Sans Mono","Noto Sans Mono CJK KR",ui-monospace,monospace}
-.atoll-map .bold{font-weight:600}
-.atoll-map .soft{fill:var(--soft)}
-.atoll-map .trouble{fill:var(--bad)}
+.atoll-map .t-mono{font-family:"DejaVu Sans Mono","Noto Sans Mono","Noto Sans Mono CJK KR",ui-monospace,monospace}
+.atoll-map .t-bold{font-weight:600}
+.atoll-map .t-soft{fill:var(--soft)}
+.atoll-map .t-trouble{fill:var(--bad)}
 .atoll-map .box{fill:var(--card);stroke:var(--line);stroke-width:1}
 .atoll-map .vpc>.box{fill:var(--vpc);stroke:var(--accent);stroke-width:1.5}
 .atoll-map .zone>.box{fill:var(--zone);stroke:var(--line);stroke-dasharray:5 4}

@@ -62,7 +62,7 @@ def _box(box: Box) -> Iterator[str]:
 
 def _label(it: Label) -> str:
     anchor = "" if it.anchor == "start" else f' text-anchor="{it.anchor}"'
-    style = f' class="{it.style}"' if it.style else ""
+    style = f' class="{" ".join(f"t-{name}" for name in it.style.split())}"' if it.style else ""
     x, y, size = map(_number, (it.x, it.y, it.size))
     return f'<text x="{x}" y="{y}" font-size="{size}"{anchor}{style}>{_text(it.text)}</text>'
 
