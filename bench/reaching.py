@@ -24,6 +24,9 @@ from atoll.network.flow import ALL
 from atoll.network.plan import compile
 from atoll.network.reach.matrix import matrix
 from atoll.network.why import Question, why
+from atoll.picture.draw import draw
+from atoll.picture.read import read
+from atoll.picture.svg import svg
 from bench.rows import Asked, Row, interleave, rows
 
 OWNER = {"account": "000000000000", "region": "us-east-1"}
@@ -44,12 +47,15 @@ def measure(rounds: int, interfaces: int, subnets: int) -> list[Row]:
         f"matrix, {interfaces:,} interfaces in {classes} classes",
         f"matrix, {interfaces // 10:,} interfaces",
     )
+    drawn, drawn_small = (f"map of {n:,} interfaces as SVG" for n in (interfaces, interfaces // 10))
     measures: dict[str, Callable[[], float]] = {
         one_small: lambda: _asking(small, interfaces // 10),
         one: lambda: _asking(large, interfaces),
         tenth: lambda: _seconds(lambda: matrix(small)),
         whole: lambda: _seconds(lambda: matrix(large)),
         "plan of the same World": lambda: _seconds(lambda: compile(large)),
+        drawn: lambda: _seconds(lambda: svg(draw(read(large, VPC)))) * 1e3,
+        drawn_small: lambda: _seconds(lambda: svg(draw(read(small, VPC)))) * 1e3,
     }
     interleave(measures, 1)  # indexes are built
     series = interleave(measures, rounds)
@@ -57,6 +63,7 @@ def measure(rounds: int, interfaces: int, subnets: int) -> list[Row]:
         Asked(series=one, unit="ms", baseline=one_small, target="<= 1 ms"),
         Asked(series=whole, unit="s", baseline=tenth, target="<= 10 s"),
         Asked(series=whole, unit="s", baseline="plan of the same World"),
+        Asked(series=drawn, unit="ms", baseline=drawn_small, target="<= 200 ms"),
     ]
     return rows("reachability", series, asked)
 
