@@ -6,7 +6,6 @@ libproxychains             for all others that are linked dynamically: their own
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ class Relay:
     port: int
     user: str  # the interface, or the internet client
     password: str
+    directory: str  # the daemon's own: what is kept there goes with it
 
     @property
     def url(self) -> str:
@@ -48,7 +48,9 @@ def relay_of(answer: Mapping[str, Any]) -> Relay | None:
     if not found:
         return None
     user = answer["address"] if answer["kind"] == "outside" else answer["interface"]
-    return Relay(host=found["host"], port=found["port"], user=user, password=found["password"])
+    return Relay(
+        host=found["host"], port=found["port"], user=user, password=found["password"], directory=found["directory"]
+    )
 
 
 def refuse(relay: Relay | None, because: str) -> None:
@@ -99,11 +101,12 @@ def _preloaded(relay: Relay, library: Path) -> dict[str, str]:
         "localnet 127.0.0.1/255.255.255.255\n"
         f"[ProxyList]\nsocks5 {relay.host} {relay.port} {relay.user} {relay.password}\n"
     )
-    directory = Path(tempfile.gettempdir()) / f"atoll-flat-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    if directory.stat().st_uid != os.getuid():
-        raise Failure(f"{directory} belongs to somebody else", "remove it, or set TMPDIR to a directory of yours")
-    file = directory / f"{relay.port}-{relay.user}.conf"
+    directory = Path(relay.directory)
+    if not os.access(directory, os.W_OK):
+        raise Failure(
+            f"{directory} is another user's", "run it as the user who started Atoll (with sudo, if that was root)"
+        )
+    file = directory / f"{relay.user}.conf"
     if not file.exists() or file.read_text() != text:
         unfinished = file.with_suffix(f".{os.getpid()}")
         unfinished.touch(mode=0o600)

@@ -71,7 +71,7 @@ class FlatHost(Network):
             make_private(self._run_dir)
             processes = Processes(self._run_dir / "processes")
             places = Places(self._run_dir / "places.json", in_vpc(world), one_address=one_address)
-            super().__init__(world, resolve, places, processes)
+            super().__init__(world, resolve, places, processes, self._run_dir)
         except OSError as error:
             raise HostError(str(error), "prepare the flat host") from error
         self._programs = {(e.name, e.version): e for e in programs.available(state_dir)}

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 from atoll.cache.encryption import encryption
@@ -32,8 +33,11 @@ TOKEN_BYTES = 16
 class Network:
     """Keeps the part of the contract that is about packets."""
 
-    def __init__(self, world: Callable[[], World], resolve: Resolve, places: Places, processes: Processes) -> None:
+    def __init__(
+        self, world: Callable[[], World], resolve: Resolve, places: Places, processes: Processes, directory: Path
+    ) -> None:
         """Bind the relay's socket; it serves when it is told to.  Raises OSError."""
+        self._directory = str(directory)
         self._world, self._places, self._processes = world, places, processes
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._sock.bind((str(LOOPBACK), 0))
@@ -45,9 +49,9 @@ class Network:
 
     @property
     def relay(self) -> dict[str, Any]:
-        """Where the relay listens, and the password of its users."""
+        """Where the relay listens, the password of its users, and where they may keep it: that goes with a purge."""
         host, port = self._sock.getsockname()
-        return {"host": host, "port": port, "password": self._token}
+        return {"host": host, "port": port, "password": self._token, "directory": self._directory}
 
     def serve(self) -> None:
         """Serve.  Called in the event loop."""
