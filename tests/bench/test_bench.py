@@ -18,6 +18,8 @@ ROWS_MIN = {
     "failover": 6,
     "resharding": 2,
     "snapshots": 2,
+    "worlds for tests": 3,
+    "a world in a file": 2,
     "packets": 5,
     "CPU a request": 5,
     "NAT instance": 2,
