@@ -1,8 +1,9 @@
 """Replicas, asked whether they are in step: they have read all data, and their primary feeds them what is written.
 
 The second is the primary's to say.  It feeds a replica from its first acknowledgement on, and one that comes while
-the primary still ends the copy does not count; the next comes after a second, in which a write would be acknowledged
-that no replica has.  Source: replication.c, `repl_put_online_on_ack`.
+the primary still ends the copy does not count, although its offset is noted; the next comes after a second, in which
+writes would be acknowledged that no replica has.  So a write has to arrive.  Source: replication.c,
+`repl_start_cmd_stream_on_ack`.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from atoll.host.engine.resp import Connection, EngineError
 
 PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
 SLOTS = ((0, 16383),)
-ARRIVAL_SECONDS, ARRIVAL_LOOKS = 0.001, 10  # for a record to arrive that is fed to a replica
+ARRIVAL_SECONDS, ARRIVAL_LOOKS = 0.002, 25  # for a record to arrive that is fed to a replica
 
 
 async def waits_for(engine: Connection, node: NodePlan, leader: Callable[[str], Connection]) -> str | None:
@@ -50,8 +51,6 @@ async def is_fed(replica: Connection, leader: Connection, address: str, slots: S
     own = _line_of(str(await leader.ask("INFO", "replication")), address)
     if "state=online" not in own:
         return False
-    if "offset=0," not in own:
-        return True
     try:
         await write(leader, slots)
     except EngineError:
@@ -68,13 +67,10 @@ async def is_fed(replica: Connection, leader: Connection, address: str, slots: S
 
 
 async def _feed_now(leader: Connection, replica: str) -> None:
-    """Have a primary send a replica what it writes, though the first acknowledgement came too early to count.
+    """Have a primary that holds a replica for online send it what it writes, without waiting for another answer.
 
     A replica whose connection ends opens another, and goes on where it was, without an acknowledgement.
     """
-    own = _line_of(str(await leader.ask("INFO", "replication")), replica)
-    if "state=online,offset=0," not in own:
-        return
     for line in str(await leader.ask("CLIENT", "LIST", "TYPE", "replica")).splitlines():
         fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
         if fields.get("addr", "").rpartition(":")[0] == replica:
