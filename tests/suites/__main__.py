@@ -223,6 +223,8 @@ def _bad(outcome: str) -> bool:
 
 def _reason(said: str) -> str:
     """Return what is common to alike failures: the command that was refused, else the error."""
+    if said == "absent":
+        return "not tried: its file ended before, at a command that is restricted"
     if found := re.search(r"run the '([^']+)' command|unknown command '?`?([\w|-]+)", said):
         return f"`{(found[1] or found[2]).split('|')[0].upper()}` is restricted"
     return said[:110].replace("|", "\\|")
