@@ -5,7 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.seat import WAIT_MS
 from tests.daemon.atoll import until
+
+expect.set_options(timeout=WAIT_MS)
 
 NODE = {"CacheNodeType": "cache.t3.micro"}
 LANGUAGES = ("en", "ko", "zh")
@@ -16,6 +19,10 @@ DRILL_MS = 40_000  # of a failover with its clients, on a machine that does much
 
 def radio(person, text):
     return person.page.get_by_role("radio", name=re.compile("^" + re.escape(person.say(text))))
+
+
+def told(person, text, name):
+    return str(person.t(text, name=name).unescape())
 
 
 def number(person, text):
@@ -113,7 +120,7 @@ def test_a_failover_shows_what_clients_saw(sit, real, shop, language):
     done = person.page.get_by_role("status").filter(has_text=person.say("cache.drill_done"))
     expect(done).to_contain_text(before, timeout=DRILL_MS)
     person.sees(person.say("cache.happened_first"))
-    expect(person.page.get_by_role("img", name=re.compile(re.escape(person.say("cache.failover_title", name="sessions"))))).to_be_visible()  # fmt: skip  # noqa: E501
+    expect(person.page.get_by_role("img", name=re.compile(re.escape(told(person, "cache.failover_title", "sessions"))))).to_be_visible()  # fmt: skip  # noqa: E501
     expect(person.page.get_by_role("listitem").filter(has_text="promote")).to_be_visible()
     assert primary(shop) != before
 
@@ -132,7 +139,7 @@ def test_a_snapshot_is_taken_and_restored(sit, real, shop, language):
     expect(person.row(name)).to_contain_text(person.say("common.status_available"))
     link.click()
     person.page.get_by_role("link", name=person.say("cache.restore"), exact=True).click()
-    person.sees(person.say("cache.restores", name=name))
+    person.sees(told(person, "cache.restores", name))
     person.field("common.name").fill(copy)
     person.press("common.next")
     number(person, "cache.replicas").fill("0")

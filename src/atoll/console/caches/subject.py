@@ -9,7 +9,8 @@ from atoll.console.ask import Ask
 Kind = Literal["group", "cluster", "serverless"]
 KINDS: tuple[Kind, ...] = ("group", "cluster", "serverless")
 ONE_BY_ONE_MAX = 6  # members that are asked for by name; of more than that, all clusters are listed at once
-LIVE = ("ReplicationGroup", "CacheCluster", "ServerlessCache")  # what changes them: docs/console.md
+# What changes them; and the stream's own first event, for what changed before this page listened: docs/console.md.
+LIVE = ("hello", "ReplicationGroup", "CacheCluster", "ServerlessCache")
 Said = Mapping[str, Any]
 
 
