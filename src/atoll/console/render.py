@@ -37,7 +37,7 @@ class Looks:
 def files() -> Mapping[str, bytes]:
     """Return what browsers fetch: name -> content."""
     found = (path for shelf in SHELVES for path in (HERE / shelf).iterdir() if path.suffix in TYPES)
-    return {path.name: path.read_bytes() for path in found} | {"map.css": STYLE.encode()}
+    return {path.name: path.read_bytes() for path in found} | {"vpc-map.css": STYLE.encode()}
 
 
 @functools.cache
