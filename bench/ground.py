@@ -104,7 +104,8 @@ class Atoll:
         ready = re.search(r":(\d+) ", said)
         if ready is None:
             raise RuntimeError(f"Atoll did not start: {(self.state / 'daemon.log').read_text()[-2000:]}")
-        self.api = Api(int(ready[1]))
+        self.port = int(ready[1])
+        self.api = Api(self.port)
 
     @property
     def pid(self) -> int:

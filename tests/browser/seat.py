@@ -7,12 +7,14 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from atoll.console.access import link
 from atoll.console.texts import Speaker
 from tests.daemon.atoll import Atoll
 
 LOCALES = {"en": "en-US", "ko": "ko-KR", "zh": "zh-CN"}
 WAIT_MS = 20_000
 SERIOUS = ("serious", "critical")
+expect.set_options(timeout=WAIT_MS)
 
 
 @dataclass
@@ -26,10 +28,8 @@ class Seat:
     base: str = ""
 
     def enter(self) -> "Seat":
-        """Follow the link that `atoll console` prints."""
-        link = re.search(r"http://\S+", self.atoll.cli("console"))
-        assert link
-        self.page.goto(link[0])
+        """Follow a link such as `atoll console` prints."""
+        self.page.goto(link(self.atoll.url, self.atoll.state))
         self.base = self.page.url.rstrip("/")
         return self
 
@@ -53,9 +53,18 @@ class Seat:
     def field(self, text: str, **values: Any) -> Locator:
         return self.page.get_by_label(re.compile("^" + re.escape(self.say(text, **values))))
 
+    def pick(self, text: str, shown: str) -> None:
+        """Choose the first option that shows something, in the field of this text."""
+        option = self.field(text).locator("option").filter(has_text=shown).first
+        self.field(text).select_option(value=option.get_attribute("value"))
+
     def press(self, text: str, **values: Any) -> None:
         """Press the one button of this text."""
         self.button(text, **values).click()
+
+    def act(self, text: str) -> None:
+        """Press the one button of an act: its name goes on with whose it is."""
+        self.page.get_by_role("button", name=re.compile("^" + re.escape(self.say(text)) + " ")).click()
 
     def sure(self) -> None:
         """Say that one is sure."""

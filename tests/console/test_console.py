@@ -75,6 +75,23 @@ def test_what_changes_is_told_at_once(atoll, visitor):
     connection.close()
 
 
+def test_what_changed_before_a_page_listened_is_told_too(atoll, visitor):
+    page = visitor.get("/patterns")
+    atoll.client("ec2").create_key_pair(KeyName="between")
+
+    connection = http.client.HTTPConnection("127.0.0.1", atoll.port, timeout=20)
+    cookie = "; ".join(f"{k}={v}" for k, v in visitor.cookies.items())
+    (live,) = (e.attributes["hx-sse:connect"] for e in page.tree.all("div") if "hx-sse:connect" in e.attributes)
+    connection.request("GET", live, headers={"Cookie": cookie})
+    stream = connection.getresponse()
+    assert _event(stream) == "hello"
+    told = set()
+    while "World" not in told:
+        told.add(_event(stream))
+    assert "KeyPair" in told
+    connection.close()
+
+
 def _event(stream):
     while line := stream.readline():
         if line.startswith(b"event: "):

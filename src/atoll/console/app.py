@@ -155,7 +155,8 @@ class _Console:
         ask = self._ask(asked)
         if ask is None or asked.method != "GET":
             return self._refused(asked, "common.no_such_place", 404)
-        return StreamingResponse(live.events(self._service, ask.caller), 200, media_type="text/event-stream")
+        pieces = live.events(self._service, ask.caller, ask.query.get("since"))
+        return StreamingResponse(pieces, 200, media_type="text/event-stream")
 
     async def _nothing(self, asked: Asked) -> Response:
         return self._refused(asked, "common.no_such_page", 404)
@@ -237,6 +238,7 @@ class _Console:
             query=Form(list(asked.query_params.multi_items())),
             t=Speaker(self._looks(asked).language),
             session=Cookies(asked).session,
+            seen_revision=self._service.world.revision,
         )
 
     def _looks(self, asked: Asked) -> Looks:

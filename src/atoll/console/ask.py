@@ -145,6 +145,7 @@ class Ask:
     form: Form = field(default_factory=Form)
     t: Speaker
     session: str = ""  # whose window it is
+    seen_revision: int = 0  # of the World when the page began: what comes later is told by the live events
     is_previewing: bool = False
     error: AwsError | None = None  # of the act that brought us here
     calls: list[Made | Shown] = field(default_factory=list)

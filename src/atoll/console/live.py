@@ -14,8 +14,8 @@ TOGETHER_SECONDS = 0.3  # changes that come together are told together
 ALIVE_SECONDS = 20.0  # a comment, so that whoever has gone is noticed
 
 
-async def events(service: Service, caller: Caller) -> AsyncGenerator[bytes, None]:
-    """Yield what changed of the caller's, until closed."""
+async def events(service: Service, caller: Caller, since: str) -> AsyncGenerator[bytes, None]:
+    """Yield what changed of the caller's, until closed; a page of an older revision is told of every kind."""
     changed = asyncio.Event()
     seen = service.world
     for kind in KINDS:  # from here on, the index of owners is carried from World to World
@@ -23,6 +23,9 @@ async def events(service: Service, caller: Caller) -> AsyncGenerator[bytes, None
     forget = service.watch(lambda _: changed.set())
     try:
         yield b"retry: 1000\n\n" + _event("hello", str(seen.revision))
+        if since and since != str(seen.revision):
+            for name in (*(kind.__name__ for kind in KINDS), "World"):
+                yield _event(name, str(seen.revision))
         while True:
             try:
                 async with asyncio.timeout(ALIVE_SECONDS):

@@ -81,6 +81,7 @@ def page(ask: Ask, view: View, looks: Looks, *, token: str, last: list[Made | Sh
         "looks": looks,
         "lang": TAGS[looks.language],
         "form_token": token,
+        "seen_revision": ask.seen_revision,
         "commands": recipes.as_cli(calls, ask.region),
         "blocks": recipes.as_terraform(calls),
         "call_count": len(calls),

@@ -53,7 +53,7 @@ document.addEventListener("click", async (event) => {
 
 // "/" goes to the filter, Escape closes the menu.
 document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, textarea, select, [contenteditable], .terminal");
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable], .screen");
   if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
     const field = find('[data-key="/"]');
     if (field) { event.preventDefault(); field.focus(); field.select(); }

@@ -6,7 +6,7 @@
   let waiting;
   const ask = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => form.dispatchEvent(new Event("check")), 350);
+    waiting = setTimeout(() => form.dispatchEvent(new Event("check", { bubbles: true })), 350);
   };
   const suit = (row) => {
     row.querySelector("[name=ports]").readOnly = !row.querySelector("[name=kind]").value.startsWith("custom");
