@@ -13,6 +13,8 @@ from atoll.cache.node import NodePlan
 from atoll.cache.shards import Slots, key_in
 from atoll.host.engine.resp import Connection, EngineError
 
+PROBE = "atoll:in-step:{{{}}}"  # a key that nobody else has, in the slot of the one in braces
+TAKES_NO_WRITES = ("NOREPLICAS", "OOM", "MISCONF", "READONLY")
 PROBE_MILLISECONDS = "1"  # for which the key of the first write stays
 SLOTS = ((0, 16383),)
 ARRIVAL_SECONDS, ARRIVAL_LOOKS = 0.002, 25  # for a record to arrive that is fed to a replica
@@ -53,8 +55,10 @@ async def is_fed(replica: Connection, leader: Connection, address: str, slots: S
         return False
     try:
         await write(leader, slots)
-    except EngineError:
-        return True  # who takes no writes has none to lose
+    except EngineError as error:
+        if str(error).startswith(TAKES_NO_WRITES):
+            return True  # and has none to lose
+        raise
     said = await leader.ask("ROLE")
     goal = int(str(said[1])) if isinstance(said, list) and said[0] == "master" else 0
     for _ in range(ARRIVAL_LOOKS):
@@ -83,4 +87,4 @@ def _line_of(info: str, replica: str) -> str:
 
 async def write(primary: Connection, slots: Slots) -> None:
     """Have a primary take a write into one of its slots, which leaves nothing."""
-    await primary.ask("SET", key_in(slots), "", "PX", PROBE_MILLISECONDS)
+    await primary.ask("SET", PROBE.format(key_in(slots)), "", "PX", PROBE_MILLISECONDS)
