@@ -1,7 +1,7 @@
-"""Write the manual page from the command line's own words.
+"""Write the manual page and the shell completions from the command line's own words.
 
-python packaging/written.py            # write it
-python packaging/written.py --check    # exit 1 if it is stale
+python packaging/written.py            # write them
+python packaging/written.py --check    # exit 1 if one is stale
 """
 
 import sys
@@ -11,9 +11,13 @@ from typing import Any
 
 import typer
 
+from atoll.cli.complete import SCRIPTS
 from atoll.cli.main import app
 
 HERE = Path(__file__).parent
+COMPLETIONS = {"bash": "atoll.bash", "zsh": "_atoll", "fish": "atoll.fish"}
+# zsh loads the file at the first Tab, as a function: it must answer that one, too.
+FIRST_TAB = '[[ $funcstack[1] = _atoll ]] && _atoll "$@"\n'
 HEAD = r""".TH ATOLL 1 "" "Atoll" "User Commands"
 .SH NAME
 atoll \- Amazon ElastiCache and the Amazon VPC around it, on this machine
@@ -114,12 +118,16 @@ def _text(text: str) -> str:
 
 def main() -> int:
     """Write, or check."""
-    path, text = HERE / "atoll.1", manual()
+    wanted = {HERE / "atoll.1": manual()}
+    for shell, name in COMPLETIONS.items():
+        wanted[HERE / "completions" / name] = SCRIPTS[shell] + (FIRST_TAB if shell == "zsh" else "")
     if sys.argv[1:] == ["--check"]:
-        is_fresh = path.exists() and path.read_text() == text
-        print("" if is_fresh else "packaging/atoll.1 is stale: make docs", end="" if is_fresh else "\n")
-        return 0 if is_fresh else 1
-    path.write_text(text)
+        stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+        for path in stale:
+            print(f"{path.relative_to(HERE.parent)} is stale: make docs")
+        return 1 if stale else 0
+    for path, text in wanted.items():
+        path.write_text(text)
     return 0
 
 

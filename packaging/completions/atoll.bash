@@ -1,7 +1,5 @@
-# Completion of `atoll` for bash: the command itself says what may come next.
-_atoll_completion() {
-    local IFS=$'\n'
-    COMPREPLY=($(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" _ATOLL_COMPLETE=complete_bash "$1"))
+_atoll() {
+  local IFS=$'\n'
+  COMPREPLY=($(atoll __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
 }
-
-complete -o default -F _atoll_completion atoll
+complete -o default -F _atoll atoll

@@ -117,7 +117,7 @@ def test_the_last_step_of_the_action_starts_atoll_and_tells_the_rest(tmp_path):
         subprocess.run(down, env=env, capture_output=True, timeout=90, check=False)
 
 
-def test_the_manual_page_is_fresh():
+def test_the_manual_page_and_the_completions_are_fresh():
     checked = subprocess.run(
         [sys.executable, str(PACKAGING / "written.py"), "--check"], capture_output=True, text=True, check=False
     )
@@ -141,7 +141,7 @@ def test_the_manual_page_is_shown_without_a_complaint():
 def test_bash_completes_commands():
     script = (
         f'PATH={Path(sys.executable).parent}:$PATH; source "{PACKAGING}/completions/atoll.bash"; '
-        'COMP_WORDS=(atoll sta); COMP_CWORD=1; _atoll_completion atoll; printf "%s\\n" "${COMPREPLY[@]}"'
+        'COMP_WORDS=(atoll sta); COMP_CWORD=1; _atoll; printf "%s\\n" "${COMPREPLY[@]}"'
     )
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
