@@ -16,9 +16,9 @@ CHECKOUT = Path(__file__).parents[2]
 INSTALL_SECONDS = 300
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window; for one file: while it runs, no test can have a loop of its own."""
     if not shutil.which("chromium") or axe_file() is None:
         done = subprocess.run([CHECKOUT / "bin" / "browser"], capture_output=True, text=True, timeout=INSTALL_SECONDS)
         if not shutil.which("chromium"):
@@ -34,7 +34,7 @@ def axe_file() -> Path | None:
     return next(iter((CHECKOUT / ".venv" / "browser").glob("axe-*.min.js")), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def axe(browser: Browser) -> Path:  # noqa: ARG001  # which has installed it
     """Return axe-core, or skip."""
     if (found := axe_file()) is None:

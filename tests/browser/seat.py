@@ -55,8 +55,8 @@ class Seat:
 
     def pick(self, text: str, shown: str) -> None:
         """Choose the first option that shows something, in the field of this text."""
-        option = self.field(text).locator("option").filter(has_text=shown).first
-        self.field(text).select_option(value=option.get_attribute("value"))
+        field = self.page.get_by_role("combobox", name=re.compile("^" + re.escape(self.say(text))))
+        field.select_option(value=field.locator("option").filter(has_text=shown).first.get_attribute("value"))
 
     def press(self, text: str, **values: Any) -> None:
         """Press the one button of this text."""
