@@ -17,6 +17,8 @@ class Worlds(Protocol):
 
     @property
     def refusal(self) -> type[Exception]: ...  # noqa: D102
+    @property
+    def directory(self) -> Path: ...  # noqa: D102
     def place(self) -> Path: ...  # noqa: D102
     async def save(self, *, whole: bool) -> dict[str, Any]: ...  # noqa: D102
     async def load(self, name: str, *, replace: bool) -> dict[str, Any]: ...  # noqa: D102

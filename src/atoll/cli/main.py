@@ -18,6 +18,7 @@ from atoll.cli.learn_commands import learn
 from atoll.cli.quota_commands import quotas
 from atoll.cli.recipe_commands import register as register_recipes
 from atoll.cli.snapshot_commands import add_to as add_snapshot
+from atoll.cli.twin_commands import register as register_twin
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 # After the place, everything belongs to the command: `atoll exec i-1 ls -l` needs no `--`.
@@ -37,6 +38,7 @@ app.add_typer(classic, name="classic")
 app.add_typer(learn, name="learn")
 register_recipes(app)
 register_entries(app)
+register_twin(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where to keep the state [ATOLL_STATE].")]
