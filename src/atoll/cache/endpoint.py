@@ -10,8 +10,9 @@ from typing import TypeVar, cast
 
 from atoll.cache import serverless
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
+from atoll.model.cache_names import endpoint_code
 from atoll.model.interface import Interface
-from atoll.model.names import endpoint_hash, region_code
+from atoll.model.names import region_code
 from atoll.model.resource import Resource
 from atoll.model.world import World
 
@@ -141,7 +142,7 @@ def _named(world: World, kind: type[T], name: str) -> Iterable[T]:
 
 
 def _hash(resource: Resource) -> str:
-    return endpoint_hash(resource.account, resource.region)
+    return endpoint_code(resource)
 
 
 def _place(resource: Resource) -> str:

@@ -15,6 +15,7 @@ from atoll.cli.failure import Failure
 SECONDS_MAX = 600.0  # tens of thousands of interfaces
 BYTES_MAX = 256 << 20  # as the daemon refuses
 WRONG = 2
+NAMES_MAX = 5  # of those of which the same is said; --json has all
 _HEADINGS = {
     "stand-in": "In the place of what Atoll has not",
     "approximated": "Not quite as it is there",
@@ -98,11 +99,15 @@ def _tell(said: dict[str, Any]) -> None:
     show.line(f"{what} {whole} resources into the account {said['account']}, {said['region']}{gone}:")
     show.line("  " + ", ".join(f"{count} {kind}" for kind, count in said["resources"].items()))
     for kind, heading in _HEADINGS.items():
-        notes = [note for note in said["notes"] if note["kind"] == kind]
-        if notes:
+        alike: dict[str, list[str]] = {}
+        for note in said["notes"]:
+            if note["kind"] == kind:
+                alike.setdefault(note["why"], []).append(note["what"])
+        if alike:
             show.line(f"{heading}:")
-        for note in notes:
-            show.line(f"  {_plain(note['what'])}: {_plain(note['why'])}")
+        for because, names in alike.items():
+            more = f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else ""
+            show.line(f"  {_plain(', '.join(names[:NAMES_MAX]))}{more}: {_plain(because)}")
     if not said["dry_run"]:
         show.line("Engines and machines start now: `atoll status`. Speak for the account with")
         show.line(f"  export AWS_ACCESS_KEY_ID={said['account']} AWS_REGION={said['region']}")

@@ -94,6 +94,7 @@ class CacheCluster(Resource):
     announced_version: int = 1  # the newest that its nodes have been told
     change: Change | None = None  # what it is to become, and is not yet
     former: Change | None = None  # what it was before the change that its node has not survived yet
+    endpoint_code: str | None = None  # in its endpoint names, of a twin; None: that of the account and region
 
     @property
     def is_changing(self) -> bool:
@@ -206,6 +207,7 @@ class ReplicationGroup(Resource):
     cluster_mode: str = "disabled"  # "enabled", or "compatible" on the way there
     becoming: str | None = None  # the cluster mode that its members are being changed to
     resharding: Resharding | None = None
+    endpoint_code: str | None = None  # as CacheCluster.endpoint_code
 
     @property
     def encryption(self) -> str:

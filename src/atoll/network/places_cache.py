@@ -6,6 +6,7 @@ sessions   sessions:0002   sessions.abcdef.0001.use1.cache.amazonaws.com   and e
 from collections.abc import Iterable, Iterator
 
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.cache_names import endpoint_code
 from atoll.model.interface import Interface
 from atoll.model.names import endpoint_hash
 from atoll.model.serverless import ServerlessCache
@@ -55,7 +56,7 @@ def named(world: World) -> Iterator[tuple[str, Node]]:
 def clusters(world: World, name: str, hash: str | None = None) -> Iterator[Node]:
     """Yield the nodes of a cluster; `hash`: of the account whose endpoints have it."""
     for cluster in world.all(CacheCluster, name=name):
-        if hash in (None, endpoint_hash(cluster.account, cluster.region)):
+        if hash in (None, endpoint_code(cluster)):
             yield from _nodes(world, cluster)
 
 
@@ -74,7 +75,7 @@ def _hash(world: World, name: str) -> str:
 
 def _group(world: World, name: str, hash: str) -> ReplicationGroup | None:
     groups = world.all(ReplicationGroup, name=name)
-    return next((g for g in groups if endpoint_hash(g.account, g.region) == hash), None)
+    return next((g for g in groups if endpoint_code(g) == hash), None)
 
 
 def _members(world: World, name: str, hash: str, role: str) -> Iterator[Node]:

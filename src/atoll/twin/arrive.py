@@ -33,7 +33,8 @@ def owned(world: World, account: str, region: str) -> Iterator[Resource]:
     """Yield what gives way to a twin of an account in a region, with what is there for its sake only."""
     whole, vpcs = world.seen_by(None), set()
     for resource in owned_by(whole, (account,)):
-        if resource.region == region and not isinstance(resource, STAYING):
+        is_outline = STAND_IN in resource.tags  # of a VPC that another account's twin is peered with
+        if resource.region == region and not isinstance(resource, STAYING) and not is_outline:
             yield resource
             vpcs |= {resource.id} if isinstance(resource, Vpc) else set()
     going = [p for p in whole.all(Peering) if vpcs & {p.requester.vpc_id, p.accepter.vpc_id}]

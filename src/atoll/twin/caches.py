@@ -3,7 +3,8 @@
 Their data, passwords and users are not described by AWS, and so are not here.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from atoll.cache.families import ENGINES, Build, builds, default_groups, family, numbers, short_version
@@ -13,7 +14,7 @@ from atoll.cache.slots import slots_of
 from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup, NodeGroup, ReplicationGroup
 from atoll.model.group import SecurityGroup
 from atoll.model.interface import Attachment, Interface
-from atoll.model.names import key, mac_address
+from atoll.model.names import endpoint_hash, key, mac_address
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.subnet import Subnet
 from atoll.twin.draft import Draft
@@ -24,6 +25,10 @@ _NODE_TYPE = "cache.t3.micro"  # in the place of a type that is not known here
 _PORTS = {"memcached": 11211}
 _SLOTS = 16384
 _RESERVED_FIRST, _RESERVED_LAST = 4, 1
+# sessions-001.a1b2c3.0001.use1...  pages.a1b2c3.cfg...  master.sessions.a1b2c3...  sessions-001.sessions.a1b2c3...
+_CODE = re.compile(
+    r"(?:^|\.)([a-z0-9]{6})\.(?:(?:ng\.)?[0-9]{4}\.|cfg\.|clustercfg\.)?[a-z0-9]+\.cache\.amazonaws\.com$"
+)
 
 
 def subnet_groups(draft: Draft) -> None:
@@ -87,7 +92,7 @@ def _cluster(draft: Draft, row: Row, sharded: set[str]) -> None:
         snapshot_window=row.maybe("SnapshotWindow"), snapshot_retention=row.number("SnapshotRetentionLimit", 0),
         auto_minor_upgrade=row.flag("AutoMinorVersionUpgrade", default=True), tls=tls,
         tls_mode=row.text("TransitEncryptionMode", "required"), at_rest=row.flag("AtRestEncryptionEnabled"),
-        az_mode="cross-az" if len(zones) > 1 else "single-az",
+        az_mode="cross-az" if len(zones) > 1 else "single-az", endpoint_code=_code(draft, row.rows("CacheNodes")),
     )  # fmt: skip
 
 
@@ -218,7 +223,15 @@ def _group(draft: Draft, row: Row) -> None:
         tls=first.tls, tls_mode=first.tls_mode, at_rest=row.flag("AtRestEncryptionEnabled"),
         auto_minor_upgrade=row.flag("AutoMinorVersionUpgrade", default=True), kms_key_id=row.maybe("KmsKeyId"),
         cluster_mode=row.text("ClusterMode", "enabled" if is_sharded else "disabled"),
+        endpoint_code=first.endpoint_code,
     )  # fmt: skip
+
+
+def _code(draft: Draft, nodes: Iterable[Row]) -> str | None:
+    """Return the part of its names by which AWS tells accounts apart; None: it is what Atoll would give."""
+    names = [node.row("Endpoint").text("Address", "") for node in nodes]
+    found = next((match[1] for name in names if (match := _CODE.search(name))), None)
+    return None if found == endpoint_hash(draft.account, draft.region) else found
 
 
 def _switch(row: Row, member: str) -> str:

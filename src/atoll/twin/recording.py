@@ -87,7 +87,7 @@ def _checked(command: Command, name: str, page: dict[str, Any]) -> Row:
     model = service(command.service)
     output = model.action(command.action).output
     assert output, "every command here has an output"
-    if command.member not in page:
+    if page.get(command.member) is None:
         command_line = f"aws {command.service} {command.verb}"
         raise BadRecording(f"{name}: it has no {command.member}: it is no output of `{command_line}`")
     return Row(f"{name}: ", _value(model, output, page, f"{name}: ", 0))
