@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from atoll.model.interface import Interface
+from atoll.model.serverless import SERVICE, ServerlessCache, UsageLimits
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.picture.draw import draw
@@ -16,7 +17,7 @@ from atoll.picture.grid import LANE
 from atoll.picture.read import NoVpc, plan_cache, read, vpc_called
 from atoll.picture.scene import INTERNET, Flow
 from atoll.picture.svg import svg
-from tests.network.lab import CALLER
+from tests.network.lab import CALLER, NOW
 from tests.network.worlds import Lab, prod_lab, worlds
 from tests.picture.shop import PICTURE, picture
 
@@ -179,6 +180,21 @@ def test_a_subnet_with_a_route_to_an_internet_gateway_is_public():
     scene = read(prod_lab().world, "vpc-prod")
 
     assert {s.id: s.is_public for s in scene.subnets} == {"subnet-public": True, "subnet-private": False}
+
+
+def test_a_serverless_cache_bears_its_own_name_and_not_that_of_the_nodes_behind_it():
+    lab = prod_lab()
+    behind = lab.cache("sl0", "private")
+    lab.put(behind, account=SERVICE)
+    lab.tx.make(
+        ServerlessCache, "carts", name="carts", description="", engine="redis", major_version="7",
+        limits=UsageLimits(), security_group_ids=(), subnet_ids=("subnet-private",), vpc_id="vpc-prod",
+        backing_id=behind.id, created=NOW,
+    )  # fmt: skip
+
+    items = {i.interface_id: i for s in read(lab.world, "vpc-prod").subnets for i in s.items}
+
+    assert (items["eni-sl0-0001"].name, items["eni-sl0-0001"].note.split(", ")[1]) == ("carts", "serverless")
 
 
 def test_a_blocked_flow_ends_in_a_cross_and_names_its_rule():

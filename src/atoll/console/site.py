@@ -23,7 +23,7 @@ from starlette.routing import compile_path
 
 from atoll.console.ask import Page
 
-AREAS = ("home", "vpc", "ec2", "cache", "tools")  # of the menu, in this order; a text "common.area_..." names each
+AREAS = ("home", "tools", "vpc", "ec2", "cache")  # of the menu, in this order; a text "common.area_..." names each
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from atoll.cache.serverless import front_of
 from atoll.model.balancer import KIND as BALANCER
 from atoll.model.balancer import LoadBalancer
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup
@@ -239,6 +240,8 @@ class _Owners:
         if group and shard and group.is_sharded:
             note = f"{note}, shard {shard.id}"
         name = f"{cluster.name}:{node.id}" if cluster.is_memcached and len(cluster.nodes) > 1 else cluster.name
+        if front := front_of(self._world, cluster):  # people know it by this name, and never see the group behind it
+            name, note = front.name, f"{cluster.engine} {cluster.engine_version}, serverless"
         return Item(
             id=cluster.name, interface_id=interface_id, kind="cache", name=name, note=note, badge=badge,
             trouble=_unless(node.status, "available"),
