@@ -311,7 +311,7 @@ def test_a_change_reaches_every_member(cache, paper, ec2, vpc, rg):
         ({"EngineVersion": "8.0"}, "InvalidParameterValue"),
         ({"CacheNodeType": "cache.m9.large"}, "InvalidParameterValue"),
         ({"TransitEncryptionEnabled": True}, "InvalidParameterCombination"),
-        ({"ClusterMode": "compatible"}, "InvalidParameterValue"),
+        ({"ClusterMode": "compatible"}, "InvalidParameterCombination"),
         ({"PrimaryClusterId": "rg-002"}, "InvalidParameterValue"),
         ({"PrimaryClusterId": "rg-001", "ApplyImmediately": True}, "InvalidParameterValue"),
         ({"PrimaryClusterId": "other", "ApplyImmediately": True}, "CacheClusterNotFound"),
