@@ -101,6 +101,7 @@ def test_the_report_names_what_is_not_as_it_was(twin):
     assert "its type x9.gigantic is not known here" in " ".join(n.why for n in twin[1].notes if n.what == WORKER)
     assert "redis 7.1.0 is not on this machine: 7.0.15 runs" in notes["sessions-001"].why
     assert notes["vpce-0a1b2c3d4e5f60002"].kind == "left out"
+    assert "web-nlb-5d25ad37bd2.elb.us-west-2.amazonaws.com" in notes["web"].why
 
 
 def test_ids_addresses_and_roles_are_the_real_ones(twin):

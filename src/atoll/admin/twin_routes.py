@@ -5,7 +5,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -13,11 +13,9 @@ from atoll.admin.wire import Bad, answer, body, text
 from atoll.aws.http import Answer, Request
 from atoll.model.world import Tx, World
 from atoll.store.sqlite import StoreError, utc_now
-from atoll.twin.arrive import InTheWay, arrive
-from atoll.twin.build import build, counted
-from atoll.twin.draft import Twin
-from atoll.twin.recording import BYTES_MAX
-from atoll.twin.row import BadRecording
+
+if TYPE_CHECKING:  # imports of atoll.twin wait for the first import: few daemons ever see one
+    from atoll.twin.draft import Twin
 
 Route = Callable[[Request], Awaitable[Answer]]
 
@@ -44,6 +42,9 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
     """Return the routes, by path and method."""
 
     async def bring(request: Request) -> Answer:
+        from atoll.twin.arrive import InTheWay
+        from atoll.twin.row import BadRecording
+
         said = body(request)
         name, account = text(said, "name"), said.get("account")
         if Path(name).name != name or not name.endswith(".atoll"):
@@ -68,21 +69,29 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
     return {"/_atoll/import": {"POST": bring}}
 
 
-def _put(service: Service, twin: Twin, *, may_replace: bool, is_trial: bool) -> int:
+def _put(service: Service, twin: "Twin", *, may_replace: bool, is_trial: bool) -> int:
+    from atoll.twin.arrive import arrive
+
     if not is_trial:
         return int(service.write(lambda tx: arrive(tx, twin, may_replace=may_replace), "import"))
     tx = Tx(service.world.seen_by(None), caller=None, now=utc_now(), new_hex=lambda digits: "0" * digits)
     return arrive(tx, twin, may_replace=may_replace)
 
 
-def _build(source: Path, world: World, account: str | None) -> Twin:
+def _build(source: Path, world: World, account: str | None) -> "Twin":
     """Read what was brought, and rebuild it.  Raises BadRecording, OSError."""
+    from atoll.twin.build import build
+    from atoll.twin.recording import BYTES_MAX
+    from atoll.twin.row import BadRecording
+
     if source.stat().st_size > BYTES_MAX * 2:
         raise BadRecording(f"the files are larger than {BYTES_MAX >> 20} MiB")
     return build(_files(source.read_bytes()), world, utc_now(), account=account)
 
 
 def _files(packed: bytes) -> Mapping[str, bytes]:
+    from atoll.twin.row import BadRecording
+
     try:
         said = msgspec.json.decode(packed, type=dict[str, str])
         return {name: base64.b64decode(content, validate=True) for name, content in said.items()}
@@ -90,7 +99,9 @@ def _files(packed: bytes) -> Mapping[str, bytes]:
         raise BadRecording(f"what was brought is no recording: {error}") from None
 
 
-def _report(twin: Twin) -> dict[str, Any]:
+def _report(twin: "Twin") -> dict[str, Any]:
+    from atoll.twin.build import counted
+
     return {
         "account": twin.account,
         "region": twin.region,

@@ -77,7 +77,11 @@ def _check(world: World, twin: Twin, leaving: set[tuple[type[Resource], str]]) -
     """Refuse ids and public addresses that somebody else has here.  Raises InTheWay."""
     public = {eip.public_ip for eip in world.all(ElasticIp) if (ElasticIp, eip.id) not in leaving}
     outside = {host.address for host in world.all(OutsideHost)}
+    vpcs = {resource.id for resource in twin.resources if isinstance(resource, Vpc)}
     for resource in twin.resources:
+        ends = (resource.requester.vpc_id, resource.accepter.vpc_id) if isinstance(resource, Peering) else ()
+        if gone := [id for id in ends if id not in vpcs and world.get(Vpc, id) is None]:
+            raise InTheWay(f"{gone[0]}, with which {resource.id} peers, was deleted meanwhile: import again")
         there = world.get(type(resource), resource.id)
         is_free = there is None or (type(there), there.id) in leaving or isinstance(there, Peering | Territory)
         if not is_free and there is not None and STAND_IN not in there.tags:

@@ -19,8 +19,8 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 STEPS = (
     networks.dhcp_options, networks.vpcs, networks.subnets, networks.acls, networks.check_each_vpc, networks.gateways,
     groups.prefix_lists, groups.groups, tables.peerings, groups.rules, machines.instances, interfaces.interfaces,
-    interfaces.addresses, interfaces.nat_gateways, tables.tables, interfaces.endpoints, machines.routers,
-    caches.subnet_groups, caches.caches,
+    interfaces.addresses, interfaces.nat_gateways, tables.tables, interfaces.endpoints, interfaces.balancers,
+    machines.routers, caches.subnet_groups, caches.caches,
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class Draft:
     region: str
     now: datetime
     made: dict[tuple[type[Resource], str], Resource] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
+    notes: dict[Note, None] = field(default_factory=dict)  # in order, each once
     places: dict[tuple[type[Resource], str], str] = field(default_factory=dict)
     _numbers: Counter[tuple[type[Resource], str]] = field(default_factory=Counter)
     _hosts: Counter[str] = field(default_factory=Counter)
@@ -86,8 +86,7 @@ class Draft:
 
     def note(self, kind: str, what: str, why: str) -> None:
         """Tell something, once."""
-        if (said := Note(kind, what, why)) not in self.notes:
-            self.notes.append(said)
+        self.notes[Note(kind, what, why)] = None
 
     def number(self, kind: type[Resource], vpc_id: str) -> int:
         """Return the next number of a kind in a VPC, from 1."""

@@ -232,3 +232,12 @@ def endpoints(draft: Draft) -> None:
             private_dns=row.flag("PrivateDnsEnabled"), policy=row.maybe("PolicyDocument"), digits=digits,
             tags=row.tags(),
         )  # fmt: skip
+
+
+def balancers(draft: Draft) -> None:
+    """Tell of load balancers: their nodes are interfaces without anybody behind them."""
+    for row in draft.recording.rows("describe-load-balancers"):
+        why = (
+            f"a load balancer ({row.text('DNSName', '')[:120]}): its interfaces are stand-ins, its targets not known"
+        )
+        draft.note("left out", row.text("LoadBalancerName", row.text("LoadBalancerArn", "?"))[:120], why)

@@ -1,5 +1,6 @@
 """A recording: the files of a directory, checked against the shapes of AWS's own models, their pages put together."""
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from atoll.aws.models import Model, Ref, service
+from atoll.aws.models import Model, Ref, Shape, service
 from atoll.twin.commands import COMMANDS, Command, command_of
 from atoll.twin.row import BadRecording, Row, inside, shown
 
@@ -95,7 +96,7 @@ def _checked(command: Command, name: str, page: dict[str, Any]) -> Row:
 
 def _value(model: Model, ref: Ref, value: Any, place: str, depth: int) -> Any:
     """Return a value as the model has it, without the members that it does not know.  Raises BadRecording."""
-    shape = model.shape(ref)
+    shape = _shape(model, ref)
     allowed: tuple[type, ...] = _TYPES[shape.type]
     if type(value) not in allowed or depth > _DEPTH_MAX:
         raise BadRecording(f"{place.removesuffix(': ')}: {_named(value)} stands where {_NAMES[allowed[0]]} belongs")
@@ -108,6 +109,11 @@ def _value(model: Model, ref: Ref, value: Any, place: str, depth: int) -> Any:
     if shape.type == "list" and shape.member:
         return [_value(model, shape.member, one, f"{place}[{n}]", depth + 1) for n, one in enumerate(value)]
     return value
+
+
+@functools.lru_cache(maxsize=4096)  # the shapes of all these outputs are some 600; decoding one costs 10 us
+def _shape(model: Model, ref: Ref) -> Shape:
+    return model.shape(ref)
 
 
 def _named(value: Any) -> str:
