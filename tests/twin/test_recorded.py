@@ -11,7 +11,7 @@ from atoll.network.flow import Verdict
 from atoll.network.places import endpoint
 from atoll.network.plan import compile
 from atoll.network.trace import trace
-from tests.twin.test_round_trip import clients, twin_of
+from tests.twin.test_round_trip import clients, settled, twin_of
 
 RECORDED = Path(__file__).parent / "recorded"
 ACCOUNT = "123456789012"
@@ -136,3 +136,12 @@ def test_a_twin_can_be_changed_like_any_world(twin):
 
 def test_the_kernel_has_a_plan_for_it(world):
     assert compile(world.seen_by(None))
+
+
+def test_a_replica_that_is_added_is_named_like_the_others(twin):
+    cache = twin[0].client("elasticache", account=ACCOUNT, region="us-west-2")
+    cache.increase_replica_count(ReplicationGroupId="sessions", NewReplicaCount=2, ApplyImmediately=True)
+    settled(twin[0])
+
+    found = cache.describe_cache_clusters(ShowCacheNodeInfo=True, CacheClusterId="sessions-003")["CacheClusters"][0]
+    assert found["CacheNodes"][0]["Endpoint"]["Address"] == "sessions-003.a1b2c3.0001.usw2.cache.amazonaws.com"

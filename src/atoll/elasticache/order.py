@@ -13,7 +13,7 @@ from atoll.elasticache import checks, encryption, errors, node_type, nodes, para
 from atoll.elasticache.engine_version import choose_build
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.naming import cluster_name
-from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup
+from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup, ReplicationGroup
 from atoll.model.classic import network_of
 from atoll.model.lifecycle import CACHE_CLUSTER
 from atoll.model.world import Tx
@@ -126,6 +126,7 @@ def make_cluster(
 ) -> CacheCluster:
     """Make a cluster with a node in each of the zones (which repeat); it is `creating` until the nodes answered."""
     values = order.parameter_group.values
+    group = tx.get(ReplicationGroup, group_id) if group_id else None
     return tx.make(
         CacheCluster,
         owner_key(tx.world, name),
@@ -168,6 +169,7 @@ def make_cluster(
         at_rest=order.at_rest,
         sharded=order.sharded,
         tags=order.tags,
+        endpoint_code=group.endpoint_code if group else None,
     )
 
 
