@@ -116,6 +116,14 @@ def test_a_file_that_is_needed_is_asked_for_by_its_command(paper, files):
     assert "aws ec2 describe-subnets --output json > describe-subnets.json" in refusal(paper, files)
 
 
+def test_a_file_that_is_not_needed_is_missed_in_the_report(paper, files):
+    del files["describe-egress-only-internet-gateways.json"]
+
+    notes = {note.what: note for note in build(files, paper.world, paper.clock).notes}
+
+    assert "lists is here" in notes["describe-egress-only-internet-gateways.json"].why
+
+
 def test_pages_are_put_together_in_files_and_in_lists(paper, files):
     first, second = json.loads(files["describe-instances.json"]), json.loads(files.pop("describe-instances-2.json"))
     whole = build(recorded(), paper.world, paper.clock)

@@ -10,6 +10,7 @@ from atoll.model.names import key
 from atoll.model.world import World
 from atoll.twin import caches, groups, interfaces, machines, networks, tables
 from atoll.twin.arrive import without
+from atoll.twin.commands import COMMANDS
 from atoll.twin.draft import Draft, Twin
 from atoll.twin.recording import Recording, read
 from atoll.twin.row import BadRecording, shown
@@ -37,6 +38,10 @@ def build(files: Mapping[str, bytes], world: World, now: datetime, *, account: s
     draft = Draft(recording=recording, world=without(world, whose, region), account=whose, region=region, now=now)
     for step in STEPS:
         step(draft)
+    for command in COMMANDS:
+        if not command.each and command.service != "sts" and not recording.has(command.verb):
+            why = f"the file is not there: nothing that `aws {command.service} {command.verb}` lists is here"
+            draft.note("left out", f"{command.verb}.json", why)
     for name in recording.strange:
         draft.note("left out", name[:120], "no command of `atoll import --commands` fills a file of this name")
     id = key(draft.account, draft.region, "")

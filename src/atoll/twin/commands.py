@@ -101,5 +101,7 @@ def _lines(one: Command) -> list[str]:
     elif one.each:
         body = [f"  {words} {one.per} --output json > {one.verb}-$id{SUFFIX}"]
     else:
-        return [f"{words}{f' {one.options}' if one.options else ''} --output json > {one.verb}{SUFFIX}"]
+        file = f"{one.verb}{SUFFIX}"
+        asked = f"{words}{f' {one.options}' if one.options else ''} --output json > {file}"
+        return [asked if one.is_needed else f"{asked} || rm {file}"]  # an older AWS CLI may lack it; the report tells
     return [f"for id in $({one.each}); do", *body, "done"]
