@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from atoll.cache.changes import as_change, become, begun, changes_engine, changes_mode, process_of
+from atoll.cache.families import family
 from atoll.cache.history import CLUSTER, GROUP, record
 from atoll.cache.shards import divide
 from atoll.cache.takeover import CHANGE
@@ -15,6 +16,7 @@ from atoll.cache.transitions import settle
 from atoll.cache.tuning import at_start, wanted
 from atoll.model.cache import CacheCluster, CacheNode, Promotion, ReplicationGroup
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
+from atoll.model.serverless import SERVICE
 from atoll.model.world import Tx
 
 FAILED_TYPE = "Failed applying modification to cache node type to {type}."
@@ -35,6 +37,16 @@ def _toward(group: ReplicationGroup, *, sharded: bool) -> ReplicationGroup:
     """Return a group whose members change their cluster mode: whoever is in it must know whose the slots are."""
     (slots,) = divide(1)
     return group.with_shard(replace(group.shard, slots=slots)).but(becoming="compatible" if sharded else "disabled")
+
+
+def begin_mode(tx: Tx, group: ReplicationGroup, *, sharded: bool) -> None:
+    """Let the engines behind a serverless cache enter or leave cluster mode; the group is `modifying` already."""
+    members = [tx.world[CacheCluster, id] for id in group.member_ids]
+    for cluster in members:
+        parameters = f"default.{family(cluster.engine, cluster.engine_version)}{'.cluster.on' if sharded else ''}"
+        change = replace(as_change(cluster), sharded=sharded, parameter_group=parameters, begun=True)
+        tx.put(cluster.but(change=change, status=CACHE_CLUSTER.after(cluster.status, "modify")))
+    tx.put(_toward(group, sharded=sharded))
 
 
 def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None) -> None:
@@ -174,6 +186,8 @@ def _follow(tx: Tx, cluster: CacheCluster) -> None:
 def _arrived(tx: Tx, group: ReplicationGroup, *, sharded: bool) -> ReplicationGroup:
     """Have a group show the cluster mode of its members, which all have it."""
     mode = "compatible" if sharded else "disabled"
+    if sharded and group.account == SERVICE:
+        mode = "enabled"  # nobody knows its members by other names than that of the serverless cache
     if mode != group.cluster_mode:
         told = f"Finished modifying the cluster mode from {group.cluster_mode} to {mode}"
         record(tx, group, GROUP, group.name, told)

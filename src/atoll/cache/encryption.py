@@ -6,6 +6,7 @@ runs.
 """
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from atoll.cache import endpoint, serverless
 from atoll.cache.node import Encryption
@@ -30,7 +31,14 @@ def encryption(world: World, cluster: CacheCluster, node: CacheNode) -> Encrypti
         names=(*names(cluster, node, group), *((serverless.name_of(front),) if front else ())),
         members=tuple(sorted(endpoint.address_of(world, node) for node in _members(world, cluster, group))),
         also=serverless.ports(front)[1:] if front else (),
+        elsewhere=_elsewhere(group) if front and group else None,
     )
+
+
+def _elsewhere(group: ReplicationGroup) -> tuple[IPv4Address, int] | None:
+    """Return the source of a migration to a serverless cache, until its cutover."""
+    migration = group.shard.migration
+    return (migration.address, migration.port) if migration and migration.is_in_front else None
 
 
 def names(cluster: CacheCluster, node: CacheNode, group: ReplicationGroup | None) -> tuple[str, ...]:

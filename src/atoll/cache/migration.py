@@ -3,17 +3,25 @@
     test      testing -> (nothing)
     migrate   starting -> copying -> completing -> promoting -> (nothing)
 
+To a serverless cache (elasticache/serverless_migration.py) it begins and ends with a change of cluster mode:
+
+    prepare   preparing -> leaving -> prepared
+    start     starting -> copying -> completing -> promoting -> returning -> (nothing)
+    stop      stopping -> prepared
+
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from atoll.cache import serverless
+from atoll.cache.changed import begin_mode
 from atoll.cache.families import numbers
 from atoll.cache.history import GROUP, record
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, Migration, ReplicationGroup
-from atoll.model.world import Tx
+from atoll.model.world import Tx, World
 
 # A Valkey began as Redis OSS 7.2: it reads what that one writes, and nothing newer.  Redis OSS reads no Valkey's.
 REDIS_TO_VALKEY_MAX = (7, 2)
@@ -39,6 +47,27 @@ def trouble_with(source: Said, cluster: CacheCluster, data_bytes: int) -> str | 
     return None
 
 
+def has_further_databases(said: Said) -> bool:
+    """Tell whether an engine has keys in others than database 0: one in cluster mode has no others."""
+    return any(name.startswith("db") and name[2:].isdigit() and name != "db0" for name in said)
+
+
+def has_keys(said: Said) -> bool:
+    """Tell whether an engine has any keys."""
+    return "db0" in said or has_further_databases(said)
+
+
+def trouble_of_serverless(source: Said, target: Said, migration: Migration) -> str | None:
+    """Say what is wrong, beside `trouble_with`, with a migration to a serverless cache; None: nothing."""
+    if has_further_databases(source):
+        return "it has keys in other databases than 0; a serverless cache has no others"
+    if source.get("role") != "master":
+        return "it is a replica: name its primary"
+    if migration.stage == "starting" and not migration.clears and has_keys(target):
+        return "the serverless cache has data of its own: start with ClearTargetCacheData to have them deleted"
+    return None
+
+
 def is_in_step(leader: Said) -> bool:
     """Tell whether a leader has copied all data of its source and hears of every change."""
     return leader.get("role") == "slave" and leader.get("master_link_status") == "up"
@@ -61,10 +90,12 @@ def tested(tx: Tx, group_id: str, shard_id: str, trouble: str | None) -> None:
 
 def begun(tx: Tx, group_id: str, shard_id: str, trouble: str | None) -> None:
     """Tell that the source can be copied, and is; or why it cannot."""
-    if trouble:
-        _end(tx, group_id, shard_id, "starting", f"Migration failed: {trouble}")
-    else:
+    if not trouble:
         _move(tx, group_id, shard_id, "starting", "copying", "Data migration started")
+    elif _is_serverless(tx, group_id):
+        _move(tx, group_id, shard_id, "starting", "prepared", f"Migration failed: {trouble};")
+    else:
+        _end(tx, group_id, shard_id, "starting", f"Migration failed: {trouble}")
 
 
 def copied(tx: Tx, group_id: str, shard_id: str, *, in_step: bool) -> None:
@@ -72,9 +103,13 @@ def copied(tx: Tx, group_id: str, shard_id: str, *, in_step: bool) -> None:
     group, migration = _find(tx, group_id, shard_id)
     if group is None or migration is None or not migration.follows or migration.in_step == in_step:
         return
-    _put(tx, group, shard_id, replace(migration, in_step=in_step))
+    now = replace(migration, in_step=in_step)
+    if in_step and now.cuts_over and now.stage == "copying":
+        now = replace(now, stage="completing")
+    _put(tx, group, shard_id, now)
     state = "in sync with its source" if in_step else "no longer in sync with its source"
-    record(tx, group, GROUP, group.name, f"Replication group {group.name} is {state}")
+    named = _named(tx, group)
+    _tell(tx, group, f"{named[0].upper()}{named[1:]} is {state}")
 
 
 def caught_up(tx: Tx, group_id: str, shard_id: str) -> None:
@@ -87,9 +122,78 @@ def not_completed(tx: Tx, group_id: str, shard_id: str, because: str) -> None:
     _move(tx, group_id, shard_id, "completing", "copying", f"Data migration was not completed: {because}")
 
 
+def looked_at(tx: Tx, group_id: str, shard_id: str, trouble: str | None) -> None:
+    """Tell that a serverless cache can be migrated to from a source: its engines leave cluster mode; or why not."""
+    if trouble:
+        _end(tx, group_id, shard_id, "preparing", f"Migration preparation failed: {trouble}")
+        return
+    group, migration = _find(tx, group_id, shard_id)
+    if group and migration and migration.stage == "preparing" and _all_available(tx, group):
+        _put(tx, group, shard_id, replace(migration, stage="leaving"))
+        begin_mode(tx, tx.world[ReplicationGroup, group_id], sharded=False)
+
+
+def left(tx: Tx, group_id: str, shard_id: str) -> None:
+    """Tell that the engines of a serverless cache are out of cluster mode, or that they would not leave it."""
+    group, migration = _find(tx, group_id, shard_id)
+    if group is None or migration is None or migration.stage != "leaving" or not has_changed(tx.world, group):
+        return
+    if group.is_sharded:
+        _end(tx, group_id, shard_id, "leaving", "Migration preparation failed: its engines did not start anew")
+    else:
+        _move(tx, group_id, shard_id, "leaving", "prepared", "Migration prepared")
+
+
+def stopped(tx: Tx, group_id: str, shard_id: str) -> None:
+    """Tell that the leader is a primary again, but its migration is not over."""
+    _move(tx, group_id, shard_id, "stopping", "prepared", "Data sync stopped")
+
+
+def returned(tx: Tx, group_id: str, shard_id: str) -> None:
+    """Have engines go into cluster mode that are out of it, and end the migration if they are in it."""
+    group, migration = _find(tx, group_id, shard_id)
+    if group is None or migration is None or migration.stage != "returning" or not has_changed(tx.world, group):
+        return
+    if group.is_sharded:
+        _end(tx, group_id, shard_id, "returning", "Data migration completed")
+    else:
+        begin_mode(tx, group, sharded=True)
+
+
+def has_changed(world: World, group: ReplicationGroup) -> bool:
+    """Tell whether a group's cluster mode is not about to change, and all members are well."""
+    return group.becoming is None and _all_available(world, group)
+
+
+def _all_available(world: Tx | World, group: ReplicationGroup) -> bool:
+    members = [world.get(CacheCluster, id) for id in group.member_ids]
+    return all(member is not None and member.status == "available" for member in members)
+
+
+def _is_serverless(tx: Tx, group_id: str) -> bool:
+    group = tx.get(ReplicationGroup, group_id)
+    return group is not None and serverless.in_front_of(tx.world, group) is not None
+
+
+def _named(tx: Tx, group: ReplicationGroup) -> str:
+    front = serverless.in_front_of(tx.world, group)
+    return f"serverless cache {front.name}" if front else f"replication group {group.name}"
+
+
+def _tell(tx: Tx, group: ReplicationGroup, said: str) -> None:
+    """Write a line into the history of a group, or of the serverless cache that it is behind."""
+    if front := serverless.in_front_of(tx.world, group):
+        record(tx, front, serverless.SOURCE, front.name, said)
+    else:
+        record(tx, group, GROUP, group.name, said)
+
+
 def completed(tx: Tx, group_id: str, shard_id: str) -> None:
     """Tell that the leader is a primary again."""
-    _end(tx, group_id, shard_id, "promoting", "Data migration completed")
+    if _is_serverless(tx, group_id):
+        _move(tx, group_id, shard_id, "promoting", "returning", "Cutover completed")
+    else:
+        _end(tx, group_id, shard_id, "promoting", "Data migration completed")
 
 
 def _find(tx: Tx, group_id: str, shard_id: str) -> tuple[ReplicationGroup | None, Migration | None]:
@@ -108,9 +212,10 @@ def _move(tx: Tx, group_id: str, shard_id: str, stage: str, to: str, said: str) 
     group, migration = _find(tx, group_id, shard_id)
     if group is None or migration is None or migration.stage != stage:
         return
-    _put(tx, group, shard_id, replace(migration, stage=to))
+    in_step = migration.in_step and to != "prepared"
+    _put(tx, group, shard_id, replace(migration, stage=to, in_step=in_step))
     if said:
-        record(tx, group, GROUP, group.name, f"{said} for replication group {group.name}")
+        _tell(tx, group, f"{said} for {_named(tx, group)}")
 
 
 def _end(tx: Tx, group_id: str, shard_id: str, stage: str, said: str) -> None:
@@ -118,5 +223,5 @@ def _end(tx: Tx, group_id: str, shard_id: str, stage: str, said: str) -> None:
     if group is None or migration is None or migration.stage != stage:
         return
     group = _put(tx, group, shard_id, None)
-    record(tx, group, GROUP, group.name, said)
+    _tell(tx, group, said)
     settle(tx, group.shard.primary_id)

@@ -97,6 +97,7 @@ class Encryption:
     names: tuple[str, ...]  # of its certificate; the first is the node's own
     members: tuple[IPv4Address, ...]  # the nodes of its replication group, itself included: they talk to its engine
     also: tuple[int, ...] = ()  # other ports at which its clients find the same
+    elsewhere: tuple[IPv4Address, int] | None = None  # whom clients are led to instead of the engine, in plain text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ the node's network lead new connections for the engine's port to one door or the
 Those that exist stay where they are, and so a mode changes in one instant and cuts nobody.
 """
 
+from ipaddress import IPv4Address
+
 from atoll.cache import token_door
 from atoll.cache.node import Encryption, NodePlan
 
@@ -22,6 +24,8 @@ LINK = "eth0"  # by which clients come; the nodes of another region come by a li
 FIRST_BYTE_SECONDS = 5  # to wait for it; whoever says nothing is served in plain text
 IDLE_DAYS = 24  # HAProxy's longest: idle connections are the engine's to end (its parameter `timeout`)
 KEEPALIVE_SECONDS = 300  # as the engines' tcp-keepalive
+NOWHERE = (IPv4Address("127.0.0.1"), 1)  # stands for a server that is disabled
+ENGINE, ELSEWHERE = "tls/engine", "tls/elsewhere"  # the servers of connections with TLS
 PLAIN = "plain/engine"  # the server, by HAProxy's name, of connections in plain text
 
 
@@ -72,10 +76,39 @@ frontend inner
 backend inner
   server inner {inner}
 backend tls
-  server engine {engine}
+  server engine {engine}{_elsewhere(node)}
 backend plain
   server engine {engine}
 """
+
+
+def _elsewhere(node: NodePlan) -> str:
+    """Return the server beside the engine that clients of a serverless cache may be led to; only one is enabled."""
+    if not _may_lead_elsewhere(node):
+        return ""
+    address, port = node.encryption.elsewhere if node.encryption and node.encryption.elsewhere else NOWHERE
+    engine, other = ("", " disabled") if (address, port) == NOWHERE else (" disabled", "")
+    return f"{engine}\n  server elsewhere {address}:{port}{other}"
+
+
+def orders(node: NodePlan) -> tuple[str, ...]:
+    """Return the orders that lead clients to the engine or elsewhere, and cut those who are at the other."""
+    if not _may_lead_elsewhere(node):
+        return ()
+    assert node.encryption, "a serverless cache has TLS"
+    if node.encryption.elsewhere is None:
+        return _switch(ELSEWHERE, ENGINE)
+    address, port = node.encryption.elsewhere
+    return f"set server {ELSEWHERE} addr {address} port {port}", *_switch(ENGINE, ELSEWHERE)
+
+
+def _switch(old: str, new: str) -> tuple[str, ...]:
+    return f"disable server {old}", f"shutdown sessions server {old}", f"enable server {new}"
+
+
+def _may_lead_elsewhere(node: NodePlan) -> bool:
+    """Tell whether a node is behind a serverless cache that can be migrated to: it alone has a second port."""
+    return node.encryption is not None and bool(node.encryption.also) and not node.is_memcached
 
 
 def rules(node: NodePlan, encryption: Encryption | None) -> str:

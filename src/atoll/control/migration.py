@@ -19,6 +19,7 @@ from atoll.control.events import going_on, log
 from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Migration, NodeGroup, ReplicationGroup
+from atoll.model.serverless import SERVICE
 from atoll.model.world import World
 from atoll.store.sqlite import Store, StoreError
 
@@ -57,6 +58,16 @@ class Migrations:
         at = group.id, shard.id
         cluster = self._store.world[CacheCluster, shard.leader_id]
         match migration.stage:
+            case "preparing":
+                self._write(steps.looked_at, *at, await self._trouble(cluster, migration))
+            case "leaving" if steps.has_changed(self._store.world, group):
+                self._write(steps.left, *at)
+            case "stopping":
+                if (await self._said(cluster)).get("role") == "master":
+                    self._write(steps.stopped, *at)
+            case "returning" if steps.has_changed(self._store.world, group):
+                if group.is_sharded or not steps.has_further_databases(await self._said(cluster)):
+                    self._write(steps.returned, *at)
             case "testing":
                 self._write(steps.tested, *at, await self._trouble(cluster, migration))
             case "starting":
@@ -65,27 +76,45 @@ class Migrations:
                 said = await self._said(cluster)
                 self._note_step(at, migration, said)
             case "completing":
-                await self._complete(at, cluster, migration)
+                await self._complete(group, shard, migration)
             case "promoting":
                 if (await self._said(cluster)).get("role") == "master":
                     self._write(steps.completed, *at)
 
-    async def _complete(self, at: tuple[str, str], cluster: CacheCluster, migration: Migration) -> None:
+    async def _complete(self, group: ReplicationGroup, shard: NodeGroup, migration: Migration) -> None:
+        at, cluster = (group.id, shard.id), self._store.world[CacheCluster, shard.leader_id]
         now = asyncio.get_running_loop().time()
         history, offset, since = self._goals.setdefault(at, ("", 0, now))
         because = "its source does not answer"
         with contextlib.suppress(HostError):
             if not history:
+                await self._lead_back(group)
                 source = await self._source(cluster, migration, "replication")
                 history, offset = source.get("master_replid", ""), int(source.get("master_repl_offset", "0"))
                 self._goals[at] = history, offset, since
             said = await self._said(cluster)
+            if group.account == SERVICE and steps.has_further_databases(said):
+                self._write(partial(steps.not_completed, because="there are keys in other databases than 0"), *at)
+                return
             if history and steps.has_reached(said, history, offset):
                 self._write(steps.caught_up, *at)
                 return
             because = "its source has more"
         if now - since > COMPLETE_SECONDS:
             self._write(partial(steps.not_completed, because=because), *at)
+
+    async def _lead_back(self, group: ReplicationGroup) -> None:
+        """Cut the clients whom a serverless cache has led to the source: what they wrote is in its history.
+
+        Whoever connects from now on finds the leader.  Raises HostError.
+        """
+        if group.account != SERVICE:
+            return
+        for plan in self._want().values():
+            if isinstance(plan, NodePlan) and plan.cluster_id in group.member_ids and self._host.encrypts(plan):
+                if plan.encryption and plan.encryption.elsewhere:
+                    raise HostError("its clients are led to the source yet", f"complete the migration of {group.id}")
+                await self._host.encrypt(plan)
 
     def _note_step(self, at: tuple[str, str], migration: Migration, said: Mapping[str, str]) -> None:
         in_step = steps.is_in_step(said)
@@ -100,6 +129,8 @@ class Migrations:
         except HostError as error:
             return str(error).removeprefix("ask ")
         found = steps.trouble_with(source, cluster, room)
+        if found is None and cluster.account == SERVICE:
+            found = steps.trouble_of_serverless(source, await self._said(cluster), migration)
         return f"{migration.address}:{migration.port}: {found}" if found else None
 
     async def _source(self, cluster: CacheCluster, migration: Migration, section: str) -> Mapping[str, str]:

@@ -3,32 +3,22 @@
 Source: ElastiCache API Reference, the three operations; User Guide, "Online migration to ElastiCache".
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import AddressValueError, IPv4Address
 
-from atoll.aws.dialect import clip
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import checks, errors
+from atoll.elasticache import checks, errors, serverless_migration
 from atoll.elasticache.find import find_group
+from atoll.elasticache.migration_source import source_of
 from atoll.elasticache.replication_group import render
 from atoll.model.cache import Migration, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
-from atoll.model.names import private_dns
 from atoll.model.world import Tx
 
 ALREADY = Err("ReplicationGroupAlreadyUnderMigrationFault", "Replication group {name} is already under migration.")
 NOT_UNDER = Err("ReplicationGroupNotUnderMigrationFault", "Replication group {name} is not under migration.")
-ONE_ENDPOINT = Err("InvalidParameterValue", "CustomerNodeEndpointList must have exactly one endpoint, and has {got}.")
-BAD_PORT = Err("InvalidParameterValue", "Invalid value {got} for the port of an endpoint. Must be from 1 to 65535.")
-NO_ADDRESS = Err(
-    "InvalidParameterValue",
-    "Atoll does not support the endpoint address {got}: it has to be an IPv4 address, or the private DNS name of an "
-    "instance in this region.",
-)
 NOT_IN_STEP = Err(
     "InvalidReplicationGroupState",
     "Replication group {name} is not in sync with its source. Wait until it is, or use Force to stop the migration.",
@@ -40,8 +30,6 @@ SHARDED = Err(
     "copy from outside their cluster.",
 )
 GLOBAL = Err("InvalidReplicationGroupState", "Replication group {name} is part of a global datastore.")
-_PRIVATE = re.compile(r"ip-(\d+)-(\d+)-(\d+)-(\d+)\.\S+")
-ONLY_GROUPS = "Atoll has no serverless caches to migrate to."
 AGAIN = "a group's data always give way to those of its source."
 
 
@@ -62,8 +50,15 @@ def start_migration(
     auto_cutover: bool | None = None,
     clear_target_cache_data: bool | None = None,
 ) -> Shape:
-    """Have a group's primary copy from a source; it is `migrating`, and nobody else may write."""
-    checks.refuse_unless(serverless_cache_name, None, "ServerlessCacheName", ONLY_GROUPS)
+    """Have a group's primary, or a serverless cache, copy from a source; a group is `migrating`, and read only."""
+    if _is_serverless(replication_group_id, serverless_cache_name):
+        return serverless_migration.start(
+            tx,
+            serverless_cache_name or "",
+            customer_node_endpoint_list,
+            auto_cutover=auto_cutover,
+            clear=clear_target_cache_data,
+        )
     checks.refuse_unless(auto_cutover, False, "AutoCutover", "CompleteMigration says when.")
     checks.refuse_unless(clear_target_cache_data, True, "ClearTargetCacheData", AGAIN)
     group, migration = _checked(tx, replication_group_id or "", customer_node_endpoint_list)
@@ -80,7 +75,8 @@ def complete_migration(
     force: bool = False,
 ) -> Shape:
     """Promote the group's primary once it has all that its source had; `Force`: now, whatever it has."""
-    checks.refuse_unless(serverless_cache_name, None, "ServerlessCacheName", ONLY_GROUPS)
+    if _is_serverless(replication_group_id, serverless_cache_name):
+        return serverless_migration.complete(tx, serverless_cache_name or "", force=force)
     group = find_group(tx.world, replication_group_id or "")
     migration = group.shard.migration
     if migration is None or migration.stage == "testing":
@@ -92,6 +88,15 @@ def complete_migration(
         group = tx.put(group.with_shard(replace(group.shard, migration=replace(migration, stage=stage))))
         record(tx, group, GROUP, group.name, f"Complete Migration API called for replication group {group.name}")
     return {"ReplicationGroup": render(tx.world, group)}
+
+
+def _is_serverless(group: str | None, cache: str | None) -> bool:
+    """Tell whether a request is about a serverless cache.  Raises BAD_COMBINATION: about both; MISSING: neither."""
+    if group and cache:
+        raise errors.BAD_COMBINATION(why="ReplicationGroupId and ServerlessCacheName exclude each other.")
+    if not group and not cache:
+        raise errors.MISSING(name="ReplicationGroupId")
+    return bool(cache)
 
 
 def _checked(tx: Tx, name: str, endpoints: Sequence[Shape]) -> tuple[ReplicationGroup, Migration]:
@@ -108,25 +113,8 @@ def _checked(tx: Tx, name: str, endpoints: Sequence[Shape]) -> tuple[Replication
         raise GLOBAL(name=group.name)
     if group.is_sharded:
         raise SHARDED()
-    if len(endpoints) != 1:
-        raise ONE_ENDPOINT(got=len(endpoints))
-    port = endpoints[0].get("Port")
-    if port is None or not 1 <= port <= 65535:
-        raise BAD_PORT(got=port)
-    address = _address(endpoints[0].get("Address", ""), group.region)
+    address, port = source_of(endpoints, group.region)
     return group, Migration(address=address, port=port, stage="starting")
-
-
-def _address(text: str, region: str) -> IPv4Address:
-    """Return the address of an endpoint.  An instance's private name says its own."""
-    try:
-        if named := _PRIVATE.fullmatch(text.lower().removesuffix(".")):
-            address = IPv4Address(".".join(named.groups()))
-            if private_dns(address, region) == text.lower().removesuffix("."):
-                return address
-        return IPv4Address(text.strip())
-    except AddressValueError:
-        raise NO_ADDRESS(got=clip(text)) from None
 
 
 def _put(tx: Tx, group: ReplicationGroup, event: str, migration: Migration) -> ReplicationGroup:

@@ -16,6 +16,13 @@ from atoll.model.world import World
 
 RESULTS_MAX = 100
 
+# What is shown of each stage of a migration; AWS documents no words for them.
+STAGES = {
+    "preparing": "preparing", "leaving": "preparing", "prepared": "prepared", "starting": "syncing",
+    "copying": "syncing", "stopping": "stopping", "completing": "cutting-over", "promoting": "cutting-over",
+    "returning": "cutting-over",
+}  # fmt: skip
+
 NOT_FOR_MEMCACHED = Err("InvalidParameterCombination", "{name} is not supported for the engine memcached.")
 
 
@@ -63,6 +70,12 @@ def render(world: World, cache: ServerlessCache) -> Shape:
         "SubnetIds": list(cache.subnet_ids),
         "NetworkType": "ipv4",
     }
+    if back.group and (migration := back.group.shard.migration):
+        shape["Migration"] = {
+            "Status": STAGES[migration.stage],
+            "MigrationEndpoint": {"Address": host, "Port": port},
+            "CutoverMode": "auto" if migration.cuts_over else "manual",
+        }
     if not cache.is_memcached:
         shape |= {"SnapshotRetentionLimit": cache.snapshot_retention, "DailySnapshotTime": cache.snapshot_time}
     if now not in ("creating", "create-failed"):

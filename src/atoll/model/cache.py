@@ -136,12 +136,25 @@ class Migration:
 
     `stage`: "testing" and "starting": the source is looked at; "copying": the shard's leader is its replica;
     "completing": likewise, until it has all that the source had; "promoting": it is to be a primary again.
+
+    To a serverless cache it lasts from PrepareMigration on, and what is behind it is `modifying` all the time:
+    "preparing": the source is looked at; "leaving": the engines leave cluster mode; "prepared": nothing is copied,
+    yet or any more; then as above; "stopping": as "promoting", but then "prepared"; "returning": the engines go into
+    cluster mode again.
     """
 
     address: IPv4Address
     port: int
     stage: str
     in_step: bool = False  # it has copied all data, and its link to the source is up
+    was_started: bool = False  # of a serverless cache: data may have been copied before
+    clears: bool = False  # likewise: data of its own give way to the source's
+    cuts_over: bool = False  # likewise: it completes by itself when it is in step
+
+    @property
+    def is_in_front(self) -> bool:
+        """Tell whether clients of a serverless cache's endpoint are led to the source."""
+        return self.stage in ("leaving", "prepared", "starting", "copying", "stopping")
 
     @property
     def follows(self) -> bool:

@@ -76,6 +76,9 @@ class Orders(ABC):
                 (directory / terminator.CERTIFICATE).unlink()  # so that the next attempt does not think it done
                 raise HostError(said.strip(), f"give {node.name} its certificate")
         self.lead(node)
+        for order in terminator.orders(node):
+            if "No such server" in (said := self._order(directory, order)) and encryption.elsewhere:
+                raise HostError(said.strip(), f"lead the clients of {node.name} elsewhere")
         if encryption.mode == "required":
             self._order(directory, f"shutdown sessions server {terminator.PLAIN}")
 

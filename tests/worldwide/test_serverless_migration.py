@@ -1,0 +1,137 @@
+"""Migration to a serverless cache from an engine that a user runs in an instance: real engines, real packets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.daemon.atoll import until
+from tests.worldwide.conftest import Move, inside
+
+pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+
+BURST = {"ServerlessCacheName": "burst"}
+
+
+def shown(move: Move):
+    return move.cache.describe_serverless_caches(**BURST)["ServerlessCaches"][0]
+
+
+def is_at(move: Move, status: str | None, seconds: float = 60.0):
+    def found():
+        return shown(move).get("Migration", {}).get("Status") == status
+
+    until(found, seconds, f"migration {status} ({move.atoll.log})")
+
+
+def tls(move: Move, *words: str) -> str:
+    """Ask the serverless cache, by its endpoint; a cluster client follows what it is told."""
+    host = shown(move)["Endpoint"]["Address"]
+    return inside(move.atoll, "us-east-1", move.instance, f"redis-cli -c --tls -h {host} {' '.join(words)}", ok=False)
+
+
+def told(move: Move) -> list[str]:
+    events = move.cache.describe_events(SourceType="serverless-cache", SourceIdentifier="burst", Duration=600)
+    return [event["Message"] for event in events["Events"]]
+
+
+WRITER = """
+import select, sys, redis
+host, n, client = sys.argv[1], 0, None
+while not select.select([sys.stdin], [], [], 0)[0]:
+    n += 1
+    try:
+        client = client or redis.Redis(host=host, ssl=True, socket_timeout=5)
+        client.set(f"w:{n}", n)
+        print(n)
+    except redis.RedisError:
+        client = None
+"""
+READER = """
+import sys, redis
+client = redis.RedisCluster(host=sys.argv[1], ssl=True, socket_timeout=10)
+lost = [n for n in sys.stdin.read().split() if client.get(f"w:{n}") != n.encode()]
+print(lost or "none lost")
+"""
+
+
+@pytest.fixture(scope="module")
+def source(move: Move) -> str:
+    id, address = move.source()
+    move.run_engine(id)
+    until(lambda: move.redis(address, "PING") == "PONG", what="the source")
+    move.redis(address, "SET", "before", "1")
+    move.cache.create_serverless_cache(**BURST, Engine="valkey")
+    until(lambda: shown(move)["Status"] == "available", 60.0, "burst")
+    return address
+
+
+def test_a_serverless_cache_stands_in_for_its_source_and_then_takes_its_place(move: Move, source: str):
+    assert tls(move, "SET", "own", "1") == "OK"
+    move.cache.prepare_migration(**BURST, CustomerNodeEndpointList=[{"Address": source, "Port": 6379}])
+    is_at(move, "prepared")
+    until(lambda: tls(move, "GET", "before") == "1", 20.0, "the source behind the endpoint")
+    assert tls(move, "SET", "through", "2") == "OK"
+    assert move.redis(source, "GET", "through") == "2"
+
+    move.cache.start_migration(**BURST)
+    is_at(move, "prepared")
+    until(lambda: any("ClearTargetCacheData" in line for line in told(move)), 20.0, "why it does not start")
+    move.cache.start_migration(**BURST, ClearTargetCacheData=True)
+    until(lambda: told(move)[-1] == "Serverless cache burst is in sync with its source", 30.0, "in sync")
+    move.cache.stop_migration(**BURST)
+    is_at(move, "prepared")
+    assert "connected_slaves:0" in move.redis(source, "INFO", "replication")
+    assert tls(move, "SET", "stopped", "3") == "OK"
+
+    move.cache.start_migration(**BURST, ClearTargetCacheData=True, AutoCutover=True)
+    is_at(move, None)
+    until(lambda: shown(move)["Status"] == "available", 60.0, "burst")
+
+    for key, value in (("before", "1"), ("through", "2"), ("stopped", "3"), ("own", "")):
+        assert tls(move, "GET", key) == value
+    assert tls(move, "SET", "after", "4") == "OK"
+    assert move.redis(source, "EXISTS", "after") == "0", "the source was left alone"
+    assert "connected_slaves:0" in move.redis(source, "INFO", "replication")
+    assert "cluster_state:ok" in tls(move, "CLUSTER", "INFO")
+    until(lambda: "connected_slaves:1" in tls(move, "INFO", "replication"), 30.0, "a replica")
+
+
+def test_no_write_that_the_endpoint_has_acknowledged_is_lost_at_the_cutover(move: Move, source: str):
+    move.cache.prepare_migration(**BURST, CustomerNodeEndpointList=[{"Address": source, "Port": 6379}])
+    is_at(move, "prepared")
+    host = shown(move)["Endpoint"]["Address"]
+    within = ("run", "--in", move.instance, "--", sys.executable, "-c")
+    command = [sys.executable, "-m", "atoll.cli", *within, WRITER, host]
+    with move.atoll.start_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        try:
+            until(lambda: move.redis(source, "EXISTS", "w:50") == "1", 30.0, "a writer")
+            move.cache.start_migration(**BURST, ClearTargetCacheData=True)
+            until(lambda: told(move)[-1] == "Serverless cache burst is in sync with its source", 30.0, "in sync")
+            move.cache.complete_migration(**BURST)
+            is_at(move, None)
+        finally:
+            written = writer.communicate(timeout=60)[0].decode()
+
+    assert int(move.redis(source, "EXISTS", f"w:{written.split()[-1]}")) == 0, "it went on writing after the cutover"
+    assert move.atoll.cli(*within, READER, host, input=written).strip() == "none lost"
+
+
+def test_the_next_daemon_finishes_what_a_killed_one_began(move: Move, source: str):
+    move.redis(source, "SET", "again", "5")
+    begun = move.atoll.log.stat().st_size
+    move.cache.prepare_migration(**BURST, CustomerNodeEndpointList=[{"Address": source, "Port": 6379}])
+    until(lambda: '"step": "looked_at"' in move.atoll.said(begun), 30.0, "the first step")
+    move.atoll.kill()
+    move.atoll.up()
+    is_at(move, "prepared")
+
+    begun = move.atoll.log.stat().st_size
+    move.cache.start_migration(**BURST, ClearTargetCacheData=True, AutoCutover=True)
+    until(lambda: '"step": "completed"' in move.atoll.said(begun), 60.0, "the cutover")
+    move.atoll.kill()
+    move.atoll.up()
+    is_at(move, None)
+
+    until(lambda: tls(move, "GET", "again") == "5", 20.0, "the data")
+    assert "cluster_state:ok" in tls(move, "CLUSTER", "INFO")
