@@ -138,6 +138,7 @@ def test_a_sync_that_was_stopped_leaves_the_migration_open_and_is_restarted_over
     assert shown(cache) == ("modifying", "cutting-over"), "by itself"
     saw(paper, steps.not_completed, "its source has more")
     assert (shown(cache)[1], elsewhere(paper)) == ("syncing", {(SOURCE, 6379)})
+    assert not behind(paper).shard.migration.cuts_over, "clients are not cut again and again"
 
 
 @pytest.mark.usefixtures("burst")

@@ -118,7 +118,10 @@ def caught_up(tx: Tx, group_id: str, shard_id: str) -> None:
 
 
 def not_completed(tx: Tx, group_id: str, shard_id: str, because: str) -> None:
-    """Tell that the leader did not catch up: it goes on copying."""
+    """Tell that the leader did not catch up: it goes on copying, until somebody completes it."""
+    group, migration = _find(tx, group_id, shard_id)
+    if group and migration and migration.stage == "completing" and migration.cuts_over:
+        _put(tx, group, shard_id, replace(migration, cuts_over=False))
     _move(tx, group_id, shard_id, "completing", "copying", f"Data migration was not completed: {because}")
 
 

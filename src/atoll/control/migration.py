@@ -45,7 +45,8 @@ class Migrations:
         """Run until cancelled."""
         while True:
             found = list(_under_way(self._store.world))
-            self._goals = {at: goal for at, goal in self._goals.items() if at in {(g.id, s.id) for g, s, _ in found}}
+            completing = {(g.id, s.id) for g, s, migration in found if migration.stage == "completing"}
+            self._goals = {at: goal for at, goal in self._goals.items() if at in completing}
             for group, shard, migration in found:
                 with going_on("migration", "migration waits", HostError, StoreError, group=group.name):
                     await self._look(group, shard, migration)
@@ -87,21 +88,27 @@ class Migrations:
         history, offset, since = self._goals.setdefault(at, ("", 0, now))
         because = "its source does not answer"
         with contextlib.suppress(HostError):
+            said = await self._said(cluster)
+            if group.account == SERVICE and steps.has_further_databases(said):
+                self._give_up(at, "there are keys in other databases than 0")
+                return
             if not history:
                 await self._lead_back(group)
                 source = await self._source(cluster, migration, "replication")
                 history, offset = source.get("master_replid", ""), int(source.get("master_repl_offset", "0"))
                 self._goals[at] = history, offset, since
             said = await self._said(cluster)
-            if group.account == SERVICE and steps.has_further_databases(said):
-                self._write(partial(steps.not_completed, because="there are keys in other databases than 0"), *at)
-                return
             if history and steps.has_reached(said, history, offset):
                 self._write(steps.caught_up, *at)
                 return
             because = "its source has more"
         if now - since > COMPLETE_SECONDS:
-            self._write(partial(steps.not_completed, because=because), *at)
+            self._give_up(at, because)
+
+    def _give_up(self, at: tuple[str, str], because: str) -> None:
+        """Go on copying; whoever completes it again waits for what the source has then."""
+        self._goals.pop(at, None)
+        self._write(partial(steps.not_completed, because=because), *at)
 
     async def _lead_back(self, group: ReplicationGroup) -> None:
         """Cut the clients whom a serverless cache has led to the source: what they wrote is in its history.
