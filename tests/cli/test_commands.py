@@ -13,6 +13,7 @@ from atoll.cli.trace import split_target
 from atoll.cli.up import default_state
 
 # Someone who may only forbid: the same user in a user namespace of his own.
+MODE = "root" if os.geteuid() == 0 else "rootless"
 FORBIDDEN = ["--map-root-user"] if os.geteuid() == 0 else ["--map-current-user", "--keep-caps"]
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
@@ -170,8 +171,10 @@ def test_the_doctor_talks_to_programs_too():
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("command", [["up"], ["up", "-d"], ["demo"]], ids=" ".join)
-def test_where_the_kernel_allows_nothing_it_says_what_and_offers_paper(command, tmp_path):
+@pytest.mark.parametrize(
+    "command", [["up", "--mode", MODE], ["up", "-d", "--mode", MODE], ["demo"]], ids=" ".join
+)
+def test_where_the_kernel_allows_nothing_it_says_what_and_offers_the_flat_host(command, tmp_path):
     forbid = "echo 0 > /proc/sys/user/max_net_namespaces; echo 0 > /proc/sys/user/max_user_namespaces"
     inside = f"{forbid}; exec {sys.executable} -m atoll.cli {' '.join(command)}"
     env = os.environ | {"ATOLL_STATE": str(tmp_path / "state"), "TMPDIR": str(tmp_path)}
@@ -190,4 +193,4 @@ def test_where_the_kernel_allows_nothing_it_says_what_and_offers_paper(command, 
     assert done.returncode == 3
     assert "user.max_user_namespaces: no user namespaces are allowed" in done.stderr
     assert "sudo sysctl -w user.max_user_namespaces=" in done.stderr
-    assert "atoll up --host paper" in done.stderr
+    assert "atoll up --mode flat" in done.stderr

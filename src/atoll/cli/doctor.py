@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from atoll.cli import flat, private, show
-from atoll.cli.failure import REFUSED
+from atoll.cli.failure import NO_KERNEL, REFUSED, Failure
 
 if TYPE_CHECKING:
     from atoll.host.linux.detect import Probe
@@ -65,6 +65,16 @@ def missing_from_kernel() -> list[str]:
     return [
         f"{f.subject}: {f.found}" + (f"; {f.mend}" if f.mend else "") for f in _machine() if f.status == "missing"
     ]
+
+
+def no_kernel(refusal: str) -> Failure:
+    """Return the failure of what needs a real network where none can be built: what is missing, or what was said."""
+    lacks = missing_from_kernel() or [refusal]
+    return Failure(
+        "this machine does not let Atoll build networks:" + "".join(f"\n  {lack}" for lack in lacks),
+        "mend that, or `atoll up --mode flat`: real engines without namespaces, docs/flat.md",
+        NO_KERNEL,
+    )
 
 
 def _machine() -> list[Finding]:

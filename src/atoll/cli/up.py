@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from atoll.cli import private, show
-from atoll.cli.failure import NO_KERNEL, NOT_RUNNING, Failure
+from atoll.cli.failure import NOT_RUNNING, Failure
 from atoll.cli.purge import purge as purge_installation
 from atoll.cli.purge import remove
 from atoll.console.access import link
@@ -119,10 +119,11 @@ def up(start: Start) -> None:
             return
         raise Failure(str(lost), "start it again with `atoll up`") from None
     except CannotStart as refusal:
+        from atoll.cli.doctor import no_kernel
         from atoll.host.contract import HostError
 
         if isinstance(refusal.__cause__, HostError):
-            raise _no_kernel(refusal.__cause__) from None
+            raise no_kernel(str(refusal.__cause__)) from None
         raise Failure(str(refusal), "`atoll status` shows what runs, `atoll doctor` what is in the way") from None
     finally:
         if start.leash and _is_state(start.state):
@@ -190,17 +191,6 @@ def _ready(start: Start, url: str, mode: str, because: str) -> None:
         print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
     if because:
         print(because, flush=True)
-
-
-def _no_kernel(refusal: BaseException) -> Failure:
-    from atoll.cli.doctor import missing_from_kernel
-
-    lacks = missing_from_kernel() or [str(refusal)]
-    return Failure(
-        "this machine does not let Atoll build networks:" + "".join(f"\n  {lack}" for lack in lacks),
-        "mend that, or `atoll up --mode flat`: real engines without namespaces, docs/flat.md",
-        NO_KERNEL,
-    )
 
 
 def _look_for_engines(directory: Path | None) -> None:

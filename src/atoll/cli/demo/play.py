@@ -19,7 +19,8 @@ from atoll.cli import private, show
 from atoll.cli.demo import authorize, forward, nat, world
 from atoll.cli.demo.facts import CLIENT, ELASTIC_IP, ENGINES, Engine
 from atoll.cli.demo.stage import Stage
-from atoll.cli.failure import NO_KERNEL, REFUSED, Failure
+from atoll.cli.doctor import missing_from_kernel, no_kernel
+from atoll.cli.failure import REFUSED, Failure
 from atoll.cli.purge import remove
 
 START_SECONDS_MAX = 30.0
@@ -118,12 +119,12 @@ def _wait_for(daemon: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _must_be_real(mode: str) -> None:
-    if mode in ("flat", "paper"):
-        raise Failure(
-            f"the demo sends real packets, and there are none on the {mode} host",
-            "`atoll doctor` says what this machine lacks for root or rootless mode",
-            NO_KERNEL,
-        )
+    if mode not in ("flat", "paper"):
+        return
+    refusal = f"the demo sends real packets, and there are none on the {mode} host"
+    if missing_from_kernel():
+        raise no_kernel(refusal)
+    raise Failure(refusal, "this machine can do better: `atoll up` without --mode", REFUSED)
 
 
 def _end(daemon: "subprocess.Popen[bytes]", state: Path) -> None:
