@@ -8,11 +8,11 @@ import pytest
 
 from atoll.console.caches.connect import CLIENTS, code
 from atoll.console.caches.connect_target import Target
-from tests.clients.conftest import CHECKOUT, NODE, PYTHON
+from tests.clients.conftest import NODE, PYTHON, install
 from tests.daemon.atoll import own_mode, running
 from tests.tls.conftest import Vault
 
-pytestmark = [pytest.mark.kernel, pytest.mark.engines]
+pytestmark = [pytest.mark.kernel, pytest.mark.engines, pytest.mark.timeout(300)]  # five groups start at once
 
 PASSWORD, USER = "correct-horse-battery", "app"
 TYPED_SECONDS = 0.3  # between two lines that are typed: nobody sees a prompt of telnet
@@ -44,10 +44,7 @@ def vault():
 @pytest.fixture(scope="module")
 def caches(vault):
     """What each case's clients must know; all caches start at once."""
-    if not PYTHON.exists():
-        subprocess.run([CHECKOUT / "bin" / "clients"], capture_output=True, timeout=300)
-    if not PYTHON.exists():
-        pytest.skip("NOT TESTED: bin/clients could not install the libraries")
+    install()
     for name, asked in CASES.items():
         vault.cache.create_replication_group(
             ReplicationGroupId=name, ReplicationGroupDescription="x", Engine="valkey",
