@@ -1,9 +1,13 @@
 """Migration to a serverless cache from an engine that a user runs in an instance: real engines, real packets."""
 
+import os
+import re
+import signal
 import subprocess
 import sys
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.daemon.atoll import until
 from tests.worldwide.conftest import Move, inside
@@ -117,6 +121,23 @@ def test_no_write_that_the_endpoint_has_acknowledged_is_lost_at_the_cutover(move
     assert move.atoll.cli(*within, READER, host, input=written).strip() == "none lost"
 
 
+def test_a_leader_that_is_lost_while_it_copies_is_replaced_and_its_successor_copies_on(move: Move, source: str):
+    move.cache.prepare_migration(**BURST, CustomerNodeEndpointList=[{"Address": source, "Port": 6379}])
+    is_at(move, "prepared")
+    move.cache.start_migration(**BURST, ClearTargetCacheData=True)
+    until(lambda: told(move)[-1] == "Serverless cache burst is in sync with its source", 30.0, "in sync")
+    lost = copies(move, source)
+
+    os.kill(move.pid(shown(move)["Endpoint"]["Address"]), signal.SIGKILL)
+
+    until(lambda: copies(move, source) not in ("", lost), 30.0, "another that copies")
+    until(lambda: tls(move, "SET", "late", "9") == "OK", 20.0, "its way to the source")
+    assert move.redis(source, "GET", "late") == "9"
+    until(lambda: completes(move), 30.0, "in sync again")
+    is_at(move, None)
+    assert tls(move, "GET", "late") == "9"
+
+
 def test_the_next_daemon_finishes_what_a_killed_one_began(move: Move, source: str):
     move.redis(source, "SET", "again", "5")
     begun = move.atoll.log.stat().st_size
@@ -135,3 +156,19 @@ def test_the_next_daemon_finishes_what_a_killed_one_began(move: Move, source: st
 
     until(lambda: tls(move, "GET", "again") == "5", 20.0, "the data")
     assert "cluster_state:ok" in tls(move, "CLUSTER", "INFO")
+
+
+def copies(move: Move, source: str) -> str:
+    """Return the address that copies from the source."""
+    found = re.search(r"slave0:ip=([\d.]+)", move.redis(source, "INFO", "replication"))
+    return found[1] if found else ""
+
+
+def completes(move: Move) -> bool:
+    try:
+        move.cache.complete_migration(**BURST)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "MigrationHealthFault":
+            raise
+        return False
+    return True
