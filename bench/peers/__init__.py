@@ -1,0 +1,1 @@
+"""Atoll beside what people would pick instead: the same calls to each, in turns, in one run."""
