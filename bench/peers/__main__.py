@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -55,7 +56,7 @@ def main() -> int:
         makers = _makers(options.peers.split(","), scratch)
         for host in options.hosts.split(","):
             title, mode, quick, whole = HOSTS[host]
-            own: Callable[[], Server] = lambda mode=mode: Own(mode)  # type: ignore[misc]
+            own = partial(Own, mode)
             found[title] = _compare(own, makers, quick if options.quick else whole, options.only.split(","))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
