@@ -69,6 +69,13 @@ def test_a_refused_packet_is_told_with_its_port_its_group_and_its_ends(ground):
     assert (outside.by, outside.stops) == ("sg-app", "receiver")
 
 
+def test_the_library_of_nftables_can_read_what_was_refused(ground):
+    ground.apply(shop().world)
+    assert not ground.connects("app", "10.0.2.10", 11211)
+
+    assert ". 11211 " in ground.run("vpc-v", "nft", "list", "ruleset")  # or the next daemon would end here
+
+
 def test_what_the_rules_allow_by_now_is_no_longer_told_as_refused(ground, monkeypatch):
     monkeypatch.setattr("atoll.admin.passing.SETTLED_SECONDS", 0.0)
     lab = shop()

@@ -48,7 +48,7 @@ def counted(plan: Plan) -> list[Container]:
 
 def counted_flows(plan: Plan, vpc_id: str) -> list[Container]:
     """Return the sets in which a VPC's router counts what it refuses, by addresses and port."""
-    facts = (f for f in plan.facts() if isinstance(f, Container) and f.name == REFUSED_FLOWS)
+    facts = (f for f in plan.facts() if isinstance(f, Container) and f.name in REFUSED_FLOWS)
     return [container for container in facts if container.namespace == vpc_id]
 
 

@@ -14,7 +14,7 @@ from atoll.model.lookup import nat_interface, public_ip_of, route_table_of
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
-from atoll.network.compile.refusals import FORGET_SECONDS, reasons
+from atoll.network.compile.refusals import FORGET_SECONDS, REFUSED_FLOWS, reasons
 from atoll.network.facts import Container
 from atoll.network.flow import TCP, UDP, Verdict, protocol_name
 from atoll.network.layers.hop import best_route, owner
@@ -129,10 +129,10 @@ def _refused(ways: _Ways, plan: Plan, tallies: Iterable[Tallied]) -> list[Flow]:
     said, links = reasons(facts), behind_links(plan, ways.vpc_id, facts)
     found: dict[Flow, tuple[int, float]] = {}
     for it in tallies:
-        mark, link, source, target, protocol, port = it.key
+        (mark, link, source, target, port), protocol = it.key, REFUSED_FLOWS[it.container.name]
         side, reason = said.get(int(str(mark)), ("", "a rule that is no more"))
         idle = it.idle_seconds if it.idle_seconds is not None else float(FORGET_SECONDS)
-        flow = _flow(ways, links.get(str(link)), ip_address(str(source)), ip_address(str(target)), int(str(protocol)),
+        flow = _flow(ways, links.get(str(link)), ip_address(str(source)), ip_address(str(target)), protocol,
                      int(str(port)), side, reason)  # fmt: skip
         if flow is None or (idle > SETTLED_SECONDS and _passes_now(ways, flow)):
             continue

@@ -115,6 +115,9 @@ class Table:
     table: str
 
 
+KEY_FIELDS_MAX = 5  # the type of a concatenation is a number of 32 bits, with 6 for each field (NFTA_SET_KEY_TYPE)
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """A set, or with `value` a map, of nftables; its elements are facts of their own."""
@@ -123,12 +126,16 @@ class Container:
     family: str
     table: str
     name: str
-    key: tuple[str, ...]  # nftables' types, one per field
+    key: tuple[str, ...]  # nftables' types, one per field, KEY_FIELDS_MAX at most
     value: str | None = None  # nftables' type; None: a set
     interval: bool = False
     entries_max: int = 0  # of a set that packets fill (rules.Tally, rules.Exceeds); 0: its elements are facts
     forget_seconds: int = 0  # after which such an entry goes that no packet was counted under; 0: never
     counts: bool = True  # its entries have counters, if packets fill it
+
+    def __post_init__(self) -> None:
+        """Refuse a key that libnftables could not read back: it would end the daemon that tries."""
+        assert len(self.key) <= KEY_FIELDS_MAX, f"the key of {self.name} has {len(self.key)} fields"
 
     @property
     def is_tally(self) -> bool:

@@ -4,7 +4,8 @@ Nothing of this is on the way of a packet that passes.  A refusal gives its pack
 goes to the chain `refused`; what the mark means is read from the plan again, so nobody keeps a table of reasons.
 
     drops       reason, link it came from, link it was to leave by (none before it was routed) -> packets and bytes
-    refused     reason, link it came from, the two addresses, protocol and port -> packets and bytes; soon forgotten
+    refused_tcp, refused_udp
+                reason, link it came from, the two addresses, port -> packets and bytes; soon forgotten
     refusals    link -> what else is done with packets that are refused on their way from or to it (flow logs)
 """
 
@@ -20,7 +21,7 @@ from atoll.network.rules import DROP, Dispatch, Refuse, Tally, equal, reason_num
 DROPS, ON_REFUSAL = "drops", "refusals"
 KEYS = ("meta mark", "iifname", "oifname")
 REASONS_MAX = 2048  # reason and two links: some 50 bytes each.  What comes beyond is dropped uncounted
-REFUSED_FLOWS = "refused_flows"
+REFUSED_FLOWS = {"refused_tcp": TCP, "refused_udp": UDP}  # two: a protocol in the key would be one field too many
 FLOWS_MAX, FORGET_SECONDS = 1024, 600  # some 100 bytes each; who scans ports fills it, and the rest is in `drops`
 
 
@@ -29,15 +30,13 @@ def refusals(namespace: str, family: str = IPV4) -> Iterator[Fact]:
     yield Container(namespace, family, TABLE, DROPS, ("mark", "ifname", "ifname"), entries_max=REASONS_MAX)
     yield Container(namespace, family, TABLE, ON_REFUSAL, ("ifname",), "verdict")
     of = V4 if family == IPV4 else V6
-    key = ("mark", "ifname", of.address, of.address, "inet_proto", "inet_service")
-    yield Container(
-        namespace, family, TABLE, REFUSED_FLOWS, key, entries_max=FLOWS_MAX, forget_seconds=FORGET_SECONDS
-    )
-    flow = Tally(("meta mark", "iifname", of.source, of.destination, "meta l4proto", "th dport"), REFUSED_FLOWS)
+    key = ("mark", "ifname", of.address, of.address, "inet_service")
+    for name in REFUSED_FLOWS:
+        yield Container(namespace, family, TABLE, name, key, entries_max=FLOWS_MAX, forget_seconds=FORGET_SECONDS)
+    flow = ("meta mark", "iifname", of.source, of.destination, "th dport")
     rules = (
         rule(Tally(KEYS, DROPS)),
-        rule(equal("meta l4proto", TCP), flow),
-        rule(equal("meta l4proto", UDP), flow),
+        *(rule(equal("meta l4proto", protocol), Tally(flow, name)) for name, protocol in REFUSED_FLOWS.items()),
         rule(Dispatch(("iifname",), ON_REFUSAL)),
         rule(Dispatch(("oifname",), ON_REFUSAL)),
         rule(DROP),
