@@ -40,17 +40,17 @@ class Seat:
         assert answer.status == 200, f"{path}: {answer.status}"
         return self
 
-    def say(self, name: str, **values: Any) -> str:
+    def say(self, name: str, /, **values: Any) -> str:
         """Return a text of the console."""
         return str(self.t(name, **values).unescape())
 
     def link(self, text: str) -> Locator:
         return self.page.get_by_role("link", name=self.say(text), exact=True)
 
-    def button(self, text: str, **values: Any) -> Locator:
+    def button(self, text: str, /, **values: Any) -> Locator:
         return self.page.get_by_role("button", name=self.say(text, **values), exact=True)
 
-    def field(self, text: str, **values: Any) -> Locator:
+    def field(self, text: str, /, **values: Any) -> Locator:
         return self.page.get_by_label(re.compile("^" + re.escape(self.say(text, **values))))
 
     def pick(self, text: str, shown: str) -> None:
