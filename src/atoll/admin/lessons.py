@@ -4,6 +4,7 @@ Progress is in the World (`model.lesson`): it survives the daemon, and `atoll re
 """
 
 import asyncio
+import base64
 import logging
 import socket
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from atoll.model.world import Caller, Tx, World
 _log = logging.getLogger(__name__)
 BUILD_SECONDS_MAX = 120.0  # of a world with a cache of three nodes, on a busy machine
 LOOK_EVERY_SECONDS = 0.02
+BOOTED = b"user data: done"  # what an instance says on its console when it has run what its first boot was given
 PROBES_MAX = 32  # of one judgement: a judge that wants more never comes to an end
 Json: TypeAlias = dict[str, Any]
 
@@ -81,7 +83,8 @@ class Lessons:
         if verdict and now:
             at = next(step for step in steps if step["id"] == now)
             at["reason"], at["code"] = words(language, verdict.code, verdict.facts), verdict.code
-        return self._head(lesson, said) | {"steps": steps, "now": now}
+        head = self._head(lesson, said)
+        return head | {"about": names.fill(world, said.about), "steps": steps, "now": now}
 
     async def peek(self, name: str, language: str) -> Json:
         """Return a lesson as it is, without building or judging anything."""
@@ -184,6 +187,7 @@ class Lessons:
 
     async def _build(self, lesson: Lesson) -> None:
         service, caller = self._service, caller_of(lesson, REGION)
+        is_real = service.where()["mode"] != "paper"
         if service.backend.mode == "strict":
             raise NotNow(
                 "lessons work in accounts of their own, and Atoll takes only keys that it issued",
@@ -202,12 +206,20 @@ class Lessons:
                         return found
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
 
+        async def booted(instance: str) -> None:
+            async with asyncio.timeout(BUILD_SECONDS_MAX):
+                while is_real:  # on paper nothing boots
+                    said = await call("ec2", "GetConsoleOutput", {"InstanceId": instance, "Latest": True})
+                    if BOOTED in base64.b64decode(said.get("Output") or ""):
+                        return
+                    await asyncio.sleep(LOOK_EVERY_SECONDS)
+
         def put(host: OutsideHost) -> None:
             if service.world.get(OutsideHost, host.id) is None:
                 service.write(lambda tx: tx.put(host), "outside")
 
         try:
-            await lesson.build(Ground(call, until, put, REGION))
+            await lesson.build(Ground(call, until, put, booted, REGION))
         except AwsError as error:
             raise NotNow(f"its world could not be built: {error.code}: {error.message}", "atoll status") from None
         except TimeoutError:
@@ -238,7 +250,7 @@ class Lessons:
             "state": "done" if is_done else "now" if step.id == now else "later",
             "commands": [names.fill(world, command) for command in commands],
             "hints": [names.fill(world, hint) for hint in about.hints[:shown]],
-            "hints_left": len(about.hints) - shown,
+            "hints_left": len(about.hints) - shown, "code": None, "reason": None,  # said by a check
         }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
+from atoll.admin.lessons import Lessons
 from atoll.aws import inside
 from atoll.aws.answer import Backend as Wire
 from atoll.aws.errors import AwsError
@@ -31,6 +32,8 @@ class Service(Protocol):
     def world(self) -> World: ...  # noqa: D102
     @property
     def backend(self) -> Backend: ...  # noqa: D102
+    @property
+    def lessons(self) -> Lessons: ...  # noqa: D102
     def watch(self, fn: Callable[[World], None]) -> Callable[[], None]: ...  # noqa: D102
     def health(self) -> dict[str, Any]: ...  # noqa: D102
     def loops(self) -> dict[str, Any]: ...  # noqa: D102

@@ -20,14 +20,20 @@ Waiting: TypeAlias = Callable[[Callable[[World], Any]], Awaitable[Any]]  # until
 
 Call: TypeAlias = Callable[[str, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Makes an AWS call as the lesson's account (service, action, parameters as in boto3); raises AwsError."""
+Booted: TypeAlias = Callable[[str], Awaitable[None]]
 
 
 class Ground:
     """Builds a lesson's world."""
 
-    def __init__(self, call: Call, until: Waiting, put: Callable[[OutsideHost], None], region: str) -> None:
-        """Build by `call`; `until` waits until a World gives what is asked of it; `put` makes an internet client."""
-        self._call, self._until, self._put, self._region = call, until, put, region
+    def __init__(
+        self, call: Call, until: Waiting, put: Callable[[OutsideHost], None], booted: Booted, region: str
+    ) -> None:
+        """Build by `call`; `put` makes an internet client.
+
+        `until` waits until a World gives what is asked of it, `booted` until an instance has run its user data.
+        """
+        self._call, self._until, self._put, self._booted, self._region = call, until, put, booted, region
         self._gateways: dict[str, str] = {}  # VPC -> its internet gateway
 
     async def ec2(self, action: str, /, **given: Any) -> Mapping[str, Any]:
@@ -138,6 +144,8 @@ class Ground:
         made = await self.ec2("RunInstances", **call, **place, **_named("instance", name))
         id: str = made["Instances"][0]["InstanceId"]
         await self._until(lambda w: (found := names.instance(w, name)) is not None and found.state == "running")
+        if user_data:
+            await self._booted(id)
         return id
 
     async def address(self, name: str, instance: str | None = None, wanted: str | None = None) -> str:

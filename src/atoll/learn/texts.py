@@ -45,10 +45,15 @@ def text(lesson: str, language: str) -> Text:
     """Return what a lesson says in a language."""
     read = _read(language, lesson)
     steps = {
-        id: StepText(step["title"], step["text"].strip(), tuple(hint.strip() for hint in step["hints"]))
+        id: StepText(step["title"], _flowing(step["text"]), tuple(map(_flowing, step["hints"])))
         for id, step in read["steps"].items()
     }
-    return Text(read["title"], read["about"].strip(), steps)
+    return Text(read["title"], _flowing(read["about"]), steps)
+
+
+def _flowing(said: str) -> str:
+    """Return a text without the line breaks of its file; an empty line begins a paragraph."""
+    return "\n\n".join(" ".join(part.split("\n")) for part in said.strip().split("\n\n"))
 
 
 def interface(language: str) -> Mapping[str, str]:

@@ -24,12 +24,12 @@ async def build(node_port: int, forwards: bool, ground: Ground) -> None:
     await ground.subnet_group("page", private)
     await ground.valkey("sessions", "page", cache)
     node = await ground.address_of("sessions-001")
-    script = (
+    script = [
         "#!/bin/sh",
         DNAT.format(act="A", node=node, port=node_port),
         f"iptables -t nat -A POSTROUTING -o eth0 -j SNAT --to-source {NAT}",
-        f"sysctl -w net.ipv4.ip_forward={int(forwards)}",
-    )
+        *(["sysctl -w net.ipv4.ip_forward=1"] if forwards else []),
+    ]
     instance = await ground.instance("nat", public, nat, user_data="\n".join(script), PrivateIpAddress=NAT)
     await ground.address("nat", instance)
     ground.outside(CLIENT, STRANGER)
