@@ -35,7 +35,7 @@ async def call(name: str, action: str, given: Given, backend: Backend, caller: C
     except AwsError as error:
         status, code = error.status, error.code
         raise
-    except Exception:
+    except Exception:  # a mistake of ours: the page gets an answer, the log the trace
         status, code = 500, DIALECTS[name].internal.code
         raise
     finally:

@@ -58,7 +58,7 @@ def console(service: Service, state_dir: Path) -> Callable[[Request], Awaitable[
     async def answer(request: Request) -> Answer | Stream:
         try:
             return await asgi.answer(app, request)
-        except Exception:
+        except Exception:  # a mistake of ours: the page says so, the log has the trace
             log.exception("a page failed", extra={"fields": {"path": request.path[:200]}})
             return Answer(500, {"content-type": "text/plain;charset=UTF-8"}, b"The page failed; the log says why.\n")
 

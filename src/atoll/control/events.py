@@ -30,7 +30,7 @@ def going_on(where: str, told: str = "", *known: type[Exception], **fields: obje
         yield
     except known as error:
         log(told, **fields, because=str(error))
-    except Exception:
+    except Exception:  # a mistake of ours about one thing must not end the loop
         log_mistake(where)
 
 
