@@ -1,7 +1,7 @@
 """Measure everything, or a part of it, and print it as ratios.
 
     python -m bench                       # some minutes; needs root, namespaces and the engines
-    python -m bench --quick               # under a minute: does it run at all?
+    python -m bench --quick               # some two minutes: does it run at all?
     python -m bench --only start,packets
     python -m bench --write-docs          # docs/benchmarks.md, with the date and the machine
 
@@ -50,7 +50,7 @@ PARTS: dict[str, Part] = {
     "snapshots": lambda quick: keeping.measure(*((1, 10) if quick else (5, 300))),
     "worlds": lambda quick: worlding.measure(*((1, 10) if quick else (9, 100))),
     "console": lambda quick: paging.measure(*((1, 20) if quick else (15, 1_000))),
-    "failover": lambda quick: failing.measure(1 if quick else 10),
+    "failover": lambda quick: failing.measure(1, ("kill",)) if quick else failing.measure(10),
     "resharding": lambda quick: resharding.measure(*((1, 20_000, ("valkey",)) if quick else (5, 300_000))),
     "packets": lambda quick: carrying.measure(1 if quick else 7, 2_000 if quick else 30_000),
     "paths": lambda quick: paths.measure(1 if quick else 7, 2_000 if quick else 20_000),

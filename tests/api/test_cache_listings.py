@@ -277,14 +277,6 @@ def test_cache_security_groups_are_refused_in_awss_words(cache, name, asked):
     )
 
 
-@pytest.mark.parametrize("name", ["prepare_migration"])
-def test_an_operation_that_does_not_exist_here_is_refused_by_name(cache, name):
-    got, words = refusal(getattr(cache, name))
-
-    assert got == "InvalidAction"
-    assert name.replace("_", "") in words.lower()
-
-
 def test_every_error_has_the_http_status_that_aws_documents():
     model = get_session().get_service_model("elasticache")
     documented = {

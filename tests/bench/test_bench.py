@@ -9,13 +9,14 @@ import pytest
 
 from tests.tidy.tree import ROOT
 
+MINUTES_MAX = 9  # beside other work; alone it takes a fifth of that
 ROWS_MIN = {
     "start": 5,
     "create": 5,
     "rule change": 6,
     "growth": 8,
     "reachability": 3,
-    "failover": 6,
+    "failover": 2,
     "resharding": 2,
     "snapshots": 2,
     "worlds for tests": 3,
@@ -26,13 +27,14 @@ ROWS_MIN = {
 }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.kernel
 @pytest.mark.engines
 @pytest.mark.skipif(os.geteuid() != 0, reason="the benchmark builds networks as root")
 def test_the_quick_benchmark_prints_every_row():
     command = [sys.executable, "-m", "bench", "--quick", "--json"]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=MINUTES_MAX * 60, check=False)
 
     assert done.returncode == 0, done.stderr[-3000:]
     rows = json.loads(done.stdout)["rows"]

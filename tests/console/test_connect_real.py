@@ -9,7 +9,7 @@ import pytest
 from atoll.console.caches.connect import CLIENTS, code
 from atoll.console.caches.connect_target import Target
 from tests.clients.conftest import NODE, PYTHON, install
-from tests.daemon.atoll import own_mode, running
+from tests.daemon.atoll import own_mode, running, until
 from tests.tls.conftest import Vault
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines, pytest.mark.timeout(300)]  # five groups start at once
@@ -45,6 +45,8 @@ def vault():
 def caches(vault):
     """What each case's clients must know; all caches start at once."""
     install()
+    team = {"UserGroupId": "team"}
+    until(lambda: vault.cache.describe_user_groups(**team)["UserGroups"][0]["Status"] == "active", 30, "the user group")
     for name, asked in CASES.items():
         vault.cache.create_replication_group(
             ReplicationGroupId=name, ReplicationGroupDescription="x", Engine="valkey",

@@ -141,10 +141,11 @@ def shared(mode: Mode, below: Path | None) -> Daemon:
 def stop_all() -> None:
     """End every daemon of this process; what cannot be ended is told on standard error."""
     with _TURN:
+        ending = list(_ALL)  # before they are forgotten: the set does not hold them, and nobody would wait for their end
         _SHARED.clear()
-        for daemon in list(_ALL):
+        for daemon in ending:
             daemon.let_go()  # all at once
-        for daemon in list(_ALL):
+        for daemon in ending:
             try:
                 daemon.stop()
             except AtollError as error:
