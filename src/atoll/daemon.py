@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from asyncio import FIRST_COMPLETED
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,10 @@ from atoll.control.hooks import Hooks
 from atoll.control.log_delivery import LogDeliveries
 from atoll.control.lone import LoneNodes
 from atoll.control.machines import Machines
-from atoll.control.maintenance import maintain
+from atoll.control.maintenance import Housekeeping
 from atoll.control.metrics import Sampler
 from atoll.control.migration import Migrations
+from atoll.control.pulse import Pulses, did
 from atoll.control.record import Recorder
 from atoll.control.resharding import Reshardings
 from atoll.control.roster import Rosters
@@ -65,7 +66,7 @@ from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.snapshot import Snapshot
 from atoll.model.world import Caller, Tx, World
-from atoll.offer import REST_SECONDS, load_rest, offer_services
+from atoll.offer import load_rest, offer_services
 from atoll.options import CannotStart, Lost, Options
 from atoll.server import Server
 from atoll.store.sqlite import Store, StoreError, utc_now
@@ -75,7 +76,6 @@ if TYPE_CHECKING:
     from atoll.admin.lessons import Lessons
     from atoll.host.linux.ignition import Ignition
 
-FORGET_SECONDS = 60.0
 SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
 
@@ -118,6 +118,8 @@ class Daemon:
         self._authority = Authority(options.state_dir)
         self._objects = options.state_dir.absolute() / "objects"
         self._stop = asyncio.Event()
+        self._pulses = Pulses()
+        store.noted = did
         self._purge = False
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
         self._pages: Callable[[Request], Awaitable[Answer | Stream]] | None = None
@@ -267,6 +269,7 @@ class Daemon:
             "failures": [f"{f.subject}: {f.because}" for f in report.failures],
             "repairs": report.repairs[-10:],
             "machine_rounds": self.machines.rounds,
+            "each": self._pulses.told(),
             "history": self._store.history(50),
         }
 
@@ -317,14 +320,7 @@ class Daemon:
         server = Server(gate.answer, sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
-        loops = [self.wires.run(), self.machines.run(), self.failovers.run(), self._reverter.run(), self._forget()]
-        parts = (self.changes, self.migrations, self.rosters, self.snapshots, self.global_groups, self.reshardings)
-        loops += [part.run() for part in (*parts, self.worlds, self._discovery, self._doorman, self._logs)]
-        if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
-            lone = LoneNodes(lambda: self.world, self._wanted.machines, self._host)
-            watching = (Alarms(self._store, utc_now), self._counters, self._sampler, self._engines, lone)
-            loops += [part.run() for part in watching]
-        tasks = [lost, *(asyncio.create_task(loop) for loop in loops)]
+        tasks = [lost, *(self._pulses.begin(name, run()) for name, run in self._named_loops())]
         loading = asyncio.create_task(load_rest())
         await server.start()
         gc.freeze()  # the modules are never looked through again
@@ -358,6 +354,19 @@ class Daemon:
             if isinstance(result, Exception):  # a loop ended by itself: our mistake
                 raise result
 
+    def _named_loops(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        """Yield every loop, by the name under which people are told of it."""
+        yield from (("network", self.wires.run), ("machines", self.machines.run), ("failovers", self.failovers.run))
+        yield from (("faults", self._reverter.run), ("changes", self.changes.run), ("snapshots", self.snapshots.run))
+        yield from (("resharding", self.reshardings.run), ("roster", self.rosters.run))
+        yield from (("discovery", self._discovery.run), ("doorman", self._doorman.run), ("logs", self._logs.run))
+        yield from (("migrations", self.migrations.run), ("global", self.global_groups.run))
+        yield from (("house", Housekeeping(self._store, self._recorder, utc_now).run), ("worlds", self.worlds.run))
+        if self._host.mode != "paper":  # there nothing passes, and nothing is said of it
+            lone = LoneNodes(lambda: self.world, self._wanted.machines, self._host)
+            yield from (("lone", lone.run), ("metrics", self._sampler.run), ("flow_logs", self._counters.run))
+            yield from (("alarms", Alarms(self._store, utc_now).run), ("engines", self._engines.run))
+
     async def _private(self, request: Request) -> Answer:
         if self._private_api is None:
             from atoll.admin.routes import private_api  # with the tracer: 15 ms that no start waits for
@@ -381,16 +390,6 @@ class Daemon:
     def _exited(self) -> None:
         self.failovers.exited()  # first: a lost primary is the more urgent
         self.machines.wake()
-
-    async def _forget(self) -> None:
-        await asyncio.sleep(REST_SECONDS)
-        while True:
-            try:
-                self._recorder.forget_old()
-                maintain(self._store, utc_now())
-            except StoreError as error:
-                log("nothing forgotten", because=str(error))
-            await asyncio.sleep(FORGET_SECONDS)
 
 
 def _wake(loop: Any, _: World) -> None:

@@ -163,6 +163,10 @@ def test_health_says_that_the_kernel_obeys_and_what_happened(visitor):
 
     assert "The kernel obeys everything" in page.main.text
     assert "ready" in [b.text for b in page.main.all("b")]
+    _, did, looks_again, looks = next(row for row in page.rows("Each loop") if row[0].startswith("Machines"))
+    assert "observed: " in did
+    assert looks_again.endswith("UTC")
+    assert int(looks) > 0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from atoll.control.events import going_on, log
+from atoll.control.pulse import rest
 from atoll.model.alarm import MetricAlarm, forget_old_alarm_events
 from atoll.store.sqlite import Store, StoreError
 
@@ -30,7 +31,7 @@ class Alarms:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await rest(LOOK_SECONDS)
             with going_on("alarms", "alarms not evaluated", StoreError):
                 await self.look()
 

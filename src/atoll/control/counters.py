@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atoll.control.pulse import waits
 from atoll.host.contract import Connection, Host, LinkCount, Tallied, Tracked
 from atoll.model.flow_log import FlowLog
 from atoll.model.world import Tx, World
@@ -67,6 +68,7 @@ class Counters:
 
     async def run(self) -> None:
         """Write flow logs, as soon as there is one, until cancelled."""
+        waits(None)
         await self._is_asked_for.wait()
         await self.flow_logs.run()
 

@@ -4,6 +4,7 @@ import asyncio
 
 from atoll.cache.updates import announce
 from atoll.control.events import log
+from atoll.control.pulse import rest
 from atoll.host.contract import Host
 from atoll.model.engine import EngineBuild
 from atoll.model.world import Tx
@@ -41,7 +42,7 @@ class Engines:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await rest(LOOK_SECONDS)
             await asyncio.to_thread(self._host.find_builds)
             try:
                 self.note()

@@ -2,20 +2,29 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+
+from atoll.control.pulse import did
 
 _log = logging.getLogger("atoll")
 
 
 def log(event: str, **fields: object) -> None:
     """Log what happened; every refusal and repair says `because`."""
+    did(
+        event,
+        ", ".join(str(value) for name, value in fields.items() if name != "because"),
+        str(fields.get("because", "")),
+    )
     _log.info(event, extra={"fields": fields})
 
 
 def log_mistake(where: str) -> None:
     """Log the exception that is being handled: a mistake of ours, after which the loop goes on all the same."""
+    did(where, because=repr(sys.exception()))
     _log.exception(where)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from atoll.control.events import log
+from atoll.control.pulse import waits
 from atoll.model.fault import Fault
 from atoll.model.world import Tx
 from atoll.store.sqlite import Store, StoreError
@@ -40,6 +41,7 @@ class Reverter:
             except StoreError as error:
                 log("fault not reverted", because=str(error))
                 pause = RETRY_SECONDS
+            waits(pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()

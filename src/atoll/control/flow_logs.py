@@ -17,6 +17,7 @@ from typing import cast
 from atoll.control.events import going_on
 from atoll.control.events import log as tell
 from atoll.control.flow_files import FlowFiles, Record
+from atoll.control.pulse import rest
 from atoll.host.contract import HostError, Tallied
 from atoll.model.flow_log import FlowLog, stands
 from atoll.model.interface import Interface
@@ -89,7 +90,7 @@ class FlowLogs:
         while True:
             with going_on("flow logs", "flow logs not read", HostError):
                 await self.look()
-            await asyncio.sleep(LOOK_SECONDS - self._clock() % LOOK_SECONDS)
+            await rest(LOOK_SECONDS - self._clock() % LOOK_SECONDS)
 
     async def look(self, *, flush: bool = False) -> int:
         """Read the counters and deliver the windows that are over (`flush`: all); return how many records.

@@ -14,6 +14,7 @@ from atoll.cache.node import NodePlan
 from atoll.control.events import going_on
 from atoll.control.log_cursor import Cursor, tail_of
 from atoll.control.log_files import LogFiles
+from atoll.control.pulse import rest, waits
 from atoll.host.contract import Host, HostError, Machine
 from atoll.logs import shelf
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -45,11 +46,12 @@ class LogDeliveries:
         """Run until cancelled; asleep as long as there are no logs."""
         self.wake()
         while True:
+            waits(None)
             await self._wake.wait()
             self._wake.clear()
             with going_on("log delivery", "not written down", StoreError):
                 await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await rest(LOOK_SECONDS)
             self.wake()
 
     async def look(self) -> None:

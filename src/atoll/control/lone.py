@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from atoll.cache.node import NodePlan
 from atoll.cache.upstream import may_change_role
 from atoll.control.events import going_on, log
+from atoll.control.pulse import rest
 from atoll.host.contract import Host, HostError, Machine, Vital
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.world import World
@@ -67,7 +68,7 @@ class LoneNodes:
         while True:
             with going_on("lone nodes", "lone node not seen", HostError):
                 await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await rest(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look at every lone node once, and end those that hang."""

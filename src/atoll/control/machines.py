@@ -19,6 +19,7 @@ from atoll.cache.node import NodePlan
 from atoll.control.admission import Admitter
 from atoll.control.encryption import Encrypter
 from atoll.control.events import going_on, log, log_mistake
+from atoll.control.pulse import waits
 from atoll.control.record import Recorder
 from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
 from atoll.control.tuning import Tuner
@@ -101,8 +102,10 @@ class Machines:
     async def _pause(self) -> None:
         now = self._now()
         soon = self._attempts.next_try(now)
+        pause = ROUND_SECONDS if soon is None else min(ROUND_SECONDS, soon - now)
+        waits(pause)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ROUND_SECONDS if soon is None else min(ROUND_SECONDS, soon - now)):
+            async with asyncio.timeout(pause):
                 await self._wake.wait()
         if not self._wake.is_set():
             self._untidy = True  # nothing else to do: a stopped instance may have been forgotten by a reset

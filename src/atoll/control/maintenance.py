@@ -1,4 +1,4 @@
-"""What waits for a maintenance window is done when the window opens."""
+"""What is done by the clock: what waits for a maintenance window when it opens, and what is old is forgotten."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,10 +6,33 @@ from functools import partial
 
 from atoll.aws.errors import AwsError
 from atoll.control.events import log
+from atoll.control.pulse import rest
+from atoll.control.record import Recorder
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.reserved import ReservedNode
 from atoll.model.world import Caller, Tx
-from atoll.store.sqlite import Store
+from atoll.store.sqlite import Store, StoreError
+
+LOOK_SECONDS, REST_SECONDS = 60.0, 0.2  # the first requests after a start go first
+
+
+class Housekeeping:
+    """Does it once a minute."""
+
+    def __init__(self, store: Store, recorder: Recorder, now: Callable[[], datetime]) -> None:
+        """Prepare."""
+        self._store, self._recorder, self._now = store, recorder, now
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        await rest(REST_SECONDS)
+        while True:
+            try:
+                self._recorder.forget_old()
+                maintain(self._store, self._now())
+            except StoreError as error:
+                log("nothing forgotten", because=str(error))
+            await rest(LOOK_SECONDS)
 
 
 def maintain(store: Store, now: datetime) -> None:

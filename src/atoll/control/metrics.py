@@ -17,6 +17,7 @@ from atoll.cache.node_types import NODE_TYPES
 from atoll.cloudwatch.samples import Metric, Samples
 from atoll.control.counters import Counters
 from atoll.control.events import going_on, log
+from atoll.control.pulse import rest
 from atoll.host.contract import Host, HostError, LinkCount, Machine
 from atoll.model.cache import CacheCluster
 from atoll.model.names import link_name
@@ -78,11 +79,11 @@ class Sampler:
     async def run(self) -> None:
         """Sample until cancelled."""
         self._begin()
-        await asyncio.sleep(REST_SECONDS)
+        await rest(REST_SECONDS)
         while True:
             with going_on("metrics"):
                 await self.sample()
-            await asyncio.sleep(self._seconds)
+            await rest(self._seconds)
 
     async def sample(self) -> None:
         """Measure everything once, and keep it."""

@@ -17,6 +17,7 @@ from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import wanted
 from atoll.control.events import going_on, log
 from atoll.control.news import News
+from atoll.control.pulse import rest
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Migration, NodeGroup, ReplicationGroup
 from atoll.model.serverless import SERVICE
@@ -51,7 +52,7 @@ class Migrations:
                 with going_on("migration", "migration waits", HostError, StoreError, group=group.name):
                     await self._look(group, shard, migration)
             if found:
-                await asyncio.sleep(LOOK_SECONDS)
+                await rest(LOOK_SECONDS)
                 continue
             await self._news.wait(LONGEST_SECONDS)
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+from atoll.control.pulse import waits
+
 
 class News:
     """Whether there is something new since the last look."""
@@ -17,6 +19,7 @@ class News:
 
     async def wait(self, seconds: float | None) -> bool:
         """Wait until there is something new, for so many seconds at most (None: for ever); tell whether there is."""
+        waits(seconds)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._event.wait()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from atoll.control.events import log, log_mistake
+from atoll.control.pulse import waits
 from atoll.control.services import Services
 from atoll.host.contract import Door, Failure, Host
 from atoll.model.world import World
@@ -85,6 +86,7 @@ class Wires:
         verify_at = time.monotonic() + VERIFY_SECONDS
         while True:
             pause = RETRY_SECONDS if self.report.failures else verify_at - time.monotonic()
+            waits(pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):
                     await self._wake.wait()

@@ -25,6 +25,7 @@ from atoll.cache.backup import SEEDS, is_new
 from atoll.cache.carrying import Brought
 from atoll.cache.node import NodePlan
 from atoll.control.events import log
+from atoll.control.pulse import rest
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Seed
 from atoll.model.engine import EngineBuild
@@ -74,7 +75,7 @@ class Worlds:
             while True:
                 if not self._turn.locked():
                     await self._call(self._sweep)
-                await asyncio.sleep(SWEEP_SECONDS)
+                await rest(SWEEP_SECONDS)
         finally:
             self._thread.shutdown(wait=True)
 

@@ -52,6 +52,7 @@ class Store:
         self._kinds = {k.__name__: k for k in kinds}
         self._clock, self._new_hex = clock, new_hex
         self._watchers: list[Callable[[World], None]] = []
+        self.noted: Callable[[str], None] = lambda _: None  # told what each commit was, in the task that made it
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("pragma journal_mode=wal")
@@ -71,6 +72,7 @@ class Store:
         if tx.changes:
             self._persist(tx, what)
             self.world = tx.world.seen_by(None)
+            self.noted(what)
             for watch in tuple(self._watchers):
                 watch(self.world)
         return result

@@ -1,5 +1,6 @@
 """Health: whether the kernel obeys the newest World, what the loops did last and why, and what went wrong."""
 
+from datetime import datetime
 from typing import Any
 
 from atoll.console import private
@@ -23,9 +24,14 @@ async def show(ask: Ask) -> Answered:
     return ask.view(
         "tools/health.html",
         loop=loop,
+        each=[one | {name: _moment(one[name]) for name in ("at", "next")} for one in loop["each"]],
         where=status,
         newest=ask.service.world.revision,
         obeys=loop["revision"] >= ask.service.world.revision and not loop["failures"],
         events=events,
         history=loop["history"][:EVENTS_MAX],
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
