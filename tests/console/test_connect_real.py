@@ -46,7 +46,8 @@ def caches(vault):
     """What each case's clients must know; all caches start at once."""
     install()
     team = {"UserGroupId": "team"}
-    until(lambda: vault.cache.describe_user_groups(**team)["UserGroups"][0]["Status"] == "active", 30, "the user group")
+    found = vault.cache.describe_user_groups
+    until(lambda: found(**team)["UserGroups"][0]["Status"] == "active", 30, "the user group")
     for name, asked in CASES.items():
         vault.cache.create_replication_group(
             ReplicationGroupId=name, ReplicationGroupDescription="x", Engine="valkey",

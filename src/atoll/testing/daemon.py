@@ -141,7 +141,7 @@ def shared(mode: Mode, below: Path | None) -> Daemon:
 def stop_all() -> None:
     """End every daemon of this process; what cannot be ended is told on standard error."""
     with _TURN:
-        ending = list(_ALL)  # before they are forgotten: the set does not hold them, and nobody would wait for their end
+        ending = list(_ALL)  # before they are forgotten: the set holds none of them, and nobody would wait
         _SHARED.clear()
         for daemon in ending:
             daemon.let_go()  # all at once
