@@ -100,6 +100,7 @@ def run(
         if begun:
             begun.undo()
         raise CannotStart(f"{error}") from error
+    store.noted = did
     host = host_of(options, begun, lambda: store.world)  # enters namespaces: before any thread exists
     uvloop.run(_serve(options, host, store, hooks or Hooks(None, {}), sock, ready))
 
@@ -117,10 +118,8 @@ class Daemon:
         self._options, self._host, self._store, self.hooks = options, host, store, hooks
         self._authority = Authority(options.state_dir)
         self._objects = options.state_dir.absolute() / "objects"
-        self._stop = asyncio.Event()
+        self._stop, self._purge = asyncio.Event(), False
         self._pulses = Pulses()
-        store.noted = did
-        self._purge = False
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
         self._pages: Callable[[Request], Awaitable[Answer | Stream]] | None = None
         services = Services(store, utc_now, self._front)
