@@ -58,9 +58,9 @@ session = boto3.Session()
 class Paper:
     """A World, and clients for it."""
 
-    def __init__(self):
+    def __init__(self, at=":memory:"):
         self.clock = START
-        self.store = Store(":memory:", KINDS, clock=self._tick, new_hex=_counter())
+        self.store = Store(at, KINDS, clock=self._tick, new_hex=_counter())
         self.backend = Backend(self.store)
 
     def client(self, service="ec2", *, account=ACCOUNT, region=REGION):

@@ -18,7 +18,7 @@ from atoll.model.resource import Resource
 from atoll.model.world import Caller, Tx
 from atoll.store.codec import decode, decoder, encode
 from atoll.store.sqlite import Store, StoreError
-from atoll.store.upgrade import TooNew
+from atoll.store.upgrade import SCHEMA, TooNew
 
 WHO = Caller(account="111122223333", region="us-east-1", arn="arn:aws:iam::111122223333:root")
 AT = datetime(2026, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
@@ -156,13 +156,13 @@ def test_reset_forgets_everything(tmp_path: Path):
 
 def test_a_store_of_format_1_gives_its_replication_groups_a_shard(tmp_path):
     path = tmp_path / "atoll.db"
-    Store(path, KINDS).close()
     old = {
         "id": "0/r/rg", "account": "0", "region": "r", "tags": {}, "name": "rg", "description": "", "engine": "redis",
         "status": "available", "node_type": "cache.t3.micro", "member_ids": ["0/r/rg-001", "0/r/rg-002"],
         "primary_id": "0/r/rg-001", "created": "2026-11-20T12:00:00+00:00", "port": 6379,
     }  # fmt: skip
     with sqlite3.connect(path) as db:
+        db.executescript(SCHEMA)
         db.execute("insert into resource values ('ReplicationGroup', '0/r/rg', 1, ?)", (json.dumps(old),))
         db.execute("pragma user_version = 1")
 

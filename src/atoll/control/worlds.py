@@ -195,7 +195,7 @@ class Worlds:
 
     def _read(self, source: Path, directory: Path) -> tuple[archive.Manifest, list[Resource]]:
         manifest = archive.unpack(source, directory)
-        arriving = archive.read_world((directory / archive.WORLD).read_bytes(), KINDS)
+        arriving = archive.read_world((directory / archive.WORLD).read_bytes(), KINDS, manifest.store)
         known = {r.id for r in arriving if isinstance(r, Instance | CacheCluster)}
         disks = [Path(name).stem for name in manifest.files if name.startswith("disks/")]
         if strange := {*disks, *manifest.caches} - known:

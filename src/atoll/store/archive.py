@@ -12,6 +12,7 @@ Whoever reads one believes nothing: names, kinds, lengths and digests are checke
 import hashlib
 import os
 import re
+import sqlite3
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ import msgspec
 from atoll.model.resource import Resource
 from atoll.store.codec import decode, encode
 from atoll.store.upgrade import VERSION as STORE_VERSION
+from atoll.store.upgrade import lifted
 
 FORMAT, VERSION = "atoll-snapshot", 1
 MANIFEST, WORLD = "manifest.json", "world.json"
@@ -65,13 +67,20 @@ def write_world(resources: Iterable[Resource]) -> bytes:
     return msgspec.json.encode([[type(r).__name__, msgspec.Raw(encode(r).encode())] for r in resources])
 
 
-def read_world(text: bytes, kinds: Iterable[type[Resource]]) -> list[Resource]:
-    """Return the resources that `write_world` wrote.  Raises NotASnapshot."""
+def read_world(text: bytes, kinds: Iterable[type[Resource]], version: int = STORE_VERSION) -> list[Resource]:
+    """Return the resources that `write_world` wrote, in an Atoll whose stores had format `version`.
+
+    Raises NotASnapshot.
+    """
     known, found = {kind.__name__: kind for kind in kinds}, []
     try:
-        for name, body in msgspec.json.decode(text, type=list[tuple[str, msgspec.Raw]]):
-            found.append(decode(known[name], bytes(body).decode()))
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        said = msgspec.json.decode(text, type=list[tuple[str, msgspec.Raw]])
+        rows = [(name, bytes(body).decode()) for name, body in said]
+        if version < STORE_VERSION:
+            rows = lifted(version, ((name, msgspec.json.decode(body)["id"], body) for name, body in rows))
+        for name, body in rows:
+            found.append(decode(known[name], body))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, sqlite3.Error) as error:
         raise NotASnapshot(f"its world cannot be read: {type(error).__name__}: {error}") from None
     if len({(type(r), r.id) for r in found}) != len(found):
         raise NotASnapshot("its world has a resource twice")
@@ -145,8 +154,8 @@ def _manifest(tar: tarfile.TarFile) -> Manifest:
         manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.DecodeError, TypeError) as error:
         raise NotASnapshot(f"its manifest cannot be read: {error}") from None
-    if manifest.store < STORE_VERSION:
-        raise NotASnapshot(f"its resources have format {manifest.store}, which this Atoll does not read any more")
+    if manifest.store < 1:
+        raise NotASnapshot(f"its manifest cannot be read: there is no format {manifest.store}")
     if WORLD not in manifest.files or manifest.files[WORLD].bytes > WORLD_BYTES_MAX:
         raise NotASnapshot("it has no world, or one that is too large")
     if any(entry.bytes < 0 for entry in manifest.files.values()):
