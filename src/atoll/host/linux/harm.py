@@ -24,11 +24,15 @@ _HEAL = f"add {_TABLE}\ndelete {_TABLE}\n"
 _SIGNALS = {"kill": signal.SIGKILL, "hang": signal.SIGSTOP, "heal": signal.SIGCONT}
 
 
-def harm(namespaces: Namespaces, node: NodePlan, process: Process | None, what: Harm) -> None:
-    """Do it.  Raises HostError."""
+def cut(namespaces: Namespaces, node: NodePlan, what: Harm) -> None:
+    """Cut off a node, or heal that.  Raises HostError."""
     if what in ("partition", "heal"):
         with namespaces.opened(node.interface_id) as fd, Nft(fd) as nft:
             nft.run(_HEAL if what == "heal" else _DROP)
+
+
+def strike(node: NodePlan, process: Process | None, what: Harm) -> None:
+    """Send a node's process what the harm is, or what heals it.  Raises HostError."""
     if number := _SIGNALS.get(what):
         if process is None and what != "heal":
             raise HostError("it does not run", f"{what} {node.name}")

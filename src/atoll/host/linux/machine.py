@@ -36,7 +36,7 @@ from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.fabric_wanted import HAS_IPV6
-from atoll.host.linux.harm import harm
+from atoll.host.linux.harm import cut, strike
 from atoll.host.linux.ignition import Ignition, run_dir
 from atoll.host.linux.instances import Instances
 from atoll.host.linux.keeper import INTERNET
@@ -307,8 +307,9 @@ class LinuxHost:
 
     async def harm(self, node: NodePlan, what: Harm) -> None:
         """Harm a node on purpose, or heal it."""
-        watched = self._processes.get(node.process)
-        await asyncio.to_thread(harm, self._keeper.namespaces, node, watched.process if watched else None, what)
+        await asyncio.to_thread(cut, self._keeper.namespaces, node, what)
+        watched = self._processes.get(node.process)  # now, and in the loop, which alone closes its descriptor
+        strike(node, watched.process if watched else None, what)
 
     def console(self, instance_id: str) -> bytes:
         """Return the newest output of an instance's console."""
