@@ -3,6 +3,7 @@
     nice python -m tests.failover.rounds                 # as root, half an hour; prints Markdown
     python -m tests.failover.rounds --rounds 40          # so many in all; --minutes 5: for so long at most
     nice python -m tests.failover.rounds --write-docs    # into docs/failover.md, between its two marks
+    python -m tests.failover.rounds --record FILE        # in several sittings: goes on where the file ends
 
 Groups in both cluster modes and of both engines; kills, hangs, partitions and planned changes take turns.  Half of
 the rounds with one client, which writes by redis-py and by valkey-py, batch by batch; half with two clients and WAIT.
@@ -34,10 +35,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.failover.rounds", description="Many failovers, summed up.")
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="lines of JSON: what was seen, and is not done again"
+    )
     parser.add_argument("--write-docs", action="store_true", help="write the table into docs/failover.md")
     options = parser.parse_args()
-    with running(own_mode()) as atoll:
-        found = _play(atoll, options.rounds, time.monotonic() + 60 * options.minutes)
+    found = [json.loads(line) for line in options.record.read_text().splitlines()] if options.record else []
+    if len(found) * PART < options.rounds:
+        with running(own_mode()) as atoll:
+            _play(atoll, options, found)
     page = _table(found)
     print(page)
     if options.write_docs:
@@ -47,10 +53,11 @@ def main() -> int:
     return 1 if any(part["lost"] for part in found) else 0
 
 
-def _play(atoll: Atoll, count: int, until: float) -> list[dict[str, Any]]:
+def _play(atoll: Atoll, options: argparse.Namespace, found: list[dict[str, Any]]) -> None:
+    """Add to what was found until there are so many rounds, or the time is up."""
+    until = time.monotonic() + 60 * options.minutes
     groups = [_group(atoll, engine, mode) for engine in ("valkey", "redis") for mode in ("disabled", "enabled")]
-    found: list[dict[str, Any]] = []
-    for n in range(max(count // PART, 1)):
+    for n in range(len(found), max(options.rounds // PART, 1)):
         if time.monotonic() > until:
             break
         mode, group = groups[n % len(groups)]
@@ -66,9 +73,11 @@ def _play(atoll: Atoll, count: int, until: float) -> list[dict[str, Any]]:
             continue
         said = json.loads(done.stdout[done.stdout.index("{") :])
         found.append({"mode": mode, "writers": writers, "load": os.getloadavg()[0], **said})
+        if options.record:
+            with options.record.open("a") as file:
+                file.write(json.dumps(found[-1]) + "\n")
         lost = sum(part["lost"] for part in said["faults"].values())
         print(f"{(n + 1) * PART} rounds: {group}, {library}, {writers}: {lost} lost", file=sys.stderr, flush=True)
-    return found
 
 
 def _group(atoll: Atoll, engine: str, mode: str) -> tuple[str, str]:
