@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+T = TypeVar("T")
+
 WAIT_SECONDS = 30.0
+REST_SECONDS = 300.0
 SERVICES = {"ec2": "2016-11-15", "elasticache": "2015-02-02", "elasticloadbalancing": "2015-12-01"}
 
 
@@ -31,6 +34,10 @@ class Api:
 
     def call(self, service: str, action: str, **parameters: object) -> ET.Element:
         """Call an operation; list members are spelt by the caller: `**{"SubnetIds.member.1": id}`."""
+        return self.read(self.text(service, action, **parameters))
+
+    def text(self, service: str, action: str, **parameters: object) -> str:
+        """Call an operation, and return its answer unread."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         body = urlencode({"Action": action, "Version": SERVICES[service], **parameters})
         headers = {
@@ -44,6 +51,10 @@ class Api:
         text = response.read().decode()
         if response.status != 200:
             raise RuntimeError(f"{action}: {text}")
+        return text
+
+    def read(self, text: str) -> ET.Element:
+        """Return an answer as a tree whose names have no namespace."""
         return ET.fromstring(re.sub(r' xmlns="[^"]+"', "", text, count=1))
 
     def ec2(self, action: str, **parameters: object) -> ET.Element:
@@ -161,12 +172,12 @@ def one(tree: ET.Element, tag: str) -> str:
     return found
 
 
-def until(true: Callable[[], Any], every_seconds: float = 0.001) -> Any:
+def until(true: Callable[[], Any], every_seconds: float = 0.001, wait_seconds: float = WAIT_SECONDS) -> Any:
     """Wait until something is true, for a bounded time, and return it."""
-    end = time.monotonic() + WAIT_SECONDS
+    end = time.monotonic() + wait_seconds
     while not (found := true()):
         if time.monotonic() > end:
-            raise RuntimeError(f"it did not come within {WAIT_SECONDS:.0f} s")
+            raise RuntimeError(f"it did not come within {wait_seconds:.0f} s")
         time.sleep(every_seconds)
     return found
 
@@ -185,6 +196,22 @@ def resident_mb(pid: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert found, "every process has some"
     return int(found[1]) / 1024
+
+
+def spent(pid: int, act: Callable[[], T]) -> tuple[T, float]:
+    """Do something, and return what it returns and the milliseconds of CPU that a process spent on it.
+
+    Also on what it set off: until all threads of the process have come to rest.
+    """
+    before = cpu_seconds(pid)
+    result = act()
+    until(lambda: _rests(pid) and _rests(pid), wait_seconds=REST_SECONDS)
+    return result, (cpu_seconds(pid) - before) * 1e3
+
+
+def _rests(pid: int) -> bool:
+    tasks = [Path(f"/proc/{pid}/task/{t}/stat").read_text() for t in os.listdir(f"/proc/{pid}/task")]
+    return not any(task.rpartition(")")[2].split()[0] in "RD" for task in tasks)
 
 
 def cpu_seconds(pid: int) -> float:
