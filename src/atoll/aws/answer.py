@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import unquote
 
-from atoll.aws import bind, foreign, json_wire, once, serialize, sigv4
+from atoll.aws import bind, foreign, json_wire, kept, once, serialize, sigv4
 from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.http import Answer, Form, Request, parameters, read_form
@@ -154,6 +154,10 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
     )
 
     # 3. With which parameters?
+    key = kept.key_of(asked.service, caller, form) if form else None  # only a form is one
+    if key and (found := _kept(key, backend, caller)):
+        asked.given = found.given
+        return found.body
     if asked.speech == "xml":
         given = parse(asked.service, asked.action, parameters(form))
     else:
@@ -162,7 +166,31 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
     call = bind.bind(asked.service, asked.action, given)
 
     # 4. and 5. Do it, and wait until the next packet obeys.
+    if key and call.operation.pure:
+        return _keep(key, given, call, backend, caller)
     return await do(call, backend, caller, WRITERS[asked.speech], form)
+
+
+def _kept(key: kept.Key, backend: Backend, caller: Caller) -> kept.Kept | None:
+    """Return the answer that was given to the same question, if it still is the answer."""
+    found = kept.SHELF.find(key, backend.world(caller))
+    if found:
+        backend.opening(caller)  # a reset may have closed it; what opening makes, the answer may have to tell
+        found = kept.SHELF.find(key, backend.world(caller))
+    return found
+
+
+def _keep(key: kept.Key, given: Mapping[str, Any], call: bind.Bound, backend: Backend, caller: Caller) -> str:
+    """Answer a question in a World that notes what is looked at, and keep the answer."""
+    backend.opening(caller)
+    world = backend.world(caller).noted()
+    result = call.operation.run(world, **call.arguments)
+    if call.dry_run:
+        raise DRY_RUN()
+    body = serialize.serialize(call.operation.service, call.operation.name, result)
+    if world.looks is not None:
+        kept.SHELF.put(key, kept.Kept(given, body, world.looks))
+    return body
 
 
 async def do(

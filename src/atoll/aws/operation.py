@@ -33,6 +33,7 @@ class Operation:
     parameters: frozenset[str]  # in snake case
     required: frozenset[str]
     network: bool  # its effect must be in the kernel when the call returns
+    pure: bool  # its answer follows from the World, its parameters and its caller alone: it may be kept (`kept.py`)
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
@@ -49,11 +50,11 @@ def find(service: str, name: str) -> Operation | None:
     return OPERATIONS.get((service, name))
 
 
-def operation(service: str, name: str, *, network: bool = False) -> Callable[[F], F]:
+def operation(service: str, name: str, *, network: bool = False, pure: bool = False) -> Callable[[F], F]:
     """Register the decorated function as an operation.
 
     `network=True`: the answer waits, for a bounded time, until the kernel obeys the change (decision 9 of the
-    design).
+    design).  `pure=True`: it reads a World and nothing else, neither the clock nor a file.
     """
 
     def declare(fn: F) -> F:
@@ -64,6 +65,8 @@ def operation(service: str, name: str, *, network: bool = False) -> Callable[[F]
             raise TypeError(f"{name}: the first parameter must be a Tx or a World, not {first}")
         if code.co_argcount != 1:
             raise TypeError(f"{name}: every parameter but the first is named")
+        if pure and first is not World:
+            raise TypeError(f"{name}: what writes is not pure")
         if (service, name) in OPERATIONS:
             raise TypeError(f"{service}:{name} is declared twice")
         OPERATIONS[service, name] = Operation(
@@ -74,6 +77,7 @@ def operation(service: str, name: str, *, network: bool = False) -> Callable[[F]
             parameters=frozenset(parameters),
             required=frozenset(p for p in parameters if p not in defaults),
             network=network,
+            pure=pure,
         )
         return fn
 

@@ -55,7 +55,7 @@ def create_network_acl(tx: Tx, *, vpc_id: str, tag_specifications: Sequence[Shap
     return {"NetworkAcl": render(tx.world, tx.make(NetworkAcl, tx.new_id("acl"), vpc_id=vpc.id, tags=tags))}
 
 
-@operation("ec2", "DescribeNetworkAcls")
+@operation("ec2", "DescribeNetworkAcls", pure=True)
 def describe_network_acls(
     world: World,
     *,

@@ -91,7 +91,7 @@ def allocate_address(
     }
 
 
-@operation("ec2", "DescribeAddresses")
+@operation("ec2", "DescribeAddresses", pure=True)
 def describe_addresses(
     world: World,
     *,

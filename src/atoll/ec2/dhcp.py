@@ -87,7 +87,7 @@ def _is_address(text: str, *, of_both: bool) -> bool:
         return False
 
 
-@operation("ec2", "DescribeDhcpOptions")
+@operation("ec2", "DescribeDhcpOptions", pure=True)
 def describe_dhcp_options(
     world: World,
     *,

@@ -43,7 +43,7 @@ def create_internet_gateway(tx: Tx, *, tag_specifications: Sequence[Shape] = ())
     return {"InternetGateway": render(tx.make(InternetGateway, tx.new_id("igw"), tags=tags))}
 
 
-@operation("ec2", "DescribeInternetGateways")
+@operation("ec2", "DescribeInternetGateways", pure=True)
 def describe_internet_gateways(
     world: World,
     *,

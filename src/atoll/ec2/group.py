@@ -137,7 +137,7 @@ def _check_name(text: str, parameter: str) -> None:
         raise BAD_NAME(value=text, name=parameter)
 
 
-@operation("ec2", "DescribeSecurityGroups")
+@operation("ec2", "DescribeSecurityGroups", pure=True)
 def describe_security_groups(
     world: World,
     *,
@@ -182,7 +182,7 @@ def delete_security_group(tx: Tx, *, group_id: str | None = None, group_name: st
     return {"Return": True, "GroupId": group.id}
 
 
-@operation("ec2", "GetSecurityGroupsForVpc")
+@operation("ec2", "GetSecurityGroupsForVpc", pure=True)
 def get_security_groups_for_vpc(
     world: World,
     *,

@@ -21,7 +21,7 @@ from atoll.model.zones import zone
 INSTANCES_NOT_FOUND = Err("InvalidInstanceID.NotFound", "The instance IDs '{ids}' do not exist")
 
 
-@operation("ec2", "DescribeInstances")
+@operation("ec2", "DescribeInstances", pure=True)
 def describe_instances(
     world: World,
     *,
@@ -40,7 +40,7 @@ def describe_instances(
     return {"Reservations": reservations(world, page), "NextToken": token}
 
 
-@operation("ec2", "DescribeInstanceStatus")
+@operation("ec2", "DescribeInstanceStatus", pure=True)
 def describe_instance_status(
     world: World,
     *,

@@ -112,7 +112,7 @@ def check_address(world: World, subnet: Subnet, text: str) -> IPv4Address:
     return address
 
 
-@operation("ec2", "DescribeNetworkInterfaces")
+@operation("ec2", "DescribeNetworkInterfaces", pure=True)
 def describe_network_interfaces(
     world: World,
     *,

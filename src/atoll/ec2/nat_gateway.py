@@ -193,7 +193,7 @@ def put_on(tx: Tx, interface: Interface, private: IPv4Address, allocation_id: st
     return NatAddress(private_ip=private, allocation_id=eip.id, public_ip=eip.public_ip, association_id=association)
 
 
-@operation("ec2", "DescribeNatGateways")
+@operation("ec2", "DescribeNatGateways", pure=True)
 def describe_nat_gateways(
     world: World,
     *,

@@ -186,7 +186,7 @@ def withdraw(tx: Tx, peering: Peering, event: str = "delete", said: str = "Delet
     tx.put(peering.but(status=status, message=f"{said} by {tx.account}", ended=tx.now, ended_by=owner))
 
 
-@operation("ec2", "DescribeVpcPeeringConnections")
+@operation("ec2", "DescribeVpcPeeringConnections", pure=True)
 def describe_vpc_peering_connections(
     world: World,
     *,

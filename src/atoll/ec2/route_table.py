@@ -69,7 +69,7 @@ def create_route_table(tx: Tx, *, vpc_id: str, tag_specifications: Sequence[Shap
     return {"RouteTable": render(tx.world, table)}
 
 
-@operation("ec2", "DescribeRouteTables")
+@operation("ec2", "DescribeRouteTables", pure=True)
 def describe_route_tables(
     world: World,
     *,

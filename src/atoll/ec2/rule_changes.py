@@ -43,7 +43,7 @@ class RuleOf:
 FILTERS: Table = {"group-id": "group.id", "security-group-rule-id": "rule.id"}
 
 
-@operation("ec2", "DescribeSecurityGroupRules")
+@operation("ec2", "DescribeSecurityGroupRules", pure=True)
 def describe_security_group_rules(
     world: World,
     *,

@@ -151,7 +151,7 @@ def make_subnet(
     )
 
 
-@operation("ec2", "DescribeSubnets")
+@operation("ec2", "DescribeSubnets", pure=True)
 def describe_subnets(
     world: World,
     *,

@@ -82,7 +82,7 @@ def delete_tags(tx: Tx, *, resources: Sequence[str], tags: Sequence[Shape] = ())
         _change(tx, id, fewer)
 
 
-@operation("ec2", "DescribeTags")
+@operation("ec2", "DescribeTags", pure=True)
 def describe_tags(
     world: World,
     *,

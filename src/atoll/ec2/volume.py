@@ -11,7 +11,7 @@ from atoll.model.world import World
 from atoll.model.zones import zone
 
 
-@operation("ec2", "DescribeVolumes")
+@operation("ec2", "DescribeVolumes", pure=True)
 def describe_volumes(
     world: World,
     *,

@@ -90,7 +90,7 @@ def create_vpc(
     return {"Vpc": render(vpc)}
 
 
-@operation("ec2", "DescribeVpcs")
+@operation("ec2", "DescribeVpcs", pure=True)
 def describe_vpcs(
     world: World,
     *,
@@ -176,7 +176,7 @@ def modify_vpc_attribute(
     tx.put(vpc.but(**{ATTRIBUTES[name]: value for name, value in given.items()}))
 
 
-@operation("ec2", "DescribeVpcAttribute")
+@operation("ec2", "DescribeVpcAttribute", pure=True)
 def describe_vpc_attribute(world: World, *, vpc_id: str, attribute: str) -> Shape:
     """Tell one attribute of a VPC."""
     vpc = find(world, Vpc, vpc_id)

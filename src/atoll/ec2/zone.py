@@ -45,7 +45,7 @@ REGION_FILTERS: Table = {
 }
 
 
-@operation("ec2", "DescribeAvailabilityZones")
+@operation("ec2", "DescribeAvailabilityZones", pure=True)
 def describe_availability_zones(
     world: World,
     *,

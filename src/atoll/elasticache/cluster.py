@@ -19,7 +19,7 @@ LANDING_PAGE = "https://console.aws.amazon.com/elasticache/home#client-download:
 WITHOUT_NODES = ("creating", "deleting")
 
 
-@operation("elasticache", "DescribeCacheClusters")
+@operation("elasticache", "DescribeCacheClusters", pure=True)
 def describe_cache_clusters(
     world: World,
     *,

@@ -98,7 +98,7 @@ def create_cache_parameter_group(
     return {"CacheParameterGroup": render(tx.world, _custom(made))}
 
 
-@operation("elasticache", "DescribeCacheParameterGroups")
+@operation("elasticache", "DescribeCacheParameterGroups", pure=True)
 def describe_cache_parameter_groups(
     world: World,
     *,

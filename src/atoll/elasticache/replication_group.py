@@ -19,7 +19,7 @@ SHARD = "0001"  # the only one, while cluster mode is disabled
 WITHOUT_SHARD = ("creating", "create-failed")
 
 
-@operation("elasticache", "DescribeReplicationGroups")
+@operation("elasticache", "DescribeReplicationGroups", pure=True)
 def describe_replication_groups(
     world: World,
     *,

@@ -68,7 +68,7 @@ def create_cache_subnet_group(
     return {"CacheSubnetGroup": render(tx.world, group)}
 
 
-@operation("elasticache", "DescribeCacheSubnetGroups")
+@operation("elasticache", "DescribeCacheSubnetGroups", pure=True)
 def describe_cache_subnet_groups(
     world: World,
     *,

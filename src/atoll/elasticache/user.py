@@ -16,7 +16,7 @@ OLDEST = {"redis": "6.0", "valkey": "7.2"}
 OLDEST_WITH_IAM = {"redis": "7.0", "valkey": "7.2"}
 
 
-@operation("elasticache", "DescribeUsers")
+@operation("elasticache", "DescribeUsers", pure=True)
 def describe_users(
     world: World,
     *,

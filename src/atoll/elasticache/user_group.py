@@ -111,7 +111,7 @@ def delete_user_group(tx: Tx, *, user_group_id: str) -> Shape:
     return render(tx.world, tx.put(group.but(status=lifecycle.USER_GROUP.after(group.status, "delete"))))
 
 
-@operation("elasticache", "DescribeUserGroups")
+@operation("elasticache", "DescribeUserGroups", pure=True)
 def describe_user_groups(
     world: World, *, user_group_id: str | None = None, max_records: int | None = None, marker: str | None = None
 ) -> Shape:

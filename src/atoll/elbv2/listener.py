@@ -131,7 +131,7 @@ def delete_listener(tx: Tx, *, listener_arn: str) -> Shape:
     return {}
 
 
-@operation("elbv2", "DescribeListeners")
+@operation("elbv2", "DescribeListeners", pure=True)
 def describe_listeners(
     world: World,
     *,

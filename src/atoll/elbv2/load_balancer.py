@@ -70,7 +70,7 @@ def create_load_balancer(
     return {"LoadBalancers": [render(tx.world, balancer)]}
 
 
-@operation("elbv2", "DescribeLoadBalancers")
+@operation("elbv2", "DescribeLoadBalancers", pure=True)
 def describe_load_balancers(
     world: World,
     *,

@@ -140,7 +140,7 @@ def modify_target_group(
     return {"TargetGroups": [render(tx.world, tx.put(group.but(health=check)))]}
 
 
-@operation("elbv2", "DescribeTargetGroups")
+@operation("elbv2", "DescribeTargetGroups", pure=True)
 def describe_target_groups(
     world: World,
     *,

@@ -11,6 +11,10 @@ Costs: `get` is a dictionary look-up.  `all(kind)` is linear in what it yields. 
 index that is built on first use and then carried from revision to revision; the bucket of an index that no change
 touched stays the *same object*, which is how the network compiler recognises an untouched VPC.
 A write copies the tables it touches: about 10 ns a resource.
+
+Each table has a stamp, an object of its own that a write of the kind replaces: two Worlds with the same stamp have
+the same resources of the kind.  `Noted` is a World that keeps the stamps of all that its reader looked at, so that
+what was made of it can be used again while they stand.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +30,7 @@ R = TypeVar("R", bound=Resource)
 Kind = type[Resource]
 Table = Mapping[str, Resource]
 Index = Mapping[object, Table]
+Stamps = Mapping[Kind, object]
 
 _EMPTY: Table = MappingProxyType({})
 
@@ -43,7 +48,7 @@ class Caller:
 class World:
     """All resources at one revision; immutable."""
 
-    __slots__ = ("_indexes", "_tables", "caller", "revision")
+    __slots__ = ("_indexes", "_stamps", "_tables", "caller", "revision")
 
     def __init__(
         self,
@@ -51,16 +56,27 @@ class World:
         revision: int = 0,
         caller: Caller | None = None,
         indexes: dict[tuple[Kind, str], Index] | None = None,
+        stamps: Stamps | None = None,
     ) -> None:
-        """Build a World from its tables: kind -> id -> resource."""
+        """Build a World from its tables: kind -> id -> resource.  They are never changed afterwards."""
         self._tables = tables or {}
         self._indexes = {} if indexes is None else indexes
+        self._stamps = {kind: object() for kind in self._tables} if stamps is None else stamps
         self.revision = revision
         self.caller = caller
 
     def seen_by(self, caller: Caller | None) -> "World":
         """Return the same World as `caller` sees it; `None` sees everything."""
-        return World(self._tables, self.revision, caller, self._indexes)
+        return World(self._tables, self.revision, caller, self._indexes, self._stamps)
+
+    def noted(self) -> "Noted":
+        """Return the same World, for a reader of whom it is noted which kinds were looked at."""
+        return Noted(self._tables, self.revision, self.caller, self._indexes, self._stamps)
+
+    def bears(self, stamps: Stamps) -> bool:
+        """Tell whether the tables with these stamps are this World's, too; None: there was no such resource yet."""
+        mine = self._stamps
+        return all(mine.get(kind) is stamp for kind, stamp in stamps.items())
 
     def __getitem__(self, key: tuple[type[R], str]) -> R:
         """Follow a reference that another resource holds, in whatever account; the store never lets one dangle."""
@@ -115,7 +131,7 @@ class World:
 
     def after(self, changes: Mapping[tuple[Kind, str], Resource | None]) -> "World":
         """Return the next revision: these resources put, or, where `None`, removed."""
-        tables, indexes = dict(self._tables), dict(self._indexes)
+        tables, indexes, stamps = dict(self._tables), dict(self._indexes), dict(self._stamps)
         by_kind: dict[Kind, dict[str, Resource | None]] = {}
         for (kind, id), resource in changes.items():
             by_kind.setdefault(kind, {})[id] = resource
@@ -127,11 +143,84 @@ class World:
                     table.pop(id, None)
                 else:
                     table[id] = resource
-            tables[kind] = table
+            tables[kind], stamps[kind] = table, object()
             for (indexed, field), index in self._indexes.items():
                 if indexed is kind:
                     indexes[kind, field] = _carry(index, field, old, changed)
-        return World(tables, self.revision + 1, self.caller, indexes)
+        return World(tables, self.revision + 1, self.caller, indexes, stamps)
+
+
+class Noted(World):
+    """A World that notes which kinds it is asked for, by itself and by every view of it."""
+
+    __slots__ = ("_looks",)
+
+    def __init__(
+        self,
+        tables: Mapping[Kind, Table] | None = None,
+        revision: int = 0,
+        caller: Caller | None = None,
+        indexes: dict[tuple[Kind, str], Index] | None = None,
+        stamps: Stamps | None = None,
+    ) -> None:
+        """Note nothing yet."""
+        super().__init__(tables, revision, caller, indexes, stamps)
+        self._looks: list[dict[Kind, object]] = [{}]  # shared by all views; empty: it was asked for everything
+
+    @property
+    def looks(self) -> Stamps | None:
+        """The stamps of what was looked at; None if that was everything, and so no few stamps can vouch for it."""
+        return self._looks[0] if self._looks else None
+
+    def seen_by(self, caller: Caller | None) -> World:
+        """Return the same World as `caller` sees it; what is asked of it is noted here."""
+        view = Noted(self._tables, self.revision, caller, self._indexes, self._stamps)
+        view._looks = self._looks
+        return view
+
+    def __getitem__(self, key: tuple[type[R], str]) -> R:
+        """Follow a reference, and note it."""
+        self._note(key[0])
+        return super().__getitem__(key)
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """Look up an id, and note it."""
+        self._note(kind)
+        return super().get(kind, id)
+
+    def all(self, kind: type[R], **where: object) -> Iterator[R]:
+        """Yield resources of a kind, and note it."""
+        self._note(kind)
+        return super().all(kind, **where)
+
+    def bucket(self, kind: Kind, field: str, value: object) -> Table:
+        """Return a bucket of an index, and note it."""
+        self._note(kind)
+        return super().bucket(kind, field, value)
+
+    def kinds(self) -> Iterator[Kind]:
+        """Yield the kinds: that is about everything."""
+        self._looks.clear()
+        return super().kinds()
+
+    def __iter__(self) -> Iterator[Resource]:
+        """Yield everything."""
+        self._looks.clear()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        """Count everything."""
+        self._looks.clear()
+        return super().__len__()
+
+    def after(self, changes: Mapping[tuple[Kind, str], Resource | None]) -> World:
+        """Return the next revision, in which nothing is noted: so it is about everything."""
+        self._looks.clear()
+        return super().after(changes)
+
+    def _note(self, kind: Kind) -> None:
+        if self._looks:
+            self._looks[0][kind] = self._stamps.get(kind)
 
 
 def _build(table: Table, field: str) -> Index:
