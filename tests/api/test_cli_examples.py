@@ -51,8 +51,7 @@ def test_an_example_of_the_help_is_done_or_refused(
         except ValueError:
             continue  # no shell would read it
         paper.backend.calls.clear()
-        cli = cli_examples.Cli(paper) if name.startswith("Modify") else shared  # which spoil it for the next command
-        code, said = cli.run(words)
+        code, said = shared.run(words)
         paper.store.world = world  # the next example begins where this one did
         assert not [call for call in paper.backend.calls if call.status >= 500], f"{line}: {said}"
         if code == 0:

@@ -360,11 +360,12 @@ FORBIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("command", FORBIDDEN)
-def test_root_inside_cannot_hurt_the_host(site, command):
+def test_root_inside_cannot_hurt_the_host(site):
     def steps(it):
         it.boot()
-        assert it.run(f"if ({command}) >/dev/null 2>&1; then echo done; fi", user="root") == ""
+        assert it.run("if (true) >/dev/null 2>&1; then echo done; fi", user="root") == "done\n"
+        for command in FORBIDDEN:
+            assert it.run(f"if ({command}) >/dev/null 2>&1; then echo done; fi", user="root") == "", command
 
     site(steps)
 
