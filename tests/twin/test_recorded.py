@@ -7,6 +7,7 @@ import pytest
 
 from atoll.model.internet import OutsideHost
 from atoll.model.world import Caller
+from atoll.network.explain import notes
 from atoll.network.flow import Verdict
 from atoll.network.places import endpoint
 from atoll.network.plan import compile
@@ -87,21 +88,36 @@ def test_a_transit_gateway_ends_the_path_and_is_reported(twin, world):
     away = trace(world, endpoint(world, ME, WORKER).at, type(found.packet.destination)("192.168.7.7"), "tcp", 443)
 
     assert away.verdict is Verdict.BLACKHOLE
-    notes = {note.what: note for note in twin[1].notes}
-    assert "a transit gateway: `why` ends at the route to 192.168.0.0/16" in notes["tgw-0a1b2c3d4e5f60001"].why
+    noted = {note.what: note for note in twin[1].notes}
+    assert "a transit gateway: `why` ends at the route to 192.168.0.0/16" in noted["tgw-0a1b2c3d4e5f60001"].why
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "told"),
+    [
+        (DATABASE, 5432, f"{DATABASE} is a stand-in for RDSNetworkInterface: nobody answers there for real"),
+        (APP, 443, f"{APP} is a stand-in: what serves in the imported instance, and its firewall, are not known"),
+        ("sessions", 6379, ""),  # a real engine
+        (SSM, 443, ""),
+    ],
+)
+def test_why_says_who_does_not_answer_for_real(world, target, port, told):
+    said = list(notes(world, ask(world, FUNCTION, target, port)))
+
+    assert [note for note in said if "stand-in" in note] == ([told] if told else [])
 
 
 def test_the_report_names_what_is_not_as_it_was(twin):
-    notes = {note.what: note for note in twin[1].notes}
+    noted = {note.what: note for note in twin[1].notes}
 
-    assert notes[DATABASE].kind == notes[FUNCTION].kind == "stand-in"
-    assert "RDSNetworkInterface (10.0.1.50)" in notes[DATABASE].why
-    assert "AWS Lambda VPC ENI-orders" in notes[FUNCTION].why
-    assert notes["vpc-0c3f2e3d4c5b60003"].kind == "stand-in"  # the peer of another account
+    assert noted[DATABASE].kind == noted[FUNCTION].kind == "stand-in"
+    assert "RDSNetworkInterface (10.0.1.50)" in noted[DATABASE].why
+    assert "AWS Lambda VPC ENI-orders" in noted[FUNCTION].why
+    assert noted["vpc-0c3f2e3d4c5b60003"].kind == "stand-in"  # the peer of another account
     assert "its type x9.gigantic is not known here" in " ".join(n.why for n in twin[1].notes if n.what == WORKER)
-    assert "redis 7.1.0 is not on this machine: 7.0.15 runs" in notes["sessions-001"].why
-    assert notes["vpce-0a1b2c3d4e5f60002"].kind == "left out"
-    assert "web-nlb-5d25ad37bd2.elb.us-west-2.amazonaws.com" in notes["web"].why
+    assert "redis 7.1.0 is not on this machine: 7.0.15 runs" in noted["sessions-001"].why
+    assert noted["vpce-0a1b2c3d4e5f60002"].kind == "left out"
+    assert "web-nlb-5d25ad37bd2.elb.us-west-2.amazonaws.com" in noted["web"].why
 
 
 def test_ids_addresses_and_roles_are_the_real_ones(twin):

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from atoll.model.image import image
+from atoll.model.instance import Instance
 from atoll.model.interface import Interface
+from atoll.model.lookup import cache_node_of
 from atoll.model.world import World
 from atoll.network.flow import ICMP, Packet, Step, Trace, Verdict, protocol_name
 from atoll.network.layers.groups import is_untracked
@@ -47,6 +50,8 @@ def notes(world: World, trace: Trace) -> Iterator[str]:
     for id in trace.assumed:
         instance = world[Interface, id].instance_id
         yield f"{instance} may translate addresses by its own iptables; a trace cannot see them"
+    if told := stand_in(world, trace):
+        yield told
     receiver = world.get(Interface, trace.receiver) if isinstance(trace.receiver, str) else None
     asked = any(s.layer == "ingress-groups" and s.at == trace.receiver for s in trace.steps)
     if receiver is None or trace.received is None or not asked:
@@ -56,6 +61,20 @@ def notes(world: World, trace: Trace) -> Iterator[str]:
     is_carried = any(layer in layers for layer in appliances) and "internet" not in layers
     if not is_carried and is_untracked(world, receiver, trace.received, egress=False):
         yield f"the groups of {receiver.id} do not track this flow: revoking its rule cuts it at once"
+
+
+def stand_in(world: World, trace: Trace) -> str | None:
+    """Say that who is reached only stands for what was recorded of a real account; None: it is itself."""
+    interface = world.get(Interface, trace.came_to) if isinstance(trace.came_to, str) else None
+    if interface is None or interface.kind != "interface":
+        return None
+    instance = world.get(Instance, interface.instance_id) if interface.instance_id else None
+    if instance is not None and image(instance.region, instance.image_id) is None:
+        return f"{instance.id} is a stand-in: what serves in the imported instance, and its firewall, are not known"
+    if instance is None and interface.attachment is not None and cache_node_of(world, interface) is None:
+        what = interface.description[:80] or "a service"
+        return f"{interface.id} is a stand-in for {what}: nobody answers there for real"
+    return None
 
 
 def headline(trace: Trace) -> str:

@@ -24,14 +24,17 @@ class Stop:
     is_end: bool = False  # the sender, or who is asked
 
 
-def draw_path(stops: Sequence[Stop], title: str) -> Picture:
-    """Draw stops from left to right, and row by row; what comes after the first refusal is pale."""
-    refused = next((n for n, stop in enumerate(stops) if not stop.allowed), len(stops))
-    boxes = tuple(_box(n, stop, later=n > refused) for n, stop in enumerate(stops))
-    wires = tuple(_wire(boxes[n], boxes[n + 1], open=n < refused, n=n) for n in range(len(boxes) - 1))
+def draw_path(stops: Sequence[Stop], title: str, *, refused: str = "refused") -> Picture:
+    """Draw stops from left to right, and row by row; what comes after the first refusal is pale.
+
+    `refused` is that word, in the reader's language.
+    """
+    end = next((n for n, stop in enumerate(stops) if not stop.allowed), len(stops))
+    boxes = tuple(_box(n, stop, later=n > end) for n, stop in enumerate(stops))
+    wires = tuple(_wire(boxes[n], boxes[n + 1], open=n < end, n=n) for n in range(len(boxes) - 1))
     rows = -(-len(boxes) // ABREAST)
     abreast = min(ABREAST, len(boxes))
-    words = tuple(f"{n}. {'' if stop.allowed else 'refused: '}{_told(stop)}" for n, stop in enumerate(stops, 1))
+    words = tuple(f"{n}. {'' if stop.allowed else f'{refused}: '}{_told(stop)}" for n, stop in enumerate(stops, 1))
     return Picture(
         width=2 * MARGIN + abreast * WIDE + max(0, abreast - 1) * GAP,
         height=2 * MARGIN + rows * HIGH + max(0, rows - 1) * GUTTER,

@@ -39,27 +39,35 @@ async def show(ask: Ask) -> Answered:
         asked={"from": source, "to": target, "port": port, "protocol": protocol or "tcp"},
         answer=answer,
         mends=flows.mends_of(answer) if answer else (),
-        picture=Markup(svg(draw_path(_stops(answer, target), answer["headline"]), inline=True)) if answer else "",
+        picture=_picture(ask, answer, target) if answer else "",
     )
+
+
+def _picture(ask: Ask, answer: dict[str, Any], target: str) -> Markup:
+    title = ask.t.phrase(answer["headline"])
+    return Markup(svg(draw_path(_stops(ask, answer, target), title, refused=str(ask.t("why.refused"))), inline=True))
 
 
 def _given(ask: Ask, name: str) -> str:
     return ask.form.get(name) or ask.query.get(name)
 
 
-def _stops(answer: dict[str, Any], target: str) -> list[Stop]:
+def _stops(ask: Ask, answer: dict[str, Any], target: str) -> list[Stop]:
     """Return what a flow met, and its answer, if that is what is refused."""
-    names = [Stop(layer="name", at=n["name"], because=n["because"], allowed=not n["code"], code=n["code"] or "")
-             for n in answer["names"]]  # fmt: skip
-    steps = answer["steps"]
+    say, steps = ask.t.phrase, answer["steps"]
+    names = [{**n, "layer": "name", "at": n["name"], "allowed": not n["code"]} for n in answer["names"]]
+    inside = [{**o, "layer": "inside", "allowed": not o["code"]} for o in answer["inside"]]
     refused_back = any(not s["allowed"] for s in answer["back"]) and all(s["allowed"] for s in steps)
-    back = [{**s, "layer": f"answer: {s['layer']}"} for s in answer["back"]] if refused_back else []
-    ways = [Stop(layer=s["layer"], at=s["at"], because=s["because"], allowed=s["allowed"], code=s["code"] or "")
-            for s in (*steps, *back)]  # fmt: skip
-    inside = [Stop(layer="inside", at=o["at"], because=o["because"], allowed=not o["code"], code=o["code"] or "")
-              for o in answer["inside"]]  # fmt: skip
-    first = Stop(layer=answer["sender"], at="", because="", is_end=True)
-    return [first, *names, *ways, *inside, Stop(layer=target, at=answer["target"] or "", because="", is_end=True)]
+    back = answer["back"] if refused_back else []
+
+    def stop(met: dict[str, Any]) -> Stop:
+        way = f"{ask.t('why.answer')}: " if any(met is one for one in back) else ""
+        because, layer = say(met["because"]), way + say(met["layer"])
+        return Stop(layer=layer, at=met["at"], because=because, allowed=met["allowed"], code=met["code"] or "")
+
+    ends = (answer["sender"], ""), (target, answer["target"] or "")
+    first, last = (Stop(layer=name, at=at, because="", is_end=True) for name, at in ends)
+    return [first, *map(stop, (*names, *steps, *back, *inside)), last]
 
 
 async def _places(ask: Ask) -> list[tuple[str, str]]:

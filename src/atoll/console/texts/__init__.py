@@ -7,6 +7,8 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from atoll.console.texts.phrases import phrase
+
 LANGUAGES = ("en", "ko", "zh")
 NAMES = {"en": "English", "ko": "한국어", "zh": "中文"}
 TAGS = {"en": "en", "ko": "ko", "zh": "zh-Hans"}  # as HTML names them
@@ -29,6 +31,10 @@ class Speaker:
     def __call__(self, name: str, /, **values: object) -> Markup:
         """Return a text with values in it; what is not markup already is escaped.  Raises KeyError."""
         return Markup(escape(self._texts[name])).format(**values)
+
+    def phrase(self, said: str) -> str:
+        """Return a sentence of the tracer's in this language, if the phrase book has it."""
+        return phrase(self.language, said)
 
     def has(self, name: str) -> bool:
         """Tell whether there is such a text."""
