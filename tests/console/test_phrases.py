@@ -2,10 +2,14 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 
+from atoll.console.flows import unmended
+from atoll.console.texts import Speaker
 from atoll.console.texts.phrases import HOLE, LANGUAGES, phrase, sentences
+from atoll.picture.scene import Flow, Scene
 from tests.tidy.tree import ROOT
 
 NETWORK = ROOT / "src/atoll/network"
@@ -49,6 +53,7 @@ SAID = (
     "i-1 may translate addresses by its own iptables; a trace cannot see them",
     "eni-1 is a stand-in for RDSNetworkInterface: nobody answers there for real",
     "i-1 is a stand-in: what serves in the imported instance, and its firewall, are not known",
+    "no rule in", "more than 1024 packets a second to the VPC's services", "rule * of acl-1",
     "3 packets from eni-1 to eni-2 were refused: no rule allows it (receiver)",
 )  # fmt: skip
 PLAIN = ("10.0.0.0/16 -> local", "vpc-1 -> vpc-2", "it may be anything at all")
@@ -91,6 +96,16 @@ def test_every_sentence_of_the_tracer_is_in_the_book(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_of_the_kernels_refusals_is_in_the_book(language):
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((NETWORK / "compile").glob("*.py"))]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    said = {call.args[0].value for call in calls if isinstance(call.func, ast.Name) and call.func.id == "refuse"
+            and call.args and isinstance(call.args[0], ast.Constant)}  # fmt: skip
+    assert len(said) > 20
+    assert sorted(text for text in said if phrase(language, text) == text) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("said", SAID)
 def test_what_is_put_together_is_understood_with_its_values(language, said):
     told = phrase(language, said)
@@ -112,3 +127,23 @@ def test_a_translation_has_the_values_of_its_sentence():
     for english, translations in sentences().items():
         for text in translations.values():
             assert set(HOLE.findall(text)) == set(HOLE.findall(english)), text
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "✖ 10.0.0.4 → 10.0.1.4, tcp 6379: refused by sg-1: no rule in (packets: 3, the last 2 s ago)"),
+        ("ko", "✖ 10.0.0.4 → 10.0.1.4, tcp 6379: 거부됨. sg-1: 인바운드 규칙 없음(패킷 3개, 마지막 2초 전)"),
+        ("zh", "✖ 10.0.0.4 → 10.0.1.4, tcp 6379：被拒绝。sg-1：没有入站规则（3 个数据包，最近一次在 2 秒前）"),
+    ],
+)
+def test_a_flow_of_the_map_is_told_in_each_language(language, told):
+    refused = Flow(source="10.0.0.4", target="10.0.1.4", port=6379, count=3, blocked=True, because="no rule in",
+                   by="sg-1", seconds_ago=2.2)  # fmt: skip
+    scene = Scene(vpc_id="vpc-1", name="", cidrs=(), flows=(refused, replace(refused, blocked=False)))
+
+    first, second = unmended(scene, Speaker(language))
+
+    assert str(first.text) == told
+    assert str(second.text).startswith("10.0.0.4 → 10.0.1.4, tcp 6379")
+    assert first.mends is None, "nobody looked yet"

@@ -1,16 +1,17 @@
 """Where a flow of the map leads on a page: the question why it is refused, and what mends it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.console import private
 from atoll.console.ask import Ask
 from atoll.console.mending import call_of
+from atoll.console.texts import Speaker
 from atoll.picture import words
 from atoll.picture.scene import Flow, Scene
 
-MENDED_MAX = 8  # refused flows of a page for which it is found out what mends them
+MENDED_MAX = 40  # refused flows of a page for which it is found out what mends them: a trace of each, every 3 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,33 @@ class Told:
     text: str
     flow: Flow
     why: dict[str, str]  # the question; empty: it cannot be asked
-    mends: tuple[Mend, ...] = ()
+    mends: tuple[Mend, ...] | None = None  # None: nobody looked, there are so many
 
 
 async def told(ask: Ask, scene: Scene) -> list[Told]:
     """Return the flows of a map with what can be done about those that are refused."""
-    found: list[Told] = []
-    for number, flow in enumerate(scene.flows, 1):
-        why = _question(scene, flow) if flow.blocked else {}
-        mends = await _mends(ask, why) if why and len(found) < MENDED_MAX else ()
-        found.append(Told(number, words.flow(scene, flow), flow, why, mends))
-    return found
+    found = unmended(scene, ask.t)
+    asked = [one for one in found if one.why][:MENDED_MAX]
+    mends = {one.number: await _mends(ask, one.why) for one in asked}
+    return [replace(one, mends=mends.get(one.number) if one.why else ()) for one in found]
+
+
+def unmended(scene: Scene, t: Speaker) -> list[Told]:
+    """Return the flows of a map in somebody's language, before anybody looked what mends them."""
+    return [
+        Told(number, _text(t, scene, flow), flow, _question(scene, flow) if flow.blocked else {})
+        for number, flow in enumerate(scene.flows, 1)
+    ]
+
+
+def _text(t: Speaker, scene: Scene, flow: Flow) -> str:
+    between = words.between(scene, flow)
+    if not flow.blocked:
+        return t("map.flow_open", flow=between, count=flow.count)
+    told = {"flow": between, "count": flow.count, "because": t.phrase(flow.because), "by": flow.by or "\u2013"}
+    if flow.seconds_ago is None:
+        return t("map.flow_refused", **told)
+    return t("map.flow_refused_ago", seconds=f"{flow.seconds_ago:.0f}", **told)
 
 
 def _question(scene: Scene, flow: Flow) -> dict[str, str]:

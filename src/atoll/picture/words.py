@@ -47,13 +47,18 @@ def item(it: Item) -> str:
 
 def flow(scene: Scene, it: Flow) -> str:
     """Tell of one flow: "app to sessions-001, tcp 6379: 3 packets refused by sg-cache: no rule in, 2 s ago"."""
-    what = f"{it.protocol} {it.port}" if it.port is not None else it.protocol
-    ends = f"{_end(scene, it.source, it.source_address)} \u2192 {_end(scene, it.target, it.target_address)}, {what}"
+    ends = between(scene, it)
     if not it.blocked:
         return f"{ends}: {it.count} connection{'s' if it.count != 1 else ''}"
     by = f" by {it.by}" if it.by else ""
     ago = f", {it.seconds_ago:.0f} s ago" if it.seconds_ago is not None else ""
     return f"\u2716 {ends}: {it.count} packet{'s' if it.count != 1 else ''} refused{by}: {it.because}{ago}"
+
+
+def between(scene: Scene, it: Flow) -> str:
+    """Tell from where to where: "app (10.0.0.4) \u2192 sessions-001 (10.0.1.4), tcp 6379"."""
+    what = f"{it.protocol} {it.port}" if it.port is not None else it.protocol
+    return f"{_end(scene, it.source, it.source_address)} \u2192 {_end(scene, it.target, it.target_address)}, {what}"
 
 
 def _end(scene: Scene, end: str, address: str) -> str:
