@@ -145,7 +145,7 @@ class Daemon:
         self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
         self._engines = Engines(store, host)
         self.changes = Changes(store, wanted.machines, host, self.machines.wake)
-        self.migrations = Migrations(store, wanted.machines, host)
+        self.migrations = Migrations(store, wanted.machines, host, self.machines.lead)
         self.rosters = Rosters(wanted.machines, host)
         self.global_groups = GlobalGroups(store, wanted.machines, host)
         self._sampler.lags = self.global_groups.lags

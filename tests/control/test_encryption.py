@@ -12,9 +12,11 @@ class Host:
     """Does what it is told, or says why not."""
 
     def __init__(self):
-        self.did, self.refuses, self.runs = [], None, True
+        self.did, self.refuses, self.runs, self.slow = [], None, True, asyncio.Event()
+        self.slow.set()
 
     async def encrypt(self, node):
+        await self.slow.wait()
         self.did.append(node.encryption)
         if self.refuses:
             raise HostError(self.refuses)
@@ -33,7 +35,7 @@ class Recorder:
 
 def trial():
     host, record = Host(), Recorder()
-    return host, record, Encrypter(host, record)
+    return host, record, Encrypter(host, record, dict)
 
 
 def test_a_node_is_told_once_and_again_when_its_plan_is_another():
@@ -84,5 +86,28 @@ def test_a_refusal_is_not_noted_and_is_tried_again_after_a_pause():
         assert encrypter.is_due(NODE, now + 60)
         encrypter.keep(())
         assert encrypter.is_due(NODE, now), "what nobody wants any more is forgotten"
+
+    asyncio.run(run())
+
+
+def test_what_an_older_plan_says_is_over_before_the_newest_one_is_obeyed_and_never_comes_later():
+    async def run():
+        host, record, _ = trial()
+        led_away = replace(NODE, encryption=replace(SECURE, elsewhere=("198.51.100.7", 6379)))
+        newest = {NODE.process: led_away}
+        encrypter = Encrypter(host, record, lambda: newest)
+        host.slow.clear()
+        older = asyncio.ensure_future(encrypter.encrypt(led_away))  # it starts a terminator anew, say
+        await asyncio.sleep(0)
+        newest[NODE.process] = NODE  # a cutover
+        back = asyncio.ensure_future(encrypter.again(NODE))
+        late = asyncio.ensure_future(encrypter.encrypt(led_away))  # asked for before the cutover
+        await asyncio.sleep(0)
+        assert not back.done(), "it waits for the older one"
+
+        host.slow.set()
+        await asyncio.gather(older, back, late)
+
+        assert host.did == [led_away.encryption, SECURE, SECURE]
 
     asyncio.run(run())

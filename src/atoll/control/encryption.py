@@ -4,14 +4,14 @@ Nothing is remembered but what this daemon has done; another one does it again, 
 """
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 from atoll.cache.node import Encryption, NodePlan
 from atoll.control.events import log
 from atoll.control.record import Recorder
 from atoll.control.round import COOLING_SECONDS
-from atoll.host.contract import Host, HostError
+from atoll.host.contract import Host, HostError, Machine
 from atoll.store.sqlite import StoreError
 
 AGAIN_SECONDS = 24 * 3600.0  # certificates are looked at so often: they are renewed long before they end
@@ -26,10 +26,11 @@ class _Done(NamedTuple):
 class Encrypter:
     """Has the clients of nodes meet TLS, or plain text."""
 
-    def __init__(self, host: Host, record: Recorder) -> None:
-        """Act by `host`, note by `record`."""
-        self._host, self._record = host, record
+    def __init__(self, host: Host, record: Recorder, want: Callable[[], Mapping[str, Machine]]) -> None:
+        """Act by `host`, note by `record`.  `want` compiles the machines of the newest World."""
+        self._host, self._record, self._want = host, record, want
         self._done: dict[str, _Done] = {}
+        self._turns: dict[str, asyncio.Lock] = {}  # of processes: what an older plan says must not come last
 
     def is_due(self, node: NodePlan, now: float) -> bool:
         """Tell whether something must be done about a node that runs."""
@@ -46,9 +47,28 @@ class Encrypter:
     def keep(self, names: Container[str]) -> None:
         """Forget the processes that nobody wants any more."""
         self._done = {name: done for name, done in self._done.items() if name in names}
+        self._turns = {name: turn for name, turn in self._turns.items() if name in names or turn.locked()}
 
     async def encrypt(self, node: NodePlan) -> None:
         """Do it, and note it."""
+        async with self._turn(node):
+            await self._encrypt(node)
+
+    async def again(self, node: NodePlan) -> None:
+        """Have a terminator that runs do what this plan, the newest, says: nothing older comes later.
+
+        Where none runs, the one that is started next does.  Raises HostError.
+        """
+        async with self._turn(node):
+            if self._host.encrypts(node):
+                await self._host.encrypt(node)
+
+    def _turn(self, node: NodePlan) -> asyncio.Lock:
+        return self._turns.setdefault(node.process, asyncio.Lock())
+
+    async def _encrypt(self, node: NodePlan) -> None:
+        newest = self._want().get(node.process, node)  # it may have changed since this was asked for
+        node = newest if isinstance(newest, NodePlan) else node
         before = self._done.get(node.process)
         try:
             await self._host.encrypt(node)

@@ -50,7 +50,7 @@ class Machines:
         self._want, self._host, self._record, self._ready = want, host, record, ready
         self._attempts = Attempts()
         self._tuner, self._admitter = Tuner(host, record), Admitter(host, record)
-        self._encrypter = Encrypter(host, record)
+        self._encrypter = Encrypter(host, record, want)
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="machines")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -70,6 +70,14 @@ class Machines:
                 self._wake.set()
                 await asyncio.sleep(ASK_FIRST_SECONDS)
             await self._host_call(partial(self._host.sweep, self._record.subjects()))
+
+    async def lead(self, node: NodePlan) -> None:
+        """Lead the clients of a node as its newest plan says: when this returns, no older one is still in force.
+
+        Raises HostError.
+        """
+        await self._host_call(self._host.seen)  # after a start that is under way; and an earlier daemon's are known
+        await self._encrypter.again(node)
 
     async def take_stock(self) -> None:
         """Say of nodes that ended while no daemon was there that they are not available, before anybody asks."""

@@ -6,7 +6,7 @@ under way when the daemon died is looked at again by the next one.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -32,9 +32,15 @@ COMPLETE_SECONDS = 30.0  # for the last of the data; a source that goes on writi
 class Migrations:
     """Watches the online migrations of one host."""
 
-    def __init__(self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
-        """Prepare.  `want` compiles the machines of the newest World."""
-        self._store, self._want, self._host = store, want, host
+    def __init__(
+        self,
+        store: Store,
+        want: Callable[[], Mapping[str, Machine]],
+        host: Host,
+        lead: Callable[[NodePlan], Awaitable[None]],
+    ) -> None:
+        """Prepare.  `want` compiles the machines of the newest World; `lead` leads a node's clients where it says."""
+        self._store, self._want, self._host, self._lead = store, want, host, lead
         self._news = News()
         self._goals: dict[tuple[str, str], tuple[str, int, float]] = {}  # what must be there to complete; since when
 
@@ -119,10 +125,10 @@ class Migrations:
         if group.account != SERVICE:
             return
         for plan in self._want().values():
-            if isinstance(plan, NodePlan) and plan.cluster_id in group.member_ids and self._host.encrypts(plan):
+            if isinstance(plan, NodePlan) and plan.cluster_id in group.member_ids:
                 if plan.encryption and plan.encryption.elsewhere:
                     raise HostError("its clients are led to the source yet", f"complete the migration of {group.id}")
-                await self._host.encrypt(plan)
+                await self._lead(plan)
 
     def _note_step(self, at: tuple[str, str], migration: Migration, said: Mapping[str, str]) -> None:
         in_step = steps.is_in_step(said)
