@@ -1,15 +1,17 @@
 """Migration to a serverless cache from an engine that a user runs in an instance: real engines, real packets."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.daemon.atoll import until
+from tests.daemon.atoll import own_mode, until
 from tests.worldwide.conftest import Move, inside
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
@@ -112,6 +114,7 @@ def test_no_write_that_the_endpoint_has_acknowledged_is_lost_at_the_cutover(move
             until(lambda: move.redis(source, "EXISTS", "w:50") == "1", 30.0, "a writer")
             move.cache.start_migration(**BURST, ClearTargetCacheData=True)
             until(lambda: told(move)[-1] == "Serverless cache burst is in sync with its source", 30.0, "in sync")
+            kill_terminator(move)  # the one that comes instead must not lead to the source
             move.cache.complete_migration(**BURST)
             is_at(move, None)
         finally:
@@ -127,8 +130,9 @@ def test_a_leader_that_is_lost_while_it_copies_is_replaced_and_its_successor_cop
     move.cache.start_migration(**BURST, ClearTargetCacheData=True)
     until(lambda: told(move)[-1] == "Serverless cache burst is in sync with its source", 30.0, "in sync")
     lost = copies(move, source)
+    until(lambda: is_fed(move, lost), 30.0, "a replica that can take over")
 
-    os.kill(move.pid(shown(move)["Endpoint"]["Address"]), signal.SIGKILL)
+    os.kill(leads(move), signal.SIGKILL)
 
     until(lambda: copies(move, source) not in ("", lost), 30.0, "another that copies")
     until(lambda: tls(move, "SET", "late", "9") == "OK", 20.0, "its way to the source")
@@ -162,6 +166,38 @@ def copies(move: Move, source: str) -> str:
     """Return the address that copies from the source."""
     found = re.search(r"slave0:ip=([\d.]+)", move.redis(source, "INFO", "replication"))
     return found[1] if found else ""
+
+
+def is_fed(move: Move, leader: str) -> bool:
+    """Tell whether the leader, at that address, has a replica in step: only such a one can take its place."""
+    enter = [
+        "nsenter",
+        "-t",
+        str(leads(move)),
+        "-n",
+        *(("-U", "--preserve-credentials") if own_mode() != "root" else ()),
+    ]
+    command = [*enter, "redis-cli", "-h", leader, "INFO", "replication"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    has, all_ = re.search(r"slave0:.*state=online,offset=(\d+)", said), re.search(r"master_repl_offset:(\d+)", said)
+    return bool(has and all_) and has[1] == all_[1]
+
+
+def leads(move: Move) -> int:
+    """Return the process of the engine behind the endpoint."""
+    return move.pid(shown(move)["Endpoint"]["Address"])
+
+
+def kill_terminator(move: Move) -> None:
+    """Kill what ends TLS at the leader's node: HAProxy, in the network of the engine."""
+    network = os.readlink(f"/proc/{leads(move)}/ns/net")
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_haproxy = (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-db", b"-f", b"tls.cfg"]
+            if is_haproxy and os.readlink(process / "ns" / "net") == network:
+                os.kill(int(process.name), signal.SIGKILL)
+                return
+    raise AssertionError("there is no terminator")
 
 
 def completes(move: Move) -> bool:
