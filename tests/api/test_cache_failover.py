@@ -238,6 +238,19 @@ def test_without_failover_a_lost_primary_comes_back_as_primary_with_its_data(cac
     assert not [m for m in cache.told(manual, "replication-group") if "Failover" in m]
 
 
+def test_a_primary_whose_source_is_lost_while_it_copies_leads_with_what_it_has(cache, paper, manual):
+    group = next(g for g in paper.world.all(ReplicationGroup) if g.name == manual)
+    paper.write(lambda tx: takeover.restoring(tx, group.id, "0001", id_of(paper, "man-002")))
+    settle(paper)
+
+    paper.write(lambda tx: takeover.restoring(tx, group.id, "0001", id_of(paper, "man-001")))
+
+    assert roles(cache, manual) == {"man-001": "primary", "man-002": "replica"}
+    assert paper.world[ReplicationGroup, group.id].node_groups[0].source_id is None
+    settle(paper)
+    assert shown(cache, manual)["Status"] == "available"
+
+
 # The number of replicas
 
 

@@ -60,7 +60,8 @@ def restoring(tx: Tx, group_id: str, shard_id: str, source_id: str) -> None:
     if group is None or shard is None or source_id not in shard.member_ids:
         return
     lost = shard.leader_id
-    tx.put(_busy(group).with_shard(replace(shard, source_id=source_id, promotion=None)))
+    copies_from = None if source_id == shard.primary_id else source_id  # that is lost: it leads
+    tx.put(_busy(group).with_shard(replace(shard, source_id=copies_from, promotion=None)))
     if lost == shard.primary_id and (primary := tx.get(CacheCluster, lost)):
         _start_again(tx, primary)
 

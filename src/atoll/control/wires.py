@@ -83,9 +83,10 @@ class Wires:
     async def run(self) -> None:
         """Run until cancelled; the first round comes at once."""
         self.wake()
-        verify_at = time.monotonic() + VERIFY_SECONDS
+        now = asyncio.get_running_loop().time
+        verify_at = now() + VERIFY_SECONDS
         while True:
-            pause = RETRY_SECONDS if self.report.failures else verify_at - time.monotonic()
+            pause = RETRY_SECONDS if self.report.failures else verify_at - now()
             waits(pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):
@@ -93,8 +94,8 @@ class Wires:
             self._wake.clear()
             try:
                 await self._round()
-                if time.monotonic() >= verify_at:
-                    verify_at = time.monotonic() + VERIFY_SECONDS
+                if now() >= verify_at:
+                    verify_at = now() + VERIFY_SECONDS
                     await self._verify()
                 self._mistake = ""
             except Exception as mistake:  # of ours: everybody else's network must go on, and be repaired
