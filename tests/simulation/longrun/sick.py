@@ -41,7 +41,7 @@ class SickStore(Store):
     def __init__(self, path: Path, dice: Random, wall: Callable[[], datetime], trouble: Callable[[], float]) -> None:
         """`trouble` says how likely each statement fails now."""
         self.dice, self.trouble, self.refused = dice, trouble, 0
-        super().__init__(path, KINDS, clock=wall)
+        super().__init__(path, KINDS, clock=wall, new_hex=lambda digits: f"{dice.getrandbits(4 * digits):0{digits}x}")
         self._db = SickConnection(self._db, self)  # type: ignore[assignment]
 
     def fails(self) -> bool:
