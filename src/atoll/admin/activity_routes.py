@@ -5,8 +5,9 @@ from typing import Protocol
 
 from atoll.admin import wire
 from atoll.admin.activity import Activity
-from atoll.admin.wire import Bad, caller, query
+from atoll.admin.wire import NEXT_MAX, Bad, caller, query
 from atoll.aws.http import Answer, Request
+from atoll.model.digits import is_number
 
 Route = Callable[[Request], Awaitable[Answer]]
 
@@ -23,7 +24,7 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
 
     async def show(request: Request) -> Answer:
         said = query(request)
-        if not (after := said.get("after", "0")).isdecimal():
+        if not is_number(after := said.get("after", "0"), NEXT_MAX):
             raise Bad(400, f"{after!r} is not the `next` of an answer")
         return wire.answer(service.activity.page(caller(said), int(after)))
 

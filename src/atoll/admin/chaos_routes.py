@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from atoll.admin import chaos
-from atoll.admin.wire import Bad, answer, body, caller, text
+from atoll.admin.wire import NEXT_MAX, Bad, answer, body, caller, text
 from atoll.aws.http import Answer, Request
 from atoll.host.contract import Seen
 from atoll.model.fault import KILLS, Fault, hit
@@ -37,6 +37,8 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
         act, seconds = text(said, "act"), said.get("seconds")
         if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
             raise Bad(400, f"{seconds!r} is not a number of seconds")
+        if seconds is not None and not abs(seconds) < NEXT_MAX:
+            raise Bad(400, "seconds is too large")
         try:
             target = chaos.target_of(service.world.seen_by(caller(said)), act, text(said, "target"))
             fault = service.write(lambda tx: chaos.begin(tx, act, target, seconds), "chaos")

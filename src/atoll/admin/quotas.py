@@ -6,6 +6,7 @@ Service Quotas, AWS's own API for them, only knows more.
 from collections.abc import Mapping
 from typing import Any
 
+from atoll.model.digits import is_number
 from atoll.model.quota import LIMITS, VALUE_MAX, Limit, Quota, granted, quota_id
 from atoll.model.world import Caller, Tx, World
 
@@ -60,6 +61,6 @@ def _value(limit: Limit, text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise Unclear(f"{text!r} is no value: give a number, {AWS} or {OURS}")
     most = limit.most or VALUE_MAX
-    if int(text) > most:
+    if not is_number(text, most):
         raise Unclear(f"{limit.name} ({limit.code}) can be {most} at most")
     return int(text)

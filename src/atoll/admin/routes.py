@@ -30,7 +30,7 @@ from atoll.admin.flow_logs import Loop, described, page, standing
 from atoll.admin.lessons import Lessons
 from atoll.admin.machines import Machine, NotRunning, machine, outside, outside_address
 from atoll.admin.status import status
-from atoll.admin.wire import Bad
+from atoll.admin.wire import NEXT_MAX, Bad
 from atoll.admin.wire import answer as _json
 from atoll.admin.wire import body as _body
 from atoll.admin.wire import caller as _caller
@@ -38,6 +38,7 @@ from atoll.admin.wire import query as _query
 from atoll.admin.wire import text as _text
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
 from atoll.host.contract import Connection, Harm, HostError, LinkCount, Seen, Tallied, Tracked
+from atoll.model.digits import is_number
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.world import Caller, Tx, World
@@ -284,7 +285,7 @@ class _Api:
         logs = [log for log in standing(world) if query.get("id", log.id) in (log.id, log.resource_id)]
         if "id" in query and not logs:
             raise Bad(404, f"{query['id']} is no flow log, and nothing that has one")
-        if not (after := query.get("after", "0")).isdecimal():
+        if not is_number(after := query.get("after", "0"), NEXT_MAX):
             raise Bad(400, f"{after!r} is not the `next` of an answer")
         loop = self._service.counters.flow_logs
         records = page(loop.records([log.id for log in logs], int(after)), int(after))

@@ -15,6 +15,7 @@ from atoll.admin.machines import NotRunning, machine
 from atoll.cache.terminator import doors
 from atoll.guest.resolve import addresses
 from atoll.host.contract import Seen
+from atoll.model.digits import is_number
 from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.lookup import cache_node_of
@@ -143,7 +144,7 @@ def _targets(world: World, sender: Place, text: str, protocol: str) -> list[_Tar
 
 def _split(text: str) -> tuple[str, int | None]:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or NODE.fullmatch(text) or (":" in host and not host.endswith("]")):
+    if not colon or not is_number(port, 999_999) or NODE.fullmatch(text) or (":" in host and not host.endswith("]")):
         return (text.strip("[]"), None) if ":" in text and "]" in text else (text, None)
     return host.strip("[]"), int(port)
 

@@ -12,6 +12,7 @@ from atoll.model.world import Caller
 
 BODY_BYTES_MAX = 64 << 10
 DEFAULT_REGION = "us-east-1"
+NEXT_MAX = 1 << 53  # of what has a number: the `next` of a page
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Bad(Exception):
 
 def answer(said: Any, status: int = 200) -> Answer:
     """Return an answer in JSON."""
-    return Answer(status, {"content-type": "application/json"}, json.dumps(said, ensure_ascii=False).encode())
+    text = json.dumps(said, ensure_ascii=False)
+    return Answer(status, {"content-type": "application/json"}, text.encode("utf-8", "replace"))  # half a pair: `?`
 
 
 def query(request: Request) -> dict[str, str]:
@@ -40,7 +42,7 @@ def body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> dict[str, Any]:
         raise Bad(413, f"the request is larger than {bytes_max} bytes")
     try:
         said = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Bad(400, "the request is not JSON") from None
     if not isinstance(said, dict):
         raise Bad(400, "the request is not a JSON object")

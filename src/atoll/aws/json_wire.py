@@ -11,6 +11,7 @@ and read them.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,6 +22,7 @@ from atoll.aws.dialect import DIALECTS, MISSING_ACTION, TOO_LARGE, Dialect, clip
 from atoll.aws.errors import AwsError
 from atoll.aws.http import BODY_BYTES_MAX, Request
 from atoll.aws.models import Model, Ref, Shape, service
+from atoll.aws.scalars import NOT_XML
 
 CONTENT_TYPES = {
     "service-quotas": "application/x-amz-json-1.1",
@@ -47,6 +49,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "double": (int, float),
     "float": (int, float),
 }
+BITS = {"integer": 31, "long": 63}  # of the numbers that a shape holds, beside the sign
 
 
 def action_of(request: Request) -> str:
@@ -101,16 +104,31 @@ def _read(model: Model, ref: Ref, value: Any, path: str) -> Any:
         assert shape.value, "a map has values"
         if not isinstance(value, dict):
             raise words.invalid(name=clip(path), got=clip(repr(value)), reason="It must be an object.")
+        if any(NOT_XML.search(key) for key in value):
+            reason = "A key contains characters that are not allowed."
+            raise words.invalid(name=clip(path), got=clip(repr(value)), reason=reason)
         return {key: _read(model, shape.value, one, f"{path}.{key}") for key, one in value.items()}
     if shape.type == "timestamp":
         return _read_time(words, value, path)
     types = TYPES[shape.type]
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise words.invalid(name=clip(path), got=clip(repr(value)), reason=f"It must be of type {shape.type}.")
+    if unfit := _unfit(shape.type, value):
+        raise words.invalid(name=clip(path), got=clip(repr(value)), reason=unfit)
     if shape.enum and value not in shape.enum:
         reason = f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
         raise words.invalid(name=clip(path), got=clip(str(value)), reason=reason)
     return value
+
+
+def _unfit(type_: str, value: Any) -> str | None:
+    """Say why a value of a type could not be kept, or said back in an answer."""
+    if isinstance(value, str):
+        return "It contains characters that are not allowed." if NOT_XML.search(value) else None
+    if type_ in BITS:
+        limit = 1 << BITS[type_]
+        return None if -limit <= value < limit else f"Must be between {-limit} and {limit - 1}."
+    return None if math.isfinite(value) else "Must be a number."
 
 
 def _read_time(words: Dialect, value: Any, path: str) -> datetime:

@@ -3,7 +3,9 @@
 Source: ElastiCache User Guide, "Engine versions and upgrading" and "Parameter management".
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from atoll.model.engine import EngineBuild
@@ -19,6 +21,8 @@ AWS_VERSIONS = {
 }
 # Older engines have no access control lists: the commands that AWS forbids could not be forbidden.
 OLDEST = {"memcached": (1, 5), "redis": (6, 2), "valkey": (7, 2)}
+
+_NUMBER = re.compile("[0-9]{1,9}")  # of a version; whatever else a caller says is none
 
 DESCRIPTIONS = {"memcached": "memcached", "redis": "Redis", "valkey": "Valkey"}
 
@@ -42,9 +46,10 @@ class Build:
         return family(self.engine, self.version)
 
 
+@lru_cache(1_024)
 def numbers(version: str) -> tuple[int, ...]:
     """Return a version's numbers, for comparing; a part that is no number counts as 0."""
-    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
+    return tuple(int(part) if _NUMBER.fullmatch(part) else 0 for part in version.split("."))
 
 
 def short_version(version: str) -> str:

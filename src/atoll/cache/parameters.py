@@ -5,6 +5,7 @@ Source: ElastiCache User Guide, "Redis OSS and Valkey parameters" and "Memcached
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from atoll.cache.families import engine_of, numbers
 from atoll.cache.node_types import NODE_TYPES
@@ -218,6 +219,7 @@ _MEMCACHED = tuple(
 )  # fmt: skip
 
 
+@lru_cache(64)  # each plan of a node asks
 def of_family(family: str, *, cluster_on: bool = False) -> tuple[Parameter, ...]:
     """Return a family's parameters by name, with their defaults."""
     engine = engine_of(family)

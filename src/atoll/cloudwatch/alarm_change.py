@@ -112,7 +112,7 @@ def set_alarm_state(
     if state_reason_data:
         try:
             json.loads(state_reason_data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BAD_JSON() from None
     come_into(tx, find(tx.world, alarm_name).id, Verdict(state_value, state_reason, state_reason_data or ""))
 

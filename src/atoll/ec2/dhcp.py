@@ -9,6 +9,7 @@ from atoll.ec2 import errors
 from atoll.ec2.filters import Table, listing
 from atoll.ec2.kinds import find
 from atoll.ec2.tags import render_tags, tags_for
+from atoll.model.digits import is_number
 from atoll.model.names import internal_domain
 from atoll.model.vpc import DhcpOptions, Vpc
 from atoll.model.world import Tx, World
@@ -72,7 +73,7 @@ def _check_option(key: str, values: Sequence[str]) -> None:
         if key == "netbios-node-type" and value not in NODE_TYPES:
             raise BAD_OPTION_VALUE(value=value, why="Expecting 1, 2, 4 or 8.")
         if key == "ipv6-address-preferred-lease-time" and not (
-            value.isdecimal() and LEASE_SECONDS_MIN <= int(value) <= LEASE_SECONDS_MAX
+            is_number(value, LEASE_SECONDS_MAX) and int(value) >= LEASE_SECONDS_MIN
         ):
             raise BAD_OPTION_VALUE(value=value, why="Expecting a number of seconds.")
         of_both = key != "netbios-name-servers"

@@ -144,7 +144,7 @@ def checked_policy(text: str | None) -> str:
         raise BAD_POLICY(why=f"it has more than {POLICY_CHARS_MAX} characters")
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BAD_POLICY(why="it is not JSON") from error
     if not isinstance(document, dict) or "Statement" not in document:
         raise BAD_POLICY(why="it has no Statement")

@@ -9,6 +9,7 @@ from typing import Any
 from atoll.aws.operation import Shape
 from atoll.elbv2 import errors
 from atoll.model.balancer import HealthCheck
+from atoll.model.digits import is_number
 
 PROTOCOLS = ("TCP", "HTTP", "HTTPS")
 HTTP_TIMEOUT_SECONDS, TCP_TIMEOUT_SECONDS = 6, 10
@@ -56,7 +57,7 @@ def _changed(old: HealthCheck, wanted: dict[str, Any]) -> HealthCheck:
 
 
 def _check_port(port: str | None) -> None:
-    if port not in (None, "traffic-port") and not (port and port.isdigit() and 1 <= int(port) <= 65535):
+    if port not in (None, "traffic-port") and not (port and is_number(port, 65535) and int(port)):
         raise errors.INVALID(why="Health check port must be 'traffic-port' or a number between 1 and 65535")
 
 

@@ -12,6 +12,7 @@ from atoll.elbv2.load_balancer import find as find_balancer
 from atoll.elbv2.naming import arn_of, as_list, changed, checked_name, is_boolean, page, tags_of
 from atoll.model.balancer import Listener, TargetGroup
 from atoll.model.balancer_lookup import balancers_of
+from atoll.model.digits import is_number
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
 
@@ -43,7 +44,7 @@ DEFAULTS = {
     "target_health_state.unhealthy.draining_interval_seconds": "0",
 }
 CHECKS = {
-    DELAY: lambda value: value.isdigit() and int(value) <= DELAY_SECONDS_MAX,
+    DELAY: lambda value: is_number(value, DELAY_SECONDS_MAX),
     "stickiness.enabled": is_boolean,
     "target_health_state.unhealthy.connection_termination.enabled": is_boolean,
 }

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote, unquote
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
 from atoll.aws.serialize import PROLOGUE, escape
+from atoll.model.digits import is_number
 
 BUCKETS_MAX, OBJECTS_MAX = 100, 1000  # of a bucket
 FILE_NAME_BYTES_MAX = 250  # of a key, with its special characters written out
@@ -171,7 +172,7 @@ def _listing(directory: Path, asked: dict[str, str]) -> str:
         raise UNSUPPORTED(what="ListObjects of version 1")
     prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
     after = asked.get("continuation-token") or asked.get("start-after", "")
-    room = min(int(asked["max-keys"]) if asked.get("max-keys", "").isdigit() else PAGE_MAX, PAGE_MAX)
+    room = int(asked["max-keys"]) if is_number(asked.get("max-keys", ""), PAGE_MAX) else PAGE_MAX
     shown: dict[str, Path | None] = {}
     more = False
     for file in sorted(directory.iterdir(), key=lambda path: unquote(path.name)):

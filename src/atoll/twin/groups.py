@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from atoll.model.digits import is_number
 from atoll.model.group import Rule, SecurityGroup
 from atoll.model.peering import Peering
 from atoll.model.prefix_list import AWS, WEIGHT, PrefixList, PrefixListEntry, PrefixListVersion, managed
@@ -114,7 +115,7 @@ def _ports(row: Row) -> tuple[str, int, int]:
     """Return a rule's protocol, and its ports as the model has them.  Raises BadRecording."""
     text = row.text("IpProtocol").lower()
     protocol = _NAMES.get(text, text)
-    if protocol not in ("tcp", "udp", "icmp", "icmpv6", "-1") and not (protocol.isdecimal() and int(protocol) < 256):
+    if protocol not in ("tcp", "udp", "icmp", "icmpv6", "-1") and not (is_number(protocol, 255)):
         raise row.wrong("IpProtocol", f"{text[:20]!r} is no protocol")
     if protocol in ("tcp", "udp"):
         first, last = row.number("FromPort", 0), row.number("ToPort", 65535)

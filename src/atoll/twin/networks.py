@@ -4,6 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from atoll.model.acl import AclEntry, NetworkAcl
+from atoll.model.digits import is_number
 from atoll.model.gateway import EgressOnlyGateway, InternetGateway
 from atoll.model.ip import Association6, lies_in
 from atoll.model.subnet import Subnet
@@ -142,7 +143,7 @@ def _entry(row: Row) -> AclEntry:
     action, protocol = row.text("RuleAction"), row.text("Protocol")
     if action not in ("allow", "deny"):
         raise row.wrong("RuleAction", "it is neither allow nor deny")
-    if protocol != "-1" and not (protocol.isdecimal() and int(protocol) <= 255):
+    if protocol != "-1" and not is_number(protocol, 255):
         raise row.wrong("Protocol", f"{protocol[:20]!r} is no protocol's number")
     cidr = row.net("CidrBlock" if row.has("CidrBlock") else "Ipv6CidrBlock")
     entry = AclEntry(

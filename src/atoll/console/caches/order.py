@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atoll.console.ask import Form
+from atoll.model.digits import is_number
 
 STEPS = ("engine", "size", "network", "security", "backups", "review")
 SECRETS = ("auth_token",)  # asked for at the end, and in no address
@@ -128,7 +129,7 @@ def _group(fields: Fields, form: Form, name: str) -> dict[str, Any]:
             "AutomaticFailoverEnabled": True, "MultiAZEnabled": fields.is_on("multi_az"),
         }  # fmt: skip
     else:
-        replicas = int(fields["replicas"]) if fields["replicas"].isdecimal() else 0
+        replicas = int(fields["replicas"]) if is_number(fields["replicas"], 99) else 0
         asked |= {
             "NumCacheClusters": replicas + 1,
             "AutomaticFailoverEnabled": replicas > 0 and fields.is_on("failover"),

@@ -13,6 +13,7 @@ from atoll.console.caches.tabs import tabs_of
 from atoll.console.draw.slots_bar import Share, bar, ranges_of
 from atoll.console.site import act, page
 from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.digits import is_number
 from atoll.model.names import key
 
 AT = "/cache/caches/{kind}/{name}/nodes"
@@ -110,7 +111,7 @@ async def count(ask: Ask) -> Answered:
         )
         return _back(ask, "cache.done_count", wanted)
     cache = await cache_of(ask, members=False)
-    fewer = wanted.isdecimal() and int(wanted) < _replicas(cache)
+    fewer = is_number(wanted, 99) and int(wanted) < _replicas(cache)
     await ask.aws(
         "elasticache",
         "DecreaseReplicaCount" if fewer else "IncreaseReplicaCount",

@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any, Protocol, cast
 
 from atoll.admin.activity import Activity
+from atoll.admin.wire import NEXT_MAX
 from atoll.aws.errors import AwsError
 from atoll.console import tables
 from atoll.console.ask import Answered, Ask
 from atoll.console.site import act, menu, page
+from atoll.model.digits import is_number
 
 AT = "/tools/activity"
 
@@ -60,7 +62,7 @@ async def one(ask: Ask) -> Answered:
 
 def _noted(ask: Ask) -> dict[str, Any]:
     number = ask.parts["number"]
-    noted = _activity(ask).get(int(number)) if number.isdecimal() else None
+    noted = _activity(ask).get(int(number)) if is_number(number, NEXT_MAX) else None
     mine = noted is not None and noted in _activity(ask).of(ask.caller)
     if noted is None or not mine:
         raise AwsError("NotFound", ask.t("activity.gone"), 404)

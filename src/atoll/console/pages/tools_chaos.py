@@ -4,12 +4,13 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from atoll.admin.chaos import ACTS
+from atoll.admin.chaos import ACTS, SECONDS_MAX
 from atoll.admin.drill_routes import Service as Drills
 from atoll.aws.errors import AwsError
 from atoll.console import private
 from atoll.console.ask import Answered, Ask
 from atoll.console.site import act, menu, page
+from atoll.model.digits import is_number
 from atoll.model.zones import zones
 
 AT = "/tools/chaos"
@@ -59,7 +60,7 @@ def _targets(ask: Ask, status: dict[str, Any]) -> list[tuple[str, str]]:
 async def begin(ask: Ask) -> Answered:
     """Break something."""
     what, target, seconds = (ask.form.get(name) for name in ("act", "target", "seconds"))
-    if seconds and not seconds.isdecimal():
+    if seconds and not is_number(seconds, SECONDS_MAX):
         raise AwsError("InvalidRequest", ask.t("chaos.not_seconds", given=seconds))
     limit = float(seconds) if seconds else None
     fault = await private.post(ask, "/_atoll/chaos", act=what, target=target, seconds=limit)

@@ -1,0 +1,33 @@
+"""`python -m tests.fuzz`: throw requests at Atoll, and say what came of them."""
+
+import argparse
+import random
+import sys
+
+from tests.fuzz.run import REPORTED_MAX, ROUND, Runner
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    asked.add_argument("--requests", type=int, default=100_000, help=f"at least so many, in rounds of {ROUND}")
+    asked.add_argument("--seed", type=int, help="of the first round; another each time if none is given")
+    asked.add_argument("--only", default="", help='operations whose "service:Name" holds this text')
+    asked.add_argument("--sweep", action="store_true", help="put each nasty value into each parameter instead")
+    options = asked.parse_args()
+    seed = random.randrange(1 << 32) if options.seed is None else options.seed
+    print(f"seed {seed}", flush=True)
+    runner = Runner(options.only)
+    tally = runner.sweep(seed) if options.sweep else runner.run(seed, options.requests)
+    for violation in tally.violations[:REPORTED_MAX]:
+        print(violation)
+    print(f"{len(tally.violations)} violations; {tally.requests} requests in {tally.seconds:.1f} s of processor time")
+    print(dict(tally.kinds), dict(sorted(tally.statuses.items())))
+    print(f"operations done at least once: {tally.share():.0%}; memory grew by {tally.grown_mb:.1f} MB")
+    print(f"slowest: {tally.slowest[0]:.3f} s, {tally.slowest[1][:300]}")
+    print("never done:", *tally.never())
+    print("most time:", *(f"{op[1]} {took // 1000} ms/{tally.asked[op]}" for op, took in tally.took.most_common(12)))
+    return bool(tally.violations)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""Fixtures of the API on paper."""
+
+from tests.api.conftest import ec2, paper, vpc
+
+__all__ = ["ec2", "paper", "vpc"]
