@@ -38,7 +38,7 @@ def shared(furnished: tuple[Paper, dict[str, str]]) -> cli_examples.Cli:
 
 @pytest.mark.parametrize(("service", "name", "lines"), PAGES)
 def test_an_example_of_the_help_is_done_or_refused(
-    service, name, lines, furnished, shared, done, monkeypatch, tmp_path
+    service, name, lines, furnished, shared, done, monkeypatch, tmp_path  # noqa: ARG001 - the name is the test's
 ):
     for key, value in cli_examples.SETTINGS.items():
         monkeypatch.setenv(key, value)
