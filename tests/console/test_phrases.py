@@ -54,6 +54,7 @@ SAID = (
     "eni-1 is a stand-in for RDSNetworkInterface: nobody answers there for real",
     "i-1 is a stand-in: what serves in the imported instance, and its firewall, are not known",
     "no rule in", "more than 1024 packets a second to the VPC's services", "rule * of acl-1",
+    "endpoint of elasticache", "route table rtb-1 (main)", "2 of sg-1 (shop) in subnet-1 (private)",
     "3 packets from eni-1 to eni-2 were refused: no rule allows it (receiver)",
 )  # fmt: skip
 PLAIN = ("10.0.0.0/16 -> local", "vpc-1 -> vpc-2", "it may be anything at all")

@@ -1,5 +1,6 @@
 """The map of a VPC: what is there, what passes, what is refused, and what mends it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -15,6 +16,7 @@ from atoll.model.world import World
 from atoll.picture.draw import draw
 from atoll.picture.read import NoVpc, vpc_called
 from atoll.picture.scene import Scene
+from atoll.picture.shapes import Box, Picture
 from atoll.picture.svg import svg
 
 AT = "/tools/map"
@@ -47,10 +49,20 @@ async def show(ask: Ask) -> Answered:
         paused=ask.query.get("paused") == "1",
         every=EVERY_SECONDS,
         is_paper=ask.service.where()["mode"] == "paper",
-        picture=Markup(svg(draw(shown, with_list=False), inline=True)) if shown else "",
+        picture=Markup(svg(_told(draw(shown, with_list=False), ask.t.phrase), inline=True)) if shown else "",
         told=await flows.told(ask, shown) if shown else [],
         scene=scene,
     )
+
+
+def _told(picture: Picture, say: Callable[[str], str]) -> Picture:
+    """Return a map with its labels in the reader's language."""
+
+    def told(box: Box) -> Box:
+        labels = tuple(replace(label, text=say(label.text)) for label in box.labels)
+        return replace(box, title=say(box.title), labels=labels)
+
+    return replace(picture, title=say(picture.title), boxes=tuple(map(told, picture.boxes)))
 
 
 async def _scene(ask: Ask, world: World, vpc_id: str) -> Scene:

@@ -47,7 +47,7 @@ async def show(ask: Ask) -> Answered:
         choices=[(v["VpcId"], f"{name_of(v) or v['VpcId']}  {v['CidrBlock']}") for v in vpcs],
         vpc=vpc,
         command=command,
-        rows=rows[:ROWS_MAX],
+        rows=[tuple(map(ask.t.phrase, row)) for row in rows[:ROWS_MAX]],
         changed=changed,
     )
 
