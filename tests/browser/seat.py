@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -79,11 +79,17 @@ class Seat:
         expect(self.page.get_by_role("main")).to_contain_text(text, timeout=WAIT_MS)
 
     def findings(self) -> list[str]:
-        """Return what axe has against the page, if it is serious."""
+        """Return what axe has against the page, if it is serious: everything in light, and the colours in dark too."""
         assert self.axe, "whoever asks has looked"
         self.page.evaluate(self.axe.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']}).then(r => r.violations)")
+        found = self._violations("light", {})
+        found += self._violations("dark", {"runOnly": ["color-contrast"]})  # all that the scheme changes
         return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in SERIOUS]
+
+    def _violations(self, scheme: Literal["light", "dark"], options: dict[str, Any]) -> list[dict[str, Any]]:
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no colour is on its way to another
+        run = "options => axe.run({resultTypes: ['violations'], ...options}).then(r => r.violations)"
+        return list(self.page.evaluate(run, options))
 
 
 def seat(browser: Browser, atoll: Atoll, language: str, axe: Path | None, **looks: Any) -> Seat:

@@ -153,8 +153,8 @@ def test_a_snapshot_is_taken_and_restored(sit, real, shop, language):
 
 
 @pytest.mark.usefixtures("axe")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_a_caches_pages(sit, atoll, scheme):
+@pytest.mark.parametrize("half", [0, 1])
+def test_axe_finds_nothing_serious_on_a_caches_pages(sit, atoll, half):
     atoll.reset()
     cache = atoll.client("elasticache")
     cache.create_replication_group(
@@ -164,12 +164,12 @@ def test_axe_finds_nothing_serious_on_a_caches_pages(sit, atoll, scheme):
     cache.create_cache_cluster(CacheClusterId="pages", Engine="memcached", NumCacheNodes=2, **NODE)
     cache.create_serverless_cache(ServerlessCacheName="burst", Engine="valkey")
     available(cache)
-    somebody = sit(atoll, color_scheme=scheme)
+    somebody = sit(atoll)
     paths = [f"/cache/caches/{CACHES[0]}{tab}" for tab in (*TABS, "/modify", "/delete", "/failover")]
     paths += [f"/cache/caches/{name}{tab}" for name in CACHES[1:] for tab in ("", "/connect", "/network")]
     paths += [f"/cache/create?step={step}" for step in ("engine", "size", "network", "security", "backups", "review")]
     paths += ["/cache/users/create", "/cache/parameter-groups/create", "/cache/subnet-groups/default"]
 
-    found = {path: somebody.go(path).findings() for path in paths}
+    found = {path: somebody.go(path).findings() for path in paths[half::2]}
 
     assert {path: said for path, said in found.items() if said} == {}

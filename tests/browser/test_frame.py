@@ -61,10 +61,10 @@ def test_a_form_shows_its_call_before_it_is_made(person):
 
 
 @pytest.mark.usefixtures("axe")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(sit, atoll, scheme):
-    somebody = sit(atoll, color_scheme=scheme)
-    found = {path: somebody.go(path).findings() for path in [*MENU, "/patterns"]}
+@pytest.mark.parametrize("half", [0, 1])
+def test_axe_finds_nothing_serious(sit, atoll, half):
+    somebody = sit(atoll)
+    found = {path: somebody.go(path).findings() for path in [*MENU, "/patterns"][half::2]}
     assert {path: said for path, said in found.items() if said} == {}
 
 
