@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atoll.later import dataclasses_wait
 from atoll.options import CannotStart, Options
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ def run(options: Options, ready: Callable[[str, str, str], None]) -> None:
     with only_one(options.state_dir), _listen(options) as sock:
         hooks = _hooks(options, sock) if options.init_dir else None  # no other start waits for their module
         begun = _begin_keeper(options)
-        from atoll import daemon
+        with dataclasses_wait():
+            from atoll import daemon
 
-        daemon.run(options, sock, begun, ready, hooks)
+            daemon.run(options, sock, begun, ready, hooks)
 
 
 def _begin_keeper(options: Options) -> "ignition.Ignition | None":
