@@ -1,5 +1,6 @@
 """A server as boto3 sees it: most programs do, and pay for its parsing of XML."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -29,12 +30,18 @@ class Boto:
         make = {"endpoint_url": f"http://127.0.0.1:{port}", "config": config}
         self.ec2: Any = session.client("ec2", **make)
         self.elasticache: Any = session.client("elasticache", **make)
+        self._numbers = itertools.count()
+
+    def next(self) -> int:
+        """Return 0, then 1, and so on."""
+        return next(self._numbers)
 
 
 def repeat(call: Callable[[], Any], *, threads: int, calls_max: int, seconds_max: float) -> Drive:
     """Call again and again from each thread; what is on its way at the end is waited for and counted."""
     begun = time.perf_counter()
-    end, took, lock = begun + seconds_max, [], threading.Lock()
+    took: list[float] = []
+    end, lock = begun + seconds_max, threading.Lock()
     left = calls_max
 
     def work() -> None:

@@ -1,21 +1,34 @@
-"""The work that each server does: reads of a few things and of many, and creates, in turns."""
+"""The work that each server does, as steps: creates, and reads of a few things, of many, and of one among many.
+
+A step is done by each server in turn before the next one begins, again and again, so that what else the machine does
+hits all of them alike.
+"""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import botocore.parsers
+import botocore.session
+
 from bench.peers.client import THREADS, Boto, repeat
-from bench.peers.servers import Server
+from bench.peers.servers import NODE, Server
+from bench.peers.table import Row
 from bench.peers.wire import drive, signed
 
 CONNECTIONS = 8
+BATCH = 50  # instances of one RunInstances
+START_SECONDS, START_MB = 0.25, 60.0
 RULE = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+STARTED = Row("exec to first EC2 answer", "s", most=START_SECONDS)
+STARTED_MEMORY = Row("memory then", "MB", most=START_MB)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything, and how long each read is repeated."""
+    """How much of everything, how long each read is repeated, and how many rounds there are."""
 
     clusters: int
     groups: int
@@ -26,105 +39,191 @@ class Sizes:
 
 @dataclass
 class Seat:
-    """A server at the table, with what was made on it."""
+    """A server at the table, what was made on it, and how many results its last answer had."""
 
     server: Server
     boto: Boto
-    made: dict[str, str] = field(default_factory=dict)
+    made: dict[str, list[str]] = field(default_factory=dict)
+    results: int | None = None
 
 
-Figures = Iterator[tuple[str, str, float]]  # a row, its unit, a figure; "/s" is better when greater
-Part = Callable[[Seat, Sizes], Figures]
+@dataclass(frozen=True)
+class Step:
+    """What is done by each server in turn, `rounds` times; the act returns a figure for each row."""
+
+    rows: tuple[Row, ...]
+    act: Callable[[Seat], Sequence[float]]
+    rounds: int
+    makes: bool = False  # what later steps read: no round is left out
 
 
-def empty(seat: Seat, sizes: Sizes) -> Figures:
-    describe = seat.boto.elasticache.describe_cache_clusters
-    yield from _read(seat, sizes, "elasticache", "DescribeCacheClusters, empty", describe)
-    yield from _read(seat, sizes, "ec2", "DescribeVpcs", seat.boto.ec2.describe_vpcs)
+Part = Callable[[Sizes], Iterator[Step]]
 
 
-def clusters(seat: Seat, sizes: Sizes) -> Figures:
-    cache = seat.boto.elasticache
-    what = {"Engine": "redis", "CacheNodeType": "cache.t3.micro", "NumCacheNodes": 1}
-    yield (
-        "CreateCacheCluster",
-        "ms",
-        _each(sizes.clusters, lambda i: cache.create_cache_cluster(CacheClusterId=f"b-{i:05}", **what)),
-    )
-    name = f"DescribeCacheClusters, {sizes.clusters:,}"
+def empty(sizes: Sizes) -> Iterator[Step]:
+    yield from _read(sizes, "elasticache", "DescribeCacheClusters", "CacheClusters", ", empty")
+    yield from _read(sizes, "ec2", "DescribeVpcs", "Vpcs", "")
+
+
+def pong(sizes: Sizes) -> Iterator[Step]:
+    row = Row("CreateCacheCluster to first PONG", "ms")
+    yield Step((row,), lambda seat: (seat.server.pong_seconds(seat.boto) * 1e3,), sizes.rounds)
+
+
+def clusters(sizes: Sizes) -> Iterator[Step]:
+    def create(seat: Seat) -> None:
+        made = seat.made.setdefault("clusters", [])
+        made.append(f"b-{len(made):05}")
+        seat.boto.elasticache.create_cache_cluster(CacheClusterId=made[-1], **NODE)
+
+    yield from _create(sizes, "CreateCacheCluster", sizes.clusters, create)
+    some = f", {sizes.clusters:,}"
+    yield from _read(sizes, "elasticache", "DescribeCacheClusters", "CacheClusters", some, lambda _: {
+        "ShowCacheNodeInfo": True
+    })  # fmt: skip
+    yield from _read(sizes, "elasticache", "DescribeCacheClusters", "CacheClusters", f", one of {sizes.clusters:,}",
+                     lambda seat: {"CacheClusterId": seat.made["clusters"][-1]})  # fmt: skip
+
+
+def groups(sizes: Sizes) -> Iterator[Step]:
+    def network(seat: Seat) -> Sequence[float]:
+        seat.made["vpcs"] = [seat.boto.ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]]
+        return ()
+
+    def create(seat: Seat) -> None:
+        made = seat.made.setdefault("groups", [])
+        named = {"GroupName": f"bench-{len(made)}", "Description": "bench", "VpcId": seat.made["vpcs"][0]}
+        made.append(seat.boto.ec2.create_security_group(**named)["GroupId"])
+
+    def authorize(seat: Seat) -> None:
+        id = seat.made["groups"][seat.boto.next()]
+        seat.boto.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=[RULE])
+
+    yield Step((), network, 1)
+    yield from _create(sizes, "CreateSecurityGroup", sizes.groups, create)
+    yield from _create(sizes, "AuthorizeSecurityGroupIngress", min(200, sizes.groups), authorize)
+    of = ("ec2", "DescribeSecurityGroups", "SecurityGroups")
+    yield from _read(sizes, *of, f", {sizes.groups:,}")
+    yield from _read(sizes, *of, f", one of {sizes.groups:,}", lambda seat: {"GroupIds": seat.made["groups"][-1:]})
+    row = Row(f"memory with {sizes.groups:,} groups", "MB")
+    yield Step((row,), lambda seat: (seat.server.memory_mb(),), 1)
+
+
+def instances(sizes: Sizes) -> Iterator[Step]:
+    def images(seat: Seat) -> Sequence[float]:
+        found = seat.boto.ec2.describe_images(Owners=["amazon", "self"])["Images"]
+        seat.made["images"] = [found[0]["ImageId"] if found else "ami-12345678"]
+        return ()
+
+    def run(seat: Seat, count: int = 1) -> None:
+        what = {"ImageId": seat.made["images"][0], "InstanceType": "t3.micro", "MinCount": count, "MaxCount": count}
+        made = seat.boto.ec2.run_instances(**what)["Instances"]
+        seat.made.setdefault("instances", []).extend(it["InstanceId"] for it in made)
+
+    def fill(seat: Seat) -> Sequence[float]:
+        while left := sizes.instances - len(seat.made["instances"]):
+            run(seat, min(BATCH, left))
+        return ()
+
+    yield Step((), images, 1)
+    yield from _create(sizes, "RunInstances, 1", min(BATCH, sizes.instances), run)
+    yield Step((), fill, 1)
+    of = ("ec2", "DescribeInstances", "Reservations")
+    yield from _read(sizes, *of, f", {sizes.instances:,}")
     yield from _read(
-        seat, sizes, "elasticache", name, lambda: cache.describe_cache_clusters(ShowCacheNodeInfo=True),
-        ShowCacheNodeInfo="true",
-    )  # fmt: skip
-
-
-def groups(seat: Seat, sizes: Sizes) -> Figures:
-    ec2 = seat.boto.ec2
-    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
-    ids: list[str] = []
-
-    def create(i: int) -> None:
-        made = ec2.create_security_group(GroupName=f"bench-{i}", Description="bench", VpcId=vpc)
-        ids.append(made["GroupId"])
-
-    yield "CreateSecurityGroup", "ms", _each(sizes.groups, create)
-    yield (
-        "AuthorizeSecurityGroupIngress",
-        "ms",
-        _each(
-            min(200, sizes.groups),
-            lambda i: ec2.authorize_security_group_ingress(GroupId=ids[i], IpPermissions=[RULE]),
-        ),
+        sizes, *of, f", one of {sizes.instances:,}", lambda seat: {"InstanceIds": seat.made["instances"][-1:]}
     )
-    one = ids[-1]
-    yield from _read(seat, sizes, "ec2", f"DescribeSecurityGroups, {sizes.groups:,}", ec2.describe_security_groups)
-    yield from _read(
-        seat, sizes, "ec2", f"DescribeSecurityGroups, one of {sizes.groups:,}",
-        lambda: ec2.describe_security_groups(GroupIds=[one]), **{"GroupId.1": one},
-    )  # fmt: skip
+    yield Step((Row("memory after all of it", "MB"),), lambda seat: (seat.server.memory_mb(),), 1)
 
 
-def instances(seat: Seat, sizes: Sizes) -> Figures:
-    ec2 = seat.boto.ec2
-    images = ec2.describe_images(Owners=["amazon", "self"])["Images"]
-    image = images[0]["ImageId"] if images else "ami-12345678"
-    ids: list[str] = []
-
-    def run(count: int) -> None:
-        made = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=count, MaxCount=count)
-        ids.extend(it["InstanceId"] for it in made["Instances"])
-
-    yield "RunInstances, 1", "ms", _each(min(50, sizes.instances), lambda _: run(1))
-    while len(ids) < sizes.instances:
-        run(min(50, sizes.instances - len(ids)))
-    one = ids[-1]
-    yield from _read(seat, sizes, "ec2", f"DescribeInstances, {sizes.instances:,}", ec2.describe_instances)
-    yield from _read(
-        seat, sizes, "ec2", f"DescribeInstances, one of {sizes.instances:,}",
-        lambda: ec2.describe_instances(InstanceIds=[one]), **{"InstanceId.1": one},
-    )  # fmt: skip
-    yield "memory after all of it", "MB", seat.server.memory_mb()
+PARTS: dict[str, Part] = {
+    "empty": empty, "pong": pong, "clusters": clusters, "groups": groups, "instances": instances,
+}  # fmt: skip
 
 
-PARTS: dict[str, Part] = {"empty": empty, "clusters": clusters, "groups": groups, "instances": instances}
+def _create(sizes: Sizes, name: str, count: int, act: Callable[[Seat], None]) -> Iterator[Step]:
+    """Create `count` in as many rounds as there are; the figure of a round is its median."""
+    shares = [len(range(first, count, sizes.rounds)) for first in range(min(count, sizes.rounds))]
+    turns: dict[int, Iterator[int]] = {}
+
+    def create(seat: Seat) -> Sequence[float]:
+        share = next(turns.setdefault(id(seat), iter(shares)))
+        done = repeat(lambda: act(seat), threads=1, calls_max=share, seconds_max=600)
+        return (statistics.median(done.seconds) * 1e3,)
+
+    yield Step((Row(name, "ms"),), create, len(shares), makes=True)
 
 
-def _each(count: int, act: Callable[[int], Any]) -> float:
-    numbers = iter(range(count))
-    done = repeat(lambda: act(next(numbers)), threads=1, calls_max=count, seconds_max=600)
-    return statistics.median(done.seconds) * 1e3
+def _read(
+    sizes: Sizes,
+    service: str,
+    action: str,
+    member: str,
+    what: str,
+    asked: Callable[[Seat], Mapping[str, Any]] = lambda _: {},
+) -> Iterator[Step]:
+    """Measure one read: raw and through boto3, alone and eight at a time; and the server's own time for one."""
+    bound: Any = {"calls_max": 100_000, "seconds_max": sizes.seconds}
 
+    def raw(connections: int, seat: Seat) -> Any:
+        port = seat.server.port
+        done = drive(port, signed(port, service, action, **_flat(asked(seat))), connections=connections, **bound)
+        seat.results = _count(_parsed(service, action, done.body), member)
+        return done
 
-def _read(seat: Seat, sizes: Sizes, service: str, name: str, call: Callable[[], Any], **parameters: str) -> Figures:
-    """Measure one read: raw and through boto3, alone and eight at a time."""
-    request = signed(seat.server.port, service, name.partition(",")[0], **parameters)
-    bound = {"calls_max": 100_000, "seconds_max": sizes.seconds}
-    alone = drive(seat.server.port, request, connections=1, **bound)
-    yield f"{name}: raw", "ms", statistics.median(alone.seconds) * 1e3
-    yield (
-        f"{name}: raw, {CONNECTIONS} connections",
-        "/s",
-        drive(seat.server.port, request, connections=CONNECTIONS, **bound).per_second,
+    def many(seat: Seat) -> Sequence[float]:
+        before = seat.server.cpu_seconds()
+        done = raw(CONNECTIONS, seat)
+        return done.per_second, (seat.server.cpu_seconds() - before) / len(done.seconds) * 1e3
+
+    def boto(threads: int, seat: Seat) -> Any:
+        client = seat.boto.ec2 if service == "ec2" else seat.boto.elasticache
+        call = getattr(client, botocore.xform_name(action))
+        kept: list[Any] = []
+        done = repeat(lambda: kept.__setitem__(slice(1), [call(**asked(seat))]), threads=threads, **bound)
+        seat.results = _count(kept[0], member)
+        return done
+
+    def median(done: Any) -> Sequence[float]:
+        return (statistics.median(done.seconds) * 1e3,)
+
+    name = f"{action}{what}"
+    yield Step((Row(f"{name}: raw", "ms"),), lambda seat: median(raw(1, seat)), sizes.rounds)
+    rows = (
+        Row(f"{name}: raw, {CONNECTIONS} connections", "/s", times_min=2.0),
+        Row(f"{name}: the server's processor time", "ms", times_min=2.0),
     )
-    yield f"{name}: boto3", "ms", statistics.median(repeat(call, threads=1, **bound).seconds) * 1e3
-    yield f"{name}: boto3, {THREADS} threads", "/s", repeat(call, threads=THREADS, **bound).per_second
+    yield Step(rows, many, sizes.rounds)
+    yield Step((Row(f"{name}: boto3", "ms"),), lambda seat: median(boto(1, seat)), sizes.rounds)
+    row = Row(f"{name}: boto3, {THREADS} threads", "/s")
+    yield Step((row,), lambda seat: (boto(THREADS, seat).per_second,), sizes.rounds)
+
+
+def _flat(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as a query: lists of EC2 are spelt in the singular, and counted."""
+    flat: dict[str, str] = {}
+    for name, value in asked.items():
+        if isinstance(value, list):
+            flat |= {f"{name.removesuffix('s')}.{n}": it for n, it in enumerate(value, 1)}
+        else:
+            flat[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return flat
+
+
+def _parsed(service: str, action: str, body: bytes) -> Mapping[str, Any]:
+    model, parser = _reader(service)
+    shape = model.operation_model(action).output_shape
+    found: Mapping[str, Any] = parser.parse({"headers": {}, "body": body, "status_code": 200}, shape)
+    return found
+
+
+@cache
+def _reader(service: str) -> tuple[Any, Any]:
+    model = botocore.session.get_session().get_service_model(service)
+    return model, botocore.parsers.create_parser(model.metadata["protocol"])
+
+
+def _count(answer: Mapping[str, Any], member: str) -> int:
+    """Return how many things an answer tells of; of reservations, their instances."""
+    found = answer.get(member, [])
+    return sum(len(it["Instances"]) for it in found) if member == "Reservations" else len(found)

@@ -8,9 +8,12 @@ Its key is made once and stays in the state directory, readable by its owner onl
 
 import os
 import ssl
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +30,8 @@ COMMON_NAME_MAX = 64  # X.520
 SERVER_LIFE = timedelta(days=397)  # what clients accept; made anew at each start of the daemon
 RENEWED = timedelta(days=30)  # so long before its end a certificate is replaced
 EARLIER = timedelta(days=1)  # a guest's clock may be behind
+_SECONDS = 30.0  # it takes a tenth of one on a quiet machine
+_FOUND = "import sys, pathlib, atoll.host.authority as it; it.Authority(pathlib.Path(sys.argv[1])).certificate()"
 _making = threading.Lock()
 
 
@@ -47,6 +52,16 @@ class Authority:
                 except OSError as error:
                     raise HostError(str(error), "make the certificate authority") from error
         return path
+
+    def found_apart(self) -> None:
+        """Do what the first call of `certificate` would, in a process of its own: most daemons never need more.
+
+        `cryptography` would stay in this one, with 12 MB.  Where no process can be had, it is made later.
+        """
+        if not (self._directory / "ca.pem").exists():
+            command = (sys.executable, "-P", "-c", _FOUND, str(self._directory.parent))
+            with _making, suppress(OSError, subprocess.SubprocessError):
+                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_SECONDS)
 
     def server(self, names: Sequence[str]) -> ssl.SSLContext:
         """Return what a server of these names needs to speak TLS.  Raises HostError."""

@@ -21,7 +21,7 @@ class Instances:
     def prepare(self) -> Path:
         """Return the base image; makes it, in some tenths of a second, if it is not there.  Raises HostError."""
         if self._image is None:
-            self._authority.certificate()
+            self._authority.found_apart()
             self._image = image.build(self._state_dir, single_id=guest.single_id(self._keeper))
         return self._image
 
