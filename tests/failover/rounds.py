@@ -102,8 +102,8 @@ def _table(found: list[dict[str, Any]]) -> str:
     rounds = sum(part["rounds"] for part in found)
     lines = [
         f"{rounds} rounds on {datetime.now(UTC).date()}, {' and '.join(engines)}, two processors with a load of "
-        f"{min(loads):.0f} to {max(loads):.0f}. Milliseconds without an accepted write: the median of the medians of "
-        "five rounds each, and the most:",
+        f"{min(loads):.0f} to {max(loads):.0f}. Milliseconds\nwithout an accepted write: the median of the medians "
+        "of five rounds each, and the most:",
         "",
         "| cluster mode | clients | fault | rounds | median | maximum | acknowledged | lost |",
         "|---|---|---|---:|---:|---:|---:|---:|",
@@ -122,7 +122,9 @@ def _table(found: list[dict[str, Any]]) -> str:
                     f"| {sum(p['acknowledged'] for p in parts):,} | {sum(p['lost'] for p in parts)} |"
                 )
     never = sum(p["never"] for part in found for p in part["faults"].values())
-    return "\n".join(lines) + (f"\n\nRounds in which no write was accepted afterwards: {never}." if never else "")
+    return "\n".join(lines) + (
+        f"\n\nRounds in which no write was accepted before the next fault: {never}." if never else ""
+    )
 
 
 if __name__ == "__main__":
