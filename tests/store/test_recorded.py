@@ -83,7 +83,7 @@ def test_every_describe_answers(opened):
         said = ask(clients[service], name)
         answered += said == "200"
         assert said in ("200", empty[service, name]), f"{service} {name}"
-    assert answered > 60
+    assert answered > 50
 
 
 CATALOGUE = ("Offerings", "InstanceTypes", "Images", "EngineVersions", "DefaultParameters")  # long, and in no store
