@@ -15,7 +15,7 @@ RUNS, STOPPED = Vital(is_stopped=False, ticks=5), Vital(is_stopped=True, ticks=5
 
 
 def seen(**what):
-    return Glimpse(**{"stopped_since": None, "answered": 0.0, "asked": 0.0, "ticks": 5} | what)
+    return Glimpse(**{"stopped_since": None, "answered": 0.0, "asked": 0.0, "ticks": 5, "unanswered": 4} | what)
 
 
 def test_a_node_that_answers_is_left_alone():
@@ -33,6 +33,12 @@ def test_one_that_works_on_a_long_command_has_more_time():
     assert "not answered" in str(trouble(seen(), RUNS, lone.SILENT_SECONDS))
     assert trouble(seen(), working, lone.SILENT_SECONDS) is None
     assert "not answered" in str(trouble(seen(), working, lone.SILENT_BUSY_SECONDS))
+
+
+def test_a_daemon_that_asked_too_seldom_gives_nobody_up():
+    rarely = seen(unanswered=lone.SILENT_ASKED - 1)
+
+    assert trouble(rarely, RUNS, 10 * lone.SILENT_BUSY_SECONDS) is None
 
 
 class Host:

@@ -26,11 +26,11 @@ time.sleep(60)
 
 
 @contextmanager
-def on_a_small_disk(megabytes: int) -> Iterator[Atoll]:
+def on_a_small_disk(megabytes: int, mode: str | None = None) -> Iterator[Atoll]:
     """A daemon whose state is on a file system of its own.  Only root can make one."""
     if os.geteuid():
         pytest.skip("ONLY ROOT MAKES FILE SYSTEMS: bin/test as root covers a full disk")
-    with running(started=False) as atoll:
+    with running(mode, started=False) as atoll:
         atoll.state.mkdir()
         subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "atoll-test", str(atoll.state)], check=True

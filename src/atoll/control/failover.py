@@ -43,8 +43,9 @@ from atoll.model.resource import Resource
 from atoll.model.world import Tx, World
 from atoll.store.sqlite import Store, StoreError
 
-TICK_SECONDS = 0.1  # between two quick looks
-FULL_SECONDS = 1.0  # between two full ones
+TICK_SECONDS = 0.1  # between two quick looks, and
+TICK_SHARE = 4.0  # no less than so many times what the last one took: hundreds of shards share one processor
+FULL_SECONDS = 1.0  # between two full ones; no quick look waits for longer
 AGAIN_FIRST_SECONDS, AGAIN_LAST_SECONDS = 0.001, 0.05  # while something is about to happen, or an act did nothing
 NEWS_SECONDS = 1.0  # a look at the World even when nothing woke us
 PAUSE_MILLISECONDS = 5_000  # the engine's own bound for held writes, should the daemon die meanwhile
@@ -237,6 +238,7 @@ class _Guard:
     async def _run(self) -> None:
         last, again, failures = None, AGAIN_FIRST_SECONDS, 0
         while True:
+            begun = asyncio.get_running_loop().time()
             try:
                 act = await self._step(hot=last is not None)
                 failures = 0
@@ -249,7 +251,8 @@ class _Guard:
                 act = None
             if act is None:
                 last = None
-                await self._rest(TICK_SECONDS)
+                took = asyncio.get_running_loop().time() - begun
+                await self._rest(min(max(TICK_SECONDS, TICK_SHARE * took), FULL_SECONDS))
                 continue
             again = min(again * 1.3, AGAIN_LAST_SECONDS) if type(act) is type(last) else AGAIN_FIRST_SECONDS
             if isinstance(act, Wait) or act == last:

@@ -6,7 +6,7 @@ ended needs no watching (the machine loop sees it), and neither does a shard wit
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atoll.cache.node import NodePlan
 from atoll.cache.upstream import may_change_role
@@ -21,6 +21,7 @@ ASK_SECONDS = 5.0  # between two questions to one engine
 # Its data go with it, so nobody is hasty: a primary with replicas is given up after a tenth, 3 and 10 seconds.
 STOPPED_SECONDS = 5.0  # by a signal
 SILENT_SECONDS = 20.0  # without an answer, and without using the processor
+SILENT_ASKED = 4  # times in a row, at least: when we are late ourselves, one question alone says little
 SILENT_BUSY_SECONDS = 120.0  # likewise while it works: on one long command, perhaps
 
 
@@ -32,6 +33,7 @@ class Glimpse:
     answered: float  # when it answered last
     asked: float
     ticks: int  # of processor time when it answered last
+    unanswered: int = 0  # questions since then
 
 
 def trouble(seen: Glimpse, vital: Vital, now: float) -> str | None:
@@ -39,7 +41,8 @@ def trouble(seen: Glimpse, vital: Vital, now: float) -> str | None:
     if seen.stopped_since is not None and now - seen.stopped_since >= STOPPED_SECONDS:
         return "its process is stopped"
     silent = now - seen.answered
-    if silent >= (SILENT_BUSY_SECONDS if vital.ticks > seen.ticks else SILENT_SECONDS):
+    asked = seen.unanswered >= SILENT_ASKED
+    if asked and silent >= (SILENT_BUSY_SECONDS if vital.ticks > seen.ticks else SILENT_SECONDS):
         return f"it has not answered for {silent:.0f} s"
     return None
 
@@ -85,12 +88,12 @@ class LoneNodes:
             return  # the machine loop sees that
         seen = self._seen.get(plan.process) or Glimpse(None, now, now, vital.ticks)
         since = (seen.stopped_since or now) if vital.is_stopped else None
-        seen = Glimpse(since, seen.answered, seen.asked, seen.ticks)
+        seen = replace(seen, stopped_since=since)
         if not plan.is_memcached and not vital.is_stopped and now - seen.asked >= ASK_SECONDS:
             if await self._answers(plan):
                 seen = Glimpse(since, now, now, vital.ticks)
             else:
-                seen = Glimpse(since, seen.answered, now, seen.ticks)
+                seen = replace(seen, asked=now, unanswered=seen.unanswered + 1)
         elif plan.is_memcached or vital.is_stopped:
             seen = Glimpse(since, now, seen.asked, vital.ticks)  # Memcached's threads do not wait for each other
         self._seen[plan.process] = seen

@@ -2,6 +2,9 @@
 
 A quick look asks the leader only, ten times a second; a full look asks everybody.  What is remembered between looks
 is how long something has been so: all of it is forgotten with the daemon, and seen again by the next one.
+
+Only what was looked at in time counts.  A daemon that gets no processor, because hundreds of engines start or others
+use the machine, asks late and reads late; what it has not seen meanwhile is no silence, and nobody is killed for it.
 """
 
 import asyncio
@@ -20,18 +23,21 @@ from atoll.model.world import World
 REACH_SECONDS = 0.2  # between two connections to a leader that answered the last
 REACH_OTHERS_SECONDS = 1.0
 STOPPED_LOOKS = 2
+LATE_SECONDS = 0.25  # an engine is given 0.1 s to accept and 0.1 s to answer: who takes longer to see that is us
+GAP_SECONDS = 1.5  # between two questions to one engine: no more of a longer gap counts
 
 
 @dataclass(slots=True)
 class _Memory:
     """How long things have been so with one process."""
 
-    answered: float  # when it answered last
+    silent: float = 0.0  # for so many seconds it was asked in time, and did not answer
     ticks: int = 0  # of processor time, then
     gone: float | None = None  # since when it has ended
     stopped_looks: int = 0
     misses: int = 0
     reached: float = float("-inf")  # when that was last tried
+    asked: float | None = None  # when we knew what came of the last question
 
 
 class Watch:
@@ -80,9 +86,7 @@ class Watch:
     async def _compare(self, sights: dict[str, Sight]) -> dict[str, Sight]:
         """Have primaries beside each other say their epochs."""
         rivals = [
-            id
-            for id, sight in sights.items()
-            if sight.role == "primary" and sight.is_cluster and id in self.plans
+            id for id, sight in sights.items() if sight.role == "primary" and sight.is_cluster and id in self.plans
         ]
         if len(rivals) < 2:
             self._rivals = None
@@ -115,7 +119,7 @@ class Watch:
     async def _see(self, cluster: CacheCluster, shard: NodeGroup, *, probe: bool) -> Sight:
         """Look at one member closely."""
         plan, process, now = self.plans.get(cluster.id), self.processes[cluster.id], _now()
-        memory = self._memory.setdefault(process, _Memory(answered=now))
+        memory = self._memory.setdefault(process, _Memory())
         before = self._host.vital(process)
         said: Replication | None = None
         if plan is not None and before is not None and not before.is_stopped:
@@ -131,7 +135,7 @@ class Watch:
     def _glance(self, cluster: CacheCluster) -> Sight:
         """Look at one member without asking it: what it said last stands."""
         process = self.processes[cluster.id]
-        memory = self._memory.setdefault(process, _Memory(answered=_now()))
+        memory = self._memory.setdefault(process, _Memory())
         sight = self._sight(cluster, memory, self._host.vital(process), None)
         known = self._last.get(cluster.id)
         if known is None or not sight.is_running:
@@ -141,17 +145,24 @@ class Watch:
         )
 
     async def _ask(self, plan: NodePlan, memory: _Memory) -> Replication | None:
+        begun, before = _now(), memory.asked
         try:
             said = await self._host.replication(plan)
         except HostError:
+            memory.asked = ended = _now()
+            if ended - begun <= LATE_SECONDS:
+                memory.silent += min(ended - (begun if before is None else before), GAP_SECONDS)
             return None
-        memory.answered = _now()
+        memory.asked, memory.silent = _now(), 0.0
         return led_from_outside(said, self.upstream) if said and self.upstream else said
 
     async def _reach(self, plan: NodePlan, memory: _Memory, *, due: bool) -> None:
         if due:
             memory.reached = _now()
-            memory.misses = 0 if await self._host.reaches(plan) else memory.misses + 1
+            if await self._host.reaches(plan):
+                memory.misses = 0
+            elif _now() - memory.reached <= LATE_SECONDS:
+                memory.misses += 1
 
     def _sight(self, cluster: CacheCluster, memory: _Memory, vital: Vital | None, said: Replication | None) -> Sight:
         now, process, node = _now(), self.processes[cluster.id], cluster.nodes[0]
@@ -169,7 +180,7 @@ class Watch:
             is_running=vital is not None,
             gone_seconds=now - memory.gone if memory.gone is not None else 0.0,
             is_stopped=memory.stopped_looks >= STOPPED_LOOKS,
-            silent_seconds=now - memory.answered if vital else 0.0,
+            silent_seconds=memory.silent if vital else 0.0,
             is_busy=vital is not None and vital.ticks > memory.ticks,
             misses=memory.misses,
             role=said.role if said else None,

@@ -1,0 +1,75 @@
+"""What a watch takes for silence: what it asked in time, and got no answer to; never the time that it lost itself."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from atoll.cache.failover import HUNG_SECONDS, MISSES
+from atoll.cache.plan import nodes
+from atoll.control.watch import Watch
+from atoll.host.contract import HostError, Vital
+from atoll.model.cache import ReplicationGroup
+from tests.api.caches import settle
+from tests.simulation.clock import VirtualLoop
+
+
+class Host:
+    """Engines that do not answer, and connections that fail, after so many seconds."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def vital(self, _process):
+        return Vital(is_stopped=False, ticks=1)
+
+    async def replication(self, _plan):
+        await asyncio.sleep(self.seconds)
+        raise HostError("no answer", "ask")
+
+    async def reaches(self, _plan):
+        await asyncio.sleep(self.seconds)
+        return False
+
+
+@pytest.fixture
+def shard(paper, cache, private):
+    cache.group("rg", 2, CacheSubnetGroupName=private)
+    settle(paper)
+    (group,) = paper.world.all(ReplicationGroup)
+    return paper.world, group, {plan.process: plan for plan in nodes(paper.world)}
+
+
+def looked(shard, seconds, *, pause, looks):
+    """Look so often, with a pause between; returns the worst that was seen of a member."""
+    world, group, want = shard
+    watch = Watch(Host(seconds), group.id, group.node_groups[0].id)
+
+    async def look():
+        for _ in range(looks):
+            seen = await watch.look(world, want, full=True, probe=True)
+            await asyncio.sleep(pause)
+        return max(m.silent_seconds for m in seen.members), max(m.misses for m in seen.members)
+
+    loop = VirtualLoop(Random(1))
+    try:
+        return loop.run_until_complete(look())
+    finally:
+        loop.close()
+
+
+def test_who_does_not_answer_in_time_is_silent_and_out_of_reach(shard):
+    silent, misses = looked(shard, 0.1, pause=1.0, looks=5)
+
+    assert silent >= HUNG_SECONDS
+    assert misses >= MISSES
+
+
+def test_who_is_asked_late_or_read_late_is_not(shard):
+    """A question that takes seconds was not waited for: the watch itself had no processor."""
+    assert looked(shard, 5.0, pause=1.0, looks=20) < (HUNG_SECONDS, MISSES)
+    assert looked(shard, 0.1, pause=30.0, looks=2)[0] < HUNG_SECONDS
+
+
+def test_one_who_hangs_is_found_even_by_a_watch_that_is_late_each_time(shard):
+    assert looked(shard, 0.1, pause=30.0, looks=5)[0] >= HUNG_SECONDS

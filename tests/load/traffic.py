@@ -1,0 +1,92 @@
+"""`python -m tests.load.traffic SECONDS < FLOWS`: full-speed traffic from instances to caches, every answer checked.
+
+FLOWS is JSON: [pid of an instance, address, port, "valkey" or "memcached"].  One process holds a connection in each
+instance's network and keeps a batch of writes and reads under way on each.  Prints JSON: answers, errors.
+"""
+
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+
+from tests.load.inside import network_of
+
+BATCH, KEYS, VALUE = 32, 100, b"v" * 100  # the data of a connection are bounded: 10 kB
+CONNECT_SECONDS, SILENCE_SECONDS = 20.0, 30.0  # of a machine whose neighbours are busy too
+NICE = 5  # whoever else works on this machine goes first
+
+
+class Flow:
+    """One connection: what it sends again and again, and what it must hear."""
+
+    def __init__(self, number, pid, address, port, engine):
+        self.at, self.answers, self.heard, self.since = f"{address}:{port}", 0, b"", time.monotonic()
+        keys = [f"{number}:{key}".encode() for key in range(KEYS)]
+        words = _valkey if engine == "valkey" else _memcached
+        self.question, self.answer = (b"".join(part) for part in zip(*(words(k) for k in keys[:BATCH]), strict=True))
+        with network_of(pid):
+            self.socket = socket.socket()
+        self.socket.settimeout(CONNECT_SECONDS)
+        self.socket.connect((address, port))
+        self.socket.sendall(self.question)
+        self.socket.setblocking(False)
+
+    def read(self):
+        """Read what has come, and ask again when all has.  Raises OSError, ValueError."""
+        text = self.socket.recv(65536)
+        if not text:
+            raise ValueError("it hung up")
+        self.heard += text
+        if not self.answer.startswith(self.heard):
+            raise ValueError(f"it said {self.heard[-200:]!r}")
+        if len(self.heard) == len(self.answer):
+            self.answers, self.heard, self.since = self.answers + 2 * BATCH, b"", time.monotonic()
+            self.socket.sendall(self.question)
+
+
+def _valkey(key):
+    ask = b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n"
+    return ask % (len(key), key, len(VALUE), VALUE, len(key), key), b"+OK\r\n$%d\r\n%s\r\n" % (len(VALUE), VALUE)
+
+
+def _memcached(key):
+    ask = b"set %s 0 0 %d\r\n%s\r\nget %s\r\n" % (key, len(VALUE), VALUE, key)
+    return ask, b"STORED\r\nVALUE %s 0 %d\r\n%s\r\nEND\r\n" % (key, len(VALUE), VALUE)
+
+
+def run(flows, seconds):
+    """Run until the time is up; returns how many answers came, and what was wrong."""
+    selector, errors, until = selectors.DefaultSelector(), [], time.monotonic() + seconds
+    answers = 0
+    for number, where in enumerate(flows):
+        try:
+            flow = Flow(number, *where)
+            selector.register(flow.socket, selectors.EVENT_READ, flow)
+        except OSError as error:
+            errors.append(f"{where}: {error}")
+    while time.monotonic() < until and selector.get_map():
+        for key, _ in selector.select(1.0):
+            try:
+                key.data.read()
+            except (OSError, ValueError) as error:
+                errors.append(f"{key.data.at}: {error}")
+                answers += key.data.answers
+                selector.unregister(key.fileobj)
+        for key in list(selector.get_map().values()):
+            if time.monotonic() - key.data.since > SILENCE_SECONDS:
+                errors.append(f"{key.data.at}: silent for {SILENCE_SECONDS:.0f} s")
+                answers += key.data.answers
+                selector.unregister(key.fileobj)
+    return answers + sum(key.data.answers for key in selector.get_map().values()), errors
+
+
+def main():
+    os.nice(NICE)
+    answers, errors = run(json.load(sys.stdin), float(sys.argv[1]))
+    print(json.dumps({"answers": answers, "errors": len(errors), "told": errors[:20]}))
+
+
+if __name__ == "__main__":
+    main()
