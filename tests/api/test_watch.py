@@ -1,12 +1,14 @@
 """What a watch takes for silence: what it asked in time, and got no answer to; never the time that it lost itself."""
 
 import asyncio
+import time
 from random import Random
 
 import pytest
 
 from atoll.cache.failover import HUNG_SECONDS, MISSES
 from atoll.cache.plan import nodes
+from atoll.control.lag import EVERY_SECONDS, LATE_SECONDS, Lag
 from atoll.control.watch import Watch
 from atoll.host.contract import HostError, Vital
 from atoll.model.cache import ReplicationGroup
@@ -40,10 +42,17 @@ def shard(paper, cache, private):
     return paper.world, group, {plan.process: plan for plan in nodes(paper.world)}
 
 
-def looked(shard, seconds, *, pause, looks):
+class Late(Lag):
+    """We are late, always."""
+
+    def late_since(self, _begun):
+        return True
+
+
+def looked(shard, seconds=0.1, *, pause, looks, lag=Lag):
     """Look so often, with a pause between; returns the worst that was seen of a member."""
     world, group, want = shard
-    watch = Watch(Host(seconds), group.id, group.node_groups[0].id)
+    watch = Watch(Host(seconds), lag(), group.id, group.node_groups[0].id)
 
     async def look():
         for _ in range(looks):
@@ -59,17 +68,34 @@ def looked(shard, seconds, *, pause, looks):
 
 
 def test_who_does_not_answer_in_time_is_silent_and_out_of_reach(shard):
-    silent, misses = looked(shard, 0.1, pause=1.0, looks=5)
+    silent, misses = looked(shard, pause=1.0, looks=5)
 
     assert silent >= HUNG_SECONDS
     assert misses >= MISSES
 
 
-def test_who_is_asked_late_or_read_late_is_not(shard):
-    """A question that takes seconds was not waited for: the watch itself had no processor."""
-    assert looked(shard, 5.0, pause=1.0, looks=20) < (HUNG_SECONDS, MISSES)
-    assert looked(shard, 0.1, pause=30.0, looks=2)[0] < HUNG_SECONDS
+def test_who_is_asked_seldom_or_read_late_is_not(shard):
+    """A watch that had no processor does not take that for somebody else's silence."""
+    assert looked(shard, pause=30.0, looks=2)[0] < HUNG_SECONDS
+    silent, misses = looked(shard, pause=1.0, looks=15, lag=Late)
+    assert silent < HUNG_SECONDS
+    assert misses == 0
 
 
 def test_one_who_hangs_is_found_even_by_a_watch_that_is_late_each_time(shard):
-    assert looked(shard, 0.1, pause=30.0, looks=5)[0] >= HUNG_SECONDS
+    assert looked(shard, pause=30.0, looks=5)[0] >= HUNG_SECONDS
+    assert looked(shard, pause=1.0, looks=40, lag=Late)[0] >= HUNG_SECONDS
+
+
+def test_a_loop_that_was_held_up_is_late_until_it_keeps_its_next_appointment():
+    async def held_up():
+        lag = Lag()
+        task = asyncio.ensure_future(lag.run())
+        await asyncio.sleep(0)
+        begun = asyncio.get_running_loop().time()
+        time.sleep(EVERY_SECONDS + 2 * LATE_SECONDS)  # noqa: ASYNC251 - nobody else runs
+        held = lag.late_since(begun)
+        task.cancel()
+        return held, Lag().late_since(begun)
+
+    assert asyncio.run(held_up()) == (True, False)

@@ -124,6 +124,10 @@ class Loaded:
         self.cache.delete_cache_subnet_group(CacheSubnetGroupName="nodes")
         for group in self.groups:
             self.ec2.delete_security_group(GroupId=group)
+        of_vpc = [{"Name": "vpc-id", "Values": [self.vpc]}]
+        for left in self.ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"]:
+            if left["GroupName"] != "default":  # of a client whose call to delete it failed: that was told
+                self.ec2.delete_security_group(GroupId=left["GroupId"])
         for subnet in self.subnets:
             self.ec2.delete_subnet(SubnetId=subnet)
         self.ec2.delete_vpc(VpcId=self.vpc)

@@ -35,6 +35,7 @@ from atoll.cache.failover import (
 from atoll.cache.node import NodePlan
 from atoll.cache.upstream import may_change_role, upstream_sources
 from atoll.control.events import log, log_mistake
+from atoll.control.lag import Lag
 from atoll.control.news import News
 from atoll.control.watch import Watch
 from atoll.host.contract import Host, HostError, Machine
@@ -61,7 +62,7 @@ class Failovers:
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines
-        self._news = News()
+        self._news, self.lag = News(), Lag()
         self._guards: dict[tuple[str, str], _Guard] = {}
         self.steps: deque[dict[str, Any]] = deque(maxlen=STEPS_KEPT)
 
@@ -77,11 +78,13 @@ class Failovers:
     async def run(self) -> None:
         """Run until cancelled."""
         await self._adopt()
+        lag = asyncio.ensure_future(self.lag.run())
         try:
             while True:
                 self._follow(self._store.world)
                 await self._news.wait(NEWS_SECONDS)
         finally:
+            lag.cancel()
             for guard in self._guards.values():
                 guard.task.cancel()
             await asyncio.gather(*(guard.task for guard in self._guards.values()), return_exceptions=True)
@@ -218,7 +221,7 @@ class _Guard:
 
     def __init__(self, failovers: Failovers, group_id: str, shard_id: str) -> None:
         self._failovers = failovers
-        self._watch = Watch(failovers._host, group_id, shard_id)
+        self._watch = Watch(failovers._host, failovers.lag, group_id, shard_id)
         self._awake = asyncio.Event()
         self._basis: tuple[Resource, ...] = ()
         self._full = float("-inf")  # when everybody was looked at last

@@ -3,8 +3,7 @@
 A quick look asks the leader only, ten times a second; a full look asks everybody.  What is remembered between looks
 is how long something has been so: all of it is forgotten with the daemon, and seen again by the next one.
 
-Only what was looked at in time counts.  A daemon that gets no processor, because hundreds of engines start or others
-use the machine, asks late and reads late; what it has not seen meanwhile is no silence, and nobody is killed for it.
+What was asked or read late counts for little: nobody is killed because this daemon had no processor (`lag.py`).
 """
 
 import asyncio
@@ -16,6 +15,7 @@ from atoll.cache.failover import Shard, Sight
 from atoll.cache.node import NodePlan, Primary
 from atoll.cache.plan import STOPPED
 from atoll.cache.upstream import may_change_role, upstream
+from atoll.control.lag import Lag
 from atoll.host.contract import Host, HostError, Machine, Replication, Vital
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.world import World
@@ -23,7 +23,9 @@ from atoll.model.world import World
 REACH_SECONDS = 0.2  # between two connections to a leader that answered the last
 REACH_OTHERS_SECONDS = 1.0
 STOPPED_LOOKS = 2
-LATE_SECONDS = 0.25  # an engine is given 0.1 s to accept and 0.1 s to answer: who takes longer to see that is us
+LATE_SHARE = (
+    0.1  # of the silence that we were late to look at: it may be ours, and one that hangs is found all the same
+)
 GAP_SECONDS = 1.5  # between two questions to one engine: no more of a longer gap counts
 
 
@@ -43,9 +45,9 @@ class _Memory:
 class Watch:
     """Looks at one shard."""
 
-    def __init__(self, host: Host, group_id: str, shard_id: str) -> None:
+    def __init__(self, host: Host, lag: Lag, group_id: str, shard_id: str) -> None:
         """Prepare; nothing is looked at yet."""
-        self._host, self.group_id, self.shard_id = host, group_id, shard_id
+        self._host, self._lag, self.group_id, self.shard_id = host, lag, group_id, shard_id
         self._memory: dict[str, _Memory] = {}
         self._last: dict[str, Sight] = {}
         self._history = ""
@@ -150,8 +152,8 @@ class Watch:
             said = await self._host.replication(plan)
         except HostError:
             memory.asked = ended = _now()
-            if ended - begun <= LATE_SECONDS:
-                memory.silent += min(ended - (begun if before is None else before), GAP_SECONDS)
+            share = LATE_SHARE if self._lag.late_since(begun) else 1.0
+            memory.silent += share * min(ended - (begun if before is None else before), GAP_SECONDS)
             return None
         memory.asked, memory.silent = _now(), 0.0
         return led_from_outside(said, self.upstream) if said and self.upstream else said
@@ -161,7 +163,7 @@ class Watch:
             memory.reached = _now()
             if await self._host.reaches(plan):
                 memory.misses = 0
-            elif _now() - memory.reached <= LATE_SECONDS:
+            elif not self._lag.late_since(memory.reached):
                 memory.misses += 1
 
     def _sight(self, cluster: CacheCluster, memory: _Memory, vital: Vital | None, said: Replication | None) -> Sight:
