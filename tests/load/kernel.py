@@ -47,7 +47,8 @@ def holdings(status, groups):
     found.update(f"link {line.partition(':')[0].strip()}" for line in lines)
     mounts = [line.split()[4] for line in Path(f"/proc/{keeper}/mountinfo").read_text().splitlines()]
     found.update(f"mount {mount}" for mount in mounts)
-    found.update(f"group {p}" for g in groups for p in Path("/sys/fs/cgroup").glob(f"**/{g}/**") if p.is_dir())
+    below = (p for g in groups for p in Path("/sys/fs/cgroup").glob(f"**/{g}/*/**") if p.is_dir())
+    found.update(f"group {p}" for p in below)  # what is above them goes with the daemon: `running` looks for that
     if nft := shutil.which("nft"):
         said = subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", nft, "list", "tables"],
             capture_output=True, text=True, check=False).stdout  # fmt: skip

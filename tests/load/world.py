@@ -96,8 +96,9 @@ class Loaded:
     def flows(self):
         """Return a flow for each instance: to a Memcached node or the primary of a pair of its team."""
         groups = self.cache.describe_replication_groups()["ReplicationGroups"]
-        firsts = {group["NodeGroups"][0]["NodeGroupMembers"][0]["CacheClusterId"] for group in groups
-            if group["ReplicationGroupId"].startswith("pair-")}  # fmt: skip
+        members = [m for g in groups if g["ReplicationGroupId"].startswith("pair-")
+            for m in g["NodeGroups"][0]["NodeGroupMembers"]]  # fmt: skip
+        firsts = {m["CacheClusterId"] for m in members if m.get("CurrentRole", "primary") == "primary"}
         flows = []
         for team, ids in self.instances.items():
             takes = [n for n in self.nodes if n[0] == team and (n[4] == "memcached" or n[1] in firsts)]
