@@ -5,15 +5,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-from atoll.console import components, recipes
+from atoll.console import cells, components, recipes
 from atoll.console.ask import Ask, Made, Shown, View, name_of
 from atoll.console.texts import LANGUAGES, NAMES, TAGS
 from atoll.model.zones import REGIONS
@@ -68,7 +66,7 @@ def environment() -> Environment:
         tone=components.tone, home_of=components.home_of, is_within=components.is_within, menu=components.menu,
         menu_path=components.menu_path,
     )  # fmt: skip
-    made.filters.update(time=_time, pretty=_pretty, anchor=_anchor)
+    made.filters.update(time=cells.time, pretty=_pretty, anchor=_anchor)
     return made
 
 
@@ -85,6 +83,7 @@ def page(ask: Ask, view: View, looks: Looks, *, token: str, last: list[Made | Sh
         "commands": recipes.as_cli(calls, ask.region),
         "blocks": recipes.as_terraform(calls),
         "call_count": len(calls),
+        "cells": cells.Cells(ask),
         **components.of(ask),
         **view.values,
     }
@@ -94,15 +93,6 @@ def page(ask: Ask, view: View, looks: Looks, *, token: str, last: list[Made | Sh
 def bare(template: str, looks: Looks, values: Mapping[str, Any]) -> str:
     """Return the HTML of a page without an account: the door, and errors before it."""
     return environment().get_template(template).render({"looks": looks, "lang": TAGS[looks.language], **values})
-
-
-def _time(value: Any) -> Markup:
-    """Write a time as a `time` element, in UTC."""
-    if not isinstance(value, datetime):
-        return Markup("–")
-    moment = value.astimezone(UTC)
-    machine = moment.isoformat(timespec="seconds")
-    return Markup('<time datetime="{}">{}</time>').format(machine, f"{moment:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _pretty(value: Any) -> str:
