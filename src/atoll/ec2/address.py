@@ -72,7 +72,7 @@ def allocate_address(
     if network_border_group and network_border_group not in groups:
         raise BAD_BORDER(value=network_border_group, groups=", ".join(groups))
     tags = tags_for("elastic-ip", tag_specifications)
-    quotas.check(len(tx.all(ElasticIp)), allowed(tx.world, quota.ADDRESSES), quotas.ADDRESS_LIMIT)
+    quotas.check(tx.world.count(ElasticIp), allowed(tx.world, quota.ADDRESSES), quotas.ADDRESS_LIMIT)
     wanted = None if address is None else parse_address(address, "address")
     if wanted and wanted not in PUBLIC_POOL:
         raise NOT_IN_POOL(ip=wanted, pool=PUBLIC_POOL)

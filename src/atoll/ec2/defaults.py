@@ -43,7 +43,7 @@ def create_default_vpc(tx: Tx) -> Shape:
     """Make the default VPC anew, with a subnet in each zone, after it was deleted."""
     if default_vpc(tx.world):
         raise VPC_EXISTS()
-    quotas.check(len(tx.all(Vpc)), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
+    quotas.check(tx.world.count(Vpc), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
     return {"Vpc": vpcs.render(make_default_vpc(tx))}
 
 

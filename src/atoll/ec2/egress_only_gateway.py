@@ -28,7 +28,7 @@ def create_egress_only_internet_gateway(tx: Tx, *, vpc_id: str, tag_specificatio
     if egress_only_gateway_of(tx.world, vpc.id):
         raise VPC_HAS_ONE(vpc=vpc.id)
     quotas.check(
-        len(tx.all(EgressOnlyGateway)), allowed(tx.world, quota.EGRESS_ONLY_GATEWAYS), quotas.EGRESS_ONLY_LIMIT
+        tx.world.count(EgressOnlyGateway), allowed(tx.world, quota.EGRESS_ONLY_GATEWAYS), quotas.EGRESS_ONLY_LIMIT
     )
     gateway = tx.make(EgressOnlyGateway, tx.new_id("eigw"), vpc_id=vpc.id, tags=tags)
     return {"EgressOnlyInternetGateway": render(gateway)}

@@ -73,12 +73,36 @@ def select(
         raise FILTER_LIMIT(what="filters", limit=FILTERS_MAX)
     if sum(len(f.get("Values", ())) for f in filters) > FILTER_VALUES_MAX:
         raise FILTER_LIMIT(what="filter values", limit=FILTER_VALUES_MAX)
-    tests = [(*_read(f, table), f["Values"]) for f in filters]
-    return [
-        item
-        for item in items
-        if all(_admits(values, _actual(world, item, name, field, tags)) for name, field, values in tests)
-    ]
+    found: Iterable[T] = items
+    for f in filters:
+        name, field = _read(f, table)
+        found = _admitted(world, found, name, field, f["Values"], tags)
+    return list(found)
+
+
+def _admitted(
+    world: World,
+    items: Iterable[T],
+    name: str,
+    field: Field | None,
+    values: Sequence[str],
+    tags: Callable[[T], Mapping[str, str]],
+) -> Iterable[T]:
+    """Return the items that one filter admits."""
+    if isinstance(field, str) and not any(_is_pattern(value) for value in values):
+        wanted, path = frozenset(values), field.split(".")
+        if len(path) == 1:  # most filters ask for one text
+            return [item for item in items if _has(getattr(item, field), wanted)]
+        return [item for item in items if not wanted.isdisjoint(map(_text, _walk(item, path)))]
+    return [item for item in items if _admits(values, _actual(world, item, name, field, tags))]
+
+
+def _has(value: object, wanted: frozenset[str]) -> bool:
+    return value in wanted if type(value) is str else not wanted.isdisjoint(map(_text, _walk(value, ())))
+
+
+def _is_pattern(value: str) -> bool:
+    return "*" in value or "?" in value or "\\" in value
 
 
 def _read(f: Shape, table: Table) -> tuple[str, Field | None]:

@@ -39,7 +39,7 @@ FILTERS: Table = {
 def create_internet_gateway(tx: Tx, *, tag_specifications: Sequence[Shape] = ()) -> Shape:
     """Create an internet gateway, attached to nothing."""
     tags = tags_for("internet-gateway", tag_specifications)
-    quotas.check(len(tx.all(InternetGateway)), allowed(tx.world, quota.INTERNET_GATEWAYS), quotas.IGW_LIMIT)
+    quotas.check(tx.world.count(InternetGateway), allowed(tx.world, quota.INTERNET_GATEWAYS), quotas.IGW_LIMIT)
     return {"InternetGateway": render(tx.make(InternetGateway, tx.new_id("igw"), tags=tags))}
 
 

@@ -116,7 +116,7 @@ def create_security_group(
             if is_classic(tx.world, vpc.id)
             else DUPLICATE(name=group_name, vpc=vpc.id)
         )
-    quotas.check(len(tx.all(SecurityGroup)), allowed(tx.world, quota.GROUPS), quotas.GROUP_LIMIT)
+    quotas.check(tx.world.count(SecurityGroup), allowed(tx.world, quota.GROUPS), quotas.GROUP_LIMIT)
     rules: tuple[Rule, ...] = (Rule(id=tx.new_id("sgr"), egress=True, protocol="-1", cidr=ANYWHERE),)
     if vpc.ranges6:
         rules = (*rules, everywhere_rule(tx))
@@ -225,7 +225,7 @@ def choose(world: World, group_id: str | None, group_name: str | None) -> Securi
 
 def named(world: World, vpc_id: str, name: str) -> SecurityGroup | None:
     """Return the group of a VPC with a name."""
-    return next((g for g in world.all(SecurityGroup, vpc_id=vpc_id) if g.name == name), None)
+    return next(world.all(SecurityGroup, place=(vpc_id, name)), None)
 
 
 def groups_for(world: World, vpc_id: str, ids: Sequence[str]) -> tuple[str, ...]:

@@ -205,7 +205,7 @@ def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
     addresses = [wish.primary or free_address(tx.world, wish.subnet, wish.secondaries), *wish.secondaries]
     for _ in range(wish.more):
         addresses.append(free_address(tx.world, wish.subnet, addresses))
-    quotas.check(len(tx.all(Interface)), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
+    quotas.check(tx.world.count(Interface), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
     interface = new_interface(
         tx,
         wish.subnet,

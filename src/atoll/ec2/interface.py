@@ -69,7 +69,7 @@ def create_network_interface(
     wanted = [check_address(tx.world, subnet, text) for text in [*([primary] if primary else []), *secondaries]]
     if len(set(wanted)) < len(wanted):
         raise ADDRESS_IN_USE(ip=wanted[-1])
-    quotas.check(len(tx.all(Interface)), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
+    quotas.check(tx.world.count(Interface), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
     others = wanted[1:] if primary else wanted
     if 1 + len(others) + secondary_private_ip_address_count > quotas.INTERFACE_ADDRESSES_MAX:
         raise quotas.ADDRESSES_PER_INTERFACE()

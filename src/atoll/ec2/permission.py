@@ -180,7 +180,7 @@ def _group_of(world: World, group: SecurityGroup, pair: Shape) -> SecurityGroup:
         raise NO_GROUP(id=id or name)
     if pair.get("VpcId") not in (None, "", group.vpc_id):
         raise OTHER_NETWORK()
-    named = [g for g in world.all(SecurityGroup, vpc_id=group.vpc_id) if g.name == name]
+    named = list(world.all(SecurityGroup, place=(group.vpc_id, name)))
     if not id:
         if not named:
             raise NO_NAMED_GROUP(name=name, vpc=group.vpc_id)

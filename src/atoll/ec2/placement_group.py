@@ -48,7 +48,7 @@ def create_placement_group(
         raise BAD_VALUE(value=partition_count, name="partitionCount", why="Specify a number from 1 to 7.")
     if _named(tx.world, group_name):
         raise DUPLICATE(name=group_name)
-    quotas.check(len(tx.all(PlacementGroup)), quotas.PLACEMENT_GROUPS_MAX, quotas.PLACEMENT_GROUP_LIMIT)
+    quotas.check(tx.world.count(PlacementGroup), quotas.PLACEMENT_GROUPS_MAX, quotas.PLACEMENT_GROUP_LIMIT)
     group = tx.make(
         PlacementGroup,
         tx.new_id("pg"),

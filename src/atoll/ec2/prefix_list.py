@@ -72,7 +72,7 @@ def create_managed_prefix_list(
         raise BAD_FAMILY(family=address_family)
     _check_size(max_entries)
     tags = tags_for("prefix-list", tag_specifications)
-    quotas.check(len(tx.all(PrefixList)), quotas.PREFIX_LISTS_MAX, quotas.PREFIX_LIST_LIMIT)
+    quotas.check(tx.world.count(PrefixList), quotas.PREFIX_LISTS_MAX, quotas.PREFIX_LIST_LIMIT)
     wanted = _entries(entries, address_family)
     if len(wanted) > max_entries:
         raise FULL()

@@ -83,7 +83,7 @@ def create_vpc(
         raise BAD_TENANCY()
     cidr = parse_vpc_cidr(cidr_block)
     tags = tags_for("vpc", tag_specifications)
-    quotas.check(len(tx.all(Vpc)), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
+    quotas.check(tx.world.count(Vpc), allowed(tx.world, quota.VPCS), quotas.VPC_LIMIT)
     vpc = make_vpc(tx, cidr, tenancy=instance_tenancy, tags=tags)
     if amazon_provided_ipv6_cidr_block:
         vpc, _ = ipv6.add_range(tx, vpc)

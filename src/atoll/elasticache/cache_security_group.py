@@ -47,7 +47,7 @@ def create_cache_security_group(
         raise BAD_NAME()
     if tx.get(CacheSecurityGroup, owner_key(tx.world, name)):
         raise EXISTS(name=name)
-    if len(tx.all(CacheSecurityGroup)) >= GROUPS_MAX:
+    if tx.world.count(CacheSecurityGroup) >= GROUPS_MAX:
         raise TOO_MANY(limit=GROUPS_MAX)
     id = tx.new_id("sg")
     everything = next(r for r in _hidden(tx, find_cache_security_group(tx.world, "default")).rules if r.egress)

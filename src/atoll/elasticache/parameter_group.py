@@ -84,7 +84,7 @@ def create_cache_parameter_group(
     if cache_parameter_group_family not in families(tx.world):
         raise BAD_FAMILY(family=cache_parameter_group_family)
     limit = allowed(tx.world, PARAMETER_GROUPS)
-    if len(tx.all(CacheParameterGroup)) >= limit:
+    if tx.world.count(CacheParameterGroup) >= limit:
         raise TOO_MANY(limit=limit)
     made = tx.make(
         CacheParameterGroup,

@@ -81,7 +81,7 @@ def create_serverless_cache(
     name = serverless_name(serverless_cache_name)
     if tx.get(ServerlessCache, owner_key(tx.world, name)):
         raise EXISTS(name=name)
-    if len(tx.all(ServerlessCache)) >= CACHES_MAX:
+    if tx.world.count(ServerlessCache) >= CACHES_MAX:
         raise TOO_MANY(limit=CACHES_MAX)
     build = choose_major(tx.world, engine.lower(), major_engine_version)
     if build.engine == "memcached":

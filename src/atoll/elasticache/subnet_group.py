@@ -52,7 +52,7 @@ def create_cache_subnet_group(
     if tx.get(CacheSubnetGroup, owner_key(tx.world, name)):
         raise EXISTS(name=name)
     limit = allowed(tx.world, SUBNET_GROUPS)
-    if len(tx.all(CacheSubnetGroup)) >= limit:
+    if tx.world.count(CacheSubnetGroup) >= limit:
         raise TOO_MANY_GROUPS(limit=limit)
     subnets = named_subnets(tx.world, subnet_ids)
     group = tx.make(

@@ -79,7 +79,7 @@ def create_user(
     id = other_name(user_id, "UserId")
     if id == DEFAULT or tx.get(User, owner_key(tx.world, id)):
         raise EXISTS(name=id)
-    if len(tx.all(User)) >= USERS_MAX:
+    if tx.world.count(User) >= USERS_MAX:
         raise QUOTA()
     proof = _proof(passwords, no_password_required, authentication_mode)
     if proof is None:

@@ -52,7 +52,7 @@ def create_user_group(
     name = other_name(user_group_id, "UserGroupId")
     if tx.get(UserGroup, owner_key(tx.world, name)):
         raise EXISTS(name=name)
-    if len(tx.all(UserGroup)) >= GROUPS_MAX:
+    if tx.world.count(UserGroup) >= GROUPS_MAX:
         raise QUOTA()
     members = tuple(dict.fromkeys(id.lower() for id in user_ids))
     _check(tx.world, _engine(engine), members, new=members)

@@ -58,7 +58,7 @@ def create_load_balancer(
         if (found.scheme, {n.subnet_id for n in found.nodes}, found.group_ids) != same:
             raise EXISTS(name=name)
         return {"LoadBalancers": [render(tx.world, found)]}
-    if len(tx.all(LoadBalancer)) >= BALANCERS_MAX:
+    if tx.world.count(LoadBalancer) >= BALANCERS_MAX:
         raise LIMIT()
     digits = tx.new_hex(16)
     id = arn_of(tx.region, tx.account, "loadbalancer", "net", name, digits)

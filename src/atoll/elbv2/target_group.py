@@ -89,7 +89,7 @@ def create_target_group(
         if (found.protocol, found.port, found.vpc_id, found.target_type, found.health) != asked:
             raise EXISTS(name=name)
         return {"TargetGroups": [render(tx.world, found)]}
-    if len(tx.all(TargetGroup)) >= GROUPS_MAX:
+    if tx.world.count(TargetGroup) >= GROUPS_MAX:
         raise LIMIT()
     digits = tx.new_hex(16)
     group = tx.make(

@@ -38,3 +38,8 @@ class SecurityGroup(Resource):
     name: str
     description: str
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its VPC and its name in it: no other group has both; an index field."""
+        return self.vpc_id, self.name

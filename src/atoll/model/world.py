@@ -17,7 +17,7 @@ the same resources of the kind.  `Noted` is a World that keeps the stamps of all
 what was made of it can be used again while they stand.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,8 +29,10 @@ from atoll.model.resource import Resource
 R = TypeVar("R", bound=Resource)
 Kind = type[Resource]
 Table = Mapping[str, Resource]
-Index = Mapping[object, Table]
+Index = Sequence[Mapping[object, Table]]  # a value's bucket is in the part of its hash: a write copies that part
 Stamps = Mapping[Kind, object]
+
+INDEX_PARTS = 64
 
 _EMPTY: Table = MappingProxyType({})
 
@@ -105,6 +107,12 @@ class World:
             if all(getattr(resource, name) == wanted for name, wanted in others):
                 yield cast(R, resource)
 
+    def count(self, kind: Kind) -> int:
+        """Count the caller's resources of a kind, or, if the World is nobody's view, everybody's."""
+        if self.caller:
+            return len(self.bucket(kind, "owner", (self.caller.account, self.caller.region)))
+        return len(self._tables.get(kind, _EMPTY))
+
     def bucket(self, kind: Kind, field: str, value: object) -> Table:
         """Return the resources of a kind whose hashable `field` is `value`, in all accounts.
 
@@ -114,7 +122,7 @@ class World:
         if index is None:
             index = _build(self._tables.get(kind, _EMPTY), field)
             self._indexes[kind, field] = index
-        return index.get(value, _EMPTY)
+        return index[hash(value) % INDEX_PARTS].get(value, _EMPTY)
 
     def kinds(self) -> Iterator[Kind]:
         """Yield the kinds of which there is a resource."""
@@ -198,6 +206,11 @@ class Noted(World):
         self._note(kind)
         return super().bucket(kind, field, value)
 
+    def count(self, kind: Kind) -> int:
+        """Count resources of a kind, and note it."""
+        self._note(kind)
+        return super().count(kind)
+
     def kinds(self) -> Iterator[Kind]:
         """Yield the kinds: that is about everything."""
         self._looks.clear()
@@ -224,21 +237,29 @@ class Noted(World):
 
 
 def _build(table: Table, field: str) -> Index:
-    index: dict[object, dict[str, Resource]] = {}
+    parts: list[dict[object, dict[str, Resource]]] = [{} for _ in range(INDEX_PARTS)]
     for id, resource in table.items():
-        index.setdefault(getattr(resource, field), {})[id] = resource
-    return index
+        value = getattr(resource, field)
+        parts[hash(value) % INDEX_PARTS].setdefault(value, {})[id] = resource
+    return parts
 
 
 def _carry(index: Index, field: str, old: Table, changed: Mapping[str, Resource | None]) -> Index:
-    """Return an index with some resources changed; buckets that hold none of them are shared."""
-    out: dict[object, Table] = dict(index)
+    """Return an index with some resources changed; buckets, and parts, that hold none of them are shared."""
+    out = list(index)
+    parts: dict[int, dict[object, Table]] = {}
     fresh: dict[object, dict[str, Resource]] = {}
+
+    def part_of(value: object) -> dict[object, Table]:
+        number = hash(value) % INDEX_PARTS
+        if number not in parts:
+            out[number] = parts[number] = dict(out[number])
+        return parts[number]
 
     def own(value: object) -> dict[str, Resource]:
         if value not in fresh:
-            fresh[value] = dict(out.get(value, _EMPTY))
-            out[value] = fresh[value]
+            part = part_of(value)
+            part[value] = fresh[value] = dict(part.get(value, _EMPTY))
         return fresh[value]
 
     for id, resource in changed.items():
@@ -251,7 +272,7 @@ def _carry(index: Index, field: str, old: Table, changed: Mapping[str, Resource 
             own(now)[id] = resource
     for value, bucket in fresh.items():
         if not bucket:
-            del out[value]
+            del part_of(value)[value]
     return out
 
 
