@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from atoll.admin import (
     activity_routes,
     ca_routes,
+    calls_routes,
     chaos_routes,
     classic_routes,
     drill_routes,
@@ -98,6 +99,8 @@ class Service(Protocol):
     @property
     def activity(self) -> Activity: ...  # noqa: D102
     @property
+    def backend(self) -> Any: ...  # noqa: D102
+    @property
     def sampler(self) -> Sampler: ...  # noqa: D102
     @property
     def lessons(self) -> Lessons: ...  # noqa: D102
@@ -170,6 +173,7 @@ def _elsewhere(service: Service) -> dict[str, dict[str, Route]]:
     return {
         **activity_routes.table(service),
         **ca_routes.table(service),
+        **calls_routes.table(service),
         **world_routes.table(service),
         **twin_routes.table(service),
         **chaos_routes.table(service),

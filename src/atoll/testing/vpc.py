@@ -1,15 +1,18 @@
 """A VPC for tests: public and private subnets, a way to the internet, and a security group for what is an app."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from atoll.model.zones import zones as zones_of
 from atoll.testing.daemon import AtollError
 
 if TYPE_CHECKING:
     from atoll.testing.world import World
 
 ZONES_MAX = 6  # of us-east-1
+EVERYWHERE = "0.0.0.0/0"
 SUBNETS_MIN_BITS = 28  # AWS has no smaller subnets
 
 
@@ -49,37 +52,69 @@ def make_vpc(world: "World", cidr: str, *, zones: int, nat: bool) -> Vpc:
     bits = max(network.prefixlen + 4, 24 if network.prefixlen <= 16 else 0)
     if bits > SUBNETS_MIN_BITS:
         raise AtollError(f"{cidr} has no room for subnets of every zone\nnext:  give a /24 or a larger one")
-    ec2 = world.client("ec2")
-    id = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
-    ec2.modify_vpc_attribute(VpcId=id, EnableDnsHostnames={"Value": True})
+    names = [zone.name for zone in zones_of(world.region)[:zones]]
     blocks = network.subnets(new_prefix=bits)
-    names = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]][:zones]
-    publics = tuple(_subnet(ec2, id, next(blocks), zone) for zone in names)
-    privates = tuple(_subnet(ec2, id, next(blocks), zone) for zone in names)
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=id)
-    public_table = _table(ec2, id, publics)
-    ec2.create_route(RouteTableId=public_table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    calls = Calls(world)
+    id = calls.ec2("CreateVpc", "Vpc", "VpcId", CidrBlock=cidr)
+    calls.ec2("ModifyVpcAttribute", VpcId=id, EnableDnsHostnames={"Value": True})
+    publics = [_subnet(calls, id, next(blocks), zone) for zone in names]
+    privates = [_subnet(calls, id, next(blocks), zone) for zone in names]
+    gateway = calls.ec2("CreateInternetGateway", "InternetGateway", "InternetGatewayId")
+    calls.ec2("AttachInternetGateway", InternetGatewayId=gateway, VpcId=id)
+    public_table = _table(calls, id, publics)
+    calls.ec2("CreateRoute", RouteTableId=public_table, DestinationCidrBlock=EVERYWHERE, GatewayId=gateway)
     for subnet in publics:
-        ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
-    private_table = _table(ec2, id, privates)
-    nat_gateway = _nat(ec2, publics[0], private_table) if nat else None
-    group = ec2.create_security_group(GroupName="app", Description="what is an app", VpcId=id)["GroupId"]
+        calls.ec2("ModifySubnetAttribute", SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    private_table = _table(calls, id, privates)
+    group = calls.ec2("CreateSecurityGroup", "GroupId", GroupName="app", Description="what is an app", VpcId=id)
+    made = calls.make()
+    nat_gateway = _nat(world.client("ec2"), made(publics[0]), made(private_table)) if nat else None
     return Vpc(
-        id=id, cidr=cidr, publics=publics, privates=privates, internet_gateway=gateway, public_table=public_table,
-        private_table=private_table, app_group=group, nat_gateway=nat_gateway,
+        id=made(id), cidr=cidr, publics=tuple(map(made, publics)), privates=tuple(map(made, privates)),
+        internet_gateway=made(gateway), public_table=made(public_table), private_table=made(private_table),
+        app_group=made(group), nat_gateway=nat_gateway,
     )  # fmt: skip
 
 
-def _subnet(ec2: Any, vpc: str, block: IPv4Network, zone: str) -> str:
-    made: str = ec2.create_subnet(VpcId=vpc, CidrBlock=str(block), AvailabilityZone=zone)["Subnet"]["SubnetId"]
-    return made
+Ref = dict[str, Any]  # what a call will answer, as the private API takes it
 
 
-def _table(ec2: Any, vpc: str, subnets: tuple[str, ...]) -> str:
-    table: str = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+class Calls:
+    """AWS calls that are made in one request: a VPC takes a score of them, and a client is slow."""
+
+    def __init__(self, world: "World") -> None:
+        """Make them in a world."""
+        self._world = world
+        self._calls: list[dict[str, Any]] = []
+
+    def ec2(self, action: str, /, *path: str, **parameters: Any) -> Ref:
+        """Add a call; returns what stands for its answer, or for what is there at `path`."""
+        self._calls.append({"service": "ec2", "action": action, "parameters": parameters})
+        return {"call": len(self._calls) - 1, "path": list(path)}
+
+    def make(self) -> Callable[[Ref], str]:
+        """Make them; returns what tells what was answered.  Raises AtollError for what AWS would refuse."""
+        results = self._world.daemon.post("/_atoll/calls", {"calls": self._calls, **self._world.whose})["results"]
+
+        def answered(ref: Ref) -> str:
+            found = results[ref["call"]]
+            for step in ref["path"]:
+                found = found[step]
+            return str(found)
+
+        return answered
+
+
+def _subnet(calls: Calls, vpc: Ref, block: IPv4Network, zone: str) -> Ref:
+    return calls.ec2(
+        "CreateSubnet", "Subnet", "SubnetId", VpcId=vpc, CidrBlock=str(block), AvailabilityZone=zone
+    )
+
+
+def _table(calls: Calls, vpc: Ref, subnets: Sequence[Ref]) -> Ref:
+    table = calls.ec2("CreateRouteTable", "RouteTable", "RouteTableId", VpcId=vpc)
     for subnet in subnets:
-        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        calls.ec2("AssociateRouteTable", RouteTableId=table, SubnetId=subnet)
     return table
 
 
@@ -87,5 +122,5 @@ def _nat(ec2: Any, subnet: str, table: str) -> str:
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     gateway: str = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
     ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[gateway], WaiterConfig={"Delay": 1})
-    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=gateway)
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock=EVERYWHERE, NatGatewayId=gateway)
     return gateway
