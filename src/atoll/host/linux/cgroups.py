@@ -65,6 +65,15 @@ def create(run_dir: Path, name: str, *, memory_bytes: int | None, processes: int
     return tuple(made)
 
 
+def join(pid: int) -> None:
+    """Move this process into the groups of another one, so that its limits hold for both; where that may be done."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers or any(name in _CONTROLLERS for name in controllers.split(",")):
+            with suppress(OSError):
+                (_ROOT / controllers / path.lstrip("/") / "cgroup.procs").write_text("0")
+
+
 def remove(run_dir: Path, name: str) -> None:
     """Remove a group whose processes have ended, waiting a moment for the last of them.
 

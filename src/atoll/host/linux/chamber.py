@@ -30,9 +30,10 @@ from atoll.host.linux.syscalls import (
     unshare,
 )
 
-# What the documented commands need: networking, sudo, sshd, packet capture, tracing one's own processes.  Without:
-# sys_admin (mounts), sys_module, sys_time, sys_boot, sys_rawio, mknod, syslog, mac_*, bpf, perfmon, and
-# dac_read_search, with which a file handle opens any file of the host's disk.
+# What the documented commands need: networking, sudo, sshd, packet capture.  Without: sys_admin (mounts), sys_module,
+# sys_time, sys_boot, sys_rawio, mknod, syslog, mac_*, bpf, perfmon; dac_read_search, with which a file handle opens
+# any file of the host's disk; sys_nice, with which one loop at a real-time priority starves the machine; sys_ptrace,
+# with which root inside looks into who enters from outside (one's own processes can be traced without it).
 _CAPABILITIES = (
     0,  # chown
     1,  # dac_override
@@ -48,12 +49,12 @@ _CAPABILITIES = (
     13,  # net_raw
     14,  # ipc_lock
     18,  # sys_chroot
-    19,  # sys_ptrace
-    23,  # sys_nice
     28,  # lease
     29,  # audit_write: sudo reports to it
 )
 CAPABILITIES = sum(1 << number for number in _CAPABILITIES)
+# Open files of one process, as on Amazon Linux, and the size of one file: that of its root volume (8 GiB).
+LIMITS = {"nofile": (1024, 65_536), "fsize": (8 << 30, 8 << 30)}
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEVICE_LINKS = {
@@ -76,14 +77,15 @@ _HIDDEN_DIRECTORIES = (
 # What belongs to /usr but lies beside it, and changes with it: the index of libraries, the choice of programs.
 _FROM_HOST = ("etc/ld.so.cache", "etc/alternatives")
 _READONLY = ("proc/bus", "proc/fs", "proc/irq", "proc/sys")
+_BYTES_PER_FILE = 16 << 10  # as ext4 does it
 _QUIET = MS_NOSUID | MS_NODEV | MS_NOEXEC
 
 
 def build(guest: dict[str, Any]) -> None:
     """Make the instance's world and move into it.
 
-    `guest` has: "image" and "directory" (paths), "hostname", "rootless".  The directory has upper, work, root
-    and seed (see `guest.prepare`).
+    `guest` has: "image" and "directory" (paths), "hostname", "rootless", "memory_bytes".  The directory has upper,
+    work, root and seed (see `guest.prepare`).
     """
     unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
     mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -95,9 +97,10 @@ def build(guest: dict[str, Any]) -> None:
             bind(f"/{name}", f"{root}/{name}", readonly=True)
     bind(f"{guest['directory']}/seed", f"{root}/opt/atoll/seed", readonly=True)
     _mount_kernel_views(root)
-    _make_devices(root, rootless=guest["rootless"])
-    for name, mode in (("run", "0755"), ("tmp", "1777")):
-        mount("tmpfs", f"{root}/{name}", "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
+    _make_devices(root, guest)
+    for name, mode, share in (("run", "0755", 5), ("tmp", "1777", 2)):  # of its memory, as systemd has it
+        options = f"mode={mode},{_sized(guest['memory_bytes'] // share)}"
+        mount("tmpfs", f"{root}/{name}", "tmpfs", MS_NOSUID | MS_NODEV, options)
     _hide(root)
     os.chdir(root)
     pivot_root(".", ".")  # the old root is now above the new one, at the same place
@@ -124,9 +127,9 @@ def _mount_kernel_views(root: str) -> None:
         mount("tmpfs", f"{root}/sys", "tmpfs", _QUIET | MS_RDONLY)
 
 
-def _make_devices(root: str, *, rootless: bool) -> None:
+def _make_devices(root: str, guest: dict[str, Any]) -> None:
     dev = f"{root}/dev"
-    mount("tmpfs", dev, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755")
+    mount("tmpfs", dev, "tmpfs", MS_NOSUID | MS_NOEXEC, f"mode=0755,{_sized(1 << 20)}")
     for name in _DEVICES:
         os.close(os.open(f"{dev}/{name}", os.O_CREAT | os.O_CLOEXEC, 0o666))
         bind(f"/dev/{name}", f"{dev}/{name}")
@@ -134,9 +137,9 @@ def _make_devices(root: str, *, rootless: bool) -> None:
         os.symlink(target, f"{dev}/{name}")
     for name in ("pts", "shm"):
         os.mkdir(f"{dev}/{name}", 0o755)
-    group = "" if rootless else ",gid=5"  # tty, which a single-id user namespace does not have
+    group = "" if guest["rootless"] else ",gid=5"  # tty, which a single-id user namespace does not have
     mount("devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=0620{group}")
-    mount("tmpfs", f"{dev}/shm", "tmpfs", _QUIET, "mode=1777")
+    mount("tmpfs", f"{dev}/shm", "tmpfs", _QUIET, f"mode=1777,{_sized(guest['memory_bytes'] // 2)}")
 
 
 def _hide(root: str) -> None:
@@ -152,6 +155,11 @@ def _hide(root: str) -> None:
     for name in _HIDDEN_DIRECTORIES:
         if os.path.isdir(f"{root}/{name}"):
             mount("tmpfs", f"{root}/{name}", "tmpfs", _QUIET | MS_RDONLY, "size=0")
+
+
+def _sized(bytes_: int) -> str:
+    """Bound a file system in memory: else it may fill half of the machine's, with data or with empty files."""
+    return f"size={bytes_},nr_inodes={max(bytes_ // _BYTES_PER_FILE, 1024)}"
 
 
 def _escape(path: str) -> str:

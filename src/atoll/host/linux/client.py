@@ -26,6 +26,7 @@ from typing import Any, Self
 
 from atoll.host.contract import HostError
 from atoll.host.linux import cgroups, packets
+from atoll.host.linux.guard import Kind
 from atoll.host.linux.ignition import Ignition, begin
 from atoll.host.linux.keeper import PROTOCOL
 from atoll.host.linux.namespaces import Namespaces
@@ -48,6 +49,7 @@ class Spawn:
     gid: int | None = None
     capabilities: int | None = None  # bit mask of those it may keep; None: all
     no_new_privs: bool = True
+    guard: Kind | None = None  # which system calls it has no business with; None: it may try all
     rlimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # "nofile": (soft, hard)
     cgroups: tuple[Path, ...] = ()
     log: Path | None = None  # both outputs are appended to this file, which grows without bound
@@ -270,6 +272,7 @@ def _request(spawn: Spawn, given: Sequence[int]) -> dict[str, Any]:
         "gid": spawn.gid,
         "capabilities": spawn.capabilities,
         "no_new_privs": spawn.no_new_privs,
+        "guard": spawn.guard,
         "rlimits": dict(spawn.rlimits),
         "cgroups": [str(path) for path in spawn.cgroups],
         "log": str(spawn.log) if spawn.log else None,

@@ -23,6 +23,7 @@ from pathlib import Path
 from atoll.host.contract import HostError
 from atoll.host.engine.programs import terminator
 from atoll.host.linux import cgroups
+from atoll.host.linux.guard import guard
 from atoll.host.linux.keeper import become_root_of_own
 from atoll.host.linux.namespaces import THIS_NETWORK, set_sysctl
 from atoll.host.linux.netlink import LOOPBACK, Netlink, Rule
@@ -223,6 +224,7 @@ def _try_guest(mode: str, state_dir: Path | None, probe: Callable[[str, Callable
             unmount(f"{place}/root")
         if probe("a /proc of one's own", lambda: mount("proc", f"{place}/proc", "proc")):
             unmount(f"{place}/proc")
+    probe("system call filter", lambda: install_seccomp(guard("guest")))
     if mode == "rootless":
         probe("root emulation", lambda: install_seccomp(pretend_ownership()))
 

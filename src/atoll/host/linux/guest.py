@@ -20,13 +20,14 @@ from pathlib import Path
 
 from atoll.host.contract import HostError
 from atoll.host.linux import cgroups
-from atoll.host.linux.chamber import CAPABILITIES
+from atoll.host.linux.chamber import CAPABILITIES, LIMITS
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.model.ip import Ip
 
 REBOOT_STATUS = 3  # the init's exit status when `reboot` was called inside
 _INIT = "/opt/atoll/init"
-_PROCESSES_MAX = 4096  # in one instance, where cgroups can limit it: a fork bomb must not stop the host
+_PROCESSES_MAX = 2048  # in one instance, where cgroups can limit it: a fork bomb must not stop the host
+_MEMORY_BYTES = 1 << 30  # what an instance without a limit is sized for
 _KILL_SECONDS = 10.0  # between KILL and the end of all its processes
 _DIRECTORIES = ("upper", "work", "root", "seed")
 
@@ -68,6 +69,7 @@ def start(keeper: Keeper, guest: Guest) -> Process:
             network=guest.network,
             capabilities=CAPABILITIES,
             no_new_privs=False,  # sudo is a set-uid program
+            guard="guest",
             cgroups=limits,
             console=directory / "console.log",
             guest={
@@ -75,7 +77,9 @@ def start(keeper: Keeper, guest: Guest) -> Process:
                 "directory": str(directory),
                 "hostname": guest.hostname,
                 "rootless": keeper.rootless,
+                "memory_bytes": guest.memory_bytes or _MEMORY_BYTES,
             },
+            rlimits=LIMITS,
         )
     )
 

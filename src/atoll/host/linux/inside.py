@@ -1,7 +1,7 @@
 """Run a command inside a running instance, as `ssh` would, but from the host and without the network.
 
 It is for the CLI: a process that is not the daemon, with a terminal to lend.  The command gets no more rights than
-the instance's own root has.
+the instance's own root has, and counts against the instance's limits.
 """
 
 import os
@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from atoll.host.errors import HostError
-from atoll.host.linux.chamber import CAPABILITIES
+from atoll.host.linux import cgroups
+from atoll.host.linux.chamber import CAPABILITIES, LIMITS
+from atoll.host.linux.guard import guard
+from atoll.host.linux.launch import limit
 from atoll.host.linux.seccomp import pretend_ownership
 from atoll.host.linux.syscalls import (
     CLONE_NEWCGROUP,
@@ -20,9 +23,11 @@ from atoll.host.linux.syscalls import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    PR_SET_DUMPABLE,
     bound_capabilities,
     hold_capabilities,
     install_seccomp,
+    prctl,
     setns,
 )
 
@@ -61,19 +66,19 @@ def _become_guest(
     pid: int, argv: Sequence[str], rootless: bool, user: str, environment: Mapping[str, str]
 ) -> NoReturn:
     try:
+        cgroups.join(pid)
+        for name, (soft, hard) in LIMITS.items():
+            limit(name, soft, hard)
         _enter(pid)
+        _give_up_rights(rootless)
         inner = os.fork()  # a PID namespace is entered by children only
         if inner:
             os._exit(_status_of(inner))
-        if rootless:
-            install_seccomp(pretend_ownership())
-        bound_capabilities(CAPABILITIES)
         account = pwd.getpwnam(user)  # of the instance: its /etc is ours by now
         if not rootless:
             os.initgroups(user, account.pw_gid)
             os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
             os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
-        hold_capabilities(CAPABILITIES)
         os.chdir(account.pw_dir)
         command = list(argv) or [account.pw_shell, "-l"]
         os.execvpe(command[0], command, {**_login(account), **environment})
@@ -83,6 +88,20 @@ def _become_guest(
         os.write(2, f"{error}\n".encode())
     finally:
         os._exit(127)
+
+
+def _give_up_rights(rootless: bool) -> None:
+    """Become as weak as the instance's root, before his processes can see this one.
+
+    He must not find one that may do more than he, nor read what it brings from outside: its memory, environment,
+    descriptors and program.  A process that is not dumpable shows none of these to who lacks CAP_SYS_PTRACE.
+    """
+    if rootless:
+        install_seccomp(pretend_ownership())
+    install_seccomp(guard("guest"))
+    bound_capabilities(CAPABILITIES)
+    hold_capabilities(CAPABILITIES)
+    prctl(PR_SET_DUMPABLE, 0)
 
 
 def _enter(pid: int) -> None:

@@ -11,11 +11,13 @@ import signal
 from typing import Any, NoReturn
 
 from atoll.host.linux import chamber
+from atoll.host.linux.guard import guard
 from atoll.host.linux.syscalls import (
     CLONE_NEWNET,
     PR_SET_NO_NEW_PRIVS,
     bound_capabilities,
     hold_capabilities,
+    install_seccomp,
     prctl,
     setns,
 )
@@ -33,7 +35,7 @@ def become(request: Request, given: list[int], report: int, network_dir: str) ->
             with open(f"{directory}/cgroup.procs", "w", encoding="utf-8") as file:
                 file.write("0")
         for name, (soft, hard) in {**_USUAL_LIMITS, **request.get("rlimits", {})}.items():
-            _limit(name, soft, hard)
+            limit(name, soft, hard)
         if request.get("network"):
             _enter_network(f"{network_dir}/{request['network']}")
         _connect_streams(request, given)
@@ -59,7 +61,8 @@ def _leave_the_keepers_ways() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _limit(name: str, soft: int, hard: int) -> None:
+def limit(name: str, soft: int, hard: int) -> None:
+    """Limit a resource of this process, by its name without RLIMIT_."""
     number = getattr(resource, f"RLIMIT_{name.upper()}")
     highest = resource.getrlimit(number)[1]
     if highest != resource.RLIM_INFINITY:  # raising the hard limit needs a privilege that we may lack
@@ -104,6 +107,8 @@ def _open_program(request: Request) -> str | int:
 
 def _drop_privileges(request: Request) -> None:
     uid, gid, capabilities = request.get("uid"), request.get("gid"), request.get("capabilities")
+    if kind := request.get("guard"):  # first: later it would take no_new_privs, and sudo would be gone
+        install_seccomp(guard(kind))
     if capabilities is not None:
         bound_capabilities(capabilities)
     if gid is not None:

@@ -61,6 +61,7 @@ class Nodes(Talker):
                     uid=self._uid,
                     gid=self._uid,
                     capabilities=0,
+                    guard="engine",
                     rlimits={"nofile": (self._files_max, self._files_max), "core": (0, 0)},
                     cgroups=limits,
                     stdin=configuration.fileno(),

@@ -27,6 +27,7 @@ MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_NAME = 15
 PR_SET_SECCOMP = 22
 PR_CAPBSET_READ = 23
@@ -41,6 +42,7 @@ _AT_RECURSIVE = 0x8000
 _MOUNT_ATTR_RDONLY = 1
 _SYS_MOUNT_SETATTR = 442  # the same number on every architecture since 5.12
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_SYS_CAPGET = {"x86_64": 125, "aarch64": 90}
 _SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_VERSION = 0x20080522
 
@@ -147,11 +149,10 @@ def install_seccomp(instructions: bytes) -> None:
 
 
 def _held_capabilities() -> int:
-    with open("/proc/thread-self/status", encoding="utf-8") as status:
-        for line in status:
-            if line.startswith("CapPrm:"):
-                return int(line.split()[1], 16)
-    raise OSError("this kernel does not tell capabilities")
+    """Ask the kernel: /proc may be that of a PID namespace that this process is not in."""
+    header, sets = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    _check(_libc.syscall(_SYS_CAPGET[platform.machine()], header, sets), "capget")
+    return int(sets[1]) | int(sets[4]) << 32  # permitted
 
 
 def _check(result: int, step: str) -> int:

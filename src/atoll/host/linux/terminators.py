@@ -46,6 +46,7 @@ class Terminators(Orders):
                 cwd=directory,
                 network=node.interface_id,
                 capabilities=0 if self._uid is None else _BEGINNER,
+                guard="engine",
                 rlimits={"nofile": (self._files_max, self._files_max), "core": (0, 0)},
                 console=directory / "tls.log",
             )

@@ -1,0 +1,1 @@
+"""Attacks.  docs/security.md says what holds them, and names for each claim the test here that attacks it."""
