@@ -10,6 +10,7 @@ each row are checked before anything is believed (about 3 us a resource).
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -63,6 +64,8 @@ class Store:
         try:
             if path != ":memory:":
                 _make(Path(path))
+                with suppress(PermissionError):  # another user's, who lends it to us
+                    Path(path).chmod(0o600)  # SQLite gives its other files the same mode
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 self.world = self._open()
@@ -192,6 +195,7 @@ def _make(path: Path) -> None:
         raise Damaged(f"it is gone, and {left.name} is still there")
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
     db = sqlite3.connect(new, isolation_level=None)
     try:
         db.execute("pragma synchronous=off")  # there is nothing yet to lose
