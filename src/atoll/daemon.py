@@ -68,7 +68,7 @@ from atoll.model.snapshot import Snapshot
 from atoll.model.world import Caller, Tx, World
 from atoll.offer import load_rest, offer_services
 from atoll.options import CannotStart, Lost, Options
-from atoll.server import Server
+from atoll.secure import server_of
 from atoll.store.sqlite import Store, StoreError, utc_now
 from atoll.store.upgrade import TooNew
 
@@ -316,7 +316,7 @@ class Daemon:
         if self._options.leash:
             loop.add_reader(0, self._pulled)
         gate = Gate(self.backend, self._private, self._console, bind=self._options.bind)
-        server = Server(gate.answer, sock)
+        server = server_of(self._options, gate.answer, sock, self._authority)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         tasks = [lost, *(self._pulses.begin(name, run()) for name, run in self._named_loops())]
@@ -327,7 +327,7 @@ class Daemon:
         gc.enable()
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait([stopping, asyncio.create_task(self.hooks.run("start"))], return_when=FIRST_COMPLETED)
-        ready(f"http://{self._options.bind}:{sock.getsockname()[1]}", self._host.mode, self._host.because)
+        ready(self._options.url(sock.getsockname()[1]), self._host.mode, self._host.because)
         log("ready", mode=self._host.mode, resources=len(self._store.world))
         hooks = asyncio.create_task(self.hooks.run("ready"))
         await asyncio.wait([stopping, *tasks], return_when=FIRST_COMPLETED)

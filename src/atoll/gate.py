@@ -124,7 +124,7 @@ class Gate:
         rebinding": it names itself in Host).  Calls with a key that we issued prove themselves.
         """
         origin, host = request.headers.get("origin"), request.headers.get("host", "")
-        if origin is not None and origin != f"http://{host}":
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return f"a web page of {origin[:100]} may not call this"
         needs_proof = is_private or self._backend.mode == "local"
         if needs_proof and not is_ours(host, self._bind):

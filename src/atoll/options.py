@@ -26,3 +26,12 @@ class Options:
     log_to: Path | None = None  # None: standard error
     init_dir: Path | None = None  # of scripts: see control/hooks.py
     leash: bool = False  # end when standard input does, and everything with it
+
+    @property
+    def is_abroad(self) -> bool:
+        """Tell whether other machines can reach the API: it then asks for keys, and speaks TLS to them."""
+        return self.bind not in ("127.0.0.1", "::1", "localhost")
+
+    def url(self, port: int) -> str:
+        """Return where the API is, for others."""
+        return f"{'https' if self.is_abroad else 'http'}://{self.bind}:{port}"

@@ -11,8 +11,8 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import cast
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, cast
 
 import httptools
 
@@ -26,12 +26,13 @@ PIPELINED_MAX = 16  # requests that wait on one connection; further ones wait in
 IDLE_SECONDS = 75.0  # AWS's clients keep connections for 60 s
 REQUEST_SECONDS = 30.0  # between the first and the last byte of a request: a client that drips is no client
 LOOK_EVERY_SECONDS = 5.0  # for connections that take too long
+PART_SECONDS = 2.0  # from an answer that cuts a client short until nothing more of him is read
 FINISH_SECONDS = 2.0  # at the end, for requests that are being answered
 
 _REASONS = {
     200: "OK", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 303: "See Other", 304: "Not Modified",
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    409: "Conflict", 412: "Precondition Failed", 422: "Unprocessable Content",
+    408: "Request Timeout", 409: "Conflict", 412: "Precondition Failed", 422: "Unprocessable Content",
     413: "Content Too Large", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
     501: "Not Implemented", 503: "Service Unavailable",
 }  # fmt: skip
@@ -50,15 +51,28 @@ class Server:
     async def start(self) -> None:
         """Accept connections."""
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: _Connection(self), sock=self._sock, ssl=self._tls)
-        self._tasks.append(loop.create_task(self._close_idle()))
+        self._listening = await loop.create_server(self.connection, sock=self._sock, ssl=self._tls)
+        self.begin()
+
+    def connection(self, answering: Answering | None = None) -> "_Connection":
+        """Return what serves one connection; by another answering than the server's, if one is given."""
+        return _Connection(self, answering or self.answering)
+
+    def begin(self, *tasks: Coroutine[Any, Any, None]) -> None:
+        """Run what runs while connections are served."""
+        self._tasks += map(asyncio.get_running_loop().create_task, (self._close_idle(), *tasks))
+
+    def close_door(self) -> None:
+        """Accept no more."""
+        if self._listening:
+            self._listening.close()
+        for task in self._tasks:
+            task.cancel()
 
     async def stop(self) -> None:
         """Accept no more, let those finish that are being answered (for FINISH_SECONDS), and close all."""
-        assert self._listening, "it was started"
-        self._listening.close()
-        for look in self._tasks:
-            look.cancel()
+        assert self._tasks, "it was started"
+        self.close_door()
         answering = [task for c in tuple(self.connections) if (task := c.close_when_answered())]
         if answering:
             await asyncio.wait(answering, timeout=FINISH_SECONDS)
@@ -67,10 +81,8 @@ class Server:
 
     def abort(self) -> None:
         """Accept no more, and close all at once."""
-        assert self._listening, "it was started"
-        self._listening.close()
-        for task in self._tasks:
-            task.cancel()
+        assert self._tasks, "it was started"
+        self.close_door()
         for connection in tuple(self.connections):
             connection.abort()
 
@@ -80,14 +92,14 @@ class Server:
             now = time.monotonic()
             for connection in tuple(self.connections):
                 if connection.is_overdue(now) and not connection.is_answering:
-                    connection.abort()
+                    connection.time_out()
 
 
 class _Connection(asyncio.Protocol):
     """One connection: its parser, the requests that wait, and the task that answers them one after another."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, server: Server, answering: Answering) -> None:
+        self._server, self._answering = server, answering
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()  # with whether the connection stays open
         self._task: asyncio.Task[None] | None = None
@@ -96,6 +108,7 @@ class _Connection(asyncio.Protocol):
         self._is_ending = False  # the server ends
         self.is_answering = self._is_streaming = False
         self.last_seen = time.monotonic()
+        self._head_number, self._is_cut = 0, False  # cut: what still comes of a request is not worth reading
         self._begun: float | None = None  # when the first byte came of a request that is not complete yet
         self._begin()
 
@@ -121,12 +134,16 @@ class _Connection(asyncio.Protocol):
             self._begun = self.last_seen
         if self._closing:
             return
+        head, was_in_head = self._head_number, self._is_in_head
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for another protocol
             self._closing = True
         except httptools.HttpParserError:
             self._refuse(400)
+        else:  # one endless header is told to nobody before its end
+            if was_in_head and self._is_in_head and head == self._head_number:
+                self._measure_head(len(data))
 
     def pause_writing(self) -> None:
         self._flushed = asyncio.get_running_loop().create_future()
@@ -148,6 +165,7 @@ class _Connection(asyncio.Protocol):
         self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         if self._headers.get("expect", "").lower() == "100-continue" and not self._closing:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -157,6 +175,7 @@ class _Connection(asyncio.Protocol):
         self._body.append(body)
         self._body_bytes += len(body)
         if self._body_bytes > BODY_BYTES_MAX:  # whoever answers will refuse it; the rest is not worth reading
+            self._is_cut = True
             self._ask(stays_open=False)
 
     def on_message_complete(self) -> None:
@@ -178,6 +197,18 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
         return self._task
 
+    def time_out(self) -> None:
+        """Say that a request took too long to come, if one had begun, and close."""
+        if self._begun is None or self._closing:
+            self.abort()
+        else:
+            self._refuse(408)
+
+    @property
+    def peer(self) -> str:
+        """The address that it comes from."""
+        return str((self._transport.get_extra_info("peername") or ("",))[0])
+
     def abort(self) -> None:
         """Close at once."""
         if self._task:
@@ -189,6 +220,7 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._body_bytes = self._head_bytes = 0
+        self._is_in_head, self._head_number = True, self._head_number + 1
 
     def _measure_head(self, more: int) -> None:
         self._head_bytes += more
@@ -205,7 +237,7 @@ class _Connection(asyncio.Protocol):
             query=query.partition(b"#")[0].decode("latin-1"),
             headers=self._headers,
             body=b"".join(self._body)[: BODY_BYTES_MAX + 1],
-            peer=(self._transport.get_extra_info("peername") or ("",))[0],
+            peer=self.peer,
         )
         self._begin()
         self._closing = not stays_open
@@ -220,7 +252,7 @@ class _Connection(asyncio.Protocol):
             while self._waiting:
                 request, stays_open = self._waiting.popleft()
                 self.is_answering = True
-                answer = await self._server.answering(request)
+                answer = await self._answering(request)
                 if isinstance(answer, Stream):
                     await self._stream(answer)
                     return
@@ -231,7 +263,7 @@ class _Connection(asyncio.Protocol):
                 if self._flushed:
                     await self._flushed
                 if not stays_open:
-                    self._transport.close()
+                    self._part()
                     return
             if not self._transport.is_closing():
                 self._transport.resume_reading()
@@ -257,8 +289,18 @@ class _Connection(asyncio.Protocol):
     def _refuse(self, status: int) -> None:
         """Answer what is not a request that anybody could answer, and close."""
         self._closing = True
+        self._is_cut = True
         self._transport.write(_written(Answer(status, {}, b""), with_body=True, stays_open=False))
-        self._transport.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Close so that the answer arrives: to close while bytes come in takes it back (RFC 9112, section 9.6)."""
+        if not self._is_cut or self._transport.is_closing() or not self._transport.can_write_eof():  # not in TLS
+            self._transport.close()
+            return
+        self._transport.resume_reading()  # and throw away
+        self._transport.write_eof()
+        asyncio.get_running_loop().call_later(PART_SECONDS, self._transport.close)
 
 
 def _written(answer: Answer, *, with_body: bool, stays_open: bool) -> bytes:

@@ -9,6 +9,7 @@ import fcntl
 import gc
 import os
 import socket
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,7 +70,7 @@ def _hooks(options: Options, sock: socket.socket) -> "Hooks":
 
 
 def _check(options: Options) -> None:
-    if options.bind not in ("127.0.0.1", "::1", "localhost") and options.keys != "required":
+    if options.is_abroad and options.keys != "required":
         raise CannotStart(
             f"{options.bind} can be reached from other machines, and anyone could call: "
             "add --keys required, or bind to 127.0.0.1"
@@ -81,6 +82,7 @@ def only_one(state_dir: Path) -> Iterator[None]:
     """Hold the state directory; two daemons never share one.  Raises CannotStart."""
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _close_to_others(state_dir)
         lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CannotStart(f"cannot use {state_dir}: {error.strerror}; choose another with --state DIR") from error
@@ -96,6 +98,13 @@ def only_one(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _close_to_others(directory: Path) -> None:
+    """Close a directory that somebody else made to all but its owner; one that is everybody's (/tmp) stays so."""
+    found = directory.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+        directory.chmod(0o700)
 
 
 def _listen(options: Options) -> socket.socket:

@@ -40,7 +40,7 @@ from botocore.config import Config
 NOBODY = 65534
 START_SECONDS = 30.0
 END_SECONDS = 60.0
-READY = re.compile(r"^Ready\. (http://\S+:(\d+)) \(mode (\w+)", re.M)
+READY = re.compile(r"^Ready\. (https?://\S+:(\d+)) \(mode (\w+)", re.M)
 
 
 def own_mode() -> str:

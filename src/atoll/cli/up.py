@@ -187,6 +187,9 @@ def wait(seconds: float) -> None:
 
 def _ready(start: Start, url: str, mode: str, because: str) -> None:
     print(f"Ready. {url} (mode {mode}, state in {start.state})", flush=True)
+    if url.startswith("https:"):
+        print(f"Others trust {start.state}/authority/ca.pem: as AWS_CA_BUNDLE, or curl --cacert", flush=True)
+        url = f"http://127.0.0.1:{url.rpartition(':')[2]}"  # the console is for this machine only
     with contextlib.suppress(OSError):  # a full disk: `atoll console` will say it
         print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
     if because:
