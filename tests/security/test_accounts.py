@@ -73,9 +73,7 @@ def answers(atoll, account, **arguments):
 
 def test_nothing_of_another_account_is_in_an_answer(atoll):
     told = dict(answers(atoll, MINE))
-    mine = {id for answer in told.values() for id in IDS.findall(answer)} | {NAME, "10.77."}
-    common = {id for _, answer in answers(atoll, "333333333333") for id in IDS.findall(answer)}
-    secret = mine - common
+    secret = {id for answer in told.values() for id in IDS.findall(answer)} | {NAME, "10.77."}
     assert len(secret) > 12
     assert sum(NAME in answer for answer in told.values()) > 8
 
