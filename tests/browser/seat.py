@@ -79,7 +79,7 @@ class Seat:
         expect(self.page.get_by_role("main")).to_contain_text(text, timeout=WAIT_MS)
 
     def findings(self) -> list[str]:
-        """Return what axe has against the page, if it is serious: everything in light, and the colours in dark too."""
+        """Return what axe has against the page, if it is serious: all of it in light, and its colours in dark too."""
         assert self.axe, "whoever asks has looked"
         self.page.evaluate(self.axe.read_text(encoding="utf-8"))
         found = self._violations("light", {})
