@@ -35,7 +35,7 @@ resources adds is told where it is linear.
 
 {paper}
 
-A resource in the World weighs {memory}.
+A resource in the World weighs, in kB: {memory}.
 {nodes}
 Linear in the world, the costliest first:
 
@@ -64,7 +64,7 @@ def main() -> int:
         machine=_machine(),
         rounds=rounds,
         paper=table(paper, "of each"),
-        memory=", ".join(f"{kilobytes:.1f} kB ({kind})" for kind, kilobytes in weights.items()),
+        memory=", ".join(f"{kind} {kilobytes:.1f}" for kind, kilobytes in weights.items()),
         nodes=_NODES.format(table=table(nodes, "nodes")) if nodes else "",
         linear=linear(paper),
     )
