@@ -14,7 +14,7 @@ from atoll.host.contract import HostError
 from atoll.host.linux import cgroups
 from atoll.host.linux.client import Keeper, Spawn
 from atoll.host.linux.enter import enter
-from atoll.host.linux.keeper import INTERNET
+from atoll.host.linux.keeper import INTERNET, Server
 from atoll.host.linux.netlink import LOOPBACK, Netlink
 
 from .conftest import NOBODY, in_child, start, start_and_enter, until
@@ -357,3 +357,19 @@ def test_limits_left_by_a_killed_keeper_are_removed_by_the_next(place):
         assert not any(path.exists() for path in limits)
 
     in_child(steps)
+
+
+def test_a_full_process_table_costs_the_keeper_no_descriptor(monkeypatch, tmp_path):
+    server = Server(socket.socket(), str(tmp_path), "root")
+    before = len(os.listdir("/proc/self/fd"))
+
+    def refuse(_):
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(server, "_fork", refuse)
+    request = {"name": "one", "console": str(tmp_path / "console")}
+    for _ in range(3):
+        with pytest.raises(OSError, match="temporarily unavailable"):
+            server._do_spawn(socket.socket(), request, [])
+
+    assert len(os.listdir("/proc/self/fd")) == before

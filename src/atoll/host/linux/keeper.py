@@ -178,7 +178,14 @@ class Server:
             request["out"] = request["err"] = len(given)
             given.append(console.writing)
         reading, report = os.pipe2(os.O_CLOEXEC)
-        pid = self._fork(request)
+        try:
+            pid = self._fork(request)
+        except OSError:  # the process table is full: it is asked again, and again
+            packets.close_all([reading, report])
+            if console is not None:
+                console.release()
+                console.close()
+            raise
         if pid == 0:
             become(request, given, report, self._network_dir)
         os.close(report)
