@@ -50,7 +50,8 @@ HOLDS: dict[type[Resource], Callable[[Any], Iterator[Reference]]] = {
         (Instance, it.attachment.instance_id if it.attachment else None))),
     Instance: lambda it: iter(((Vpc, it.vpc_id), (Subnet, it.subnet_id))),
     ElasticIp: lambda it: iter(((Interface, it.interface_id),)),
-    NatGateway: lambda it: iter(((Interface, it.interface_id), (Subnet, it.subnet_id)) if it.state != "deleting" else ()),
+    NatGateway: lambda it: iter((  # one that goes has let its interface go first
+        (Subnet, it.subnet_id), (Interface, it.interface_id if it.state != "deleting" else None))),
     CacheSubnetGroup: lambda it: iter(((Vpc, it.vpc_id), *((Subnet, id) for id in it.subnet_ids))),
     CacheCluster: lambda it: iter((
         (ReplicationGroup, it.group_id), *((Interface, one.interface_id) for one in it.nodes))),
