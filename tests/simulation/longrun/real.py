@@ -20,6 +20,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from atoll.control.wires import VERIFY_SECONDS
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.kinds import KINDS
