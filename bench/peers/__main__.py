@@ -37,7 +37,7 @@ HOSTS = {
     "paper": (
         "Atoll on the paper host, where nothing runs, as with the peers", "paper",
         Sizes(clusters=5, groups=20, instances=20, seconds=0.05, rounds=2),
-        Sizes(clusters=100, groups=1_000, instances=1_000, seconds=0.3, rounds=3),
+        Sizes(clusters=100, groups=1_000, instances=500, seconds=0.3, rounds=3),
     ),
     "real": (
         "Atoll with real nodes, instances and packets", "root",
@@ -56,6 +56,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs is stopped then, too
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # all of them start from byte code
     found: dict[str, Table] = {}
+    end = time.monotonic() + options.minutes * 60
     with ExitStack() as stack:
         scratch = Path(tempfile.mkdtemp(prefix="ab-", dir="/tmp"))
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -63,7 +64,7 @@ def main() -> int:
         for host in options.hosts.split(","):
             title, mode, quick, whole = HOSTS[host]
             own = {OWN: partial(Own, mode, scratch)}
-            found[title] = _compare(own | makers, quick if options.quick else whole, options.only.split(","))
+            found[title] = _compare(own | makers, quick if options.quick else whole, options.only.split(","), end)
     _show(found, as_json=options.json, write=options.write_docs)
     return 0
 
@@ -99,8 +100,8 @@ def _makers(names: list[str], home: Path) -> dict[str, Callable[[], Server] | st
     return found
 
 
-def _compare(makers: Makers, sizes: Sizes, parts: list[str]) -> Table:
-    """Measure row by row, each server in turn, and stop all of them, whatever happens."""
+def _compare(makers: Makers, sizes: Sizes, parts: list[str], end: float) -> Table:
+    """Measure row by row, each server in turn, begin none after `end`, and stop all of them, whatever happens."""
     table: dict[Row, Mapping[str, Cell]] = {}
     with ExitStack() as stack:
         seats, started = _seats(makers, sizes.rounds, stack)
@@ -108,6 +109,11 @@ def _compare(makers: Makers, sizes: Sizes, parts: list[str]) -> Table:
         gone: dict[str, Cell] = {name: "-" for name in makers if name not in seats}
         for part in parts:
             for step in PARTS[part](sizes) if part in PARTS else ():
+                if time.monotonic() > end:
+                    print(
+                        f"the time is up: not measured: {', '.join(row.name for row in step.rows)}", file=sys.stderr
+                    )
+                    continue
                 for row, cells in _measure(step, seats, gone).items():
                     table[row] = {name: cells[name] for name in makers if name in cells}
                     print(line(row, table[row], list(makers)), file=sys.stderr)
@@ -129,6 +135,8 @@ def _measure(step: Step, seats: dict[str, Seat], gone: dict[str, Cell]) -> Mappi
                 figures[name].append(tuple(step.act(seats[name])))
             except (Unmet, Refused, ClientError, LookupError, NoAnswer, BotoCoreError, OSError) as error:
                 whys[name] = _why(error)
+                if not step.rows:
+                    print(f"not made on {name}: {whys[name]}", file=sys.stderr)
                 if isinstance(error, NoAnswer | BotoCoreError | OSError):  # its work would slow the others
                     seats.pop(name).server.stop()
                     gone[name] = "- (stopped before)"
@@ -199,6 +207,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", default=names, metavar="NAME,...", help=f"of {names}; or none")
     parser.add_argument("--environments", type=Path, metavar="DIR", help="install the peers there, and keep them")
     parser.add_argument("--hosts", default=hosts, metavar="HOST,...", help="of paper, real (needs root)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no row after that; of all hosts together")
     parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
     options = parser.parse_args()
     for given, known in ((options.only, {*PARTS, "start"}), (options.peers, {*names.split(","), "none"}),

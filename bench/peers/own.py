@@ -8,9 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from bench.ground import Api, Atoll, cpu_seconds, end, resident_mb, until
+from bench.ground import Api, Atoll, end, resident_mb, until
 from bench.peers.client import Boto
-from bench.peers.servers import NODE, STOP_SECONDS_MAX, Absent, Unmet, state_of, unused_name
+from bench.peers.servers import NODE, STOP_SECONDS_MAX, Absent, Unmet, processor_seconds, state_of, unused_name
 from bench.peers.wire import drive, signed
 from bench.probe import Probe
 from bench.vpc import allow, build, group, instance
@@ -32,7 +32,7 @@ class Own:
         return sum(resident_mb(pid) for pid in self._processes())
 
     def cpu_seconds(self) -> float:
-        return sum(cpu_seconds(pid) for pid in self._processes())
+        return sum(processor_seconds(pid) for pid in self._processes())
 
     def pong_seconds(self, boto: Boto) -> float:
         """Measure from an instance in another subnet, through groups, network ACLs and route tables."""

@@ -110,14 +110,19 @@ def groups(sizes: Sizes) -> Iterator[Step]:
 
 
 def instances(sizes: Sizes) -> Iterator[Step]:
-    def images(seat: Seat) -> Sequence[float]:
-        found = seat.boto.ec2.describe_images(Owners=["amazon", "self"])["Images"]
-        seat.made["images"] = [found[0]["ImageId"] if found else "ami-12345678"]
+    def furnish(seat: Seat) -> Sequence[float]:
+        """A subnet without public addresses: of those Atoll has no thousand."""
+        ec2 = seat.boto.ec2
+        found = ec2.describe_images(Owners=["amazon", "self"])["Images"]
+        vpc = ec2.create_vpc(CidrBlock="10.78.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.78.0.0/20")["Subnet"]["SubnetId"]
+        seat.made["place"] = [found[0]["ImageId"] if found else "ami-12345678", subnet]
         return ()
 
     def run(seat: Seat, count: int = 1) -> None:
-        what = {"ImageId": seat.made["images"][0], "InstanceType": "t3.micro", "MinCount": count, "MaxCount": count}
-        made = seat.boto.ec2.run_instances(**what)["Instances"]
+        image, subnet = seat.made["place"]
+        what = {"ImageId": image, "SubnetId": subnet, "InstanceType": "t3.micro"}
+        made = seat.boto.ec2.run_instances(**what, MinCount=count, MaxCount=count)["Instances"]
         seat.made.setdefault("instances", []).extend(it["InstanceId"] for it in made)
 
     def fill(seat: Seat) -> Sequence[float]:
@@ -125,7 +130,7 @@ def instances(sizes: Sizes) -> Iterator[Step]:
             run(seat, min(BATCH, left))
         return ()
 
-    yield Step((), images, 1)
+    yield Step((), furnish, 1)
     yield from _create(sizes, "RunInstances, 1", min(BATCH, sizes.instances), run)
     yield Step((), fill, 1)
     of = ("ec2", "DescribeInstances", "Reservations")
