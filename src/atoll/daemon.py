@@ -261,15 +261,20 @@ class Daemon:
     def loops(self) -> dict[str, Any]:
         """Say what the loops did last, and what is wrong."""
         report = self.wires.report
+        failures, history = [f"{f.subject}: {f.because}" for f in report.failures], []
+        try:
+            history = self._store.history(50)
+        except StoreError as error:  # a disk that fails is when somebody looks here
+            failures.append(f"history: {error}")
         return {
             "rounds": report.rounds,
             "revision": report.revision,
             "milliseconds": round(report.milliseconds, 3),
-            "failures": [f"{f.subject}: {f.because}" for f in report.failures],
+            "failures": failures,
             "repairs": report.repairs[-10:],
             "machine_rounds": self.machines.rounds,
             "each": self._pulses.told(),
-            "history": self._store.history(50),
+            "history": history,
         }
 
     async def reset(self, accounts: Collection[str] = ()) -> None:

@@ -124,6 +124,14 @@ def test_a_disk_that_refuses_changes_nothing(tmp_path: Path):
     assert len(store.world) == 1
 
 
+def test_a_history_that_cannot_be_read_is_said_in_our_words(tmp_path: Path):
+    store = Store(tmp_path / "a.db", KINDS)
+    store._db.execute("drop table journal")  # what a disk does not give is as if it were not there
+
+    with pytest.raises(StoreError, match="cannot read the store"):
+        store.history()
+
+
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path):
     with sqlite3.connect(tmp_path / "a.db") as db:
         db.execute("pragma user_version = 99")

@@ -114,13 +114,19 @@ class Store:
         self.write(forget, what="reset")
 
     def history(self, limit: int = 100) -> list[dict[str, object]]:
-        """Return the newest changes, newest first: revision, at, who, what, kind, id."""
-        rows = self._db.execute(
-            "select revision, at, who, what, kind, id, body is null from journal order by rowid desc limit ?",
-            (limit,),
-        )
+        """Return the newest changes, newest first: revision, at, who, what, kind, id.
+
+        Raises StoreError if the disk does not give them.
+        """
         names = ("revision", "at", "who", "what", "kind", "id", "deleted")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        try:
+            rows = self._db.execute(
+                "select revision, at, who, what, kind, id, body is null from journal order by rowid desc limit ?",
+                (limit,),
+            )
+            return [dict(zip(names, row, strict=True)) for row in rows]
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read the store: {error}") from error
 
     def close(self) -> None:
         """Write the WAL back and let go of the file."""
