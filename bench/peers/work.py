@@ -5,6 +5,7 @@ hits all of them alike.
 """
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +21,7 @@ from bench.peers.wire import drive, signed
 
 CONNECTIONS = 8
 BATCH = 50  # instances of one RunInstances
+SETTLE_SECONDS_MAX = 90.0
 START_SECONDS, START_MB = 0.25, 60.0
 RULE = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
 STARTED = Row("exec to first EC2 answer", "s", most=START_SECONDS)
@@ -130,9 +132,18 @@ def instances(sizes: Sizes) -> Iterator[Step]:
             run(seat, min(BATCH, left))
         return ()
 
+    def settle(seat: Seat) -> Sequence[float]:
+        """Wait, for a bounded time, until none is pending: what is read should be at rest, with each of them."""
+        latest = time.monotonic() + SETTLE_SECONDS_MAX
+        pending = {"Filters": [{"Name": "instance-state-name", "Values": ["pending"]}]}
+        while seat.boto.ec2.describe_instances(**pending)["Reservations"] and time.monotonic() < latest:
+            time.sleep(0.5)
+        return ()
+
     yield Step((), furnish, 1)
     yield from _create(sizes, "RunInstances, 1", min(BATCH, sizes.instances), run)
     yield Step((), fill, 1)
+    yield Step((), settle, 1)
     of = ("ec2", "DescribeInstances", "Reservations")
     yield from _read(sizes, *of, f", {sizes.instances:,}")
     yield from _read(
