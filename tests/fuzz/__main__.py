@@ -4,20 +4,33 @@ import argparse
 import random
 import sys
 
-from tests.fuzz.run import REPORTED_MAX, ROUND, Runner
+from tests.fuzz import written
+from tests.fuzz.run import REPORTED_MAX, ROUND, Runner, Tally
 
 
 def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    asked.add_argument("--requests", type=int, default=100_000, help=f"at least so many, in rounds of {ROUND}")
+    asked.add_argument("--requests", type=int, default=48_000, help=f"at least so many, in rounds of {ROUND}")
     asked.add_argument("--seed", type=int, help="of the first round; another each time if none is given")
     asked.add_argument("--only", default="", help='operations whose "service:Name" holds this text')
     asked.add_argument("--sweep", action="store_true", help="put each nasty value into each parameter instead")
+    asked.add_argument("--all", action="store_true", help="sweep, and throw generated requests: as the tests do")
+    asked.add_argument("--write-docs", action="store_true", help="put the figures into docs/reliability.md")
     options = asked.parse_args()
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     runner = Runner(options.only)
-    tally = runner.sweep(seed) if options.sweep else runner.run(seed, options.requests)
+    if options.sweep or options.all:
+        runner.sweep(seed)
+    if not options.sweep:
+        runner.run(seed, options.requests)
+    _say(runner.tally)
+    if options.write_docs:
+        written.write(runner.tally, seed)
+    return bool(runner.tally.violations)
+
+
+def _say(tally: Tally) -> None:
     for violation in tally.violations[:REPORTED_MAX]:
         print(violation)
     print(f"{len(tally.violations)} violations; {tally.requests} requests in {tally.seconds:.1f} s of processor time")
@@ -26,7 +39,6 @@ def main() -> int:
     print(f"slowest: {tally.slowest[0]:.3f} s, {tally.slowest[1][:300]}")
     print("never done:", *tally.never())
     print("most time:", *(f"{op[1]} {took // 1000} ms/{tally.asked[op]}" for op, took in tally.took.most_common(12)))
-    return bool(tally.violations)
 
 
 if __name__ == "__main__":

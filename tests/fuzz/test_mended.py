@@ -1,11 +1,19 @@
 """What fuzzing found, one row each: the request, and the refusal in AWS's words that it has now."""
 
 import json
+from io import BytesIO
 
 import pytest
 
+from atoll.admin.twin_routes import _files
+from atoll.apply import document
+from atoll.cache import rdb
 from atoll.cache.families import numbers
+from atoll.guest import dns
 from atoll.model.digits import is_number
+from atoll.model.world import World
+from atoll.network.inside import seen
+from atoll.twin.row import BadRecording
 from tests.api.paper import Paper, refusal
 from tests.fuzz.stage import Stage
 from tests.fuzz.wire import request
@@ -122,3 +130,49 @@ def test_what_is_no_number(text):
 def test_a_number():
     assert is_number("007", 100)
     assert is_number("100", 100)
+
+
+def test_aliases_of_yaml_repeat_no_million_values():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+
+    with pytest.raises(document.Wrong, match="more than 100000 values"):
+        document.read("\n".join(lines))
+
+
+@pytest.mark.parametrize("value", [NINES, "!!int x", "!!bool x"])
+def test_a_value_of_yaml_is_of_its_type(value):
+    with pytest.raises(document.Wrong, match="this is not of type"):
+        document.read(f"vpcs: {value}")
+
+
+@pytest.mark.parametrize("key", ["{a: b}", "[a]", "? " * 100 + "x"])
+def test_a_name_in_yaml_is_a_text(key):
+    with pytest.raises(document.Wrong, match="a name must be a text"):
+        document.read(f"? {key}\n: x\n")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"REDIS0011\xfa\x09red", b"REDIS0011\xfa", b"VALKEY080\xf5\xc3\x02", b"REDIS0011\xfa\x81" + b"\xff" * 8]
+)
+def test_an_rdb_file_that_ends_early_is_none(raw):
+    with pytest.raises(ValueError, match="it ends within a string"):
+        rdb.pass_preamble(BytesIO(raw).read)
+
+
+def test_a_name_that_dnslib_reads_and_does_not_write_has_no_answer():
+    label = b"\x3f" + b"a" * 63
+    query = b"\0\1\1\0\0\1\0\0\0\0\0\0" + label * 4 + b"\0\0\1\0\1"
+
+    assert dns.answer(World(), None, query) is None
+
+
+@pytest.mark.parametrize("packed", [b'{"a": "\xc3\xa9"}', b"[" * 5_000, b"\xff"])
+def test_what_is_brought_as_a_twin_is_a_recording(packed):
+    with pytest.raises(BadRecording, match="no recording"):
+        _files(packed)
+
+
+def test_a_machine_is_described_by_an_object():
+    with pytest.raises(TypeError, match="not an object"):
+        seen.read(0)

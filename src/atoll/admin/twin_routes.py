@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -95,7 +94,7 @@ def _files(packed: bytes) -> Mapping[str, bytes]:
     try:
         said = msgspec.json.decode(packed, type=dict[str, str])
         return {name: base64.b64decode(content, validate=True) for name, content in said.items()}
-    except (msgspec.DecodeError, binascii.Error, UnicodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadRecording(f"what was brought is no recording: {error}") from None
 
 

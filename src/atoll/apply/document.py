@@ -20,6 +20,7 @@ WORDS = {"object": "names with values", "array": "a list", "string": "text", "bo
     "integer": "a whole number", "number": "a number"}  # fmt: skip
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 12
+VALUES_MAX = 100_000  # with what aliases repeat: a few lines of them could make a million million
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,14 +94,19 @@ def _build(node: Any, path: Path, found: Document, troubles: list[Trouble]) -> A
 
     spot = (node.start_mark.line + 1, node.start_mark.column + 1)
     found.spots.setdefault(path, spot)
+    if len(found.spots) > VALUES_MAX:
+        raise Wrong([Trouble(*spot, f"this has more than {VALUES_MAX} values")])
     if len(path) > DEPTH_MAX:
         troubles.append(Trouble(*spot, "this is nested too deep"))
         return None
     if isinstance(node, yaml.MappingNode):
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(key_node.value)
             at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if not isinstance(key_node, yaml.ScalarNode):
+                troubles.append(Trouble(*at, "a name must be a text"))
+                continue
+            key = str(key_node.value)
             if key in built:
                 troubles.append(Trouble(*at, f"{key} is there twice"))
             found.spots[(*path, key)] = at
@@ -114,7 +120,11 @@ def _build(node: Any, path: Path, found: Document, troubles: list[Trouble]) -> A
 def _scalar(node: Any, yaml: Any) -> Any:
     tag = node.tag.rpartition(":")[2]
     if tag in ("int", "float", "bool", "null") and not re.fullmatch(r"[\d_]+:[\d:]+", node.value):
-        return yaml.SafeLoader("").construct_object(node)
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except (ValueError, KeyError):  # a number of thousands of digits, or a tag that the text is not
+            spot = node.start_mark.line + 1, node.start_mark.column + 1
+            raise Wrong([Trouble(*spot, f"this is not of type {tag}")]) from None
     return node.value  # dates and the like are text here
 
 

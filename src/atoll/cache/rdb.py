@@ -18,6 +18,7 @@ _AUXILIARY, _FUNCTION = b"\xfa", b"\xf5"  # what stands before the keys: two str
 _HEADER = re.compile(rb"(REDIS)(\d{4})|(VALKEY)(\d{3})")
 # The newest format that a version reads.  Newer versions of Redis OSS than the last row: their loader decides.
 _REDIS = (((6, 0), 9), ((7, 0), 10), ((7, 2), 11), ((7, 4), 12))
+STRING_BYTES_MAX = 512 << 20  # an engine's own limit
 _REDIS_KNOWN = (8, 0)
 _VALKEY_OF_REDIS, _VALKEY_OWN = 11, (9, 0)  # Valkey reads Redis OSS up to 7.2, and has a format of its own since 9.0
 
@@ -72,17 +73,29 @@ def pass_preamble(read: Callable[[int], bytes]) -> bytes:
 
 def _pass_string(read: Callable[[int], bytes]) -> None:
     """Read a string: of a length, a number of 1, 2 or 4 bytes, or compressed."""
-    first = read(1)[0]
+    first = _byte(read)
     if first >> 6 != 3:
-        read(_length(first, read))
+        _pass(_length(first, read), read)
         return
     kind = first & 63
     if kind < 3:
-        read(1 << kind)
+        _pass(1 << kind, read)
         return
-    compressed = _length(read(1)[0], read)
-    _length(read(1)[0], read)
-    read(compressed)
+    compressed = _length(_byte(read), read)
+    _length(_byte(read), read)
+    _pass(compressed, read)
+
+
+def _pass(length: int, read: Callable[[int], bytes]) -> None:
+    if length > STRING_BYTES_MAX or len(read(length)) < length:
+        raise ValueError("it ends within a string")
+
+
+def _byte(read: Callable[[int], bytes]) -> int:
+    found = read(1)
+    if not found:
+        raise ValueError("it ends within a string")
+    return found[0]
 
 
 def _length(first: int, read: Callable[[int], bytes]) -> int:
@@ -90,6 +103,6 @@ def _length(first: int, read: Callable[[int], bytes]) -> int:
         case 0:
             return first & 63
         case 1:
-            return (first & 63) << 8 | read(1)[0]
+            return (first & 63) << 8 | _byte(read)
         case _:
             return int.from_bytes(read(8 if first & 1 else 4), "big")

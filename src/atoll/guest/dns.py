@@ -13,6 +13,7 @@ from typing import cast
 
 from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSRecord
 from dnslib.dns import DNSError
+from dnslib.label import DNSLabelError
 
 from atoll.guest.resolve import TTL_SECONDS, addresses, reverse
 from atoll.model.world import World
@@ -31,6 +32,13 @@ def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
         return None
     if request.header.qr or not request.questions:
         return None
+    try:
+        return bytes(_reply(world, vpc_id, request).pack())
+    except DNSLabelError:  # dnslib reads names that it does not write: longer than RFC 1035 allows
+        return None
+
+
+def _reply(world: World, vpc_id: str | None, request: DNSRecord) -> DNSRecord:
     reply, question = request.reply(ra=1, aa=0), request.questions[0]
     name, kind = str(question.qname), question.qtype
     if kind == QTYPE.PTR:
@@ -38,7 +46,7 @@ def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
             reply.add_answer(RR(name, QTYPE.PTR, rdata=PTR(target), ttl=60))
         else:
             reply.header.rcode = RCODE.NXDOMAIN
-        return bytes(reply.pack())
+        return reply
     found = addresses(world, vpc_id, name)
     if found is None:
         reply.header.rcode = RCODE.NXDOMAIN
@@ -48,7 +56,7 @@ def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
             its_kind, record = (QTYPE.A, A) if address.version == 4 else (QTYPE.AAAA, AAAA)
             if kind in (its_kind, QTYPE.ANY):
                 reply.add_answer(RR(name, its_kind, rdata=record(str(address)), ttl=TTL_SECONDS))
-    return bytes(reply.pack())
+    return reply
 
 
 class Resolver:

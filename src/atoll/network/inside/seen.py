@@ -81,6 +81,8 @@ class Inside:
 
 def read(found: Mapping[str, Any]) -> Inside:
     """Read what `cli/probe.py` prints.  Raises ValueError, KeyError, TypeError when it is something else."""
+    if not isinstance(found, Mapping):
+        raise TypeError("it is not an object")
     saved = _plain(found.get("iptables"))
     firewall = iptables.read(saved)
     firewall = Firewall((*firewall.chains, *iptables.read(_plain(found.get("ip6tables")), "ip6").chains))
