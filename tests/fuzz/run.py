@@ -34,6 +34,7 @@ SETTLE_EVERY = 50
 SWEPT = 8  # operations that are swept in one world
 EXAMPLES_SHARE = 0.4  # of the requests for an operation that has one
 REQUEST_SECONDS_MAX = 2.0  # of processor time, for one request; the slowest that are known take a tenth
+SPACE_BYTES_MAX = 1 << 30  # that a request may make this process larger by: more is a MemoryError in it
 REPORTED_MAX = 40  # violations; further ones are counted
 
 
@@ -140,6 +141,8 @@ class Runner:
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
         begun, before = time.process_time(), signal.signal(signal.SIGVTALRM, _overdue)
+        spaces = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + SPACE_BYTES_MAX, spaces[1]))
         logger = logging.getLogger("atoll")
         logger.addHandler(self._mistakes)
         logger.propagate, propagates = False, logger.propagate
@@ -147,6 +150,7 @@ class Runner:
             yield
         finally:
             signal.signal(signal.SIGVTALRM, before)
+            resource.setrlimit(resource.RLIMIT_AS, spaces)
             logger.removeHandler(self._mistakes)
             logger.propagate = propagates
             self.tally.seconds += time.process_time() - begun
@@ -264,6 +268,11 @@ def _changed(old: World, new: World) -> str:
 
 def _shown(asked: Request) -> str:
     return f"{asked.method} {asked.path[:80]} {asked.query[:200]} {asked.body[:600]!r}"
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _memory_mb() -> float:

@@ -118,6 +118,15 @@ def test_a_lease_time_is_a_number(ec2, seconds):
     assert "Expecting a number of seconds." in message
 
 
+@pytest.mark.parametrize("count", [2**31 - 1, -1])
+def test_a_nat_gateway_has_as_many_addresses_as_aws_allows(ec2, subnet, count):
+    code, _ = refusal(
+        ec2.create_nat_gateway, SubnetId=subnet, ConnectivityType="private", SecondaryPrivateIpAddressCount=count
+    )
+
+    assert code == "PrivateIpAddressLimitExceeded"
+
+
 def test_a_version_may_be_anything():
     assert numbers(f"7.²x.{NINES}") == (7, 0, 0)
 

@@ -83,6 +83,8 @@ def create_nat_gateway(
     tags = tags_for("natgateway", tag_specifications)
     _check_quota(tx.world, subnet)
     more = (len(secondary_allocation_ids) or count) - len(others)
+    if not 0 <= count < quotas.NAT_ADDRESSES_MAX:  # before that many are listed
+        raise quotas.ADDRESSES_PER_INTERFACE()
     wanted = [primary, *others, *([None] * more)]
     if len(wanted) > quotas.NAT_ADDRESSES_MAX or len(allocations) > allowed(tx.world, quota.NAT_ADDRESSES):
         raise quotas.ADDRESSES_PER_INTERFACE()
