@@ -33,7 +33,7 @@ EARLY = 10_000  # requests after which memory is measured first
 SETTLE_EVERY = 50
 SWEPT = 8  # operations that are swept in one world
 EXAMPLES_SHARE = 0.4  # of the requests for an operation that has one
-REQUEST_SECONDS_MAX = 2.0  # of processor time, for one request; the slowest that are known take a tenth
+REQUEST_SECONDS_MAX = 5.0  # of processor time, for one request; the slowest known, of 27,000 instances, takes 1.4
 SPACE_BYTES_MAX = 1 << 30  # that a request may make this process larger by: more is a MemoryError in it
 REPORTED_MAX = 40  # violations; further ones are counted
 

@@ -39,6 +39,7 @@ def asked(name, action, given):
         ({"Tags": [{"Key": "\ud800", "Value": ""}]}, "Tags.1.Key", "It contains characters that are not allowed."),
         ({"Period": 1 << 31}, "Period", "Must be between -2147483648 and 2147483647."),
         ({"Period": 10**400}, "Period", "Must be between -2147483648 and 2147483647."),
+        ({"Threshold": 10**400}, "Threshold", "Must be a number."),
     ],
     ids=[
         "half a pair of surrogates",
@@ -46,6 +47,7 @@ def asked(name, action, given):
         "in a list",
         "a number of 32 bits",
         "a very large number",
+        "a number that is no float",
     ],
 )
 def test_json_brings_nothing_that_xml_could_not_say_back(changed, place, why):
