@@ -1,10 +1,13 @@
 """The wheel and the sdist hold what they must, and `pip install` of the wheel gives a working Atoll to anybody."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -30,7 +33,7 @@ def built():
     """A directory with the wheel and the sdist, which an ordinary user may read."""
     with tempfile.TemporaryDirectory(prefix="atw-", dir="/tmp") as place:
         os.chmod(place, 0o755)
-        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", place, str(ROOT)]
+        command = [ROOT / "bin" / "release", "--no-audit", place]  # an audit asks a database on the network
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         yield Path(place)
@@ -55,6 +58,21 @@ def test_the_wheel_holds_every_file_of_the_package_and_what_systems_look_for(bui
         assert any(name.endswith(".toml") for name in names), "texts"
         for name, source in SHARED.items():
             assert wheel.read(f"{data}/data/{name}").decode() == (ROOT / source).read_text()
+
+
+def test_the_release_lists_all_that_the_wheel_brings_along(built):
+    listed = json.loads(only(built, "*.cdx.json").read_text())
+    names = {part["name"].lower().replace("_", "-") for part in listed["components"]}
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = {re.split(r"[\[<>=!~; ]", line)[0].lower() for line in project["dependencies"]}
+
+    assert listed["bomFormat"] == "CycloneDX"
+    assert listed["metadata"]["component"]["name"] == "atoll"
+    assert wanted - names == set()
+    assert names & {"pip", "setuptools", "pytest", "ruff"} == set(), "what only we use"
+    sums = only(built, "*.sha256").read_text().split()
+    assert {Path(name).suffix for name in sums[1::2]} == {".whl", ".gz", ".json"}
 
 
 def test_the_sdist_can_be_built_from_and_holds_nothing_of_ours_alone(built):
