@@ -41,7 +41,9 @@ class Front:
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve on sockets that listen.  Raises HostError."""
         ports = [sock.getsockname()[1] for sock in sockets]
-        tls = self._authority.server(self._names) if TLS_PORT in ports else None
+        tls = None
+        if TLS_PORT in ports:  # not on the loop: somebody may be making the authority
+            tls = await asyncio.to_thread(self._authority.server, self._names)
         for sock, port in zip(sockets, ports, strict=True):
             sock.setblocking(False)
             context = tls if port == TLS_PORT else None

@@ -54,7 +54,7 @@ class SecureServer(Server):
         self._names = {name, socket.gethostname(), "localhost"} - {"0.0.0.0", "::"}
         self._authority, self._is_ours = authority, is_ours or _is_of_this_machine
         self._contexts: dict[str, asyncio.Task[ssl.SSLContext]] = {}  # by our own address: there are few
-        self._welcoming: set[asyncio.Task[None]] = set()
+        self._welcoming: dict[asyncio.Task[None], str] = {}  # and from whom
 
     async def start(self) -> None:
         """Accept connections."""
@@ -80,15 +80,16 @@ class SecureServer(Server):
             if len(self._welcoming) >= CONNECTIONS_MAX:
                 sock.close()
                 continue
-            task = loop.create_task(self._welcome(sock, _plain(address[0])))
-            self._welcoming.add(task)
-            task.add_done_callback(self._welcoming.discard)
+            peer = _plain(address[0])
+            task = loop.create_task(self._welcome(sock, peer))
+            self._welcoming[task] = peer
+            task.add_done_callback(self._welcoming.pop)
 
     async def _welcome(self, sock: socket.socket, peer: str) -> None:
         try:
             own = _plain(sock.getsockname()[0])
             is_ours = self._is_ours(peer, own)
-            if not is_ours and self._count(peer) >= PEER_CONNECTIONS_MAX:
+            if not is_ours and self._count(peer) > PEER_CONNECTIONS_MAX:
                 raise HostError(f"it has {PEER_CONNECTIONS_MAX} already", "accept a connection")
             async with asyncio.timeout(BEGIN_SECONDS):
                 first = await _first_byte(sock)
@@ -117,11 +118,13 @@ class SecureServer(Server):
         try:
             return await asyncio.shield(self._contexts[own])
         except HostError:
-            del self._contexts[own]  # the next client tries again
+            self._contexts.pop(own, None)  # the next client tries again
             raise
 
     def _count(self, peer: str) -> int:
-        return sum(_plain(connection.peer) == peer for connection in self.connections)
+        """Count the connections from a machine, also those that have said nothing yet."""
+        served = sum(_plain(connection.peer) == peer for connection in self.connections)
+        return served + sum(of == peer for of in self._welcoming.values())
 
 
 async def _say_tls(_: Request) -> Answer:

@@ -27,6 +27,7 @@ IDLE_SECONDS = 75.0  # AWS's clients keep connections for 60 s
 REQUEST_SECONDS = 30.0  # between the first and the last byte of a request: a client that drips is no client
 LOOK_EVERY_SECONDS = 5.0  # for connections that take too long
 PART_SECONDS = 2.0  # from an answer that cuts a client short until nothing more of him is read
+THROWN_BYTES_MAX = 8 << 20  # or so much
 FINISH_SECONDS = 2.0  # at the end, for requests that are being answered
 
 _REASONS = {
@@ -109,6 +110,7 @@ class _Connection(asyncio.Protocol):
         self.is_answering = self._is_streaming = False
         self.last_seen = time.monotonic()
         self._head_number, self._is_cut = 0, False  # cut: what still comes of a request is not worth reading
+        self._thrown_bytes, self._refused = 0, 0  # refused: the status that follows what is being answered
         self._begun: float | None = None  # when the first byte came of a request that is not complete yet
         self._begin()
 
@@ -133,17 +135,23 @@ class _Connection(asyncio.Protocol):
         if self._begun is None:
             self._begun = self.last_seen
         if self._closing:
+            self._thrown_bytes += len(data)
+            if self._thrown_bytes > THROWN_BYTES_MAX:
+                self._transport.abort()
             return
         head, was_in_head = self._head_number, self._is_in_head
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for another protocol
             self._closing = True
+            if self._waiting:
+                self._waiting[-1] = self._waiting[-1][0], False
         except httptools.HttpParserError:
             self._refuse(400)
         else:  # one endless header is told to nobody before its end
             if was_in_head and self._is_in_head and head == self._head_number:
-                self._measure_head(len(data))
+                self._unseen_bytes += len(data)
+                self._measure_head(0)
 
     def pause_writing(self) -> None:
         self._flushed = asyncio.get_running_loop().create_future()
@@ -219,12 +227,12 @@ class _Connection(asyncio.Protocol):
         self._url, self._begun = b"", None
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._body_bytes = self._head_bytes = 0
+        self._body_bytes = self._head_bytes = self._unseen_bytes = 0
         self._is_in_head, self._head_number = True, self._head_number + 1
 
     def _measure_head(self, more: int) -> None:
         self._head_bytes += more
-        if self._head_bytes > HEAD_BYTES_MAX and not self._closing:
+        if max(self._head_bytes, self._unseen_bytes) > HEAD_BYTES_MAX and not self._closing:
             self._refuse(431)
 
     def _ask(self, *, stays_open: bool) -> None:
@@ -269,6 +277,8 @@ class _Connection(asyncio.Protocol):
                 self._transport.resume_reading()
         finally:
             self._task, self.is_answering = None, False
+        if self._refused and not self._transport.is_closing():
+            self._refuse(self._refused)
 
     async def _stream(self, stream: Stream) -> None:
         """Write pieces as they come, until there are no more or nobody listens; then close the connection."""
@@ -287,9 +297,12 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, status: int) -> None:
-        """Answer what is not a request that anybody could answer, and close."""
+        """Answer what is not a request that anybody could answer, after what came before it, and close."""
         self._closing = True
         self._is_cut = True
+        if self._task:
+            self._refused = status
+            return
         self._transport.write(_written(Answer(status, {}, b""), with_body=True, stays_open=False))
         self._part()
 

@@ -1,6 +1,7 @@
 """What a watch takes for silence: what it asked in time, and got no answer to; never the time that it lost itself."""
 
 import asyncio
+import socket
 import time
 from random import Random
 
@@ -11,6 +12,7 @@ from atoll.cache.plan import nodes
 from atoll.control.lag import EVERY_SECONDS, LATE_SECONDS, Lag
 from atoll.control.watch import Watch
 from atoll.host.contract import HostError, Vital
+from atoll.host.engine import replication
 from atoll.model.cache import ReplicationGroup
 from tests.api.caches import settle
 from tests.simulation.clock import VirtualLoop
@@ -77,14 +79,27 @@ def test_who_does_not_answer_in_time_is_silent_and_out_of_reach(shard):
 def test_who_is_asked_seldom_or_read_late_is_not(shard):
     """A watch that had no processor does not take that for somebody else's silence."""
     assert looked(shard, pause=30.0, looks=2)[0] < HUNG_SECONDS
-    silent, misses = looked(shard, pause=1.0, looks=15, lag=Late)
+    silent, misses = looked(shard, pause=1.0, looks=9, lag=Late)
     assert silent < HUNG_SECONDS
-    assert misses == 0
+    assert misses < MISSES
 
 
 def test_one_who_hangs_is_found_even_by_a_watch_that_is_late_each_time(shard):
     assert looked(shard, pause=30.0, looks=5)[0] >= HUNG_SECONDS
-    assert looked(shard, pause=1.0, looks=40, lag=Late)[0] >= HUNG_SECONDS
+    silent, misses = looked(shard, pause=1.0, looks=40, lag=Late)
+    assert silent >= HUNG_SECONDS
+    assert misses >= MISSES
+
+
+def test_a_connection_that_the_kernel_made_while_we_were_away_counts(monkeypatch):
+    monkeypatch.setattr(replication, "CONNECT_SECONDS", 0.02)
+
+    async def away(port):
+        asyncio.get_running_loop().call_soon(time.sleep, 0.1)  # as soon as it has begun to connect
+        return await replication.connects(socket.socket(), "127.0.0.1", port)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert asyncio.run(away(server.getsockname()[1]))
 
 
 def test_a_loop_that_was_held_up_is_late_until_it_keeps_its_next_appointment():

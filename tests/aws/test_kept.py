@@ -101,5 +101,9 @@ def test_the_longest_unused_is_forgotten_first(world, monkeypatch):
     assert [name for name in "abcd" if shelf.find((name,), world)] == ["a", "c"]
 
 
+def test_a_long_question_is_not_kept():
+    assert kept.key_of("ec2", CALLER, {"Filter.1.Value.1": "x" * kept.QUESTION_CHARACTERS_MAX}) is None
+
+
 def test_only_what_reads_is_pure():
     assert not [operation.name for operation in OPERATIONS.values() if operation.pure and operation.writes]

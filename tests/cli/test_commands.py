@@ -167,7 +167,7 @@ def test_the_doctor_talks_to_programs_too():
     findings = json.loads(atoll("doctor", "--json").stdout)
 
     assert {f["status"] for f in findings} <= {"ok", "warning", "missing"}
-    assert {"root mode", "rootless mode", "AWS CLI", "endpoint"} <= {f["subject"] for f in findings}
+    assert {"root mode", "rootless mode", "AWS CLI", "endpoint", "limits"} <= {f["subject"] for f in findings}
 
 
 @pytest.mark.kernel

@@ -223,7 +223,7 @@ def test_the_tabs_of_an_instance(visitor, there):
 
 def test_on_paper_there_is_no_terminal(visitor, there):
     path = f"/ec2/instances/{there.instance}/terminal"
-    assert "paper host" in visitor.get(path).main.text
+    assert "in root and rootless mode only" in visitor.get(path).main.text
     assert visitor.post(f"{path}/open", {"user": "root"}).status == 409
     assert visitor.get(f"{path}/0123").status == 404
     assert visitor.post(f"{path}/0123/type", {"text": ""}).status == 404

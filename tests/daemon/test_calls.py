@@ -49,6 +49,28 @@ def test_a_call_takes_what_an_earlier_one_answered(paper):
     assert seen["AvailabilityZone"].startswith("eu-west-1")
 
 
+@pytest.mark.parametrize(
+    ("call", "whose", "expected"),
+    [
+        ({"service": "moon"}, {}, (400, "no service 'moon'")),
+        ({"parameters": "abc"}, {}, (400, "not an object")),
+        ({"action": "RunInstances", "parameters": {"ClientToken": "x"}}, {}, (400, "ClientToken")),
+        ({"action": "ModifyVpcAttribute", "parameters": {"EnableDnsSupport": 1}}, {}, (409, "must be a structure")),
+        ({"action": "DescribeVpcs", "parameters": {"VpcIds": 5}}, {}, (409, "must be a list")),
+        ({"action": "DescribeVpcs", "parameters": {"VpcIds": "vpc-1"}}, {}, (409, "must be a list")),
+        ({}, {"region": "x"}, (400, "region")),
+        ({}, {"account": "1/2"}, (400, "account")),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_done(paper, call, whose, expected):
+    before = _made(paper, [{"service": "ec2", "action": "DescribeVpcs"}])
+
+    status, said = _made(paper, [VPC | call], **whose)
+
+    assert (status, expected[1] in said["error"]) == (expected[0], True), said
+    assert _made(paper, [{"service": "ec2", "action": "DescribeVpcs"}]) == before
+
+
 def test_the_first_refusal_ends_it_and_what_was_done_stays(paper):
     where = {"account": "210987654321"}
     calls = [VPC, _subnet("10.9.0.0/24"), {"service": "ec2", "action": "CreateInternetGateway"}]

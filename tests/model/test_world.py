@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll.model import world as world_module
 from atoll.model.gateway import InternetGateway
 from atoll.model.keypair import KeyPair
 from atoll.model.world import Caller, Tx, World
@@ -99,6 +100,21 @@ def test_a_change_of_another_kind_touches_no_bucket():
     tx = begin(world)
     tx.make(KeyPair, "key-1", name="k", kind="rsa", fingerprint="", public_key="", created=NOW)
     assert tx.world.bucket(InternetGateway, "vpc_id", "vpc-1") is before
+
+
+def test_a_reader_may_ask_for_a_new_index_while_the_next_world_is_made(monkeypatch):
+    world = gateways(World(), "igw-1", vpc="vpc-1")
+    list(world.all(InternetGateway, vpc_id="vpc-1"))
+    carry = world_module._carry
+
+    def meanwhile(*carried):
+        list(world.all(KeyPair, name="x"))
+        list(world.all(InternetGateway, account=ALICE.account))
+        return carry(*carried)
+
+    monkeypatch.setattr(world_module, "_carry", meanwhile)
+
+    assert len(gateways(world, "igw-2", vpc="vpc-1")) == 2
 
 
 def test_a_resource_moves_from_bucket_to_bucket():

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from atoll import secure, server
 from atoll.aws.http import Answer
 from atoll.host.authority import Authority
+from atoll.host.errors import HostError
 from atoll.secure import SecureServer
 from atoll.server import CONNECTIONS_MAX, Server
 from tests.daemon.atoll import running
@@ -113,6 +114,27 @@ def test_one_other_machine_leaves_connections_to_the_rest(tmp_path, monkeypatch)
                 writer.close()
 
     asyncio.run(run())
+
+
+def test_one_other_machine_that_says_nothing_leaves_them_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(secure, "PEER_CONNECTIONS_MAX", 3)
+
+    async def run():
+        async with abroad(tmp_path, is_ours=stranger) as (made, port):
+            silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+            await until(lambda: len(made._welcoming) == 3)
+            for reader, writer in silent[3:]:
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+                writer.close()
+            for _, writer in silent[:3]:
+                writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_name_that_no_certificate_can_bear_is_refused_in_our_words(tmp_path):
+    with pytest.raises(HostError, match="make a certificate"):
+        Authority(tmp_path).server(["m\u00fcnchen"])
 
 
 @pytest.mark.parametrize(

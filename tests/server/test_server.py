@@ -134,6 +134,34 @@ def test_a_head_without_end_is_refused():
     assert requests == []
 
 
+def test_a_head_is_measured_once_whatever_pieces_it_comes_in():
+    address = b"/" + b"a" * (HEAD_BYTES_MAX - 1000)
+    whole = b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n" % address
+
+    _, (request,) = talk(*(whole[n : n + 16384] for n in range(0, len(whole), 16384)))
+
+    assert request.path.encode() == address
+
+
+def test_who_asks_for_another_protocol_is_answered_and_told_that_the_connection_ends():
+    upgrade = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+    said, requests = talk(upgrade, until_closed=True)
+
+    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in said
+    assert len(requests) == 1
+
+
+def test_what_is_wrong_behind_a_request_is_refused_after_its_answer():
+    said, requests = talk(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n\x16\x03\x01 hello\r\n\r\n", until_closed=True)
+
+    assert [line for line in said.split(b"\r\n") if b"HTTP/1.1 " in line] == [
+        b"HTTP/1.1 200 OK", b"/aHTTP/1.1 400 Bad Request"
+    ]  # fmt: skip
+    assert len(requests) == 1
+
+
 def test_of_a_body_that_is_too_large_one_byte_too_many_is_passed_on():
     head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES_MAX + 200_000)
 

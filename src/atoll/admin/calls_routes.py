@@ -10,12 +10,14 @@ for the network they wait together, at the end.  A parameter may be what an earl
 The answer has all results, in the same order.  The first call that AWS would refuse ends it; what was done stays.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from atoll.admin.wire import Bad, answer, body, caller
 from atoll.aws import inside
+from atoll.aws.dialect import DIALECTS
 from atoll.aws.errors import AwsError
 from atoll.aws.http import Answer, Request
 
@@ -62,10 +64,15 @@ def table(service: Service) -> dict[str, dict[str, Route]]:
             for number, call in enumerate(calls):
                 given = _filled(call.get("parameters") or {}, results)
                 name, action = str(call.get("service")), str(call.get("action"))
+                if name not in DIALECTS:
+                    raise Bad(400, f"call {number}: there is no service {name!r}")
+                if not isinstance(given, dict):
+                    raise Bad(400, f"call {number}: parameters is not an object")
+                if "ClientToken" in given:
+                    raise Bad(400, f"call {number}: a ClientToken is for a client that repeats a call")
+                await asyncio.sleep(0)  # others wait for one call only
                 try:
                     results.append(await inside.call(name, action, given, backend, whose))
-                except KeyError as unknown:
-                    raise Bad(400, f"call {number}: there is no service {unknown}") from None
                 except AwsError as error:
                     raise Bad(409, f"call {number}, {action}: {error.code}: {error.message}") from None
         finally:

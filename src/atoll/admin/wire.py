@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from atoll.aws.http import Answer, Request
-from atoll.model.names import DEFAULT_ACCOUNT
+from atoll.model.names import ACCOUNT, DEFAULT_ACCOUNT, REGION
 from atoll.model.world import Caller
 
 BODY_BYTES_MAX = 64 << 10
@@ -58,7 +58,11 @@ def text(said: Mapping[str, Any], name: str) -> str:
 
 
 def caller(said: Mapping[str, Any]) -> Caller:
-    """Return whom a request speaks for: the account and the region that it names, else the usual ones."""
+    """Return whom a request speaks for: the account and the region it names, else the usual ones.  Raises Bad."""
     account = str(said.get("account") or DEFAULT_ACCOUNT)
     region = str(said.get("region") or DEFAULT_REGION)
+    if not ACCOUNT.fullmatch(account):
+        raise Bad(400, "account is no number of twelve digits")
+    if not REGION.fullmatch(region):
+        raise Bad(400, "region is no name of a region", (), f"name one as {DEFAULT_REGION}")
     return Caller(account=account, region=region, arn=f"arn:aws:iam::{account}:root")

@@ -123,6 +123,10 @@ def _flatten(model: Model, ref: Ref, value: Any, path: str, form: Form) -> None:
     if value is None:
         return
     shape = model.shape(ref)
+    wanted: Any = {"structure": Mapping, "map": Mapping, "list": Iterable}.get(shape.type, object)
+    if not isinstance(value, wanted) or (wanted is Iterable and isinstance(value, (str, bytes, Mapping))):
+        reason = f"It must be a {shape.type}."
+        raise DIALECTS[model.name].invalid(name=clip(path), got=clip(repr(value)), reason=reason)
     match shape.type:
         case "structure":
             _flatten_structure(model, shape, value, f"{path}.", form)

@@ -14,6 +14,7 @@ from atoll.model.world import Caller, Stamps, World
 CHARACTERS_MAX = 16 << 20  # of all that is kept; the longest unused is forgotten first
 CHARACTERS_EACH_MAX = 4 << 20
 ANSWERS_MAX = 1_000
+QUESTION_CHARACTERS_MAX = 8_192  # 20 MB of longest questions at the most, with their parameters read
 
 Key = tuple[object, ...]
 
@@ -66,6 +67,8 @@ class Shelf:
 SHELF = Shelf()
 
 
-def key_of(service: str, caller: Caller, form: Mapping[str, str]) -> Key:
-    """Return what tells a question from all others."""
+def key_of(service: str, caller: Caller, form: Mapping[str, str]) -> Key | None:
+    """Return what tells a question from all others, if it is short enough to be kept with its answer."""
+    if sum(len(name) + len(value) for name, value in form.items()) > QUESTION_CHARACTERS_MAX:
+        return None
     return service, caller, *form.items()

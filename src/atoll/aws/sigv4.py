@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote
 from atoll.aws.dialect import INCOMPLETE_SIGNATURE, Dialect, clip
 from atoll.aws.http import Request
 from atoll.model.account import AccessKey
-from atoll.model.names import DEFAULT_ACCOUNT
+from atoll.model.names import ACCOUNT, DEFAULT_ACCOUNT, REGION
 from atoll.model.world import Caller
 
 Mode = Literal["local", "strict"]
@@ -29,8 +29,6 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW = timedelta(minutes=15)
 PRESIGNED_SECONDS_MAX = 604_800  # a week
 
-_ACCOUNT = re.compile("[0-9]{12}")
-_REGION = re.compile("[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
 _STAMP = re.compile("[0-9]{8}T[0-9]{6}Z")
 
 
@@ -73,13 +71,13 @@ def identify(
     """Return who calls; raises an error in the words of the service for whoever may not."""
     if claim is None:
         raise words.no_credentials()
-    if not _REGION.fullmatch(claim.region):
+    if not REGION.fullmatch(claim.region):
         raise INCOMPLETE_SIGNATURE(why=f"Credential should be scoped to a valid region, not '{clip(claim.region)}'.")
     key = secret_of(claim.key_id)
     if key is None and mode == "strict":
         raise words.unknown_key()
     if key is None:
-        account = claim.key_id if _ACCOUNT.fullmatch(claim.key_id) else DEFAULT_ACCOUNT
+        account = claim.key_id if ACCOUNT.fullmatch(claim.key_id) else DEFAULT_ACCOUNT
         arn = f"arn:aws:iam::{account}:root"
     else:
         _verify(request, claim, key, words, now)

@@ -47,7 +47,7 @@ class Sight:
     is_stopped: bool = False  # by a signal, at two looks
     silent_seconds: float = 0.0  # since it answered last
     is_busy: bool = False  # it used the processor meanwhile
-    misses: int = 0  # connections that failed, in a row
+    misses: float = 0.0  # connections that failed, in a row; what we were late to see counts less
     role: Role | None = None  # None: it does not say
     follows: str | None = None  # the member that a replica follows
     link_up: bool = False
@@ -226,7 +226,7 @@ def trouble(member: Sight) -> str | None:
     if member.silent_seconds >= (HUNG_BUSY_SECONDS if member.is_busy else HUNG_SECONDS):
         return f"it has not answered for {member.silent_seconds:.1f} s"
     if member.misses >= MISSES:
-        return f"the network did not reach it {member.misses} times"
+        return f"the network did not reach it {member.misses:.0f} times"
     return None
 
 

@@ -43,15 +43,14 @@ def capture(target: str, *, to: str | None, filter: str | None, count: int | Non
     out = _opened(to) if to else None  # before we are somebody else
     enter.join_network(place)
     sock = _listening(place.link, program)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     heading = f"listening on {place.link} of {place.id} ({place.address}); Ctrl-C ends it"
     try:
         tape = Tape(sock, out, count)
-        with suppress(KeyboardInterrupt):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, tape.end)
+        with suppress(KeyboardInterrupt):  # who asks twice is in a hurry
             print(heading, file=sys.stderr, flush=True)
             tape.record()
-        with suppress(KeyboardInterrupt):  # who asks twice is in a hurry
-            tape.record_what_came_before(time.time_ns())
     except BrokenPipeError:  # nobody reads any more: an end as good as any
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes what is left when it ends
         return 0
@@ -94,25 +93,32 @@ class Tape:
     def __init__(self, sock: socket.socket, out: BinaryIO | None, count: int | None) -> None:
         """Write frames from `sock` to `out`, else as lines; `count`: no more than so many."""
         self._sock, self._out, self._count, self.seen = sock, out, count, 0
+        self._ended: int | None = None  # when somebody wanted that, as time since 1970
         if out:
             out.write(_FILE_HEADER)
             out.flush()
 
     def record(self) -> None:
-        """Write what comes, until there is enough."""
-        while self.seen != self._count:
+        """Write what comes, until there is enough or `end`; then what had come by that moment."""
+        while self.seen != self._count and self._ended is None:
             try:
                 self._write(_received(self._sock))
             except TimeoutError:
                 if self._out:
                     self._out.flush()
-
-    def record_what_came_before(self, nanoseconds: int) -> None:
-        """Write what has come by a moment, as time since 1970, and waits to be read."""
         self._sock.setblocking(False)
         with suppress(BlockingIOError):
-            while self.seen != self._count and (packet := _received(self._sock)).nanoseconds <= nanoseconds:
+            while self.seen != self._count and (packet := _received(self._sock)).nanoseconds <= (self._ended or 0):
                 self._write(packet)
+
+    def end(self, *_: object) -> None:
+        """Have `record` end, within IDLE_SECONDS; a signal's handler.  Raises KeyboardInterrupt the second time.
+
+        An exception at any moment would do for the first, too, but Python loses one that falls into a finalizer.
+        """
+        if self._ended is not None:
+            raise KeyboardInterrupt
+        self._ended = time.time_ns()
 
     def _write(self, packet: Packet) -> None:
         self.seen += 1

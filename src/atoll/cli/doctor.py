@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "warning", "missing"]
 VERSION_SECONDS_MAX = 10.0  # the AWS CLI takes up to two seconds to say its version on a slow machine
 MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "missing": ("missing", "red")}
+LIMITS = "as root, or in a session of systemd that delegates them: systemd-run --user --scope -p Delegate=yes"
 # What only the command line and the demo need; what instances need is known to host.linux.detect.
 PROGRAMS = (
     ("ssh", "atoll ssh", "openssh-client"),
@@ -89,7 +90,17 @@ def _machine() -> list[Finding]:
     for repair in report.repairs:
         status: Status = "missing" if repair.needed else "warning"
         findings.append(Finding(status, repair.missing, repair.purpose, repair.command))
-    return [*findings, _flat()]
+    return [*findings, _limits(), _flat()]
+
+
+def _limits() -> Finding:
+    """Look whether instances and nodes can be limited here."""
+    from atoll.host.linux.cgroups import support
+
+    found = support()
+    if found.available:
+        return Finding("ok", "limits", f"of memory and processes, by cgroup v{found.version}")
+    return Finding("warning", "limits", f"memory and processes of instances have none: {found.because}", LIMITS)
 
 
 def _flat() -> Finding:

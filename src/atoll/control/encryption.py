@@ -60,8 +60,9 @@ class Encrypter:
         Where none runs, the one that is started next does.  Raises HostError.
         """
         async with self._turn(node):
-            if self._host.encrypts(node):
-                await self._host.encrypt(node)
+            newest = self._want().get(node.process, node)
+            if isinstance(newest, NodePlan) and self._host.encrypts(newest):
+                await self._host.encrypt(newest)
 
     def _turn(self, node: NodePlan) -> asyncio.Lock:
         return self._turns.setdefault(node.process, asyncio.Lock())

@@ -255,7 +255,8 @@ class _Guard:
             if act is None:
                 last = None
                 took = asyncio.get_running_loop().time() - begun
-                await self._rest(min(max(TICK_SECONDS, TICK_SHARE * took), FULL_SECONDS))
+                rest = TICK_SECONDS if self._watch.in_doubt else max(TICK_SECONDS, TICK_SHARE * took)
+                await self._rest(min(rest, FULL_SECONDS))
                 continue
             again = min(again * 1.3, AGAIN_LAST_SECONDS) if type(act) is type(last) else AGAIN_FIRST_SECONDS
             if isinstance(act, Wait) or act == last:

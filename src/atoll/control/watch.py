@@ -26,6 +26,7 @@ STOPPED_LOOKS = 2
 LATE_SHARE = (
     0.1  # of the silence that we were late to look at: it may be ours, and one that hangs is found all the same
 )
+LATE_MISS = 0.3  # of a connection that failed meanwhile: the kernel makes it without us (`connects`)
 GAP_SECONDS = 1.5  # between two questions to one engine: no more of a longer gap counts
 
 
@@ -37,7 +38,7 @@ class _Memory:
     ticks: int = 0  # of processor time, then
     gone: float | None = None  # since when it has ended
     stopped_looks: int = 0
-    misses: int = 0
+    misses: float = 0.0
     reached: float = float("-inf")  # when that was last tried
     asked: float | None = None  # when we knew what came of the last question
 
@@ -58,6 +59,7 @@ class Watch:
         self.is_migrating = False
         self.plans: dict[str, NodePlan] = {}  # of the members that may run, by the World ids of their clusters
         self.processes: dict[str, str] = {}  # of all members, likewise
+        self.in_doubt = False  # whether the leader was out of reach, or stopped, at the last look: look again soon
 
     async def look(self, world: World, want: Mapping[str, Machine], *, full: bool, probe: bool) -> Shard | None:
         """Return what is to be seen; `probe`: try the network too.
@@ -81,6 +83,8 @@ class Watch:
         if clusters[shard.leader_id].sharded:
             sights = await self._compare(sights)
         self._last = sights
+        seen = self._memory.get(self.processes[shard.leader_id])
+        self.in_doubt = seen is not None and bool(seen.misses or seen.stopped_looks)
         if (leader := sights[shard.leader_id]).history:
             self._history = leader.history
         return self._shard(group, shard, tuple(sights.values()))
@@ -163,8 +167,8 @@ class Watch:
             memory.reached = _now()
             if await self._host.reaches(plan):
                 memory.misses = 0
-            elif not self._lag.late_since(memory.reached):
-                memory.misses += 1
+            else:
+                memory.misses += LATE_MISS if self._lag.late_since(memory.reached) else 1
 
     def _sight(self, cluster: CacheCluster, memory: _Memory, vital: Vital | None, said: Replication | None) -> Sight:
         now, process, node = _now(), self.processes[cluster.id], cluster.nodes[0]

@@ -6,14 +6,15 @@ Its key is made once and stays in the state directory, readable by its owner onl
 `cryptography` (30 ms) is loaded when it is first needed.
 """
 
+import fcntl
 import os
 import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -70,15 +71,19 @@ class Authority:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        issuer = x509.load_pem_x509_certificate(self.certificate().read_bytes())
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = _of_server(_builder(names[0][:COMMON_NAME_MAX], issuer.subject, key, SERVER_LIFE), names)
-        made = _signed(builder, key, self._key(self._directory), signs=False)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.NamedTemporaryFile(dir=self._directory) as file:  # Python loads keys from files only
-            file.write(_key_text(key) + made.public_bytes(serialization.Encoding.PEM))
-            file.flush()
-            context.load_cert_chain(file.name)
+        certificate = self.certificate()
+        try:
+            issuer = x509.load_pem_x509_certificate(certificate.read_bytes())
+            key = ec.generate_private_key(ec.SECP256R1())
+            builder = _of_server(_builder(names[0][:COMMON_NAME_MAX], issuer.subject, key, SERVER_LIFE), names)
+            made = _signed(builder, key, self._key(self._directory), signs=False)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            with tempfile.NamedTemporaryFile(dir=self._directory) as file:  # Python loads keys from files only
+                file.write(_key_text(key) + made.public_bytes(serialization.Encoding.PEM))
+                file.flush()
+                context.load_cert_chain(file.name)
+        except (OSError, ValueError) as error:  # a disk that is full, a name that no certificate can bear
+            raise HostError(str(error), f"make a certificate for {names[0]}") from error
         return context
 
     def issue(self, names: Sequence[str], region: str) -> bytes:
@@ -151,8 +156,21 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
         made = _signed(builder, key, key, signs=True)
         self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _write(self._directory / "ca.key", _key_text(key), 0o600)
-        _write(self._directory / "ca.pem", made.public_bytes(serialization.Encoding.PEM), 0o644)
+        with _alone(self._directory):
+            if not (self._directory / "ca.pem").exists():
+                _write(self._directory / "ca.key", _key_text(key), 0o600)
+                _write(self._directory / "ca.pem", made.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold a directory while two files of it that belong together are written: an earlier daemon's child may live."""
+    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _builder(name: str, issuer: "Name", key: "EllipticCurvePrivateKey", life: timedelta) -> "CertificateBuilder":

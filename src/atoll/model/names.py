@@ -1,8 +1,11 @@
 """Names: composite keys, ARNs, DNS names, interface names and other spellings that must be the same everywhere."""
 
 import hashlib
+import re
 from ipaddress import IPv4Address
 
+ACCOUNT = re.compile("[0-9]{12}")
+REGION = re.compile("[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
 DEFAULT_ACCOUNT = "000000000000"  # for access keys that are not an account themselves, as the other local clouds do
 
 # The short region codes of cache endpoint names.  Source: endpoint names seen on AWS.

@@ -152,7 +152,7 @@ class World:
                 else:
                     table[id] = resource
             tables[kind], stamps[kind] = table, object()
-            for (indexed, field), index in self._indexes.items():
+            for (indexed, field), index in list(indexes.items()):  # our copy: a reader may add to that of all
                 if indexed is kind:
                     indexes[kind, field] = _carry(index, field, old, changed)
         return World(tables, self.revision + 1, self.caller, indexes, stamps)

@@ -7,6 +7,7 @@ A file that was damaged is never read as far as it goes, and never replaced by a
 each row are checked before anything is believed (about 3 us a resource).
 """
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -208,4 +209,6 @@ def _make(path: Path) -> None:
         upgrade(db)
     finally:
         db.close()
+    with new.open("rb") as file:
+        os.fsync(file.fileno())  # or a power cut may leave a name without what it names
     new.replace(path)

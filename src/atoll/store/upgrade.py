@@ -66,7 +66,8 @@ def upgrade(db: sqlite3.Connection) -> None:
         db.execute(f"pragma user_version = {VERSION}")
         db.execute("commit")
     except BaseException:
-        db.execute("rollback")
+        if db.in_transaction:  # else SQLite has rolled back already: a full disk
+            db.execute("rollback")
         raise
 
 

@@ -12,6 +12,7 @@ from atoll.console.site import act, page
 from atoll.model.interface import Interface
 
 USERS = ("ec2-user", "root")
+MODES = ("root", "rootless")  # in which an instance has processes of its own to be among
 BACK = "/ec2/instances/{id}/terminal"
 shells = Shells()
 
@@ -32,7 +33,7 @@ async def terminal(ask: Ask) -> Answered:
         state=it["State"]["Name"],
         user=user,
         users=USERS,
-        real=ask.service.where()["mode"] != "paper",
+        real=ask.service.where()["mode"] in MODES,
         is_terminal=True,
     )
 
@@ -45,7 +46,7 @@ async def open_(ask: Ask) -> Answered:
     await ask.aws("ec2", "DescribeInstances", InstanceIds=[id])  # it is the caller's, or this raises
     world = ask.service.world.seen_by(ask.caller)
     interface = next(iter(world.all(Interface, instance_id=id)), None)
-    if where["mode"] == "paper" or interface is None or user not in USERS:
+    if where["mode"] not in MODES or interface is None or user not in USERS:
         return Told({"error": str(ask.t("ec2.terminal_not_here"))}, 409)
     try:
         found = machine(world, interface, ask.service.seen())

@@ -232,7 +232,8 @@ class Talker(ABC):
     async def _shake_hands(self, node: NodePlan, name: str) -> None:
         """Speak TLS with a node, as a client that looks at the certificate does.  Raises OSError, TimeoutError."""
         if self._trusted is None:
-            self._trusted = ssl.create_default_context(cafile=str(self._authority.certificate()))
+            trusted = await asyncio.to_thread(self._authority.certificate)  # somebody may be making it
+            self._trusted = ssl.create_default_context(cafile=str(trusted))
         sock = await asyncio.to_thread(self._open_socket, node.interface_id)
         sock.setblocking(False)
         try:
