@@ -9,7 +9,6 @@ a change; and that the kernel has, when all was deleted, what it had before.  En
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from tests.daemon.atoll import Atoll, running
 from tests.load import docs, kernel
 from tests.load.inside import connects
 from tests.load.world import Loaded
+from tests.tidy.tree import ROOT
 
 CONNECT_SECONDS = 3.0  # a packet that is dropped is not answered; one that is let through is, however busy all are
 SAMPLE_SECONDS = 2.0
@@ -85,7 +85,7 @@ def run(atoll: Atoll, found: Found, seed: int) -> None:
 
 def start(atoll, found, world, seconds):
     """Start the clients of the API and the traffic."""
-    here = {"stdout": subprocess.PIPE, "text": True, "env": os.environ | {"PYTHONPATH": os.getcwd()}}
+    here = {"stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
     callers = subprocess.Popen(
         [sys.executable, "-m", "tests.load.callers", str(atoll.port), str(found.clients), str(seconds), world.vpc],
         **here,
