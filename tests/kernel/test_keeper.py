@@ -58,7 +58,7 @@ def test_a_process_is_started_seen_signalled_and_forgotten(place, mode):
 def test_an_exit_status_is_kept_until_forgotten(place, mode):
     def steps(place, mode):
         keeper = start(place, mode)
-        keeper.spawn(Spawn("seven", ("/bin/sh", "-c", "exit 7")))
+        keeper.spawn(Spawn("seven", ("/bin/sh", "-c", "sleep 0.3; exit 7")))  # no sooner: it is to start
         until(lambda: not keeper.find("seven").alive)
         keeper.close()
         keeper = Keeper.connect(place / "run")
