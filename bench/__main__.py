@@ -3,7 +3,7 @@
     python -m bench                       # some minutes; needs root, namespaces and the engines
     python -m bench --quick               # some two minutes: does it run at all?
     python -m bench --only start,packets
-    python -m bench --write-docs          # docs/benchmarks.md, with the date and the machine
+    python -m bench --write-docs          # docs/benchmarks.md, with the date and the machine; with --only: a section
 
 It measures in namespaces that it makes, and removes them.
 """
@@ -38,6 +38,7 @@ from bench import (
 from bench.rows import Row, table
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+APART_HEADING = "## Measured apart\n"
 PEERS_HEADING = "## Beside its peers\n"
 Part = Callable[[bool], list[Row]]  # whether to be quick
 
@@ -78,6 +79,15 @@ another, so that two network ACLs, two security groups and a route table judge e
 bridge with br_netfilter, connection tracking and iptables with the usual shortcut for established connections.
 """
 
+_APART = f"""{APART_HEADING}
+These parts, and no others, in a run of their own (`python -m bench --only PART,... --write-docs`):
+
+{{machine}}
+
+{{table}}
+
+"""
+
 
 def main() -> int:
     """Measure, print, and write what was asked for."""
@@ -94,9 +104,11 @@ def main() -> int:
     else:
         print(f"{_machine()}\n\n{table(found)}")
     if options.write_docs:
-        page = _PAGE.format(machine=_machine(), table=table(found), clients=carrying.CLIENTS)
-        _, heading, peers = DOCS.read_text().partition(PEERS_HEADING)  # `python -m bench.peers` writes those
-        DOCS.write_text(f"{page}\n{heading}{peers}")
+        former, heading, peers = DOCS.read_text().partition(PEERS_HEADING)  # `python -m bench.peers` writes those
+        page = _PAGE.format(machine=_machine(), table=table(found), clients=carrying.CLIENTS) + "\n"
+        if options.only:  # what else was measured stands
+            page = former.partition(APART_HEADING)[0] + _APART.format(machine=_machine(), table=table(found))
+        DOCS.write_text(f"{page}{heading}{peers}")
     return 0
 
 
