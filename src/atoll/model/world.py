@@ -73,7 +73,9 @@ class World:
 
     def noted(self) -> "Noted":
         """Return the same World, for a reader of whom it is noted which kinds were looked at."""
-        return Noted(self._tables, self.revision, self.caller, self._indexes, self._stamps)
+        view = Noted(self._tables, self.revision, self.caller, self._indexes, self._stamps)
+        view._looks = [{}]
+        return view
 
     def bears(self, stamps: Stamps) -> bool:
         """Tell whether the tables with these stamps are this World's, too; None: there was no such resource yet."""
@@ -163,17 +165,7 @@ class Noted(World):
 
     __slots__ = ("_looks",)
 
-    def __init__(
-        self,
-        tables: Mapping[Kind, Table] | None = None,
-        revision: int = 0,
-        caller: Caller | None = None,
-        indexes: dict[tuple[Kind, str], Index] | None = None,
-        stamps: Stamps | None = None,
-    ) -> None:
-        """Note nothing yet."""
-        super().__init__(tables, revision, caller, indexes, stamps)
-        self._looks: list[dict[Kind, object]] = [{}]  # shared by all views; empty: it was asked for everything
+    _looks: list[dict[Kind, object]]  # one for all views; empty: it was asked for everything
 
     @property
     def looks(self) -> Stamps | None:
