@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from atoll.cli import up
 from tests.cli.daemon import Atoll
 
 
@@ -47,6 +48,17 @@ def test_another_address_needs_keys(atoll):
 
     assert done.returncode == 1
     assert "--keys required" in done.stderr
+
+
+@pytest.mark.parametrize(("bind", "said"), [("192.0.2.5", "--bind 0.0.0.0"), ("0.0.0.0", "Console: http://127.0.0.1:1/")])
+def test_no_console_is_promised_where_none_can_be_reached(bind, said, tmp_path, capsys):
+    start = up.Start(state=tmp_path, port=1, bind=bind, host="paper", keys="required")
+
+    up._ready(start, f"https://{bind}:1", "paper", "")
+
+    told = capsys.readouterr().out
+    assert said in told
+    assert ("Console:" in told) is (bind in up.EVERYWHERE)
 
 
 def test_status_tells_people_and_programs(atoll):

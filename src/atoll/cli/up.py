@@ -22,6 +22,7 @@ HOSTS, KEYS = get_args(HostChoice), get_args(KeysChoice)
 START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a quarter of a second
 STOP_SECONDS_MAX = 60.0  # with --purge every instance and node ends first
 LOOK_EVERY_SECONDS = 0.02
+EVERYWHERE = ("0.0.0.0", "::")
 LOG_LINES_SHOWN = 12
 INIT_DIR = Path("/etc/atoll/init")
 METRICS_SECONDS = 60.0  # between samples, as CloudWatch has them of ElastiCache
@@ -189,9 +190,12 @@ def _ready(start: Start, url: str, mode: str, because: str) -> None:
     print(f"Ready. {url} (mode {mode}, state in {start.state})", flush=True)
     if url.startswith("https:"):
         print(f"Others trust {start.state}/authority/ca.pem: as AWS_CA_BUNDLE, or curl --cacert", flush=True)
-        url = f"http://127.0.0.1:{url.rpartition(':')[2]}"  # the console is for this machine only
-    with contextlib.suppress(OSError):  # a full disk: `atoll console` will say it
-        print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
+        url = f"http://127.0.0.1:{url.rpartition(':')[2]}" if start.bind in EVERYWHERE else ""
+    if not url:
+        print("The console and all commands of atoll need loopback: --bind 0.0.0.0 serves that, too", flush=True)
+    else:
+        with contextlib.suppress(OSError):  # a full disk: `atoll console` will say it
+            print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
     if because:
         print(because, flush=True)
 

@@ -1,1 +1,1 @@
-"""The CloudWatch API: the metrics of what runs here.  Alarms, dashboards, metric math and logs are not here."""
+"""The CloudWatch API: the metrics of what runs here, and alarms on them.  Dashboards and metric math are not here."""

@@ -66,7 +66,7 @@ _FAMILIES: dict[Kind, tuple[int, ...]] = {
 }
 
 _IOCTL: _Numbers = {"ioctl": (16, 29)}
-# A terminal is lent to `atoll shell`: TIOCSTI and TIOCLINUX would type into it what its owner's shell then executes.
+# A terminal is lent to `atoll exec`: TIOCSTI and TIOCLINUX would type into it what its owner's shell then executes.
 _TYPES = (0x5412, 0x541C)
 
 _LOAD, _EQUAL, _GREATER, _HAS, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
