@@ -44,7 +44,7 @@ This kernel allows neither root nor rootless mode.
 .SH ENVIRONMENT
 .TP
 .B ATOLL_ENDPOINT
-Where Atoll listens, instead of http://127.0.0.1:4566.
+Where Atoll listens, instead of what its state says; http://127.0.0.1:4566 if none runs.
 .TP
 .B ATOLL_STATE
 Where the state is kept, instead of /var/lib/atoll (root) or $XDG_STATE_HOME/atoll.

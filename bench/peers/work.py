@@ -152,8 +152,8 @@ def instances(sizes: Sizes) -> Iterator[Step]:
     yield Step((Row("memory after all of it", "MB"),), lambda seat: (seat.server.memory_mb(),), 1)
 
 
-PARTS: dict[str, Part] = {
-    "empty": empty, "pong": pong, "clusters": clusters, "groups": groups, "instances": instances,
+PARTS: dict[str, Part] = {  # the last one leaves things behind where nothing answers, and would falsify counts
+    "empty": empty, "clusters": clusters, "groups": groups, "instances": instances, "pong": pong,
 }  # fmt: skip
 
 

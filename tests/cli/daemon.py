@@ -34,8 +34,8 @@ class Atoll:
             command, input=given, capture_output=True, text=True, env=env, timeout=SECONDS_MAX, check=False
         )
 
-    def up(self):
-        return self("up", "-d", "--port", self.port, "--host", self.host)
+    def up(self, **environment):
+        return self("up", "-d", "--port", self.port, "--host", self.host, **environment)
 
     def client(self, service):
         return boto3.client(

@@ -10,7 +10,7 @@ import pytest
 from atoll.cli.doctor import knows_endpoint_variable
 from atoll.cli.failure import Failure
 from atoll.cli.trace import split_target
-from atoll.cli.up import default_state
+from atoll.cli.whereabouts import default_state
 
 # Someone who may only forbid: the same user in a user namespace of his own.
 MODE = "root" if os.geteuid() == 0 else "rootless"
@@ -77,7 +77,6 @@ def test_waiting_ends_after_the_time_that_was_given():
         (["demo", "--engine", "mongo"], "not an engine"),
         (["up", "--host", "moon"], "not a host"),
         (["up", "--keys", "lost"], "not a way"),
-        (["up", "-d", "--port", "0"], "nobody would know"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

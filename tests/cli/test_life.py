@@ -1,7 +1,9 @@
 """The life of a daemon on paper: up, status, trace, reset, down, purge."""
 
 import json
+import os
 import re
+import signal
 
 import pytest
 
@@ -24,6 +26,46 @@ def test_up_says_ready_and_where(tmp_path):
     started = made.up()
 
     assert re.fullmatch(rf"Ready\. {made.endpoint} \(process \d+, log \S+/atoll\.log\)\n", started.stdout)
+    assert made("down", "--purge").returncode == 0
+
+
+def test_whoever_names_the_state_finds_the_daemon(tmp_path):
+    made = Atoll(tmp_path / "state", host="paper")
+    del made.env["ATOLL_ENDPOINT"]
+
+    started = made("up", "-d", "--port", "0", "--host", "paper")
+
+    try:
+        url = re.match(r"Ready\. (http://127\.0\.0\.1:\d+) ", started.stdout)[1]
+        assert f"AWS_ENDPOINT_URL={url}\n" in made("env").stdout
+        assert json.loads(made("status", "--json").stdout)["state_dir"] == str(made.state)
+        assert made("up", "-d", "--port", "0", "--host", "paper").stdout == f"Atoll already runs at {url}.\n"
+    finally:
+        assert made("down").returncode == 0
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566\n" in made("env").stdout
+    assert made("down", "--purge").returncode == 0
+
+
+def test_another_state_s_daemon_is_neither_taken_for_ours_nor_ended(atoll, tmp_path):
+    other = str(tmp_path / "other")
+
+    started, ended = atoll.up(ATOLL_STATE=other), atoll("down", "--purge", ATOLL_STATE=other)
+
+    assert (started.returncode, ended.returncode) == (1, 1)
+    assert f"another Atoll serves {atoll.endpoint}, with its state in {atoll.state}" in started.stderr
+    assert f"keeps its state in {atoll.state}, not in {other}" in ended.stderr
+    assert atoll("status").returncode == 0
+
+
+def test_a_note_that_a_killed_daemon_left_misleads_nobody(tmp_path):
+    made = Atoll(tmp_path / "state", host="paper")
+    del made.env["ATOLL_ENDPOINT"]
+    made("up", "-d", "--port", "0", "--host", "paper")
+    os.kill(json.loads(made("status", "--json").stdout)["pid"], signal.SIGKILL)
+
+    assert "is not running" in made("status").stderr
+    assert made("up", "-d", "--port", "0", "--host", "paper").returncode == 0
+    assert made("status").returncode == 0
     assert made("down", "--purge").returncode == 0
 
 

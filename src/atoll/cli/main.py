@@ -48,7 +48,7 @@ User = Annotated[str, typer.Option("--user", "-u", help="The user to be.")]
 @app.callback()
 def options(
     endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where Atoll listens [ATOLL_ENDPOINT; http://127.0.0.1:4566].")
+        str | None, typer.Option(metavar="URL", help="Where Atoll listens [ATOLL_ENDPOINT; else as its state says].")
     ] = None,
 ) -> None:
     """Take what holds for every command."""
@@ -109,7 +109,8 @@ def down(
     """Stop Atoll; instances and nodes go on running unless --purge."""
     from atoll.cli import up as life
 
-    life.down(purge=purge, state=state or life.default_state())
+    named = os.environ.get("ATOLL_STATE")
+    life.down(purge=purge, meant=state or (Path(named) if named else None))
 
 
 @app.command()

@@ -8,6 +8,7 @@ import os
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from atoll.cli import whereabouts
 from atoll.cli.failure import NOT_RUNNING, Failure
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
@@ -16,11 +17,17 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def endpoint() -> str:
-    """Return the daemon's URL: ATOLL_ENDPOINT, else AWS_ENDPOINT_URL if it is this machine, else port 4566."""
+    """Return the daemon's URL: ATOLL_ENDPOINT, else AWS_ENDPOINT_URL if it is this machine, else what the state says.
+
+    Where no daemon keeps the state (ATOLL_STATE, or the usual place) it is port 4566.
+    """
     if chosen := os.environ.get("ATOLL_ENDPOINT"):
         return chosen.rstrip("/")
     aws = os.environ.get("AWS_ENDPOINT_URL", "")
-    return aws.rstrip("/") if urlsplit(aws).hostname in LOOPBACK else DEFAULT_ENDPOINT
+    if urlsplit(aws).hostname in LOOPBACK:
+        return aws.rstrip("/")
+    noted = whereabouts.noted(whereabouts.default_state()) or ""
+    return noted if urlsplit(noted).hostname in LOOPBACK else DEFAULT_ENDPOINT
 
 
 def whose() -> dict[str, str]:
@@ -61,10 +68,10 @@ def outside(address: str) -> dict[str, Any]:
     return made
 
 
-def is_running() -> bool:
-    """Tell whether a daemon answers at the endpoint."""
+def is_running(at: str | None = None) -> bool:
+    """Tell whether a daemon answers at the endpoint, or at another."""
     try:
-        get("/_atoll/health")
+        get("/_atoll/health", at=at)
     except Failure:
         return False
     return True

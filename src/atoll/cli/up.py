@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from atoll.cli import private, show
+from atoll.cli import private, show, whereabouts
 from atoll.cli.failure import NOT_RUNNING, Failure
 from atoll.cli.purge import purge as purge_installation
 from atoll.cli.purge import remove
@@ -48,16 +48,6 @@ class Start:
         return [*given, "--keys", self.keys, "--metrics-seconds", str(self.metrics_seconds)]
 
 
-def default_state() -> Path:
-    """Return where the state is kept: ATOLL_STATE, else the system's place for it, else the user's."""
-    if chosen := os.environ.get("ATOLL_STATE"):
-        return Path(chosen)
-    if os.geteuid() == 0:
-        return Path("/var/lib/atoll")
-    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(base) / "atoll"
-
-
 def up_as_asked(
     *,
     detach: bool,
@@ -77,12 +67,10 @@ def up_as_asked(
         raise Failure(f"{host!r} is not a host", "use --mode with one of: " + ", ".join(HOSTS), 2)
     if keys not in KEYS:
         raise Failure(f"{keys!r} is not a way to treat keys", "use --keys with one of: " + ", ".join(KEYS), 2)
-    if detach and port == 0:
-        raise Failure("nobody would know the port", "give --port N with -d", 2)
     if leash and detach:
         raise Failure("--leash is held by whoever starts Atoll in the foreground", "leave out -d, or --leash", 2)
     start = Start(
-        state=(state or default_state()).absolute(),
+        state=(state or whereabouts.default_state()).absolute(),
         port=port,
         bind=bind,
         host=cast(HostChoice, host),
@@ -92,7 +80,6 @@ def up_as_asked(
         init=_init_of(init, leash=leash),
     )
     if detach:
-        os.environ["ATOLL_ENDPOINT"] = f"http://{bind}:{port}"
         up_detached(start)
     else:
         up(start)
@@ -126,6 +113,8 @@ def up(start: Start) -> None:
         if isinstance(refusal.__cause__, HostError):
             raise no_kernel(str(refusal.__cause__)) from None
         raise Failure(str(refusal), "`atoll status` shows what runs, `atoll doctor` what is in the way") from None
+    else:
+        whereabouts.forget(start.state)
     finally:
         if start.leash and _is_state(start.state):
             purge_installation(start.state)
@@ -133,10 +122,12 @@ def up(start: Start) -> None:
 
 def up_detached(start: Start) -> None:
     """Start the daemon in the background, with its log in the state directory; returns when it serves."""
-    if private.is_running():
-        show.line(f"Atoll already runs at {private.endpoint()}.")
+    if (there := whereabouts.noted(start.state)) and private.is_running(there):
+        show.line(f"Atoll already runs at {there}.")
         return
+    _refuse_a_busy_port(start)
     _make(start.state)
+    whereabouts.forget(start.state)  # of one that was killed
     log = start.state / "atoll.log"
     command = [sys.executable, "-m", "atoll.cli", "up", *start.arguments()]
     with log.open("ab") as out:
@@ -145,12 +136,29 @@ def up_detached(start: Start) -> None:
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True
         )
     with show.progress("Starting Atoll"):
-        _wait_for_start(daemon, log, told)
-    show.line(f"Ready. {private.endpoint()} (process {daemon.pid}, log {log})")
+        url = _wait_for_start(daemon, start.state, log, told)
+    show.line(f"Ready. {url} (process {daemon.pid}, log {log})")
+    if url != private.endpoint() and start.state != whereabouts.default_state().absolute():
+        show.line(f"Commands find it by: export ATOLL_ENDPOINT={url}")
 
 
-def down(*, purge: bool, state: Path) -> None:
-    """End the daemon; instances and nodes go on running.  With `purge`, end them too and forget everything."""
+def _refuse_a_busy_port(start: Start) -> None:
+    """Refuse a port at which another state's Atoll answers.  Raises Failure."""
+    url = f"http://{'127.0.0.1' if start.bind in EVERYWHERE else start.bind}:{start.port}"
+    if start.port == 0 or not private.is_running(url):
+        return
+    theirs = private.get("/_atoll/status", at=url, **private.whose())["state_dir"]
+    raise Failure(
+        f"another Atoll serves {url}, with its state in {theirs}", "stop that one, or choose a --port of your own"
+    )
+
+
+def down(*, purge: bool, meant: Path | None) -> None:
+    """End the daemon; instances and nodes go on running.  With `purge`, end them too and forget everything.
+
+    `meant`: its state, if it was named; another state's daemon is left alone then.
+    """
+    state = meant or whereabouts.default_state()
     if not private.is_running():
         if not purge:
             raise Failure(f"Atoll is not running at {private.endpoint()}", "nothing is left to do", NOT_RUNNING)
@@ -162,6 +170,11 @@ def down(*, purge: bool, state: Path) -> None:
         show.line(f"Nothing is left: no process, no namespace, no state in {state}.")
         return
     seen = private.get("/_atoll/status", **private.whose())
+    if meant and meant.resolve() != Path(seen["state_dir"]).resolve():
+        raise Failure(
+            f"the Atoll at {private.endpoint()} keeps its state in {seen['state_dir']}, not in {meant}",
+            "name the one that is meant, with --endpoint or ATOLL_ENDPOINT",
+        )
     with show.progress("Ending everything" if purge else "Stopping Atoll"):
         private.post("/_atoll/stop", {"purge": purge})
         _wait_for_end(seen["pid"])
@@ -187,6 +200,7 @@ def wait(seconds: float) -> None:
 
 
 def _ready(start: Start, url: str, mode: str, because: str) -> None:
+    served = url
     print(f"Ready. {url} (mode {mode}, state in {start.state})", flush=True)
     if url.startswith("https:"):
         print(f"Others trust {start.state}/authority/ca.pem: as AWS_CA_BUNDLE, or curl --cacert", flush=True)
@@ -198,6 +212,7 @@ def _ready(start: Start, url: str, mode: str, because: str) -> None:
             print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
     if because:
         print(because, flush=True)
+    whereabouts.note(start.state, url or served)
 
 
 def _look_for_engines(directory: Path | None) -> None:
@@ -227,9 +242,10 @@ def _make(state: Path) -> None:
         ) from None
 
 
-def _wait_for_start(daemon: "subprocess.Popen[bytes]", log: Path, told: int) -> None:
+def _wait_for_start(daemon: "subprocess.Popen[bytes]", state: Path, log: Path, told: int) -> str:
+    """Return where it serves.  Raises Failure."""
     deadline = time.monotonic() + START_SECONDS_MAX
-    while not private.is_running():
+    while not (url := whereabouts.noted(state)):
         if daemon.poll() is not None:
             lines = log.read_bytes()[told:].decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
             print("\n".join(lines), file=sys.stderr)
@@ -240,6 +256,7 @@ def _wait_for_start(daemon: "subprocess.Popen[bytes]", log: Path, told: int) -> 
             os.killpg(daemon.pid, signal.SIGTERM)
             raise Failure(f"Atoll did not answer within {START_SECONDS_MAX:g} s", f"its log is {log}")
         time.sleep(LOOK_EVERY_SECONDS)
+    return url
 
 
 def _wait_for_end(pid: int) -> None:

@@ -1,0 +1,40 @@
+"""Where the state is kept, and where the daemon that keeps it listens: the state directory says so while one runs."""
+
+import contextlib
+import os
+from pathlib import Path
+
+NAME = "endpoint"  # of the file; it is there as long as a daemon serves the state
+BYTES_MAX = 256
+
+
+def default_state() -> Path:
+    """Return where the state is kept: ATOLL_STATE, else the system's place for it, else the user's."""
+    if chosen := os.environ.get("ATOLL_STATE"):
+        return Path(chosen)
+    if os.geteuid() == 0:
+        return Path("/var/lib/atoll")
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return Path(base) / "atoll"
+
+
+def note(state: Path, url: str) -> None:
+    """Write down where the daemon of a state listens.  A full disk is no reason not to serve."""
+    with contextlib.suppress(OSError):
+        (state / NAME).write_text(url + "\n")
+
+
+def forget(state: Path) -> None:
+    """The daemon of a state has ended."""
+    with contextlib.suppress(OSError):
+        (state / NAME).unlink()
+
+
+def noted(state: Path) -> str | None:
+    """Return where the daemon of a state listens; None: it does not run, or it is not ours to know."""
+    try:
+        with (state / NAME).open() as file:
+            url = file.read(BYTES_MAX).strip()
+    except (OSError, ValueError):
+        return None
+    return url if url.startswith(("http://", "https://")) else None
