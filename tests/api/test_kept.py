@@ -1,10 +1,13 @@
-"""Kept answers over the whole API: whatever is changed, every pure operation says what a fresh look says."""
+"""Kept answers over the whole API: whatever is changed, every pure operation says what a fresh look says.
+
+`test_fragments.py` holds what answers are made of to the same, after random changes.
+"""
 
 import re
 
 import pytest
 
-from atoll.aws import kept
+from atoll.aws import fragments, kept
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
 from atoll.aws.operation import OPERATIONS
@@ -40,11 +43,13 @@ def _told(paper, service, action):
 def shelf():
     """Nothing is kept of another test."""
     kept.SHELF.clear()
+    fragments.FRAGMENTS.clear()
     yield kept.SHELF
     kept.SHELF.clear()
+    fragments.FRAGMENTS.clear()
 
 
-def test_after_every_change_kept_answers_are_what_a_fresh_look_says(shelf, monkeypatch):
+def test_after_every_change_kept_answers_are_what_a_fresh_look_says(monkeypatch):
     paper = Paper()
     caches.install(paper)
     steps, hits = _changes(paper), 0
@@ -52,7 +57,7 @@ def test_after_every_change_kept_answers_are_what_a_fresh_look_says(shelf, monke
     for step in steps:
         kept_answers = {question: _told(paper, *question) for question in QUESTIONS}
         with monkeypatch.context() as patched:
-            patched.setattr(shelf, "find", lambda *_: None)
+            _keep_nothing(patched)
             fresh = {question: _told(paper, *question) for question in QUESTIONS}
         again = {question: _told(paper, *question) for question in QUESTIONS}
         hits += sum(again[question] == fresh[question] for question in QUESTIONS)
@@ -60,6 +65,18 @@ def test_after_every_change_kept_answers_are_what_a_fresh_look_says(shelf, monke
         assert kept_answers == fresh == again, step
 
     assert hits > 20 * len(QUESTIONS)
+
+
+def _keep_nothing(patched):
+    patched.setattr(kept.SHELF, "find", lambda *_: None)
+    patched.setattr(fragments.FRAGMENTS, "text", _anew)
+
+
+def _anew(it, write):
+    """Write what is told, as if there were no fragments."""
+    out = []
+    write(out, it.render(it.world, *it.of))
+    return "".join(out)
 
 
 def test_what_is_kept_for_one_caller_is_not_told_to_another():

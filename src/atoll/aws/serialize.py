@@ -1,8 +1,9 @@
 """Turn an operation's result into the XML that its output shape describes.
 
 Each shape is compiled once, when it is first met, into a closure that appends to a list of strings; a result is
-walked once.  The result names members as AWS does; `None` means that a member is left out.  A member that the model
-lacks, or a value that is not of its type, is a mistake of ours and raises TypeError: it would be lost on the way.
+walked once, and what is told of a resource may have been written before (`fragments.py`).  The result names members
+as AWS does; `None` means that a member is left out.  A member that the model lacks, or a value that is not of its
+type, is a mistake of ours and raises TypeError: it would be lost on the way.
 
 Source: the awsQuery and ec2Query protocols, as `botocore/parsers.py` reads them.
 """
@@ -17,6 +18,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from atoll.aws.errors import AwsError
+from atoll.aws.fragments import FRAGMENTS, Told
 from atoll.aws.models import Model, Ref, Shape, service
 from atoll.aws.scalars import NOT_XML
 
@@ -107,8 +109,12 @@ def _structure(model: Model, shape: Shape, name: str) -> Writer:
         members[member] = f"<{tag}>", f"</{tag}>", _writer(model, Ref(ref.shape)), text
 
     def write(out: list[str], value: Any) -> None:
-        if type(value) is not dict and not isinstance(value, Mapping):
-            raise TypeError(f"{name}: {value!r} is not a structure")
+        if type(value) is not dict:
+            if type(value) is Told:
+                out.append(FRAGMENTS.text(value, write))
+                return
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{name}: {value!r} is not a structure")
         for member, content in value.items():
             known = members.get(member)
             if known is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import quotas
 from atoll.ec2.filters import Table, listing
@@ -75,7 +76,7 @@ def describe_network_acls(
         next_token=next_token,
         ids_name="networkAclIds",
     )
-    return {"NetworkAcls": [render(world, a) for a in found], "NextToken": token}
+    return {"NetworkAcls": [told(world, render, a) for a in found], "NextToken": token}
 
 
 @operation("ec2", "DeleteNetworkAcl")

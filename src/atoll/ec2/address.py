@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
 from atoll.ec2 import errors, quotas
@@ -107,7 +108,7 @@ def describe_addresses(
         items = [a for a in items if a in by_id]
     if public_ips:
         items = [a for a in items if a in by_ip]
-    return {"Addresses": [render(world, a) for a in select(world, items, filters, FILTERS)]}
+    return {"Addresses": [told(world, render, a) for a in select(world, items, filters, FILTERS)]}
 
 
 @operation("ec2", "DescribeAddressesAttribute")

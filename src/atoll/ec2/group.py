@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import cast
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
 from atoll.ec2 import errors, permission, quotas
@@ -162,7 +163,7 @@ def describe_security_groups(
         next_token=next_token,
         ids_name="groupIds",
     )
-    return {"SecurityGroups": [render(world, g) for g in found], "NextToken": token}
+    return {"SecurityGroups": [told(world, render, g) for g in found], "NextToken": token}
 
 
 @operation("ec2", "DeleteSecurityGroup")

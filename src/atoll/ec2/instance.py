@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
 from atoll.ec2.errors import BOTH, UNSUPPORTED
@@ -60,7 +61,7 @@ def describe_instance_status(
         found = [i for i in found if i.state == "running"]
     chosen = select(world, found, filters, STATUS_FILTERS)
     page, token = page_ec2(chosen, lambda i: i.id, max_results, next_token)
-    return {"InstanceStatuses": [render_status(world, i) for i in page], "NextToken": token}
+    return {"InstanceStatuses": [told(world, render_status, i) for i in page], "NextToken": token}
 
 
 def find(world: World, id: str) -> Instance:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape
 from atoll.ec2.tags import render_tags
 from atoll.ec2.tracking import render_timeouts
@@ -44,7 +45,7 @@ def reservations(world: World, instances: Sequence[Instance]) -> list[Shape]:
             i.reservation_id,
             {"ReservationId": i.reservation_id, "OwnerId": i.account, "Groups": [], "Instances": []},
         )
-        launch["Instances"].append(render(world, i))
+        launch["Instances"].append(told(world, render, i))
     return list(launches.values())
 
 

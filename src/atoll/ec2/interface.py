@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, ipv6, quotas
 from atoll.ec2.association import free
@@ -134,7 +135,7 @@ def describe_network_interfaces(
         next_token=next_token,
         ids_name="networkInterfaceIds",
     )
-    return {"NetworkInterfaces": [render(world, i) for i in found], "NextToken": token}
+    return {"NetworkInterfaces": [told(world, render, i) for i in found], "NextToken": token}
 
 
 @operation("ec2", "DeleteNetworkInterface", network=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, quotas
 from atoll.ec2.endpoint_route import forget_table
@@ -89,7 +90,7 @@ def describe_route_tables(
         next_token=next_token,
         ids_name="routeTableIds",
     )
-    return {"RouteTables": [render(world, t) for t in found], "NextToken": token}
+    return {"RouteTables": [told(world, render, t) for t in found], "NextToken": token}
 
 
 @operation("ec2", "DeleteRouteTable")

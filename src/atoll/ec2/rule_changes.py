@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
 from atoll.ec2 import errors, permission
@@ -62,7 +63,7 @@ def describe_security_group_rules(
         rules = [_found(known, id) for id in dict.fromkeys(security_group_rule_ids)]
     chosen = select(world, rules, filters, FILTERS, tags=lambda of: of.rule.tags)
     page, token = page_ec2(chosen, lambda of: of.rule.id, max_results, next_token)
-    shown = [permission.render_rule(world, of.group, of.rule) for of in page]
+    shown = [told(world, permission.render_rule, of.group, of.rule) for of in page]
     return {"SecurityGroupRules": shown, "NextToken": token}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.ec2 import errors, ipv6, quotas
 from atoll.ec2.cidr import parse_cidr
@@ -171,7 +172,7 @@ def describe_subnets(
         next_token=next_token,
         ids_name="subnetIds",
     )
-    return {"Subnets": [render(world, s) for s in found], "NextToken": token}
+    return {"Subnets": [told(world, render, s) for s in found], "NextToken": token}
 
 
 @operation("ec2", "DeleteSubnet", network=True)

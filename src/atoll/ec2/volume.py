@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.ec2.filters import Table, absent, listing
 from atoll.ec2.path import iso, shown
@@ -33,7 +34,7 @@ def describe_volumes(
         next_token=next_token,
         ids_name="volumeIds",
     )
-    return {"Volumes": [render(world, v) for v in found], "NextToken": token}
+    return {"Volumes": [told(world, render, v) for v in found], "NextToken": token}
 
 
 def render(world: World, v: Volume) -> Shape:

@@ -1,5 +1,6 @@
 """Cache clusters as DescribeCacheClusters shows them."""
 
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
@@ -34,7 +35,8 @@ def describe_cache_clusters(
     if show_cache_clusters_not_in_replication_groups:
         found = [cluster for cluster in found if cluster.group_id is None]
     page, marker = page_query(found, lambda cluster: cluster.name, max_records, marker)
-    return {"CacheClusters": [render(world, c, nodes=show_cache_node_info) for c in page], "Marker": marker}
+    rendered = _render_whole if show_cache_node_info else render
+    return {"CacheClusters": [told(world, rendered, cluster) for cluster in page], "Marker": marker}
 
 
 def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape:
@@ -84,6 +86,10 @@ def render(world: World, cluster: CacheCluster, *, nodes: bool = False) -> Shape
         stale = shape["CacheParameterGroup"]["CacheNodeIdsToReboot"]
         shape["CacheNodes"] = [_render_node(cluster, node, stale=node.id in stale) for node in cluster.nodes]
     return shape
+
+
+def _render_whole(world: World, cluster: CacheCluster) -> Shape:
+    return render(world, cluster, nodes=True)
 
 
 def staying(cluster: CacheCluster) -> list[CacheNode]:

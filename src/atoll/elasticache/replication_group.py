@@ -1,5 +1,6 @@
 """Replication groups as DescribeReplicationGroups shows them: a primary and its replicas, in one shard."""
 
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache import endpoint
@@ -30,7 +31,7 @@ def describe_replication_groups(
     """List replication groups, or show one."""
     found = [find_group(world, replication_group_id)] if replication_group_id else list(world.all(ReplicationGroup))
     page, marker = page_query(found, lambda group: group.name, max_records, marker)
-    return {"ReplicationGroups": [render(world, group) for group in page], "Marker": marker}
+    return {"ReplicationGroups": [told(world, render, group) for group in page], "Marker": marker}
 
 
 def render(world: World, group: ReplicationGroup) -> Shape:

@@ -7,6 +7,7 @@ it always tells the truth and never keeps the default VPC from being deleted.
 from collections.abc import Sequence
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache.history import SUBNET_GROUP, record
@@ -79,7 +80,7 @@ def describe_cache_subnet_groups(
     """List subnet groups, or show one."""
     groups = [find(world, cache_subnet_group_name)] if cache_subnet_group_name else every(world)
     page, marker = page_query(groups, lambda group: group.name, max_records, marker)
-    return {"CacheSubnetGroups": [render(world, group) for group in page], "Marker": marker}
+    return {"CacheSubnetGroups": [told(world, render, group) for group in page], "Marker": marker}
 
 
 @operation("elasticache", "ModifyCacheSubnetGroup")

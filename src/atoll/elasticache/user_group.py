@@ -6,6 +6,7 @@ Source: ElastiCache User Guide, "Role-Based Access Control".
 from collections.abc import Iterable, Sequence
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache.serverless import in_front_of
@@ -118,7 +119,7 @@ def describe_user_groups(
     """List user groups."""
     found = [find(world, user_group_id)] if user_group_id else list(world.all(UserGroup))
     page, marker = page_query(found, lambda group: group.name, max_records, marker)
-    return {"UserGroups": [render(world, group) for group in page], "Marker": marker}
+    return {"UserGroups": [told(world, render, group) for group in page], "Marker": marker}
 
 
 def find(world: World, name: str) -> UserGroup:

@@ -6,6 +6,7 @@ Source: ELB API Reference, CreateLoadBalancer; User Guide for Network Load Balan
 from collections.abc import Sequence
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.elbv2 import errors
 from atoll.elbv2.naming import arn_of, checked_name, page, tags_of
@@ -91,7 +92,7 @@ def describe_load_balancers(
             raise errors.NAMED_BALANCER_NOT_FOUND(names=", ".join(sorted(missing)))
         found = [b for b in found if b.name in names]
     shown, token = page(found, page_size, marker)
-    return {"LoadBalancers": [render(world, b) for b in shown], "NextMarker": token}
+    return {"LoadBalancers": [told(world, render, b) for b in shown], "NextMarker": token}
 
 
 @operation("elbv2", "DeleteLoadBalancer", network=True)

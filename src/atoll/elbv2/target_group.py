@@ -6,6 +6,7 @@ Source: ELB API Reference, CreateTargetGroup; User Guide for Network Load Balanc
 from collections.abc import Sequence
 
 from atoll.aws.errors import Err
+from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.elbv2 import errors, health_check
 from atoll.elbv2.load_balancer import find as find_balancer
@@ -165,7 +166,7 @@ def describe_target_groups(
     if names and {group.name for group in found} != set(names):
         raise errors.GROUP_NOT_FOUND()
     shown, token = page(found, page_size, marker)
-    return {"TargetGroups": [render(world, g) for g in shown], "NextMarker": token}
+    return {"TargetGroups": [told(world, render, g) for g in shown], "NextMarker": token}
 
 
 @operation("elbv2", "DeleteTargetGroup")

@@ -14,10 +14,10 @@ A write copies the tables it touches: about 10 ns a resource.
 
 Each table has a stamp, an object of its own that a write of the kind replaces: two Worlds with the same stamp have
 the same resources of the kind.  `Noted` is a World that keeps the stamps of all that its reader looked at, so that
-what was made of it can be used again while they stand.
+what was made of it can be used again while they stand.  `looks.py` notes the very resources instead.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,6 +81,14 @@ class World:
         """Tell whether the tables with these stamps are this World's, too; None: there was no such resource yet."""
         mine = self._stamps
         return all(mine.get(kind) is stamp for kind, stamp in stamps.items())
+
+    def holds(self, resource: Resource) -> bool:
+        """Tell whether this very resource is here, whosever it is."""
+        return self._tables.get(type(resource), _EMPTY).get(resource.id) is resource
+
+    def stamp(self, kind: Kind) -> object | None:
+        """Return what stands for all resources of a kind; None: there was none yet."""
+        return self._stamps.get(kind)
 
     def __getitem__(self, key: tuple[type[R], str]) -> R:
         """Follow a reference that another resource holds, in whatever account; the store never lets one dangle."""
@@ -166,6 +174,13 @@ class Noted(World):
     __slots__ = ("_looks",)
 
     _looks: list[dict[Kind, object]]  # one for all views; empty: it was asked for everything
+
+    def note(self, kinds: Iterable[Kind]) -> None:
+        """Note that somebody looked at these kinds for what is made of this World."""
+        noted = self._looks[0] if self._looks else {}
+        for kind in kinds:
+            if kind not in noted:
+                self._note(kind)
 
     @property
     def looks(self) -> Stamps | None:
