@@ -9,6 +9,7 @@ a change; and that the kernel has, when all was deleted, what it had before.  En
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -49,6 +50,7 @@ class Found:
     guests_mb: float = 0.0
     guests_growth: float = 0.0
     processes: int = 0
+    waiting: float = field(default_factory=lambda: os.getloadavg()[0])  # before it began: what else works here
     wrong: list[str] = field(default_factory=list)
 
 
@@ -199,6 +201,8 @@ def main():
                 with open(asked.keep_log, "w") as log:
                     log.write(atoll.said())
     say(docs.text(found))
+    for wrong in found.wrong:
+        say(f"WRONG {wrong}")
     if asked.write_docs:
         docs.write(found)
     return 1 if found.wrong else 0

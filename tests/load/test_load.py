@@ -1,10 +1,13 @@
 """The load of `python -m tests.load`, small and short: that it finds nothing, and that it would find something."""
 
+import socket
+
 import pytest
 
 from tests.daemon.atoll import running
 from tests.load import docs, kernel
 from tests.load.__main__ import Found, run
+from tests.load.traffic import Flow
 
 
 @pytest.mark.kernel
@@ -43,3 +46,28 @@ def test_the_figures_replace_those_of_the_last_run(tmp_path, monkeypatch):
     assert text.endswith(f"{docs.END}\nafter\n")
     assert "3 clients of the API and 2 connections" in text
     assert "old" not in text
+
+
+def test_what_was_wrong_is_told_in_few_words():
+    found = Found(nodes=1, instances=2, clients=3, minutes=4)
+    found.wrong = ["10.0.0.26:6379: it said '-READONLY'"] * 3
+    found.wrong += ["a | b\r\n" + "x" * 500, *map(str, range(20))]
+
+    row = docs.text(found).splitlines()[-1]
+
+    assert row.startswith("| Wrong | 3 times: 10.0.0.26:6379: it said '-READONLY'; a / b  xxx")
+    assert row.endswith("; and 14 more |")
+    assert len(row) < 700
+    assert row.count("|") == 3
+
+
+def test_the_line_that_was_not_to_be_heard_is_told():
+    near, far = socket.socketpair()
+    with near, far:
+        flow = Flow.__new__(Flow)
+        flow.socket, flow.heard, flow.answers = near, b"", 0
+        flow.question, flow.answer = b"ask", b"+OK\r\n$3\r\nabc\r\n" * 3
+        far.sendall(b"+OK\r\n$3\r\nabc\r\n-READONLY You can't write against a read only replica.\r\n$-1\r\n")
+
+        with pytest.raises(ValueError, match=r'it said "-READONLY You can.t write against'):
+            flow.read()

@@ -15,6 +15,7 @@ from tests.load.inside import network_of
 
 BATCH, KEYS, VALUE = 32, 100, b"v" * 100  # the data of a connection are bounded: 10 kB
 CONNECT_SECONDS, SILENCE_SECONDS = 20.0, 30.0  # of a machine whose neighbours are busy too
+LINE_MAX = 80  # of what was not to be heard: enough to tell what it is
 NICE = 5  # whoever else works on this machine goes first
 
 
@@ -40,10 +41,18 @@ class Flow:
             raise ValueError("it hung up")
         self.heard += text
         if not self.answer.startswith(self.heard):
-            raise ValueError(f"it said {self.heard[-200:]!r}")
+            raise ValueError(f"it said {self._odd_line()!r}")
         if len(self.heard) == len(self.answer):
             self.answers, self.heard, self.since = self.answers + 2 * BATCH, b"", time.monotonic()
             self.socket.sendall(self.question)
+
+    def _odd_line(self):
+        """Return the first line that is not what was to be heard."""
+        at = next(
+            (n for n, (a, b) in enumerate(zip(self.heard, self.answer, strict=False)) if a != b), len(self.answer)
+        )
+        begin = self.heard.rfind(b"\r\n", 0, at) + 2 if b"\r\n" in self.heard[:at] else 0
+        return self.heard[begin:].partition(b"\r\n")[0][:LINE_MAX].decode("ascii", "replace")
 
 
 def _valkey(key):
