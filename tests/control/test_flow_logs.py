@@ -215,3 +215,19 @@ def test_counters_that_cannot_be_read_are_tried_again(made):
     made.loop._take = take
     made.count()
     assert [r["packets"] for r in made.at(120)] == ["1"]
+
+
+def test_a_log_that_the_network_does_not_know_yet_is_counted_when_it_does(made):
+    """`tests.simulation.longrun --level real --seed 2`: a look between the call and the network loop's next plan."""
+    newest, lab = made.loop._plan, Lab()
+    lab.vpc("v", "10.0.0.0/16")
+    lab.subnet("s", "10.0.0.0/24")
+    lab.instance("a", "s", groups=["v"], ip=str(NEAR))
+    older = compile(lab.world)
+    made.loop._plan = lambda: older
+
+    assert made.at(30) == []
+    made.loop._plan = newest
+    made.count()
+
+    assert [r["packets"] for r in made.at(60)] == ["1"]

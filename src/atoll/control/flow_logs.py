@@ -155,8 +155,8 @@ class FlowLogs:
             for vpc_id in vpc_ids
             for i in world.bucket(Interface, "vpc_id", vpc_id).values()
         }
-        parts = self._plan().parts
-        facts = (f for id in vpc_ids if (part := parts.get((id, "flow_logs"))) for f in part.fragments[id].facts)
+        parts = (part.fragments for id in vpc_ids if (part := self._plan().parts.get((id, "flow_logs"))))
+        facts = (f for fragments in parts for id in vpc_ids & fragments.keys() for f in fragments[id].facts)
         tallies = await self._take([fact for fact in facts if isinstance(fact, Container) and fact.is_tally])
         now = self._clock()
         self._known |= interfaces
