@@ -30,6 +30,7 @@ from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
 from atoll.control.discovery import Discovery
+from atoll.control.disk_room import DiskRoom
 from atoll.control.doorman import Doorman
 from atoll.control.engines import Engines
 from atoll.control.events import log
@@ -130,14 +131,9 @@ class Daemon:
         self._counters = Counters(host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs")
         self._reverter = Reverter(store, utc_now)
         self._sampler = Sampler(
-            lambda: store.world,
-            wanted.machines,
-            host,
-            self._counters,
-            self._gateway_counts,
-            utc_now,
+            lambda: store.world, wanted.machines, host, self._counters, self._gateway_counts, utc_now,
             options.metrics_seconds,
-        )
+        )  # fmt: skip
         self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
         self._discovery = Discovery(wanted.machines, host, self._recorder)
         self._logs = LogDeliveries(store, wanted.machines, host, options.state_dir.absolute())
@@ -370,6 +366,7 @@ class Daemon:
             lone = LoneNodes(lambda: self.world, self._wanted.machines, self._host)
             yield from (("lone", lone.run), ("metrics", self._sampler.run), ("flow_logs", self._counters.run))
             yield from (("alarms", Alarms(self._store, utc_now).run), ("engines", self._engines.run))
+            yield ("disks", DiskRoom(self._wanted.machines, self._host, self._recorder).run)
 
     async def _private(self, request: Request) -> Answer:
         if self._private_api is None:

@@ -1,5 +1,6 @@
 """A hostile root in an instance: what he asks of the kernel, what he uses up, and who comes in from outside."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from atoll.host.linux import cgroups
+from atoll.host.linux import cgroups, quota
 from atoll.host.linux.client import Spawn
 from atoll.host.linux.guard import guard
+from tests.kernel.conftest import until
 
 HERE = Path(__file__).parent
 MB = 1 << 20
@@ -153,6 +155,75 @@ def test_what_he_takes_of_processes_and_memory_he_takes_from_himself(hostile):
         assert it.process.exited(timeout_seconds=30), "and all of it ends with its init"
 
     hostile(steps, memory_bytes=1024 * MB)
+
+
+@pytest.mark.kernel
+def test_a_disk_that_is_full_is_written_to_no_more_and_can_be_emptied(hostile):
+    """What `control/disk_room.py` does to who has too much (tests/control/test_disk_room.py: to whom, and when)."""
+
+    def steps(it):
+        def taken():
+            found = quota.used(it.directory / "upper", bytes_max=8 << 30, files_max=1 << 20)
+            return found.bytes + quota.nameless(it.process.pid), found.files
+
+        bytes_, files = taken()
+        it.run("head -c 20M /dev/urandom > ~/big; mkdir ~/many; cd ~/many; seq 500 | xargs touch")
+        ghost = "exec 9>~/ghost; rm ~/ghost; head -c 10M /dev/urandom >&9; exec sleep 1000"
+        it.run(f"({ghost}) </dev/null >/dev/null 2>&1 &")
+        until(lambda: taken()[0] - bytes_ >= 30 * MB)  # what has no name any more counts, too
+        assert 500 <= taken()[1] - files < 550
+        assert quota.used(it.directory / "upper", bytes_max=MB, files_max=10).bytes < 30 * MB, "no further than asked"
+        writer = "trap '' XFSZ; while :; do head -c 1M /dev/zero >> ~/more 2>/dev/null; sleep 0.01; done"
+        it.run(f"({writer}) </dev/null >/dev/null 2>&1 & sleep 0.5")
+
+        assert quota.hold(it.process.pid, held=True)
+        size = it.run("sleep 0.3; stat -c %s ~/more")
+        assert it.run("sleep 0.7; stat -c %s ~/more") == size
+        limits = {Path(f"/proc/{pid}/limits").read_text().splitlines()[2] for pid in quota.processes(it.process.pid)}
+        assert [line.split() for line in limits] == [["Max", "file", "size", "0", "0", "bytes"]]
+
+        it.run("rm -r ~/big ~/many")
+        assert taken()[1] - files < 50
+        if quota.hold(it.process.pid, held=False):  # an ordinary user cannot
+            assert it.run("sleep 0.7; stat -c %s ~/more") != size
+
+    hostile(steps)
+
+
+LOOPS, SPIN_SECONDS = 64, 3.0
+
+
+@pytest.mark.kernel
+@only_root
+def test_loops_without_number_leave_the_processors_to_others(hostile):
+    """Each loop is a session of its own: by those alone the kernel would give each as much as the daemon."""
+
+    def steps(it):
+        groups = Path(f"/proc/{it.process.pid}/cgroup").read_text().splitlines()
+        if not any("cpu" in line.split(":")[1].split(",") or line.startswith("0::/atoll-") for line in groups):
+            pytest.skip("the cpu controller is not ours to use")
+        loop = "setsid sh -c 'while :; do :; done' </dev/null >/dev/null 2>&1 &"
+        it.run(f"for n in $(seq {LOOPS}); do {loop} done", user="root")
+        spin = f"import time; end = time.monotonic() + {SPIN_SECONDS}\nwhile time.monotonic() < end: pass\n"
+        spin += "print(time.process_time())"
+        before = used_inside(it)
+        witness = subprocess.run(
+            [sys.executable, "-c", spin], capture_output=True, check=True, timeout=120, start_new_session=True
+        )
+        each = (used_inside(it) - before) / LOOPS
+        assert float(witness.stdout) > 5 * each, "alike, it would have got as much as each of them"
+
+    hostile(steps)
+
+
+def used_inside(it) -> float:
+    """Return the seconds of processor time that an instance has used, as the machine counts them."""
+    own, used = os.readlink(f"/proc/{it.process.pid}/ns/pid"), 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(entry / "ns/pid") == own:
+                used += sum(map(int, (entry / "stat").read_text().rpartition(")")[2].split()[11:13]))
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

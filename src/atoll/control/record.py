@@ -44,6 +44,7 @@ class Recorder:
     def __init__(self, store: Store) -> None:
         """Record into `store`."""
         self._store = store
+        self._held: set[str] = set()  # instances whose disk is full: that they run does not make them well
 
     @property
     def world(self) -> World:
@@ -55,8 +56,13 @@ class Recorder:
         instance = self.world.get(Instance, guest.instance_id)
         if instance and instance.state == "pending":
             self._note("booted", instances.booted, guest.instance_id)
-        elif instance and instance.host_error and lasting:
+        elif instance and instance.host_error and lasting and guest.instance_id not in self._held:
             self._note("well again", _trouble, guest.instance_id, None)
+
+    def held(self, instance_id: str, because: str | None) -> None:
+        """An instance may not write to its disk any more, or again (None)."""
+        (self._held.discard if because is None else self._held.add)(instance_id)
+        self._note("disk full" if because else "disk has room", _trouble, instance_id, because)
 
     def starting(self, machine: Machine) -> None:
         """A machine that should run does not, and nobody saw it end: a node that was available is not."""

@@ -1,7 +1,22 @@
 """The disks of instances, as files; and a host's that runs no instances."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Room(NamedTuple):
+    """What the file system of the disks has."""
+
+    bytes: int
+    free_bytes: int  # for us
+    free_files: int
+
+
+class Use(NamedTuple):
+    """What an instance has taken of it."""
+
+    bytes: int
+    files: int
 
 
 class Disks(Protocol):
@@ -15,6 +30,18 @@ class Disks(Protocol):
         """Make of such a file a directory that an instance can boot from.  Raises HostError, OSError."""
         ...
 
+    def room(self) -> Room:
+        """Return what the file system has.  Raises OSError."""
+        ...
+
+    def use(self, instance_id: str, pid: int, bytes_max: int, files_max: int) -> Use:
+        """Return what a running instance has on its disk, counted no further than either limit."""
+        ...
+
+    def hold(self, pid: int, *, held: bool) -> bool:
+        """Forbid an instance to write to files, or allow it again; tells whether that could be done."""
+        ...
+
 
 class NoDisks:
     """There are none."""
@@ -25,3 +52,15 @@ class NoDisks:
 
     def unpack_disk(self, file: Path, directory: Path) -> None:
         """No instance boots."""
+
+    def room(self) -> Room:
+        """There is none, and nobody to take it."""
+        return Room(0, 0, 0)
+
+    def use(self, instance_id: str, pid: int, bytes_max: int, files_max: int) -> Use:  # noqa: ARG002
+        """No instance takes any."""
+        return Use(0, 0)
+
+    def hold(self, pid: int, *, held: bool) -> bool:  # noqa: ARG002
+        """No instance writes."""
+        return True

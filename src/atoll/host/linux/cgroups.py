@@ -1,7 +1,12 @@
-"""Limits of memory and of processes, where this machine lets us set them; otherwise there are none.
+"""Limits of memory and of processes, and shares of the processors, where this machine lets us set them.
 
 Root with cgroup v1 (hybrid) or v2; an ordinary user with a delegated v2 subtree (`systemd-run --user`).  The groups
 live below one named after the run directory, so that `remove_all` finds what a killed keeper left.
+
+Of the processors nobody is given less than there is: whoever wants more than there is gets his share.  All that an
+installation runs counts together as PROCESSES_EACH busy processes on each processor, whatever it starts, so that it
+starves neither the daemon nor the machine; among themselves, each instance counts as much as each other, and a cache
+node as much as four of them.
 """
 
 import hashlib
@@ -13,6 +18,12 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _CONTROLLERS = ("memory", "pids")
+_SHARES = "cpu"  # the controller that we can do without
+_PROCESSES_EACH = 2
+_USUAL_WEIGHT = 100  # of a group, and of one process that is in none, as v2 counts; v1 says 1024
+_V1_PER_V2 = 10.24
+INSTANCE_WEIGHT, NODE_WEIGHT = 100, 400
+_WEIGHT_MAX = 10_000  # the kernel's own
 _LEAVE_SECONDS = 0.5  # from a process's end until its group is empty; some milliseconds here
 _LEAVE_POLL_SECONDS = 0.005
 
@@ -36,7 +47,9 @@ def support() -> Support:
     separate = tuple(_ROOT / name for name in _CONTROLLERS if (_ROOT / name / "cgroup.procs").exists())
     if separate:
         if all(os.access(path, os.W_OK) for path in separate):
-            return Support(1, separate, "")
+            shares = _ROOT / _SHARES
+            more = (shares,) if (shares / "cpu.shares").exists() and os.access(shares, os.W_OK) else ()
+            return Support(1, (*separate, *more), "")
         return Support(0, (), "cgroup v1 can be written to by root only")
     controllers = _ROOT / "cgroup.controllers"
     if not controllers.exists():
@@ -48,17 +61,24 @@ def support() -> Support:
     return Support(0, (), f"the memory and pids controllers of {own.parent} are not delegated to this user")
 
 
-def create(run_dir: Path, name: str, *, memory_bytes: int | None, processes: int | None) -> tuple[Path, ...]:
+def create(
+    run_dir: Path, name: str, *, memory_bytes: int | None, processes: int | None, weight: int = INSTANCE_WEIGHT
+) -> tuple[Path, ...]:
     """Make a group and return its directories for `Spawn.cgroups`: none where limits cannot be set."""
     found = support()
     made = []
     for parent in found.parents:
         group = parent / _ours(run_dir) / name
         with suppress(OSError):  # a limit that cannot be set is reported by `detect`, and does not stop a machine
-            group.parent.mkdir(exist_ok=True)
+            if not group.parent.exists():
+                group.parent.mkdir(exist_ok=True)
+                _share(group.parent, _USUAL_WEIGHT * _PROCESSES_EACH * (os.cpu_count() or 1))
             if found.version == 2:
                 (group.parent / "cgroup.subtree_control").write_text("+memory +pids")
+                with suppress(OSError):  # it may not be delegated
+                    (group.parent / "cgroup.subtree_control").write_text(f"+{_SHARES}")
             group.mkdir(exist_ok=True)
+            _share(group, weight)
             _set(group, ("memory.max", "memory.limit_in_bytes"), memory_bytes)
             _set(group, ("pids.max",), processes)
             made.append(group)
@@ -69,7 +89,7 @@ def join(pid: int) -> None:
     """Move this process into the groups of another one, so that its limits hold for both; where that may be done."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        if not controllers or any(name in _CONTROLLERS for name in controllers.split(",")):
+        if not controllers or any(name in (*_CONTROLLERS, _SHARES) for name in controllers.split(",")):
             with suppress(OSError):
                 (_ROOT / controllers / path.lstrip("/") / "cgroup.procs").write_text("0")
 
@@ -124,6 +144,13 @@ def _own_group() -> Path:
 def _delegates(group: Path) -> bool:
     controllers = (group / "cgroup.controllers").read_text().split()
     return all(name in controllers for name in _CONTROLLERS)
+
+
+def _share(group: Path, weight: int) -> None:
+    """Say how much of the processors a group gets beside others, where that can be said."""
+    weight = min(weight, _WEIGHT_MAX)
+    _set(group, ("cpu.weight",), weight)
+    _set(group, ("cpu.shares",), round(weight * _V1_PER_V2))
 
 
 def _set(group: Path, files: tuple[str, ...], value: int | None) -> None:

@@ -1,11 +1,13 @@
 """Instances of one installation: from the loop's plan to a guest on its own disk."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
 from atoll.host.authority import Authority
 from atoll.host.contract import GuestPlan
-from atoll.host.linux import disks, guest, image
+from atoll.host.disks import Room, Use
+from atoll.host.linux import disks, guest, image, quota
 from atoll.host.linux.client import Keeper, Process
 
 
@@ -70,6 +72,21 @@ class Instances:
         """Make of such a file a directory that an instance can boot from.  Raises HostError, OSError."""
         directory.mkdir(mode=0o700, parents=True)
         disks.unpack(file, directory / "upper", rootless=self._keeper.rootless)
+
+    def room(self) -> Room:
+        """Return what the file system of the state directory has."""
+        found = os.statvfs(self._state_dir)
+        free = found.f_bavail if os.geteuid() else found.f_bfree
+        return Room(found.f_blocks * found.f_frsize, free * found.f_frsize, found.f_ffree)
+
+    def use(self, instance_id: str, pid: int, bytes_max: int, files_max: int) -> Use:
+        """Return what an instance has on its disk, with files that it has open and that have no name."""
+        found = quota.used(self._directory(instance_id) / "upper", bytes_max=bytes_max, files_max=files_max)
+        return Use(found.bytes + quota.nameless(pid), found.files)
+
+    def hold(self, pid: int, *, held: bool) -> bool:
+        """Forbid an instance to write to files, or allow it again."""
+        return quota.hold(pid, held=held)
 
     def console(self, instance_id: str) -> bytes:
         """Return what the instance's console has kept."""

@@ -81,7 +81,13 @@ class Nodes(Talker):
         """Put a node into its cgroup."""
         bytes_ = (memory_bytes or node.memory_bytes) * (2 if twice else 1)
         name = short(node.name)
-        return cgroups.create(self._keeper.run_dir, name, memory_bytes=bytes_ + MEMORY_SLACK, processes=PROCESSES_MAX)
+        return cgroups.create(
+            self._keeper.run_dir,
+            name,
+            memory_bytes=bytes_ + MEMORY_SLACK,
+            processes=PROCESSES_MAX,
+            weight=cgroups.NODE_WEIGHT,
+        )
 
     def sweep(self, keep: Collection[str]) -> None:
         """Throw away what all other nodes left; `keep` has names of plans."""

@@ -44,6 +44,9 @@ _SYS_MOUNT_SETATTR = 442  # the same number on every architecture since 5.12
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _SYS_CAPGET = {"x86_64": 125, "aarch64": 90}
 _SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
+_SYS_SETRESUID = {"x86_64": 117, "aarch64": 147}
+_SYS_SETRESGID = {"x86_64": 119, "aarch64": 149}
+_UNCHANGED = (ctypes.c_long(-1), ctypes.c_long(-1))
 _CAPABILITY_VERSION = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -135,6 +138,16 @@ def hold_capabilities(kept: int) -> None:
     low, high = held & 0xFFFFFFFF, held >> 32
     sets = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)  # effective, permitted, inheritable; twice
     _check(_libc.syscall(_SYS_CAPSET[platform.machine()], header, sets), "capset")
+
+
+def set_real_ids(uid: int, gid: int) -> None:
+    """Set the real ids of this thread alone; the effective ones, and with them its capabilities, stay.
+
+    The C library would set those of all threads.
+    """
+    machine = platform.machine()
+    _check(_libc.syscall(_SYS_SETRESGID[machine], ctypes.c_long(gid), *_UNCHANGED), "setresgid")
+    _check(_libc.syscall(_SYS_SETRESUID[machine], ctypes.c_long(uid), *_UNCHANGED), "setresuid")
 
 
 def install_seccomp(instructions: bytes) -> None:
