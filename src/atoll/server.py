@@ -265,6 +265,8 @@ class _Connection(asyncio.Protocol):
                     await self._stream(answer)
                     return
                 self.is_answering = False
+                if self._transport.is_closing():  # the client went without waiting for it
+                    return
                 self.last_seen = time.monotonic()
                 stays_open = stays_open and not (self._is_ending and not self._waiting)
                 self._transport.write(_written(answer, with_body=request.method != "HEAD", stays_open=stays_open))
@@ -285,7 +287,8 @@ class _Connection(asyncio.Protocol):
         self._is_streaming = self._closing = True  # what the client sends now is not read any more, but its end is
         self._transport.resume_reading()
         try:
-            self._transport.write(_head(stream.status, stream.headers, ["connection: close"]))
+            if not self._transport.is_closing():
+                self._transport.write(_head(stream.status, stream.headers, ["connection: close"]))
             async with contextlib.aclosing(stream.pieces):
                 async for piece in stream.pieces:  # at least once: a generator that never began would not end
                     if self._transport.is_closing() or self._is_ending:

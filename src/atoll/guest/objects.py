@@ -116,9 +116,10 @@ class Objects:
         raise UNSUPPORTED(what=f"{method} of a bucket with {', '.join(query) or 'nothing'}")
 
     def _object(self, request: Request, directory: Path, key: str) -> Answer:
-        file = directory / quote(key, safe="")
-        if len(file.name) > FILE_NAME_BYTES_MAX or file.name in (".", ".."):
+        name = quote(key, safe="")
+        if len(name) > FILE_NAME_BYTES_MAX or name in (".", ".."):
             raise LONG_KEY()
+        file = directory / name
         if request.method == "PUT":
             return self._put(request, directory, file)
         if request.method == "DELETE":
