@@ -140,6 +140,8 @@ class Kernel:
                 return sock
             level, option = TRANSPARENT[family]
             sock.setsockopt(level, option, 1)  # also a forged source
+            if probe.protocol == TCP:  # a port rests for a minute after the connection of an earlier probe
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((source, port))
             if sock.connect_ex((str(probe.destination), probe.port)) not in (0, errno.EINPROGRESS):
                 raise OSError

@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--level", choices=("paper", "real"), action="append", help="only this one")
     parser.add_argument("--once", action="store_true", help="one story of each level, and what happened in it")
     parser.add_argument("--write-docs", action="store_true", help="put the figures into docs/reliability.md")
+    parser.add_argument("--keep-log", metavar="FILE", type=Path, help="of the newest story's daemon in the kernel")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     levels = given.level or ["paper", *(["real"] if os.geteuid() == 0 else [])]
@@ -31,16 +32,18 @@ def main() -> int:
     begun = time.monotonic()
     for number, level in enumerate(levels, 1):
         until = begun + given.minutes * 60 * number / len(levels)
-        found[level] = list(_stories(level, given.seed, given.steps or STEPS[level], until, once=given.once))
+        found[level] = list(
+            _stories(level, given.seed, given.steps or STEPS[level], until, once=given.once, log=given.keep_log)
+        )
     if given.write_docs:
         written.write(found, (time.monotonic() - begun) / 60, given.seed)
     return 1 if any(story.wrongs for stories in found.values() for story in stories) else 0
 
 
-def _stories(level: str, seed: int, steps: int, until: float, *, once: bool) -> Iterator[Found]:
+def _stories(level: str, seed: int, steps: int, until: float, *, once: bool, log: Path | None) -> Iterator[Found]:
     while True:
         begun = time.monotonic()
-        story = _play(level, seed, steps)
+        story = _play(level, seed, steps, until - begun, log)
         took = time.monotonic() - begun
         print(f"{level} seed {seed}: {story.steps} steps in {took:.0f} s, {story.said()}", flush=True)
         if once or story.wrongs:
@@ -55,11 +58,11 @@ def _stories(level: str, seed: int, steps: int, until: float, *, once: bool) -> 
             return
 
 
-def _play(level: str, seed: int, steps: int) -> Found:
+def _play(level: str, seed: int, steps: int, seconds: float, log: Path | None) -> Found:
     if level == "real":
         from tests.simulation.longrun.real import play
 
-        return play(seed, steps)
+        return play(seed, steps, seconds=seconds, log=log)
     fast = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="atoll-longrun-", dir=fast) as directory:
         return Story(seed, Path(directory), steps).play()

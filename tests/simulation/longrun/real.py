@@ -1,26 +1,26 @@
 """A real daemon, its kernel and its engines, and real blows; as root.
 
-After every step that is not followed by another blow the daemon is given time to come to rest.  Then its file is read
-by us and told to the API; every namespace is compared with one that a fresh fabric makes of the same World from
-nothing, in a network of its own; and packets are sent, whose fate must be what the tracer says.
+After every step the file opens for us, and what it says holds together.  After every blow the daemon is given time to
+come to rest.  Then the API tells what the file has; every namespace is compared with one that a fresh fabric makes of
+the same World from nothing, in a network of its own; packets are sent, whose fate must be what the tracer says; and
+no process runs, and no control group is there, that belongs to nobody.
 """
 
 import contextlib
 import os
-import resource
 import shutil
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from atoll.control.wanted import Wanted
 from atoll.control.wires import VERIFY_SECONDS
+from atoll.model.cache import CacheCluster
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.kinds import KINDS
@@ -28,12 +28,13 @@ from atoll.model.world import Caller, World
 from atoll.store.sqlite import Store
 from tests.daemon.atoll import Atoll, until
 from tests.daemon.stage import Stage
-from tests.daemon.test_crash import Kernel as Vandal
 from tests.kernel.conftest import in_child
-from tests.simulation.longrun import claims
+from tests.simulation.longrun import claims, wall
+from tests.simulation.longrun.blows import Blows
 from tests.simulation.longrun.found import Found
 from tests.simulation.longrun.people import ACCOUNTS, REGION, Ask, People
 from tests.simulation.longrun.sameness import differences_from_scratch, wrong_fates
+from tests.tidy.tree import ROOT as ROOT
 
 DISK_MEGABYTES = 160
 REST_SECONDS = 60.0
@@ -43,16 +44,24 @@ MAKES_MACHINES = (
     "IncreaseReplicaCount", "ModifyReplicationGroupShardConfiguration", "ModifyCacheCluster",
 )  # fmt: skip
 PROBES = 24
+CALLS = 0.8
+STRAYS_SECONDS = 10.0  # for what ends just now
 DESCRIPTORS_MORE = 12  # than at the start, once everything is deleted: pools and logs that come with use
 
 
-def play(seed: int, steps: int) -> Found:
-    """Play a story to its end, or until something is wrong; removes everything again."""
+def play(
+    seed: int, steps: int, *, seconds: float = float("inf"), log: Path | None = None, calls: float = CALLS
+) -> Found:
+    """Play a story to its end, for some seconds, or until something is wrong; removes everything again.
+
+    `log` is a file for what the daemon says; `calls` is the share of steps that are calls, the others are blows.
+    """
     atoll = Atoll("root")
+    atoll.environment |= {"PYTHONPATH": wall.__path__[0], "ATOLL_LONGRUN_WALL": str(atoll.place / "wall")}
     found = Found(seed)
     with small_disk(atoll):
         try:
-            Story(atoll, found, steps).play()
+            Story(atoll, found, steps, seconds, calls).play()
         except AssertionError as error:
             found.note("end", [str(error)[:2000]])
         finally:
@@ -60,6 +69,8 @@ def play(seed: int, steps: int) -> Found:
                 if "Traceback" in line:
                     found.note("log", [f"a mistake is logged: {atoll.said().partition('Traceback')[2][:1500]}"])
                     break
+            if log:
+                log.write_text(atoll.said())
             atoll.purge_running()
     left = atoll.close()
     found.note("left", left)
@@ -84,8 +95,8 @@ def small_disk(atoll: Atoll) -> Iterator[None]:
 class Story:
     """One seed's story."""
 
-    def __init__(self, atoll: Atoll, found: Found, steps: int) -> None:
-        self.atoll, self.found, self.steps = atoll, found, steps
+    def __init__(self, atoll: Atoll, found: Found, steps: int, seconds: float, calls: float) -> None:
+        self.atoll, self.found, self.steps, self.seconds, self.calls = atoll, found, steps, seconds, calls
         self.dice = Random(found.seed)
         self.people = People(self.dice, most=MOST)
         self.stage = Stage.__new__(Stage)
@@ -99,15 +110,18 @@ class Story:
             self.atoll.client("ec2", account=account).describe_vpcs()
         self.atoll.cli("run", "--as", "198.51.100.27", "true")
         before = self._held()
-        blows = (self.kill, self.kill_in_a_call, self.kill_a_machine, self.flush, self.cut_a_link, self.remove,
-                 self.fill_disk, self.break_disk, self.no_processes)  # fmt: skip
-        while self.found.steps < self.steps and not self.found.wrongs:
+        blows = Blows(self, self.atoll.place / "wall").all()
+        coming = list(blows)
+        while self.found.steps < self.steps and not self.found.wrongs and self._has_time():
             self.found.steps += 1
-            if self.dice.random() < 0.8:
-                self.call(self._ask())
+            if self.dice.random() < self.calls:
+                self.call(self.ask())
+                self.found.note("references", list(claims.broken_references(self.world()))[:3])
                 continue
-            blow = self.dice.choice(blows)
-            self._say(f"blow: {blow.__name__}")
+            if not coming:  # each once, in an order of its own, before any comes again
+                coming = list(blows)
+            blow = coming.pop(self.dice.randrange(len(coming)))
+            self.say(f"blow: {blow.__name__}")
             self.found.blow(blow.__name__.replace("_", " "))
             blow()
             self.look()
@@ -123,116 +137,20 @@ class Story:
 
     def call(self, ask: Ask) -> None:
         """Make a call, and judge its answer."""
-        self._say(str(ask))
+        self.say(str(ask))
         self.found.calls += 1
-        client = self.atoll.client(ask.service, account=ask.caller.account)
         try:
-            client._make_api_call(ask.operation, ask.parameters)
+            self.send(ask)
         except ClientError as error:
             self.found.refused += 1
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if status >= 500 and error.response["Error"]["Code"] != "InsufficientInstanceCapacity":
                 self.found.note(str(ask), [str(error)])
 
-    def kill(self) -> None:
-        """Kill the daemon."""
-        self.atoll.kill()
-        self.up()
-
-    def kill_in_a_call(self) -> None:
-        """Kill the daemon while it works."""
-        ask, delay = self._ask(), self.dice.random() * 0.05
-        killer = threading.Timer(delay, self.atoll.daemon.kill)  # type: ignore[union-attr]
-        killer.start()
-        with contextlib.suppress(BotoCoreError, ClientError):
-            self.atoll.client(ask.service, account=ask.caller.account)._make_api_call(ask.operation, ask.parameters)
-        killer.join()
-        self.found.cut += 1
-        self.atoll.daemon.wait(20)  # type: ignore[union-attr]
-        self.up()
-
-    def kill_a_machine(self) -> None:
-        """Kill an instance or a node."""
-        if pids := self.stage.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pids[self.dice.choice(sorted(pids))], signal.SIGKILL)
-
-    def flush(self) -> None:
-        """Flush the rules of a router, or of the internet."""
-        self._vandalise("nft flush ruleset")
-
-    def cut_a_link(self) -> None:
-        """Delete a link of a router."""
-        names = "ip -o link show type veth | head -1 | cut -d: -f2 | cut -d@ -f1"
-        self._vandalise(f"for name in $({names}); do ip link del $name; done")
-
-    def remove(self) -> None:
-        """Delete a namespace of a router behind the daemon's back."""
-        if routers := self._routers():
-            Vandal(self.atoll).remove(self.dice.choice(routers))
-
-    def fill_disk(self) -> None:
-        """Have no space left for some calls."""
-        filler = self.atoll.state / "filler"
-        with filler.open("wb", buffering=0) as out, contextlib.suppress(OSError):
-            while True:
-                out.write(b"x" * 65536)
-        self._calls_without_disk()
-        filler.unlink()
-
-    def break_disk(self) -> None:
-        """Have every write fail: the limit of a file's size says so, and SQLite calls it an I/O error."""
-        pid = self.atoll.daemon.pid  # type: ignore[union-attr]
-        before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        self._calls_without_disk()
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
-
-    def no_processes(self) -> None:
-        """Have no room for another process or thread, neither for the daemon nor for the keeper, for some calls."""
-        group = Path("/sys/fs/cgroup/pids") / f"longrun-{os.getpid()}"
-        if not group.parent.is_dir():
-            group = Path("/sys/fs/cgroup") / group.name
-        pids = (self.atoll.daemon.pid, self.atoll.status()["keeper"])  # type: ignore[union-attr]
-        homes = {pid: _pids_group(pid) for pid in pids}
-        group.mkdir()
-        try:
-            for pid in pids:
-                (group / "cgroup.procs").write_text(str(pid))
-            (group / "pids.max").write_text((group / "pids.current").read_text())
-            self._calls_without_disk()
-        finally:
-            (group / "pids.max").write_text("max")
-            for line in (group / "cgroup.procs").read_text().split():
-                with contextlib.suppress(OSError):
-                    home = homes.get(int(line)) or homes[pids[1]]
-                    (home / "cgroup.procs").write_text(line)
-            until(lambda: not (group / "cgroup.procs").read_text().split(), 10, "an empty group")
-            group.rmdir()
-
-    def _calls_without_disk(self) -> None:
-        for _ in range(3):
-            ask = self._ask()
-            self._say(f"in trouble: {ask}")
-            self.found.calls += 1
-            try:
-                self.atoll.client(ask.service, account=ask.caller.account)._make_api_call(
-                    ask.operation, ask.parameters
-                )
-            except ClientError as error:
-                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                self.found.unwritten += status == 503
-                if status >= 500 and status != 503:
-                    self.found.note(str(ask), [str(error)])
-
-    def _vandalise(self, script: str) -> None:
-        if routers := self._routers():
-            Vandal(self.atoll).run(self.dice.choice(routers), script)
-
-    def _routers(self) -> list[str]:
-        """Return the VPCs that have a router: those in which somebody is."""
-        status = self.atoll.status()
-        held = os.listdir(f"/proc/{status['keeper']}/root{status['namespaces']}")
-        return sorted(name for name in held if name.startswith("vpc-"))
+    def send(self, ask: Ask) -> Any:
+        """Make a call.  Raises ClientError, BotoCoreError."""
+        client = self.atoll.client(ask.service, account=ask.caller.account)
+        return client._make_api_call(ask.operation, ask.parameters)
 
     # Claims
 
@@ -253,6 +171,7 @@ class Story:
                 seen = world.seen_by(Caller(account=account, region=REGION, arn=""))
                 told = self.atoll.client(row[0], account=account)._make_api_call(row[1], {})
                 self.found.note(row[1], claims.told_otherwise(seen, told, row))
+        self.found.note("leaks", self._leaks())
         keeper, spaces = self.atoll.status()["keeper"], Path(self.atoll.status()["namespaces"])
         for what, check in (("kernel", differences_from_scratch), ("packets", wrong_fates)):
             for last in (False, False, True):  # damage is found by the next look of the network loop
@@ -267,7 +186,42 @@ class Story:
 
     def _is_well(self) -> bool:
         status = self.atoll.status()
-        return self.stage._is_settled() and not _unrest(status)
+        caches = self.world().all(CacheCluster)  # also those behind serverless caches, of which no status tells
+        return (
+            self.stage._is_settled() and not _unrest(status) and all(cache.status == "available" for cache in caches)
+        )
+
+    def _leaks(self) -> list[str]:
+        """Say what the keeper runs and the kernel holds for nobody, unless it goes within a moment."""
+        left: list[str] = []
+
+        def is_clean() -> bool:
+            left[:] = [*self._strays(), *self._idle_groups()]
+            return not left
+
+        with contextlib.suppress(AssertionError):
+            until(is_clean, STRAYS_SECONDS)
+        return left
+
+    def _strays(self) -> Iterator[str]:
+        """Say that the keeper runs more than the World wants, what speaks TLS for a node aside."""
+        keeper, world = self.atoll.status()["keeper"], self.world()
+        running = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                name, _, rest = (entry / "stat").read_text().rpartition(")")
+                if rest.split()[1] == str(keeper) and not name.endswith("(haproxy"):
+                    running.append(f"{name.replace('(', '')} {rest.split()[0]}")
+        if len(running) > (wanted := len(Wanted(lambda: world).machines())):
+            yield f"{len(running)} processes for {wanted} machines: {sorted(running)}"
+
+    def _idle_groups(self) -> Iterator[str]:
+        """Yield the control groups of instances that have no process."""
+        for path in self.atoll._run_dirs():
+            for group in Path("/sys/fs/cgroup").glob(f"**/{self.atoll._group(path)}/i-*"):
+                with contextlib.suppress(OSError):
+                    if not (group / "cgroup.procs").read_text():
+                        yield f"group {group}"
 
     def world(self) -> World:
         """Read the file of the daemon, as somebody else."""
@@ -284,7 +238,8 @@ class Story:
         self.atoll.up()
         self.found.lives += 1
 
-    def _ask(self) -> Ask:
+    def ask(self) -> Ask:
+        """Make up a call that the machine that we run on can bear."""
         world = self.world()
         running = sum(1 for _ in world.all(Instance, state="running"))
         nodes = sum(1 for it in world.all(Interface) if it.requester_managed)
@@ -301,18 +256,14 @@ class Story:
             held[f"threads of the {name}"] = len(os.listdir(f"/proc/{pid}/task"))
         return held
 
-    def _say(self, what: str) -> None:
+    def say(self, what: str) -> None:
+        """Keep what happens for whoever looks for the cause of what is wrong."""
         self.found.say(what, time.monotonic() - self.begun)
+
+    def _has_time(self) -> bool:
+        return time.monotonic() - self.begun < self.seconds
 
 
 def _unrest(status: dict[str, Any]) -> list[str]:
     nodes = [(cache["name"], node) for cache in status["caches"] for node in cache["nodes"]]
     return [f"{name} {node['status']} {node['host_error']}" for name, node in nodes if node["status"] != "available"]
-
-
-def _pids_group(pid: int) -> Path:
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, kinds, path = line.split(":", 2)
-        if "pids" in kinds.split(","):
-            return Path("/sys/fs/cgroup/pids") / path.lstrip("/")
-    return Path("/sys/fs/cgroup") / Path(f"/proc/{pid}/cgroup").read_text().rpartition(":")[2].strip().lstrip("/")

@@ -6,16 +6,19 @@ import re
 import select
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from atoll.host.linux.enter import enter
 from atoll.host.linux.fabric import Fabric
 from atoll.host.linux.namespaces import Namespaces, set_sysctl
+from atoll.model.interface import Interface
 from atoll.model.names import link_name
 from atoll.model.world import World
 from atoll.network.facts import INTERNET, Namespace, Veth
 from atoll.network.flow import ICMP, ICMPV6
+from atoll.network.layers.hop import APPLIANCES
 from atoll.network.plan import compile
 from tests.kernel.ground import internet_of_our_own
 from tests.kernel.test_differential import (
@@ -35,21 +38,29 @@ DUMPS = (
     ("ip", "-6", "route", "show", "table", "all"),
     ("ip", "-4", "rule"),
     ("ip", "-j", "addr"),
+    ("ip", "neigh", "show", "nud", "permanent"),
     ("nft", "list", "ruleset"),
 )
+PORT_TURNS = 16  # of 4 s: a probe's number is its source port, and a connection of a minute ago may hold it
+OF_NODES = DUMPS[:4]  # what a router has not, an engine's namespace may have from its terminator
 
 
 def differences_from_scratch(keeper: int, spaces: Path, world: World, _: int) -> None:
-    """Compare each namespace of a daemon with one that a fresh fabric makes; raises AssertionError."""
+    """Compare each router's and node's namespace with one that a fresh fabric makes; raises AssertionError.
+
+    An instance's is its own to change.
+    """
     plan = compile(world)
     routers = {f.namespace for f in plan.facts() if isinstance(f, Namespace) and not f.is_guest} - {INTERNET}
+    nodes = {it.id for it in world.all(Interface) if it.requester_managed and it.kind not in APPLIANCES}
     everybody = {f.namespace for f in plan.facts() if isinstance(f, Namespace)} - {INTERNET}
     with internet_of_our_own(for_good=False) as directory:
         namespaces = Namespaces(directory)
         fabric = Fabric(namespaces)
         failures = fabric.apply(plan)
         assert not failures, failures
-        wanted = {name: _dumps(directory / "net" / name) for name in routers}
+        dumps = {name: DUMPS if name in routers else OF_NODES for name in routers | nodes & everybody}
+        wanted = {name: _dumps(directory / "net" / name, dumps[name]) for name in dumps}
         fabric.close()
         for name in namespaces.names():
             namespaces.delete(name)
@@ -58,16 +69,16 @@ def differences_from_scratch(keeper: int, spaces: Path, world: World, _: int) ->
     assert there == everybody, (
         f"namespaces: {sorted(there - everybody)} too much, {sorted(everybody - there)} missing"
     )
-    for name in sorted(routers):
-        found = _dumps(spaces / name)
-        for dump, want, have in zip(DUMPS, wanted[name], found, strict=True):
+    for name in sorted(dumps):
+        found = _dumps(spaces / name, dumps[name])
+        for dump, want, have in zip(dumps[name], wanted[name], found, strict=True):
             extra, lacking = sorted(set(have) - set(want)), sorted(set(want) - set(have))
             assert not extra, f"{name}, {' '.join(dump)}: {extra[:4]} too much, {lacking[:4]} missing"
             assert not lacking, f"{name}, {' '.join(dump)}: {lacking[:4]} missing"
 
 
-def _dumps(namespace: Path) -> list[list[str]]:
-    return [_lines(dump, _run(namespace, dump)) for dump in DUMPS]
+def _dumps(namespace: Path, dumps: tuple[tuple[str, ...], ...]) -> list[list[str]]:
+    return [_lines(dump, _run(namespace, dump)) for dump in dumps]
 
 
 def _run(namespace: Path, command: tuple[str, ...]) -> str:
@@ -146,7 +157,7 @@ def wrong_fates(keeper: int, spaces: Path, world: World, seed: int, probes: int 
     """Send packets, and hold their fate to the tracer; raises AssertionError."""
     dice = random.Random(seed)
     try:
-        asked = dict(enumerate(random_probes(world, dice, probes)))
+        asked = dict(enumerate(random_probes(world, dice, probes), probes * (int(time.monotonic() / 4) % PORT_TURNS)))
     except IndexError:
         return  # nobody is there to ask
     traces = {n: probe.ask(world) for n, probe in asked.items()}
@@ -158,7 +169,15 @@ def wrong_fates(keeper: int, spaces: Path, world: World, seed: int, probes: int 
     if wrong:
         fates |= {n: kernel.run({n: asked[n]}, world, AGAIN_SECONDS)[n] for n in sorted(wrong)[:6]}
     wrong = {n for n in wrong if fates[n].answered != expected(traces[n]).answered}
-    assert not wrong, "\n".join(f"{asked[n]}: {fates[n]}, but {traces[n]}" for n in sorted(wrong)[:2])
+    assert not wrong, "\n".join(f"{asked[n]}: {fates[n]}, but {_told(world, traces[n])}" for n in sorted(wrong)[:2])
+
+
+def _told(world: World, trace: Any) -> str:
+    """Return what the tracer says, in a line: each layer, and why it lets the packet pass or not."""
+    steps = (f"{step.layer} {'+' if step.allowed else '-'} {step.because}" for step in (*trace.steps, *trace.back))
+    there = world.get(Interface, trace.receiver) if isinstance(trace.receiver, str) else None
+    whom = f"{there.kind} {there.description} {there.instance_id}" if there else "nobody"
+    return f"{expected(trace)} at {whom} by {'; '.join(steps)}"
 
 
 def _is_ours(world: World, probe: Any, trace: Any) -> bool:

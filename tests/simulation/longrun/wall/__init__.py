@@ -1,0 +1,1 @@
+"""What a daemon of a story has on its PYTHONPATH."""
