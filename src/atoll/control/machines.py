@@ -31,6 +31,7 @@ T = TypeVar("T")
 ROUND_SECONDS = 2.0  # a look even when nothing woke us
 ASK_FIRST_SECONDS, ASK_LAST_SECONDS = 0.003, 0.2  # between two questions: engines answer after 5 ms, or much later
 ASK_SECONDS_MAX = 60.0
+TOGETHER_SECONDS = 0.05  # between two writings of who serves: each is a revision, at which every loop may look
 STARTS_MAX = 3  # failed starts before a new instance is given up; what ran before is tried for ever
 QUICK_DEATH_SECONDS = 1.0
 IDLE_SECONDS = 10.0
@@ -55,6 +56,8 @@ class Machines:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="machines")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, float] = {}
+        self._serving: list[NodePlan] = []  # that is not written down yet
+        self._written = float("-inf")
         self._untidy = True  # an earlier daemon may have been killed before it threw a disk away
         self.rounds = 0
         host.on_exit(self._wake.set)
@@ -82,12 +85,10 @@ class Machines:
     async def take_stock(self) -> None:
         """Say of nodes that ended while no daemon was there that they are not available, before anybody asks."""
         seen = await self._host_call(self._host.seen)
-        for name, machine in self._want().items():
-            if isinstance(machine, NodePlan) and machine.guarded:
-                continue  # the failover judges its end
-            if name not in seen or not seen[name].alive:
-                with contextlib.suppress(StoreError):  # the first round says so again
-                    self._record.starting(machine)
+        nodes = [machine for machine in self._want().values() if isinstance(machine, NodePlan)]
+        dead = [node for node in nodes if node.process not in seen or not seen[node.process].alive]
+        with contextlib.suppress(StoreError):  # the first round says so again
+            self._record.missing([node for node in dead if not node.guarded])  # the failover judges their end
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -232,13 +233,29 @@ class Machines:
             newest = self._want().get(node.process, node)  # whom it follows may change while we ask
             answer = await self._host.ask(newest if isinstance(newest, NodePlan) else node)
             if answer is None:
-                self._record.answered(node)
+                await self._answered(node)
                 return
             waiting = answer
             await asyncio.sleep(pause)
             pause = min(pause * 1.2, ASK_LAST_SECONDS)
         if self._record.awaits(node):
             log("node is silent", node=node.process, because=f"it waits for {waiting}")
+
+    async def _answered(self, node: NodePlan) -> None:
+        """Write down that a node serves: at once, or together with those that answer when many do."""
+        self._serving.append(node)
+        if len(self._serving) > 1:
+            return  # the first of them writes for all
+        await asyncio.sleep(self._written + TOGETHER_SECONDS - self._now())
+        nodes, self._serving, self._written = self._serving, [], self._now()
+        try:
+            self._record.answered(*nodes)
+        except StoreError:
+            raise
+        except Exception:  # a mistake of ours about one of them must not keep the others back
+            for one in nodes:
+                with going_on("node answered"):
+                    self._record.answered(one)
 
     async def _stop(self, name: str) -> None:
         await self._host.stop(name, self._record.grace_seconds(name))

@@ -4,7 +4,7 @@ Each method asks first whether the World already says so, so that a round which 
 """
 
 import signal
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import cast
 
 from atoll.cache import admission
@@ -35,6 +35,7 @@ STOP_GRACE_SECONDS = 30.0  # to shut down in order; then it is killed
 END_GRACE_SECONDS = 2.0  # of what will not come back: a terminated instance, a node
 NETWORK = "network"  # the subject of a failure of all of it
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # statuses of a process that others ended
+TOGETHER_MAX = 50  # nodes of one transaction, which makes a World after each of its changes
 HALTED = 0  # the status of a guest that shut itself down
 
 
@@ -63,6 +64,12 @@ class Recorder:
         """An instance may not write to its disk any more, or again (None)."""
         (self._held.discard if because is None else self._held.add)(instance_id)
         self._note("disk full" if because else "disk has room", _trouble, instance_id, because)
+
+    def missing(self, nodes: Sequence[NodePlan]) -> None:
+        """Nodes that should run do not, and nobody saw them end: see `starting`.  Some of them are one revision."""
+        lost = [(node.cluster_id, node.node_id) for node in nodes if self._status(node) == "available"]
+        for some in _some(lost):
+            self._note("nodes missing", _each, caches.node_silent, some)
 
     def starting(self, machine: Machine) -> None:
         """A machine that should run does not, and nobody saw it end: a node that was available is not."""
@@ -104,10 +111,11 @@ class Recorder:
         nodes = cluster.nodes if cluster else ()
         return next((n.status for n in nodes if (n.id, n.boot) == (plan.node_id, plan.boot)), None)
 
-    def answered(self, node: NodePlan) -> None:
-        """A node serves; with it, its cluster and its group may be ready."""
-        if self.awaits(node):
-            self._note("node answered", _answered, node.cluster_id, node.node_id)
+    def answered(self, *nodes: NodePlan) -> None:
+        """Nodes serve; with them, their clusters and their groups may be ready.  Some of them are one revision."""
+        new = [(node.cluster_id, node.node_id) for node in nodes if self.awaits(node)]
+        for some in _some(new):
+            self._note("node answered", _each, _answered, some)
 
     def announced(self, cluster_id: str, version: int) -> None:
         """The nodes of a Memcached cluster tell clients of the version of its membership."""
@@ -245,6 +253,15 @@ class Recorder:
         self._store.write(nat_gateways.forget_old, what="forget")
         self._store.write(instances.forget_old_peerings, what="forget")
         self._store.write(caches.forget_old_events, what="forget")
+
+
+def _some(nodes: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
+    return (nodes[first : first + TOGETHER_MAX] for first in range(0, len(nodes), TOGETHER_MAX))
+
+
+def _each(tx: Tx, transition: Callable[[Tx, str, str], None], nodes: Sequence[tuple[str, str]]) -> None:
+    for cluster_id, node_id in nodes:
+        transition(tx, cluster_id, node_id)
 
 
 def _answered(tx: Tx, cluster_id: str, node_id: str) -> None:
