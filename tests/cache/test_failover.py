@@ -166,6 +166,24 @@ def test_in_cluster_mode_the_greater_epoch_has_the_slots(name, members, more, ex
     assert act(*members, **CLUSTER, **more) == expected, name
 
 
+ENTERED = replace(A, is_cluster=True)
+MIXED_ROWS = [
+    ("a leader that copies from outside has all of it first", [replace(P, is_copying=True), ENTERED], PLANNED,
+     Wait("")),
+    ("then its writes are held", [P, ENTERED], PLANNED, Pause("p", "")),
+    ("and it is killed: it cannot follow", [HELD, ENTERED], PLANNED, Fence("p", "")),
+    ("one in cluster mode that followed another starts anew", [P, replace(ENTERED, follows="b"), B], {},
+     Fence("a", "")),
+    ("one that is in none follows anybody", [replace(P, is_cluster=True), replace(A, follows="b")],
+     {"is_cluster": True}, Follow("a", "p", "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "members", "more", "expected"), MIXED_ROWS, ids=[row[0] for row in MIXED_ROWS])
+def test_engines_of_both_modes_do_not_obey_each_other(name, members, more, expected):
+    assert act(*members, **more) == expected, name
+
+
 WELL_ROWS = [
     ("all is well", [P, A, B], {}, None),
     ("one follows nobody we know", [P, A, replace(B, follows=None)], {}, Follow("b", "p", "")),

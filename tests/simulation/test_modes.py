@@ -31,6 +31,10 @@ class MixedHost(ShardHost):
     async def command(self, node: NodePlan, *words: str) -> None:
         if (words[0] == "CLUSTER") != (node.cluster is not None) and words[0] in ("CLUSTER", "REPLICAOF"):
             raise HostError(f"ERR {words[0]} is not for an engine of this mode")
+        if words[:2] == ("CLUSTER", "REPLICATE"):  # to its knowledge that one is a replica still: there is no gossip
+            at = next(seat for seat in node.cluster.seats if seat.id == words[2])
+            if (leader := self._at((str(at.address), at.port))) and leader.plan.cluster is None:
+                raise HostError("ERR I can only replicate a master, not a replica.")
         await super().command(node, *words)
 
     def shard_of(self, engine: Engine) -> list[Engine]:

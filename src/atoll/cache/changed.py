@@ -19,6 +19,7 @@ from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE, REPLICATION_GROUP
 from atoll.model.serverless import SERVICE
 from atoll.model.world import Tx
 
+MODES = {True: "Entering cluster mode", False: "Leaving cluster mode"}
 FAILED_TYPE = "Failed applying modification to cache node type to {type}."
 
 
@@ -49,6 +50,27 @@ def begin_mode(tx: Tx, group: ReplicationGroup, *, sharded: bool) -> None:
     tx.put(_toward(group, sharded=sharded))
 
 
+def leave_cluster(tx: Tx, group: ReplicationGroup) -> None:
+    """Let all engines of a group start anew out of cluster mode, at once and empty; its own data give way."""
+    for id in group.member_ids:
+        cluster = tx.world[CacheCluster, id]
+        said, status = wanted(tx.world, cluster), CACHE_CLUSTER.after(cluster.status, "modify")
+        nodes = tuple(_again(node, said, loads=False) for node in cluster.nodes)
+        tx.put(cluster.but(sharded=False, nodes=nodes, status=status))
+        for node in cluster.nodes:
+            record(tx, cluster, CLUSTER, cluster.name, f"Cache node {node.id} shutdown")
+        record(tx, cluster, CLUSTER, cluster.name, MODES[False])
+
+
+def enter_cluster(tx: Tx, group: ReplicationGroup) -> None:
+    """Let the engines of a group that are out of cluster mode go back into it, with their data."""
+    for id in group.member_ids:
+        cluster = tx.world[CacheCluster, id]
+        if not cluster.sharded:
+            change = replace(as_change(cluster), sharded=True, begun=True)
+            tx.put(cluster.but(change=change, status=CACHE_CLUSTER.after(cluster.status, "modify")))
+
+
 def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None) -> None:
     """Tell that other processes take the place of a cluster's own; they are what its change says.
 
@@ -70,8 +92,7 @@ def restarting(tx: Tx, cluster_id: str, *, boots: tuple[int, ...] | None = None)
         told = f"{was.engine} {was.engine_version} to {goal.engine} {goal.engine_version}"
         record(tx, cluster, CLUSTER, cluster.name, f"Modifying the engine from {told}")
     if was.sharded != goal.sharded:
-        told = "Entering cluster mode" if goal.sharded else "Leaving cluster mode"
-        record(tx, cluster, CLUSTER, cluster.name, told)
+        record(tx, cluster, CLUSTER, cluster.name, MODES[goal.sharded])
     _follow(tx, cluster)
 
 

@@ -89,13 +89,15 @@ def to_be_looked_at(world: World, step: Step) -> CacheCluster | None:
     match step:
         case Restart(id):
             cluster = world[CacheCluster, id]
-        case HandOver(id, _):
-            cluster = world[CacheCluster, world[ReplicationGroup, id].shard.primary_id]
+            shard = world[ReplicationGroup, cluster.group_id].shard_of(id) if cluster.group_id else None
+        case HandOver(group_id, shard_id):
+            shard = next(s for s in world[ReplicationGroup, group_id].node_groups if s.id == shard_id)
+            cluster = world[CacheCluster, shard.primary_id]
         case _:
             return None
-    if cluster.group_id is None or not changes_mode(cluster) or cluster.sharded:
+    if shard is None or not changes_mode(cluster) or cluster.sharded:
         return None
-    primary = world[CacheCluster, world[ReplicationGroup, cluster.group_id].shard.primary_id]
+    primary = world[CacheCluster, shard.primary_id]
     return None if primary.sharded else primary
 
 

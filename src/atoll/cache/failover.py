@@ -51,7 +51,7 @@ class Sight:
     role: Role | None = None  # None: it does not say
     follows: str | None = None  # the member that a replica follows
     link_up: bool = False
-    is_copying: bool = False  # a replica whose data are being replaced as a whole
+    is_copying: bool = False  # a replica whose data are being replaced as a whole; a leader without its source
     offset: int = 0  # how much of the history it has
     history: str = ""  # which history that is
     paused_seconds: float | None = None  # since its writes were paused; None: they are not
@@ -337,6 +337,8 @@ def _hand_over(shard: Shard, leader: Sight) -> Act:
         return Abandon(leader.id, f"{chosen.name} did not catch up in time")
     if not _can_lead(chosen):
         return Wait(f"{chosen.name} is not ready")
+    if leader.is_copying:
+        return Wait(f"{leader.name} does not have the data of its source yet")
     if chosen.follows != leader.id:
         return Follow(chosen.id, leader.id, f"{leader.name} leads still")
     if leader.paused_seconds is None:
@@ -357,6 +359,8 @@ def _repoint(shard: Shard, leader: Sight) -> Act:
         if other.id == leader.id:
             continue
         if other.role == "primary" or (other.role == "replica" and other.follows != leader.id):
+            if other.is_cluster and not leader.is_cluster:
+                return Fence(other.id, f"{leader.name} leads, of which one in cluster mode learns from its file")
             return Follow(other.id, leader.id, f"{leader.name} leads")
         wrong = trouble(other) if other.is_available or other.is_stopped else None  # one that starts may be slow
         if wrong and other.is_running and leader.misses == 0:

@@ -28,12 +28,22 @@ REDIS_TO_VALKEY_MAX = (7, 2)
 Said = Mapping[str, str]  # the fields of INFO
 
 
-def trouble_with(source: Said, cluster: CacheCluster, data_bytes: int) -> str | None:
-    """Say why a source cannot be copied to a cluster whose data may fill so many bytes; None: it can."""
+def fields(info: str) -> Said:
+    """Read what a source answers to INFO."""
+    return dict(line.split(":", 1) for line in info.splitlines() if ":" in line and not line.startswith("#"))
+
+
+def trouble_with(source: Said, cluster: CacheCluster, data_bytes: int, *, sharded: bool = False) -> str | None:
+    """Say why a source cannot be copied to a cluster whose data may fill so many bytes; None: it can.
+
+    `sharded`: the cluster's group is in cluster mode, and so must the source be.
+    """
     if "role" not in source:
         return "it does not say what it is"
-    if source.get("cluster_enabled") == "1":
+    if source.get("cluster_enabled") == "1" and not sharded:
         return "its cluster mode is enabled, and that of the replication group is disabled"
+    if source.get("cluster_enabled") != "1" and sharded:
+        return "its cluster mode is disabled, and that of the replication group is enabled"
     engine, version = (
         ("valkey", source["valkey_version"])
         if "valkey_version" in source
@@ -75,11 +85,12 @@ def is_in_step(leader: Said) -> bool:
 
 def has_reached(leader: Said, history: str, offset: int) -> bool:
     """Tell whether a leader has all of a source's history up to an offset."""
-    return (
-        is_in_step(leader)
-        and leader.get("master_replid") == history
-        and int(leader.get("slave_repl_offset", "-1")) >= offset
-    )
+    return is_in_step(leader) and has_all(leader, history, offset)
+
+
+def has_all(leader: Said, history: str, offset: int) -> bool:
+    """Tell the same, whether or not its source is there still."""
+    return leader.get("master_replid") == history and int(leader.get("slave_repl_offset", "-1")) >= offset
 
 
 def tested(tx: Tx, group_id: str, shard_id: str, trouble: str | None) -> None:

@@ -2,11 +2,11 @@
 
 from atoll.cache import shards
 from atoll.cache.backup import is_new
-from atoll.cache.config import memcached_settings, memory_bytes, server_settings
+from atoll.cache.config import MIN_REPLICAS, NO_WRITES, memcached_settings, memory_bytes, server_settings
 from atoll.cache.discovery import is_announced, payload
 from atoll.cache.encryption import encryption, neighbours
 from atoll.cache.endpoint import address_of
-from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat
+from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat, Settings
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import group_of, tuning, wanted
 from atoll.cache.upstream import upstream, upstream_sources
@@ -117,8 +117,7 @@ def _node(
     discovery: bytes,
 ) -> NodePlan:
     address, type_ = address_of(world, node), NODE_TYPES[cluster.node_type]
-    values, memcached = dict(node.parameters), cluster.is_memcached
-    users = users_of(world, cluster)
+    memcached, users = cluster.is_memcached, users_of(world, cluster)
     return NodePlan(
         name=f"{cluster.id}:{node.id}",
         cluster_id=cluster.id,
@@ -141,14 +140,25 @@ def _node(
         admission=admission(node, users),
         cluster=within,
         seeds=_seeds(world, cluster, node),
-        settings=()
-        if memcached
-        else server_settings(
-            cluster.engine, cluster.engine_version, type_, cluster.port, values, sharded=cluster.sharded
-        ),
-        arguments=memcached_settings(type_, address, cluster.port, values) if memcached else (),
+        settings=() if memcached else _settings(world, cluster, node),
+        arguments=memcached_settings(type_, address, cluster.port, dict(node.parameters)) if memcached else (),
         discovery=discovery,
     )
+
+
+def _settings(world: World, cluster: CacheCluster, node: CacheNode) -> Settings:
+    """Return the settings of a Redis or Valkey node.
+
+    One that has left its group's cluster mode for a migration would take keys of other shards' slots: it takes none.
+    """
+    version, type_ = cluster.engine_version, NODE_TYPES[cluster.node_type]
+    found = server_settings(
+        cluster.engine, version, type_, cluster.port, dict(node.parameters), sharded=cluster.sharded
+    )
+    group = world.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+    if group is None or not shards.has_left(group, cluster):
+        return found
+    return (*(pair for pair in found if pair[0] != MIN_REPLICAS), (MIN_REPLICAS, NO_WRITES))
 
 
 def _seeds(world: World, cluster: CacheCluster, node: CacheNode) -> tuple[Seed, ...]:

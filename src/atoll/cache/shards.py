@@ -144,8 +144,14 @@ def plan_of(group: ReplicationGroup, cluster: CacheCluster, known: tuple[Seat, .
     """Return what a member's node must know; `known` is `seats` of its group."""
     number = next((n for n, shard in enumerate(group.node_groups, 1) if cluster.id in shard.member_ids), 0)
     joins = group.status != "creating" and any(node.status == "creating" for node in cluster.nodes)
-    timeout = MIXED_TIMEOUT_MS if group.becoming else NODE_TIMEOUT_MS
+    mixes = group.becoming or any(shard.migration and shard.migration.mixes for shard in group.node_groups)
+    timeout = MIXED_TIMEOUT_MS if mixes else NODE_TIMEOUT_MS
     return ClusterPlan(id=node_id(cluster), number=number, seats=known, joins=joins, node_timeout_ms=timeout)
+
+
+def has_left(group: ReplicationGroup, cluster: CacheCluster) -> bool:
+    """Tell whether a member's engine is out of its group's cluster mode for a migration, and knows of no slots."""
+    return group.cluster_mode == "enabled" and group.becoming is None and not cluster.sharded
 
 
 def settings(engine: str, version: str, port: int, parameters: Mapping[str, str]) -> Settings:

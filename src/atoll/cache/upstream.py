@@ -13,9 +13,11 @@ from atoll.model.world import World
 
 def upstream(world: World, group: ReplicationGroup, shard: NodeGroup) -> Primary | None:
     """Return what a shard's leader copies from; None: it is a primary."""
-    if shard.migration:
-        migration = shard.migration
-        return Primary(migration.address, migration.port, is_foreign=True) if migration.follows else None
+    if migration := shard.migration:
+        leader = world.get(CacheCluster, shard.leader_id)
+        if not migration.follows or leader is None or leader.sharded:  # none in cluster mode copies from elsewhere
+            return None
+        return Primary(migration.address, migration.port, is_foreign=True)
     datastore = global_of(world, group)
     source_id = datastore.source_id(group.id) if datastore else None
     end = end_of(world, datastore, source_id) if datastore and source_id else None

@@ -14,10 +14,12 @@ from atoll.cache import migration as steps
 from atoll.cache.config import data_bytes
 from atoll.cache.node import NodePlan
 from atoll.cache.node_types import NODE_TYPES
+from atoll.cache.shard_migration import is_under_way
 from atoll.cache.tuning import wanted
 from atoll.control.events import going_on, log
 from atoll.control.news import News
 from atoll.control.pulse import rest
+from atoll.control.shard_migration import ShardMigrations
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Migration, NodeGroup, ReplicationGroup
 from atoll.model.serverless import SERVICE
@@ -42,6 +44,9 @@ class Migrations:
         """Prepare.  `want` compiles the machines of the newest World; `lead` leads a node's clients where it says."""
         self._store, self._want, self._host, self._lead = store, want, host, lead
         self._news = News()
+        self._shards = ShardMigrations(
+            lambda: store.world, host, self._said, self._write, complete_seconds=COMPLETE_SECONDS
+        )
         self._goals: dict[tuple[str, str], tuple[str, int, float]] = {}  # what must be there to complete; since when
 
     def wake(self) -> None:
@@ -57,7 +62,12 @@ class Migrations:
             for group, shard, migration in found:
                 with going_on("migration", "migration waits", HostError, StoreError, group=group.name):
                     await self._look(group, shard, migration)
-            if found:
+            sharded = [group for group in _groups(self._store.world) if is_under_way(group)]
+            self._shards.forget({group.id for group in sharded})
+            for group in sharded:
+                with going_on("migration", "migration waits", HostError, StoreError, group=group.name):
+                    await self._shards.look(group)
+            if found or sharded:
                 await rest(LOOK_SECONDS)
                 continue
             await self._news.wait(LONGEST_SECONDS)
@@ -150,7 +160,8 @@ class Migrations:
     async def _source(self, cluster: CacheCluster, migration: Migration, section: str) -> Mapping[str, str]:
         """Ask a source as its future replica would: from the node, with no password."""
         interface_id = cluster.nodes[0].interface_id
-        return await self._host.stranger(interface_id, str(migration.address), migration.port, section)
+        said = await self._host.stranger(interface_id, str(migration.address), migration.port, "INFO", section)
+        return steps.fields(said)
 
     async def _said(self, cluster: CacheCluster) -> Mapping[str, str]:
         """Return what a node says of itself.  Raises HostError."""
@@ -167,5 +178,9 @@ class Migrations:
 
 
 def _under_way(world: World) -> list[tuple[ReplicationGroup, NodeGroup, Migration]]:
-    groups = world.seen_by(None).all(ReplicationGroup)
-    return [(g, s, s.migration) for g in groups if g.status != "deleting" for s in g.node_groups if s.migration]
+    groups = (group for group in _groups(world) if not is_under_way(group))
+    return [(g, s, s.migration) for g in groups for s in g.node_groups if s.migration]
+
+
+def _groups(world: World) -> list[ReplicationGroup]:
+    return [group for group in world.seen_by(None).all(ReplicationGroup) if group.status != "deleting"]

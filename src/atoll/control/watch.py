@@ -160,7 +160,12 @@ class Watch:
             memory.silent += share * min(ended - (begun if before is None else before), GAP_SECONDS)
             return None
         memory.asked, memory.silent = _now(), 0.0
-        return led_from_outside(said, self.upstream) if said and self.upstream else said
+        if said is None or self.upstream is None or plan.cluster:  # none in cluster mode copies from outside
+            return said
+        seen = led_from_outside(said, self.upstream)
+        if self.is_migrating and said.follows and seen.role == "primary":
+            return replace(seen, is_copying=not said.link_up)
+        return seen
 
     async def _reach(self, plan: NodePlan, memory: _Memory, *, due: bool) -> None:
         if due:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.cache.history import GROUP, record
-from atoll.elasticache import checks, errors, serverless_migration
+from atoll.cache.shard_migration import is_in_step, with_migrations
+from atoll.elasticache import checks, cluster_mode, errors, serverless_migration
 from atoll.elasticache.find import find_group
 from atoll.elasticache.migration_source import source_of
 from atoll.elasticache.replication_group import render
-from atoll.model.cache import Migration, ReplicationGroup
+from atoll.model.cache import CacheCluster, Migration, ReplicationGroup
 from atoll.model.lifecycle import REPLICATION_GROUP
 from atoll.model.world import Tx
 
@@ -24,11 +25,12 @@ NOT_IN_STEP = Err(
     "Replication group {name} is not in sync with its source. Wait until it is, or use Force to stop the migration.",
 )
 TLS = Err("InvalidParameterCombination", "A replication group with in-transit encryption cannot be migrated to.")
-SHARDED = Err(
+LONE = Err(
     "InvalidParameterCombination",
-    "Atoll does not support a migration to a replication group with cluster mode enabled: its engines have no way to "
-    "copy from outside their cluster.",
+    "Each shard of a replication group with cluster mode enabled must have a replica to be migrated to, and shard "
+    "{shard} of {name} has none.",
 )
+PENDING = Err("InvalidReplicationGroupState", "Replication group {name} has modifications that are pending.")
 GLOBAL = Err("InvalidReplicationGroupState", "Replication group {name} is part of a global datastore.")
 AGAIN = "a group's data always give way to those of its source."
 
@@ -81,13 +83,21 @@ def complete_migration(
     migration = group.shard.migration
     if migration is None or migration.stage == "testing":
         raise NOT_UNDER(name=group.name)
-    if not force and not migration.in_step:
+    if not force and not is_in_step(group):
         raise NOT_IN_STEP(name=group.name)
-    if migration.stage != "promoting":
-        stage = "promoting" if force else "completing"
-        group = tx.put(group.with_shard(replace(group.shard, migration=replace(migration, stage=stage))))
+    if stage := _next(migration.stage, force=force):
+        group = tx.put(with_migrations(group, stage=stage))
         record(tx, group, GROUP, group.name, f"Complete Migration API called for replication group {group.name}")
     return {"ReplicationGroup": render(tx.world, group)}
+
+
+def _next(stage: str, *, force: bool) -> str | None:
+    """Return the stage that CompleteMigration leads to; None: it is called once more."""
+    if stage in ("promoting", "returning"):
+        return None
+    if stage == "joining":
+        return "returning" if force else None
+    return "promoting" if force else "completing"
 
 
 def _is_serverless(group: str | None, cache: str | None) -> bool:
@@ -112,11 +122,20 @@ def _checked(tx: Tx, name: str, endpoints: Sequence[Shape]) -> tuple[Replication
     if group.global_id:
         raise GLOBAL(name=group.name)
     if group.is_sharded:
-        raise SHARDED()
+        _check_sharded(tx, group)
     address, port = source_of(endpoints, group.region)
     return group, Migration(address=address, port=port, stage="starting")
 
 
 def _put(tx: Tx, group: ReplicationGroup, event: str, migration: Migration) -> ReplicationGroup:
-    busy = group.but(status=REPLICATION_GROUP.after(group.status, event))
-    return tx.put(busy.with_shard(replace(busy.shard, migration=migration)))
+    shards = tuple(replace(shard, migration=migration) for shard in group.node_groups)
+    return tx.put(group.but(status=REPLICATION_GROUP.after(group.status, event), node_groups=shards))
+
+
+def _check_sharded(tx: Tx, group: ReplicationGroup) -> None:
+    """Refuse a group whose engines cannot leave cluster mode and come back, one of them leading all the time."""
+    cluster_mode.refuse(group, "A migration")
+    if lone := next((shard for shard in group.node_groups if len(shard.member_ids) < 2), None):
+        raise LONE(shard=lone.id, name=group.name)
+    if any(tx.world[CacheCluster, id].change for id in group.member_ids):
+        raise PENDING(name=group.name)

@@ -306,8 +306,8 @@ class Host(Protocol):
         """Have an engine hold back writes for so long, beside the failover; 0: no longer.  Raises HostError."""
         ...
 
-    async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
-        """Return a section of INFO of a foreign engine, asked from a node's namespace.  Raises HostError."""
+    async def stranger(self, namespace: str, address: str, port: int, *words: str) -> str:
+        """Return what a foreign engine answers to a command, asked from a node's namespace.  Raises HostError."""
         ...
 
     async def slow_log(self, node: NodePlan, after: SlowPlace | None) -> tuple[str, Sequence[SlowCommand]]:

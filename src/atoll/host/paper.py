@@ -222,7 +222,7 @@ class PaperHost:
     async def hold(self, node: NodePlan, milliseconds: int) -> None:
         """Nobody writes."""
 
-    async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
+    async def stranger(self, namespace: str, address: str, port: int, *words: str) -> str:
         """There is no network."""
         raise HostError("nothing runs on paper", f"ask {address}:{port}")
 

@@ -137,19 +137,28 @@ class Migration:
     `stage`: "testing" and "starting": the source is looked at; "copying": the shard's leader is its replica;
     "completing": likewise, until it has all that the source had; "promoting": it is to be a primary again.
 
+    To a group in cluster mode each shard has one, all in the same stage.  Its engines leave cluster mode to copy, and
+    go back into it at the end, which are two stages more: "joining": replicas go into cluster mode and take over,
+    while leaders follow the source still; "returning": likewise, from leaders that are primaries.
+
     To a serverless cache it lasts from PrepareMigration on, and what is behind it is `modifying` all the time:
     "preparing": the source is looked at; "leaving": the engines leave cluster mode; "prepared": nothing is copied,
     yet or any more; then as above; "stopping": as "promoting", but then "prepared"; "returning": the engines go into
     cluster mode again.
     """
 
-    address: IPv4Address
+    address: IPv4Address  # to a group in cluster mode: first of any node of the source, then of the shard's primary
     port: int
     stage: str
     in_step: bool = False  # it has copied all data, and its link to the source is up
     was_started: bool = False  # of a serverless cache: data may have been copied before
     clears: bool = False  # likewise: data of its own give way to the source's
     cuts_over: bool = False  # likewise: it completes by itself when it is in step
+
+    @property
+    def mixes(self) -> bool:
+        """Tell whether some engines of a group in cluster mode go back into it, and others are out of it still."""
+        return self.stage in ("joining", "returning")
 
     @property
     def is_in_front(self) -> bool:
@@ -159,7 +168,7 @@ class Migration:
     @property
     def follows(self) -> bool:
         """Tell whether the shard's leader is to follow the source."""
-        return self.stage in ("copying", "completing")
+        return self.stage in ("copying", "completing", "joining")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,13 @@ meanwhile, and refused once the file is there: what was acknowledged is in it, w
 
 import asyncio
 
+from atoll.cache.config import MIN_REPLICAS, NO_WRITES
 from atoll.host.engine.resp import Connection, EngineError
 
 FILE = "dump.rdb"  # the engines' own name for it
 HOLD_MILLISECONDS = 5_000
 SAVE_SECONDS_MAX = 3_600.0
 _POLL_SECONDS = (0.002, 0.2)
-# More replicas than there can be: without them, the engine takes no writes.
-_NEVER = "1000"
 
 
 async def save(engine: Connection) -> None:
@@ -32,12 +31,12 @@ async def save(engine: Connection) -> None:
     if said.get("rdb_last_bgsave_status") != "ok":
         raise EngineError("the data could not be written: the disk may be full")
     await engine.ask("CLIENT", "PAUSE", str(HOLD_MILLISECONDS), "WRITE")  # who was held goes on being held
-    await engine.ask("CONFIG", "SET", "min-replicas-to-write", _NEVER)
+    await engine.ask("CONFIG", "SET", MIN_REPLICAS, NO_WRITES)
 
 
 async def resume(engine: Connection, replicas: str) -> None:
     """Have an engine take writes again, as if nothing had been; `replicas`: its own min-replicas-to-write."""
-    await engine.ask("CONFIG", "SET", "min-replicas-to-write", replicas)
+    await engine.ask("CONFIG", "SET", MIN_REPLICAS, replicas)
     await engine.ask("CLIENT", "UNPAUSE")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from atoll.host.contract import HostError
 
@@ -12,8 +12,8 @@ ANSWER_SECONDS = 3.0
 ANSWER_BYTES_MAX = 1 << 20
 
 
-async def ask(open_socket: Callable[[], socket.socket], address: str, port: int, section: str) -> Mapping[str, str]:
-    """Return the fields of INFO.  Raises HostError: nobody answers, or it refuses, in its own words."""
+async def ask(open_socket: Callable[[], socket.socket], address: str, port: int, words: Sequence[str]) -> str:
+    """Return the answer to a command.  Raises HostError: nobody answers, or it refuses, in its own words."""
     loop, doing = asyncio.get_running_loop(), f"ask {address}:{port}"
     sock = await asyncio.to_thread(open_socket)
     sock.setblocking(False)
@@ -26,8 +26,8 @@ async def ask(open_socket: Callable[[], socket.socket], address: str, port: int,
         except ConnectionRefusedError:
             raise HostError("connection refused: nobody listens there", doing) from None
         async with asyncio.timeout(ANSWER_SECONDS):
-            await loop.sock_sendall(sock, f"INFO {section}\r\n".encode())
-            return _fields(await _answer(sock), doing)
+            await loop.sock_sendall(sock, f"{' '.join(words)}\r\n".encode())
+            return _text(await _answer(sock), doing)
     except (OSError, EOFError, TimeoutError, ValueError) as error:
         raise HostError(f"{type(error).__name__}: {error}".rstrip(": "), doing) from error
     finally:
@@ -52,8 +52,8 @@ async def _answer(sock: socket.socket) -> bytes:
         got += more
 
 
-def _fields(answer: bytes, doing: str) -> Mapping[str, str]:
+def _text(answer: bytes, doing: str) -> str:
     text = answer.decode(errors="replace")
     if text.startswith("-"):
         raise HostError(text[1:], doing)
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
+    return text

@@ -226,9 +226,9 @@ class FlatHost(Network):
         """Have an engine hold back writes for so long."""
         await self._nodes.hold(node, milliseconds)
 
-    async def stranger(self, namespace: str, address: str, port: int, section: str) -> Mapping[str, str]:
+    async def stranger(self, namespace: str, address: str, port: int, *words: str) -> str:
         """Return what a foreign engine says to anybody in a node's network."""
-        return await stranger.ask(lambda: self.dial(namespace), address, port, section)
+        return await stranger.ask(lambda: self.dial(namespace), address, port, words)
 
     async def announce(self, node: NodePlan) -> str | None:
         """Have a Memcached node tell clients of its cluster's members."""
