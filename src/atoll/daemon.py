@@ -50,6 +50,7 @@ from atoll.control.record import Recorder
 from atoll.control.resharding import Reshardings
 from atoll.control.roster import Rosters
 from atoll.control.services import Services
+from atoll.control.sight import looking
 from atoll.control.snapshot_files import SnapshotFiles
 from atoll.control.snapshots import Snapshots
 from atoll.control.wanted import Wanted
@@ -129,36 +130,35 @@ class Daemon:
         self._recorder = Recorder(store)
         self._health = HealthChecks(host, self.write, utc_now)
         self._counters = Counters(host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs")
-        self._reverter = Reverter(store, utc_now)
         self._sampler = Sampler(
             lambda: store.world, wanted.machines, host, self._counters, self._gateway_counts, utc_now,
             options.metrics_seconds,
         )  # fmt: skip
-        self.machines = Machines(wanted.machines, host, self._recorder, self.in_force)
-        self._discovery = Discovery(wanted.machines, host, self._recorder)
-        self._logs = LogDeliveries(store, wanted.machines, host, options.state_dir.absolute())
-        self._doorman = Doorman(store, wanted.machines, host, utc_now, strict=options.keys == "required")
-        self.failovers = Failovers(store, wanted.machines, host, self.machines.wake)
+        look, strict = partial(looking, store, wanted), options.keys == "required"
+        self.machines = look(lambda sight, want: Machines(want, host, Recorder(sight), self.in_force))
+        self._discovery = look(lambda sight, want: Discovery(want, host, Recorder(sight)))
+        self._logs = look(lambda sight, want: LogDeliveries(sight, want, host, options.state_dir.absolute()))
+        self._doorman = look(lambda sight, want: Doorman(sight, want, host, utc_now, strict=strict))
+        self.failovers = look(lambda sight, want: Failovers(sight, want, host, self.machines.wake), burst_seconds=0.0)
+        self._reverter = look(lambda sight, _: Reverter(sight, utc_now))
         self._engines = Engines(store, host)
-        self.changes = Changes(store, wanted.machines, host, self.machines.wake)
-        self.migrations = Migrations(store, wanted.machines, host, self.machines.lead)
-        self.rosters = Rosters(wanted.machines, host)
-        self.global_groups = GlobalGroups(store, wanted.machines, host)
+        self.changes = look(lambda sight, want: Changes(sight, want, host, self.machines.wake))
+        self.migrations = look(lambda sight, want: Migrations(sight, want, host, self.machines.lead))
+        self.rosters = look(lambda _, want: Rosters(want, host))
+        self.global_groups = look(lambda sight, want: GlobalGroups(sight, want, host))
         self._sampler.lags = self.global_groups.lags
         files = SnapshotFiles(options.state_dir.absolute())
-        self.snapshots = Snapshots(store, wanted.machines, host, files, utc_now)
+        self.snapshots = look(lambda sight, want: Snapshots(sight, want, host, files, utc_now))
         buckets.look_with(files)
         self.worlds = Worlds(store, wanted.machines, host, options.state_dir.absolute(), self._forget_seen)
-        self.reshardings = Reshardings(store, wanted.machines, host, self.machines.wake)
+        self.reshardings = look(lambda sight, want: Reshardings(sight, want, host, self.machines.wake))
         samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
-        self.backend = Backend(store, self.in_force, strict=options.keys == "required")
+        store.watch(lambda _: self.wires.wake())
+        self.backend = Backend(store, self.in_force, strict=strict)
         console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
-        woken = (self.wires, self.failovers, self.changes, self.migrations, self.rosters, self.snapshots)
-        for loop in (*woken, self.reshardings, self._discovery, self._doorman, self.global_groups, self._logs):
-            store.watch(partial(_wake, loop))
 
     async def _gateway_counts(self) -> Sequence[tuple[NatGateway, Mapping[str, int]]]:
         world = self._store.world.seen_by(None)
@@ -383,7 +383,6 @@ class Daemon:
         return await self._pages(request)
 
     def _network_in_force(self, world: World, failures: Sequence[Failure]) -> None:
-        self.machines.wake()
         self._health.follow(world)
         with contextlib.suppress(StoreError):  # the next round sees it again
             self._recorder.network_obeys(world, {failure.subject for failure in failures})
@@ -391,7 +390,3 @@ class Daemon:
     def _exited(self) -> None:
         self.failovers.exited()  # first: a lost primary is the more urgent
         self.machines.wake()
-
-
-def _wake(loop: Any, _: World) -> None:
-    loop.wake()

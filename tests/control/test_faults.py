@@ -58,7 +58,9 @@ async def run_until_all_is_over(store, clock, then=lambda: None):
     """Run a reverter, do something once it waits, and return when no fault is left."""
     over = asyncio.Event()
     store.watch(lambda world: None if any(world.all(Fault)) else over.set())
-    task = asyncio.create_task(Reverter(store, clock).run())
+    reverter = Reverter(store, clock)
+    store.watch(lambda _: reverter.wake())
+    task = asyncio.create_task(reverter.run())
     await asyncio.sleep(0)
     then()
     async with asyncio.timeout(5):

@@ -16,10 +16,11 @@ from atoll.cache.changes import Carry, HandOver, Resize, Restart, Step, resized,
 from atoll.cache.node import NodePlan
 from atoll.control.events import going_on, log
 from atoll.control.news import News
+from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster
 from atoll.model.world import Tx
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 NEWS_SECONDS = 0.5  # a look at the World even when nothing woke us
 COOLING_SECONDS = 5.0  # before a step that failed, or a change of primary that was given up, is tried again
@@ -32,7 +33,7 @@ class Changes:
     """Carries out the changes of one host's caches."""
 
     def __init__(
-        self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
+        self, store: Book, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines

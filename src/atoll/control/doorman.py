@@ -19,13 +19,13 @@ from atoll.cache.login import logins
 from atoll.cache.node import NodePlan
 from atoll.control.events import log
 from atoll.control.news import News
+from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.access import User
 from atoll.model.account import AccessKey
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.digest import Digest
 from atoll.model.world import World
-from atoll.store.sqlite import Store
 
 TOKENS_MAX = 1_000  # told to one engine at once; more are refused until some have expired
 RETRY_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Doorman:
 
     def __init__(
         self,
-        store: Store,
+        store: Book,
         want: Callable[[], Mapping[str, Machine]],
         host: Host,
         now: Callable[[], datetime],

@@ -37,12 +37,13 @@ from atoll.cache.upstream import may_change_role, upstream_sources
 from atoll.control.events import log, log_mistake
 from atoll.control.lag import Lag
 from atoll.control.news import News
+from atoll.control.sight import Book
 from atoll.control.watch import Watch
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.resource import Resource
 from atoll.model.world import Tx, World
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 TICK_SECONDS = 0.1  # between two quick looks, and
 TICK_SHARE = 4.0  # no less than so many times what the last one took: hundreds of shards share one processor
@@ -58,7 +59,7 @@ class Failovers:
     """Runs the failover of one host's replication groups."""
 
     def __init__(
-        self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
+        self, store: Book, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines
@@ -217,7 +218,7 @@ class Failovers:
 
 
 class _Guard:
-    """Looks after one shard."""
+    """Notes after one shard."""
 
     def __init__(self, failovers: Failovers, group_id: str, shard_id: str) -> None:
         self._failovers = failovers

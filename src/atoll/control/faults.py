@@ -7,9 +7,10 @@ from datetime import datetime
 
 from atoll.control.events import log
 from atoll.control.pulse import waits
+from atoll.control.sight import Book
 from atoll.model.fault import Fault
 from atoll.model.world import Tx
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS = 30.0  # a look even when nothing woke us: the clock of the machine may have been set
 RETRY_SECONDS = 1.0
@@ -26,11 +27,14 @@ def revert_due(tx: Tx) -> list[Fault]:
 class Reverter:
     """Waits for the end of the next fault."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Prepare; the store's changes wake it."""
+    def __init__(self, store: Book, now: Callable[[], datetime]) -> None:
+        """Prepare."""
         self._store, self._now = store, now
         self._wake = asyncio.Event()
-        store.watch(lambda _: self._wake.set())
+
+    def wake(self) -> None:
+        """The World has changed."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Run until cancelled."""

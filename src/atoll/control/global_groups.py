@@ -13,10 +13,11 @@ from atoll.cache import global_group as steps
 from atoll.cache.node import NodePlan
 from atoll.control.events import going_on, log
 from atoll.control.news import News
+from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, end_of, links
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS, BUSY_SECONDS = 0.5, 0.015  # between two looks; while something changes
 LONGEST_SECONDS = 1.0  # a look at the World even when nothing woke us
@@ -35,7 +36,7 @@ Said = Mapping[str, str]
 class GlobalGroups:
     """Watches the global datastores of one host."""
 
-    def __init__(self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
+    def __init__(self, store: Book, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host = store, want, host
         self._news = News()

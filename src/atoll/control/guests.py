@@ -2,7 +2,7 @@
 
 import base64
 from ipaddress import IPv4Address, ip_address
-from typing import cast
+from typing import NamedTuple, cast
 
 from atoll.host.contract import GuestPlan
 from atoll.model.image import image
@@ -13,30 +13,66 @@ from atoll.model.ip import Ip
 from atoll.model.lookup import primary_interface
 from atoll.model.names import internal_domain, private_dns
 from atoll.model.vpc import DhcpOptions, Vpc
-from atoll.model.world import World
+from atoll.model.world import Table, World
 
 RUNS = ("pending", "running")
 _MEMORY_BYTES = 1 << 30  # of a type that the catalogue no longer lists
 _RESOLVER = IPv4Address("169.254.169.253")
 
 
+class Guests:
+    """Plans, and remembers each instance's plan until something that it is made from is another object."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._plans: dict[str, _Known] = {}
+
+    def guests(self, world: World) -> dict[str, GuestPlan]:
+        """Return the instances that must run, by process name; costs a microsecond for each that is known."""
+        fresh = {}
+        for state in RUNS:
+            for instance in world.bucket(Instance, "state", state).values():
+                if known := self._plan(world, cast(Instance, instance)):
+                    fresh[instance.id] = known
+        self._plans = fresh
+        return {known.plan.process: known.plan for known in fresh.values()}
+
+    def _plan(self, world: World, instance: Instance) -> "_Known | None":
+        known = self._plans.get(instance.id)
+        interfaces = world.bucket(Interface, "instance_id", instance.id)
+        if known and known.instance is instance and known.interfaces is interfaces:
+            interface: Interface | None = known.interface
+        else:
+            known, interface = None, primary_interface(world, instance.id)
+        if interface is None:
+            return None
+        vpc = world[Vpc, interface.vpc_id]
+        dhcp = None if vpc.dhcp_options_id == "default" else world[DhcpOptions, vpc.dhcp_options_id]
+        if known and known.vpc is vpc and known.dhcp is dhcp:
+            return known
+        return _Known(instance, interfaces, interface, vpc, dhcp, guest(instance, interface, vpc, dhcp))
+
+
+class _Known(NamedTuple):
+    """A plan, and what it was made from."""
+
+    instance: Instance
+    interfaces: Table  # the instance's: another object if one of them has changed
+    interface: Interface
+    vpc: Vpc
+    dhcp: DhcpOptions | None  # None: the VPC has the default options
+    plan: GuestPlan
+
+
 def guests(world: World) -> dict[str, GuestPlan]:
-    """Return the instances that must run, by process name."""
-    found = {}
-    for state in RUNS:
-        for instance in world.bucket(Instance, "state", state).values():
-            instance = cast(Instance, instance)
-            if interface := primary_interface(world, instance.id):
-                plan = guest(world, instance, interface)
-                found[plan.process] = plan
-    return found
+    """Return the instances that must run, by process name.  `Guests` does it incrementally."""
+    return Guests().guests(world)
 
 
-def guest(world: World, instance: Instance, interface: Interface) -> GuestPlan:
-    """Return one instance's plan."""
+def guest(instance: Instance, interface: Interface, vpc: Vpc, dhcp: DhcpOptions | None) -> GuestPlan:
+    """Return one instance's plan; `dhcp` None: the VPC has the default options."""
     type_, booted_from = INSTANCE_TYPES.get(instance.type), image(instance.region, instance.image_id)
-    vpc = world[Vpc, interface.vpc_id]
-    options = dict(world[DhcpOptions, vpc.dhcp_options_id].options) if vpc.dhcp_options_id != "default" else {}
+    options = dict(dhcp.options) if dhcp else {}
     domain = options.get("domain-name", (internal_domain(instance.region),))[0]
     return GuestPlan(
         instance_id=instance.id,

@@ -15,13 +15,14 @@ from atoll.control.events import going_on
 from atoll.control.log_cursor import Cursor, tail_of
 from atoll.control.log_files import LogFiles
 from atoll.control.pulse import rest, waits
+from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.logs import shelf
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.log_delivery import SLOW, LogDelivery, LogGroup
 from atoll.model.names import digest
 from atoll.model.world import Tx, World
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS = 1.0
 
@@ -29,7 +30,7 @@ LOOK_SECONDS = 1.0
 class LogDeliveries:
     """Delivers the logs of all caches."""
 
-    def __init__(self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host, state_dir: Path) -> None:
+    def __init__(self, store: Book, want: Callable[[], Mapping[str, Machine]], host: Host, state_dir: Path) -> None:
         """Prepare, and let the `logs` API read.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host = store, want, host
         self.files, self._directory = LogFiles(state_dir / "flow-logs"), state_dir / "log-delivery"

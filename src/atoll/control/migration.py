@@ -20,11 +20,12 @@ from atoll.control.events import going_on, log
 from atoll.control.news import News
 from atoll.control.pulse import rest
 from atoll.control.shard_migration import ShardMigrations
+from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Migration, NodeGroup, ReplicationGroup
 from atoll.model.serverless import SERVICE
 from atoll.model.world import World
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS = 0.2
 LONGEST_SECONDS = 1.0  # a look at the World even when nothing woke us
@@ -36,7 +37,7 @@ class Migrations:
 
     def __init__(
         self,
-        store: Store,
+        store: Book,
         want: Callable[[], Mapping[str, Machine]],
         host: Host,
         lead: Callable[[NodePlan], Awaitable[None]],

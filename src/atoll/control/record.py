@@ -13,6 +13,7 @@ from atoll.cache import transitions as caches
 from atoll.cache.node import NodePlan
 from atoll.cache.plan import is_guarded
 from atoll.control.round import subject_of
+from atoll.control.sight import Book
 from atoll.host.contract import GuestPlan, Machine
 from atoll.model import balancer_transitions as balancers
 from atoll.model import endpoint_transitions as endpoints
@@ -29,7 +30,6 @@ from atoll.model.interface import Interface
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
 from atoll.model.world import Tx, World
-from atoll.store.sqlite import Store
 
 STOP_GRACE_SECONDS = 30.0  # to shut down in order; then it is killed
 END_GRACE_SECONDS = 2.0  # of what will not come back: a terminated instance, a node
@@ -42,7 +42,7 @@ HALTED = 0  # the status of a guest that shut itself down
 class Recorder:
     """Writes observations into the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Book) -> None:
         """Record into `store`."""
         self._store = store
         self._held: set[str] = set()  # instances whose disk is full: that they run does not make them well

@@ -19,10 +19,11 @@ from atoll.cache.slots import Move, slots_of
 from atoll.cache.topology import Topology
 from atoll.control.events import going_on, log
 from atoll.control.news import News
+from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import ReplicationGroup
 from atoll.model.world import Tx
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 AGAIN_SECONDS = 0.1  # between two looks while something is about to happen
 FAILED_SECONDS = 0.5  # after an act that failed
@@ -36,7 +37,7 @@ class Reshardings:
     """Changes the shards of one host's replication groups."""
 
     def __init__(
-        self, store: Store, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
+        self, store: Book, want: Callable[[], Mapping[str, Machine]], host: Host, wake_machines: Callable[[], None]
     ) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host, self._wake_machines = store, want, host, wake_machines

@@ -17,12 +17,13 @@ from atoll.cache import backup_transitions as transitions
 from atoll.cache.node import NodePlan
 from atoll.control.events import going_on, log
 from atoll.control.news import News
+from atoll.control.sight import Book
 from atoll.control.snapshot_files import SnapshotFiles
 from atoll.host.contract import Host, HostError, Machine, Saved
 from atoll.model.cache import ReplicationGroup
 from atoll.model.snapshot import Dump, Export, NodeSnapshot, Snapshot
 from atoll.model.world import Caller, Tx
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import StoreError
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class Snapshots:
 
     def __init__(
         self,
-        store: Store,
+        store: Book,
         want: Callable[[], Mapping[str, Machine]],
         host: Host,
         files: SnapshotFiles,

@@ -44,7 +44,7 @@ class _Memory:
 
 
 class Watch:
-    """Looks at one shard."""
+    """Notes at one shard."""
 
     def __init__(self, host: Host, lag: Lag, group_id: str, shard_id: str) -> None:
         """Prepare; nothing is looked at yet."""

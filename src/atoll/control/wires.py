@@ -1,8 +1,9 @@
 """The network loop: whatever the World says, the kernel obeys.
 
-It is woken by each commit, compiles the plan of the newest World, and has the host apply it in one thread that owns
-the kernel's network.  Many commits that arrive while it works are one round.  Callers wait in `in_force` until the
-kernel obeys their revision (design, decision 9); nobody waits longer than IN_FORCE_SECONDS for a host that fails.
+It is woken by each commit of something that it looked at, compiles the plan of the newest World, and has the host
+apply it in one thread that owns the kernel's network.  Many commits that arrive while it works, or in a burst, are
+one round.  Callers wait in `in_force` until the kernel obeys their revision (design, decision 9), at once and not
+for the end of the burst; nobody waits longer than IN_FORCE_SECONDS for a host that fails.
 """
 
 import asyncio
@@ -14,10 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from atoll.control.events import log, log_mistake
+from atoll.control.news import BURST_SECONDS, Burst
 from atoll.control.pulse import waits
 from atoll.control.services import Services
 from atoll.host.contract import Door, Failure, Host
-from atoll.model.world import World
+from atoll.model.world import Notes, World
 from atoll.network.plan import Plan, compile
 
 IN_FORCE_SECONDS = 5.0
@@ -51,6 +53,8 @@ class Wires:
         self._plan: Plan | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._wake = asyncio.Event()
+        self._burst = Burst(self._wake.set, BURST_SECONDS)
+        self._notes = Notes()  # what the plan, and all that goes with it, was made of
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._mistake = ""
         self.report = Report(revision=-1)
@@ -61,13 +65,17 @@ class Wires:
         return self._plan or Plan()
 
     def wake(self) -> None:
-        """Have a look, soon."""
-        self._wake.set()
+        """The World has changed: have a look, soon, if that concerns the network."""
+        if self._obeys(world := self._world()):
+            self.report.revision = world.revision
+        else:
+            self._burst.happened()
 
     async def in_force(self, revision: int) -> bool:
         """Wait until the kernel obeys a revision; False when it did not within IN_FORCE_SECONDS."""
-        if self.report.revision >= revision:
+        if self.report.revision >= revision or self._obeys(self._world()):
             return True
+        self._burst.now()
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((revision, future))
         try:
@@ -82,7 +90,7 @@ class Wires:
 
     async def run(self) -> None:
         """Run until cancelled; the first round comes at once."""
-        self.wake()
+        self._wake.set()
         now = asyncio.get_running_loop().time
         verify_at = now() + VERIFY_SECONDS
         while True:
@@ -114,23 +122,42 @@ class Wires:
         self._mistake = because
         self.report = replace(self.report, failures=(Failure("network", because),))
 
+    def _obeys(self, world: World) -> bool:
+        """Tell whether the kernel obeys a World: it is like the one that it obeys, in all that was looked at."""
+        if self._plan is None or self.report.failures or self._notes.are_everything:
+            return False
+        return world.bears(self._notes.kinds)
+
     async def _round(self) -> None:
         world, started = self._world(), time.perf_counter()
         if world.revision == self.report.revision and not self.report.failures:
             return
+        if self._obeys(world):
+            self._in_force(world)
+            return
+        notes = Notes()
+        noted = world.noted(notes)
+        noted.note(self._notes.kinds)  # fragments that are kept were made of them
         loop = asyncio.get_running_loop()
-        plan, failures = await loop.run_in_executor(self._thread, self._apply, world)
+        plan, failures = await loop.run_in_executor(self._thread, self._apply, noted)
         self._plan = plan
-        failures = [*failures, *await self._serve(world)]
+        failures = [*failures, *await self._serve(noted)]
         for failure in failures:
             if failure not in self.report.failures:  # each is tried again every second, and told once
                 log("network refused", subject=failure.subject, because=failure.because)
         spent = (time.perf_counter() - started) * 1e3
         self.report = Report(self.report.rounds + 1, world.revision, spent, failures, self.report.repairs)
+        self._notes = notes
+        self._in_force(world)
+        self._after(noted, failures)
+        if not self._obeys(self._world()):  # it has changed meanwhile, in what was looked at for the first time
+            self._burst.happened()
+
+    def _in_force(self, world: World) -> None:
+        self.report.revision = world.revision
         for revision, future in self._waiting:
             if revision <= world.revision and not future.done():
                 future.set_result(None)
-        self._after(world, failures)
 
     def _apply(self, world: World) -> tuple[Plan, Sequence[Failure]]:
         plan = compile(world, self._plan)

@@ -52,7 +52,7 @@ class Witness(Noted):
     def seen_by(self, caller: Caller | None) -> World:
         """Return the same World as `caller` sees it; what is found there is noted here."""
         view = Witness(self._tables, self.revision, caller, self._indexes, self._stamps)
-        view._looks, view._seen = self._looks, self._seen
+        view._notes, view._seen = self._notes, self._seen
         return view
 
     def __getitem__(self, key: tuple[type[R], str]) -> R:
@@ -99,7 +99,7 @@ class Witness(Noted):
 def witness(world: Noted) -> Witness:
     """Return the same World for another reader; the kinds that he looks at are noted in `world`, too."""
     view = Witness(world._tables, world.revision, world.caller, world._indexes, world._stamps)
-    view._looks, view._seen = world._looks, {}
+    view._notes, view._seen = world._notes, {}
     return view
 
 

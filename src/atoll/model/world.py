@@ -13,8 +13,9 @@ touched stays the *same object*, which is how the network compiler recognises an
 A write copies the tables it touches: about 10 ns a resource.
 
 Each table has a stamp, an object of its own that a write of the kind replaces: two Worlds with the same stamp have
-the same resources of the kind.  `Noted` is a World that keeps the stamps of all that its reader looked at, so that
-what was made of it can be used again while they stand.  `looks.py` notes the very resources instead.
+the same resources of the kind.  `Noted` is a World that notes the stamps of all that its reader looked at, so that
+what was made of it can be used again while they stand, and a loop is woken only by what it looks at.  `looks.py`
+notes the very resources instead.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -71,10 +72,10 @@ class World:
         """Return the same World as `caller` sees it; `None` sees everything."""
         return World(self._tables, self.revision, caller, self._indexes, self._stamps)
 
-    def noted(self) -> "Noted":
-        """Return the same World, for a reader of whom it is noted which kinds were looked at."""
+    def noted(self, notes: "Notes | None" = None) -> "Noted":
+        """Return the same World, for a reader of whom it is noted, in `notes`, which kinds were looked at."""
         view = Noted(self._tables, self.revision, self.caller, self._indexes, self._stamps)
-        view._looks = [{}]
+        view._notes = Notes() if notes is None else notes
         return view
 
     def bears(self, stamps: Stamps) -> bool:
@@ -168,29 +169,42 @@ class World:
         return World(tables, self.revision + 1, self.caller, indexes, stamps)
 
 
+class Notes:
+    """Which kinds a reader looked at: the first stamp of each, or that it was everything."""
+
+    __slots__ = ("are_everything", "kinds")
+
+    def __init__(self) -> None:
+        """Nothing was looked at yet."""
+        self.kinds: dict[Kind, object] = {}
+        self.are_everything = False
+
+    def note(self, kind: Kind, stamp: object) -> None:
+        """A kind is looked at for the first time, in a table with this stamp."""
+        self.kinds[kind] = stamp
+
+
 class Noted(World):
     """A World that notes which kinds it is asked for, by itself and by every view of it."""
 
-    __slots__ = ("_looks",)
+    __slots__ = ("_notes",)
 
-    _looks: list[dict[Kind, object]]  # one for all views; empty: it was asked for everything
+    _notes: Notes  # one for all views
 
     def note(self, kinds: Iterable[Kind]) -> None:
         """Note that somebody looked at these kinds for what is made of this World."""
-        noted = self._looks[0] if self._looks else {}
         for kind in kinds:
-            if kind not in noted:
-                self._note(kind)
+            self._note(kind)
 
     @property
     def looks(self) -> Stamps | None:
         """The stamps of what was looked at; None if that was everything, and so no few stamps can vouch for it."""
-        return self._looks[0] if self._looks else None
+        return None if self._notes.are_everything else self._notes.kinds
 
     def seen_by(self, caller: Caller | None) -> World:
         """Return the same World as `caller` sees it; what is asked of it is noted here."""
         view = Noted(self._tables, self.revision, caller, self._indexes, self._stamps)
-        view._looks = self._looks
+        view._notes = self._notes
         return view
 
     def __getitem__(self, key: tuple[type[R], str]) -> R:
@@ -220,27 +234,27 @@ class Noted(World):
 
     def kinds(self) -> Iterator[Kind]:
         """Yield the kinds: that is about everything."""
-        self._looks.clear()
+        self._notes.are_everything = True
         return super().kinds()
 
     def __iter__(self) -> Iterator[Resource]:
         """Yield everything."""
-        self._looks.clear()
+        self._notes.are_everything = True
         return super().__iter__()
 
     def __len__(self) -> int:
         """Count everything."""
-        self._looks.clear()
+        self._notes.are_everything = True
         return super().__len__()
 
     def after(self, changes: Mapping[tuple[Kind, str], Resource | None]) -> World:
         """Return the next revision, in which nothing is noted: so it is about everything."""
-        self._looks.clear()
+        self._notes.are_everything = True
         return super().after(changes)
 
     def _note(self, kind: Kind) -> None:
-        if self._looks:
-            self._looks[0][kind] = self._stamps.get(kind)
+        if kind not in self._notes.kinds:
+            self._notes.note(kind, self._stamps.get(kind))
 
 
 def _build(table: Table, field: str) -> Index:

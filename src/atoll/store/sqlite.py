@@ -10,14 +10,14 @@ each row are checked before anything is believed (about 3 us a resource).
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from atoll.model.resource import Resource
-from atoll.model.world import Caller, Tx, World
+from atoll.model.world import Caller, Kind, Tx, World
 from atoll.store.codec import decode, encode, for_journal
 from atoll.store.upgrade import Damaged, check, check_sum, upgrade
 
@@ -60,7 +60,7 @@ class Store:
         """Open (or make) the file and read the World.  Raises StoreError, upgrade.TooNew: then nothing changed."""
         self._kinds = {k.__name__: k for k in kinds}
         self._clock, self._new_hex = clock, new_hex
-        self._watchers: list[Callable[[World], None]] = []
+        self._watchers: list[tuple[Callable[[World], None], Callable[[Collection[Kind]], bool] | None]] = []
         self.noted: Callable[[str], None] = lambda _: None  # told what each commit was, in the task that made it
         try:
             if path != ":memory:":
@@ -92,18 +92,26 @@ class Store:
             self._persist(tx, what)
             self.world = tx.world.seen_by(None)
             self.noted(what)
-            for watch in tuple(self._watchers):
-                watch(self.world)
+            changed = {kind for kind, _ in tx.changes}
+            for watch, concerns in tuple(self._watchers):
+                if concerns is None or concerns(changed):
+                    watch(self.world)
         return result
 
     def transaction(self, caller: Caller | None) -> Tx:
         """Return a transaction that nobody will commit: for DryRun."""
         return Tx(self.world, caller=caller, now=self._clock(), new_hex=self._new_hex)
 
-    def watch(self, fn: Callable[[World], None]) -> Callable[[], None]:
-        """Call `fn` with the new World after each commit, until what is returned is called."""
-        self._watchers.append(fn)
-        return lambda: self._watchers.remove(fn)
+    def watch(
+        self, fn: Callable[[World], None], concerns: Callable[[Collection[Kind]], bool] | None = None
+    ) -> Callable[[], None]:
+        """Call `fn` with the new World after each commit, until what is returned is called.
+
+        `concerns` tells whether a change of these kinds does; None: each does.
+        """
+        watcher = fn, concerns
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     def clear(self, what: Callable[[World], Iterable[Resource]] = iter) -> None:
         """Forget every resource, or only `what` is chosen of them, in one commit; the journal stays."""
