@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
-from atoll.cache.plan import Planner, nodes
+from atoll.cache.plan import SHARED, Planner, nodes, of_cluster
+from atoll.model.cache import CacheCluster
+from atoll.model.interface import Interface
+from atoll.model.world import Notes
 from tests.cache.worlds import Life, cluster, group, interface, node
 
 
@@ -59,6 +62,29 @@ def test_an_untouched_clusters_plan_is_the_same_object():
     changed = {name for name in before if after[name] is not before[name]}
     assert changed == {f"{alone.id}:0001", f"{alone.id}:0002"}
     assert after[f"{first.id}:0001"] is before[f"{first.id}:0001"]
+
+
+def test_a_plan_of_a_cluster_without_a_group_is_made_of_nothing_that_the_planner_does_not_look_at():
+    life, *_ = lived()
+    life.put(interface("eni-5", "10.0.1.5"), cluster("lone", node("eni-5")))
+    notes = Notes()
+
+    for one in life.world.all(CacheCluster):
+        if one.group_id is None:
+            assert of_cluster(life.world.noted(notes), one)
+
+    assert notes.kinds.keys() <= {CacheCluster, Interface, *SHARED}
+
+
+def test_a_plan_of_a_cluster_without_a_group_follows_its_interfaces():
+    life, *_, alone = lived()
+    planner = Planner()
+    planner.nodes(life.world)
+
+    life.put(interface("eni-4", "10.0.1.77"))
+
+    found = {n.name: n for n in planner.nodes(life.world)}
+    assert str(found[f"{alone.id}:0002"].address) == "10.0.1.77"
 
 
 def test_a_replicas_plan_follows_its_primarys_address():

@@ -193,6 +193,31 @@ def test_a_transaction_counts_as_one_revision():
         assert tx.world.revision == world.revision + 1
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(["vpc-1", "vpc-2", None, "delete", "look"])), max_size=12
+    )
+)
+def test_it_is_the_same_whenever_a_transaction_looks_at_what_it_has_changed(steps):
+    first = gateways(World(), "a", "b", vpc="vpc-1")
+    curious, blind = begin(first), begin(first)
+    for id, what in steps:
+        if what == "look":
+            list(curious.world.all(InternetGateway, vpc_id="vpc-1"))
+        for tx in (curious, blind):
+            if what == "delete":
+                tx.delete(InternetGateway(id=id, account=ALICE.account, region=ALICE.region))
+            elif what != "look":
+                tx.make(InternetGateway, id, vpc_id=what)
+
+    assert curious.changes == blind.changes
+    assert curious.world.revision == blind.world.revision
+    assert list(curious.world) == list(blind.world), "also in their order"
+    for vpc in ("vpc-1", "vpc-2"):
+        found = [{g.id for g in tx.all(InternetGateway, vpc_id=vpc)} for tx in (curious, blind)]
+        assert found[0] == found[1]
+
+
 def test_a_transaction_without_changes_leaves_the_world_alone():
     world = gateways(World(), "igw-1")
     assert begin(world).world.revision == world.revision

@@ -1,5 +1,7 @@
 """Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
 
+from collections.abc import Mapping
+
 from atoll.cache import shards
 from atoll.cache.backup import is_new
 from atoll.cache.config import MIN_REPLICAS, NO_WRITES, memcached_settings, memory_bytes, server_settings
@@ -14,11 +16,15 @@ from atoll.cache.users import admission, users_of
 from atoll.cache.users import sources as user_sources
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup, Seed
 from atoll.model.interface import Interface
+from atoll.model.parameter import CacheParameterGroup
 from atoll.model.resource import Resource
+from atoll.model.serverless import ServerlessCache
 from atoll.model.world import World
 
 __all__ = ["NodePlan", "Planner", "Primary", "nodes", "of_cluster", "sources"]
 
+# What a cluster without a group depends on, beside itself and its interfaces.
+SHARED: tuple[type[Resource], ...] = (CacheParameterGroup, ServerlessCache)
 # A cluster in these statuses runs nothing, and neither does a node that is `deleting`.
 STOPPED = ("deleting", "incompatible-network", "restore-failed")
 
@@ -82,19 +88,35 @@ class Planner:
         """Remember nothing yet."""
         self._plans: dict[str, tuple[tuple[Resource, ...], tuple[NodePlan, ...]]] = {}
         self._rosters = Rosters()
+        self._stamps: Mapping[type[Resource], object] = {}  # of what lone clusters share
 
     def nodes(self, world: World) -> tuple[NodePlan, ...]:
         """Return every process that must exist; costs a few identity checks for each cluster that did not change."""
         world, fresh = world.seen_by(None), {}
+        stamps = {kind: world.stamp(kind) for kind in SHARED}
+        are_as_before, self._stamps = stamps == self._stamps, stamps
         for cluster in world.all(CacheCluster):
-            basis = sources(world, cluster)
             known = self._plans.get(cluster.id)
+            if known and are_as_before and _is_lone_and_same(world, cluster, known[0]):
+                fresh[cluster.id] = known
+                continue
+            basis = sources(world, cluster)
             if known and len(known[0]) == len(basis) and all(a is b for a, b in zip(known[0], basis, strict=True)):
                 fresh[cluster.id] = known
             else:
                 fresh[cluster.id] = basis, of_cluster(world, cluster, self._rosters)
         self._plans = fresh
         return tuple(node for _, plans in fresh.values() for node in plans)
+
+
+def _is_lone_and_same(world: World, cluster: CacheCluster, basis: tuple[Resource, ...]) -> bool:
+    """Tell, if SHARED is as it was, whether a cluster without a group has the very sources of `basis`."""
+    if basis[0] is not cluster or cluster.group_id:
+        return False
+    if cluster.status in STOPPED:
+        return True
+    nodes = cluster.nodes
+    return all(world[Interface, node.interface_id] is basis[n] for n, node in enumerate(nodes, 1))
 
 
 def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:

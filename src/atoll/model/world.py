@@ -222,6 +222,11 @@ class Noted(World):
         self._note(kind)
         return super().all(kind, **where)
 
+    def stamp(self, kind: Kind) -> object | None:
+        """Return what stands for all resources of a kind, and note it."""
+        self._note(kind)
+        return super().stamp(kind)
+
     def bucket(self, kind: Kind, field: str, value: object) -> Table:
         """Return a bucket of an index, and note it."""
         self._note(kind)
@@ -303,12 +308,12 @@ class Tx:
     `world` always includes this transaction's own changes.  If the operation raises, the changes are forgotten.
     """
 
-    __slots__ = ("_base", "_new_hex", "_world", "caller", "changes", "now")
+    __slots__ = ("_base", "_fresh", "_new_hex", "_world", "caller", "changes", "now")
 
     def __init__(self, world: World, *, caller: Caller | None, now: datetime, new_hex: Callable[[int], str]) -> None:
         """Open a transaction on `world` for `caller`; `new_hex(n)` gives n random hexadecimal digits."""
-        self._base = world.seen_by(caller)
-        self._world: World | None = self._base
+        self._base = self._world = world.seen_by(caller)
+        self._fresh: dict[tuple[Kind, str], Resource | None] = {}  # the changes that `_world` does not have yet
         self._new_hex = new_hex
         self.caller = caller
         self.now = now  # aware, UTC, whole milliseconds
@@ -317,8 +322,10 @@ class Tx:
     @property
     def world(self) -> World:
         """The World with this transaction's changes, as the caller sees it."""
-        if self._world is None:
-            self._world = self._base.after(self.changes)
+        if self._fresh:
+            self._world = self._world.after(self._fresh)
+            self._world.revision = self._base.revision + 1  # all of it is one revision
+            self._fresh = {}
         return self._world
 
     @property
@@ -345,7 +352,7 @@ class Tx:
             self._become(before)
 
     def _become(self, caller: Caller) -> None:
-        self.caller, self._base, self._world = caller, self._base.seen_by(caller), None
+        self.caller, self._base, self._world = caller, self._base.seen_by(caller), self._world.seen_by(caller)
 
     def new_id(self, prefix: str) -> str:
         """Return a fresh EC2 id: `vpc-` and 17 hexadecimal digits."""
@@ -361,14 +368,16 @@ class Tx:
 
     def put(self, resource: R) -> R:
         """Create or replace a resource."""
-        self.changes[type(resource), resource.id] = resource
-        self._world = None
+        key = type(resource), resource.id
+        if self.changes.get(key, resource) is None:  # deleted and made again, it has its old place
+            self._world, self._fresh = self._base, dict(self.changes)
+        self.changes[key] = self._fresh[key] = resource
         return resource
 
     def delete(self, resource: Resource) -> None:
         """Remove a resource."""
-        self.changes[type(resource), resource.id] = None
-        self._world = None
+        key = type(resource), resource.id
+        self.changes[key] = self._fresh[key] = None
 
     def get(self, kind: type[R], id: str) -> R | None:
         """Look up an id that a caller gave us; see `World.get`."""
