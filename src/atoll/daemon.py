@@ -50,7 +50,7 @@ from atoll.control.record import Recorder
 from atoll.control.resharding import Reshardings
 from atoll.control.roster import Rosters
 from atoll.control.services import Services
-from atoll.control.sight import looking
+from atoll.control.sight import Sight, looking
 from atoll.control.snapshot_files import SnapshotFiles
 from atoll.control.snapshots import Snapshots
 from atoll.control.wanted import Wanted
@@ -127,7 +127,7 @@ class Daemon:
         services = Services(store, utc_now, self._front)
         self.wires = Wires(lambda: store.world, host, services, self._network_in_force)
         wanted = self._wanted = Wanted(lambda: store.world)
-        self._recorder = Recorder(store)
+        self._recorder = Recorder(sight := Sight(store))  # of the machines
         self._health = HealthChecks(host, self.write, utc_now)
         self._counters = Counters(host, store, lambda: self.wires.plan, options.state_dir.absolute() / "flow-logs")
         self._sampler = Sampler(
@@ -135,7 +135,8 @@ class Daemon:
             options.metrics_seconds,
         )  # fmt: skip
         look, strict = partial(looking, store, wanted), options.keys == "required"
-        self.machines = look(lambda sight, want: Machines(want, host, Recorder(sight), self.in_force))
+        self.machines = Machines(sight.through(wanted), host, self._recorder, self.in_force)
+        sight.watch(self.machines.wake)
         self._discovery = look(lambda sight, want: Discovery(want, host, Recorder(sight)))
         self._logs = look(lambda sight, want: LogDeliveries(sight, want, host, options.state_dir.absolute()))
         self._doorman = look(lambda sight, want: Doorman(sight, want, host, utc_now, strict=strict))

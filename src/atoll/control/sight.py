@@ -89,7 +89,7 @@ class Sight(Notes):
 
         return machines
 
-    def watch(self, tell: Callable[[], None], burst_seconds: float) -> None:
+    def watch(self, tell: Callable[[], None], burst_seconds: float = BURST_SECONDS) -> None:
         """From now on tell the loop of changes: in the event loop of whoever asks for this."""
         self._burst, self._loop = burst, _ = Burst(tell, burst_seconds), asyncio.get_running_loop()
         self._store.watch(lambda _: burst.happened(), self.concerns)
