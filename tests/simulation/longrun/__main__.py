@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.simulation.longrun import written
 from tests.simulation.longrun.paper import Found, Story
 
-STEPS = {"paper": 400, "real": 60}
+STEPS = {"paper": 400, "real": 60, "rootless": 60}
 
 
 def main() -> int:
@@ -21,7 +21,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="of both levels together")
     parser.add_argument("--seed", type=int, default=1, help="of the first story; the next ones follow")
     parser.add_argument("--steps", type=int, help="of each story: 400 on paper, 60 in the kernel")
-    parser.add_argument("--level", choices=("paper", "real"), action="append", help="only this one")
+    only = "only this one; rootless: the real one, as an ordinary user"
+    parser.add_argument("--level", choices=tuple(STEPS), action="append", help=only)
     parser.add_argument("--once", action="store_true", help="one story of each level, and what happened in it")
     parser.add_argument("--write-docs", action="store_true", help="put the figures into docs/reliability.md")
     parser.add_argument("--keep-log", metavar="FILE", type=Path, help="of the newest story's daemon in the kernel")
@@ -59,10 +60,10 @@ def _stories(level: str, seed: int, steps: int, until: float, *, once: bool, log
 
 
 def _play(level: str, seed: int, steps: int, seconds: float, log: Path | None) -> Found:
-    if level == "real":
+    if level != "paper":
         from tests.simulation.longrun.real import play
 
-        return play(seed, steps, seconds=seconds, log=log)
+        return play(seed, steps, mode="root" if level == "real" else level, seconds=seconds, log=log)
     fast = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="atoll-longrun-", dir=fast) as directory:
         return Story(seed, Path(directory), steps).play()

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.daemon.atoll import until
 from tests.daemon.test_crash import Kernel as Vandal
+from tests.kernel.conftest import in_child
 
 if TYPE_CHECKING:
     from tests.simulation.longrun.real import Story
@@ -107,9 +109,12 @@ class Blows:
     def break_disk(self) -> None:
         """Have every write fail: the limit of a file's size says so, and SQLite calls it an I/O error."""
         pid = self.atoll.daemon.pid  # type: ignore[union-attr]
-        before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        self._calls_in_trouble()
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        for most in (0, resource.RLIM_INFINITY):  # as who may: its own user
+            limits = most, resource.RLIM_INFINITY
+            set_limits = partial(resource.prlimit, pid, resource.RLIMIT_FSIZE, limits)
+            in_child(set_limits, rootless=self.atoll.uid is not None)
+            if not most:
+                self._calls_in_trouble()
 
     def no_processes(self) -> None:
         """Have no room for another process or thread, neither for the daemon nor for the keeper, for some calls."""

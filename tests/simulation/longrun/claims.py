@@ -26,8 +26,10 @@ from atoll.model.serverless import ServerlessCache
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Tx, World
+from atoll.network.flow import TCP, Verdict
 from atoll.network.layers.hop import APPLIANCES
 from atoll.network.plan import Plan, compile
+from atoll.network.trace import trace
 from atoll.store.codec import encode
 from atoll.store.sqlite import Store
 from tests.network.compare import disagreements
@@ -112,6 +114,21 @@ def wrong_verdicts(world: World, plan: Plan, dice: Random, probes: int) -> list[
     if not any(it.kind not in APPLIANCES for it in world.all(Interface)):
         return []
     return list(disagreements(world, random_probes(world, dice, probes), plan))[:3]
+
+
+def apart(world: World) -> set[str]:
+    """Return the names of clusters in groups some of whose members the network keeps from others: none need be well.
+
+    A network ACL forbids whatever it forbids, also the members of a group to copy from each other.
+    """
+    found: set[str] = set()
+    for group in world.all(ReplicationGroup):
+        clusters = [cluster for id in group.member_ids if (cluster := world.get(CacheCluster, id))]
+        homes = [world[Interface, node.interface_id] for cluster in clusters for node in cluster.nodes]
+        pairs = ((a, b) for a in homes for b in homes if a is not b)
+        if not all(trace(world, a.id, b.address, TCP, 6379).verdict is Verdict.DELIVERED for a, b in pairs):
+            found |= {cluster.name for cluster in clusters}
+    return found
 
 
 # How the API tells of a kind: service, operation, where its answers are, and what of each is its name.

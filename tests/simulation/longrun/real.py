@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -50,13 +51,19 @@ DESCRIPTORS_MORE = 12  # than at the start, once everything is deleted: pools an
 
 
 def play(
-    seed: int, steps: int, *, seconds: float = float("inf"), log: Path | None = None, calls: float = CALLS
+    seed: int,
+    steps: int,
+    *,
+    mode: str = "root",
+    seconds: float = float("inf"),
+    log: Path | None = None,
+    calls: float = CALLS,
 ) -> Found:
     """Play a story to its end, for some seconds, or until something is wrong; removes everything again.
 
     `log` is a file for what the daemon says; `calls` is the share of steps that are calls, the others are blows.
     """
-    atoll = Atoll("root")
+    atoll = Atoll(mode)
     atoll.environment |= {"PYTHONPATH": wall.__path__[0], "ATOLL_LONGRUN_WALL": str(atoll.place / "wall")}
     found = Found(seed)
     with small_disk(atoll):
@@ -81,7 +88,8 @@ def play(
 def small_disk(atoll: Atoll) -> Iterator[None]:
     """Give the state a file system of its own, which can be filled."""
     atoll.state.mkdir()
-    options = f"size={DISK_MEGABYTES}m,mode=0700"
+    owner = f",uid={atoll.uid},gid={atoll.uid}" if atoll.uid is not None else ""
+    options = f"size={DISK_MEGABYTES}m,mode=0700{owner}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "atoll-longrun", str(atoll.state)], check=True)
     try:
         yield
@@ -173,10 +181,11 @@ class Story:
                 self.found.note(row[1], claims.told_otherwise(seen, told, row))
         self.found.note("leaks", self._leaks())
         keeper, spaces = self.atoll.status()["keeper"], Path(self.atoll.status()["namespaces"])
+        seed = self.found.seed + self.found.steps
         for what, check in (("kernel", differences_from_scratch), ("packets", wrong_fates)):
             for last in (False, False, True):  # damage is found by the next look of the network loop
                 try:
-                    in_child(lambda check=check: check(keeper, spaces, world, self.found.seed + self.found.steps))
+                    in_child(partial(check, keeper, spaces, world, seed, rootless=self.atoll.uid is not None))
                     break
                 except AssertionError as error:
                     if last:
@@ -185,11 +194,17 @@ class Story:
         self.found.probes += PROBES
 
     def _is_well(self) -> bool:
-        status = self.atoll.status()
-        caches = self.world().all(CacheCluster)  # also those behind serverless caches, of which no status tells
-        return (
-            self.stage._is_settled() and not _unrest(status) and all(cache.status == "available" for cache in caches)
-        )
+        status, world = self.atoll.status(), self.world()
+        instances = [one["state"] for one in status["instances"] if one["state"] != "terminated"]
+        if (
+            status["loop"]["failures"]
+            or status["loop"]["revision"] != status["revision"]
+            or not all(state in ("running", "stopped") for state in instances)
+        ):
+            return False
+        # Also those behind serverless caches, of which no status tells.
+        unwell = {it.name for it in world.all(CacheCluster) if it.status != "available" or not _is_served(it)}
+        return not unwell or unwell <= claims.apart(world)
 
     def _leaks(self) -> list[str]:
         """Say what the keeper runs and the kernel holds for nobody, unless it goes within a moment."""
@@ -262,6 +277,10 @@ class Story:
 
     def _has_time(self) -> bool:
         return time.monotonic() - self.begun < self.seconds
+
+
+def _is_served(cluster: CacheCluster) -> bool:
+    return all(node.status == "available" and not node.host_error for node in cluster.nodes)
 
 
 def _unrest(status: dict[str, Any]) -> list[str]:

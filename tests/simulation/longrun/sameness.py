@@ -20,6 +20,7 @@ from atoll.network.facts import INTERNET, Namespace, Veth
 from atoll.network.flow import ICMP, ICMPV6
 from atoll.network.layers.hop import APPLIANCES
 from atoll.network.plan import compile
+from tests.kernel.conftest import become_ordinary
 from tests.kernel.ground import internet_of_our_own
 from tests.kernel.test_differential import (
     AGAIN_SECONDS,
@@ -45,7 +46,7 @@ PORT_TURNS = 16  # of 4 s: a probe's number is its source port, and a connection
 OF_NODES = DUMPS[:4]  # what a router has not, an engine's namespace may have from its terminator
 
 
-def differences_from_scratch(keeper: int, spaces: Path, world: World, _: int) -> None:
+def differences_from_scratch(keeper: int, spaces: Path, world: World, _: int, *, rootless: bool = False) -> None:
     """Compare each router's and node's namespace with one that a fresh fabric makes; raises AssertionError.
 
     An instance's is its own to change.
@@ -64,7 +65,7 @@ def differences_from_scratch(keeper: int, spaces: Path, world: World, _: int) ->
         fabric.close()
         for name in namespaces.names():
             namespaces.delete(name)
-    enter(keeper, rootless=False)
+    _enter(keeper, rootless=rootless)
     there = Namespaces(spaces.parent).names() - {"internet"}
     assert there == everybody, (
         f"namespaces: {sorted(there - everybody)} too much, {sorted(everybody - there)} missing"
@@ -75,6 +76,13 @@ def differences_from_scratch(keeper: int, spaces: Path, world: World, _: int) ->
             extra, lacking = sorted(set(have) - set(want)), sorted(set(want) - set(have))
             assert not extra, f"{name}, {' '.join(dump)}: {extra[:4]} too much, {lacking[:4]} missing"
             assert not lacking, f"{name}, {' '.join(dump)}: {lacking[:4]} missing"
+
+
+def _enter(keeper: int, *, rootless: bool) -> None:
+    """Enter a daemon's namespaces; those of an ordinary user as he would: root is nobody in his user namespace."""
+    if rootless:
+        become_ordinary()
+    enter(keeper, rootless=rootless)
 
 
 def _dumps(namespace: Path, dumps: tuple[tuple[str, ...], ...]) -> list[list[str]]:
@@ -153,7 +161,9 @@ class Lodger(Kernel):
         """The daemon's own store answers."""
 
 
-def wrong_fates(keeper: int, spaces: Path, world: World, seed: int, probes: int = 24) -> None:
+def wrong_fates(
+    keeper: int, spaces: Path, world: World, seed: int, *, probes: int = 24, rootless: bool = False
+) -> None:
     """Send packets, and hold their fate to the tracer; raises AssertionError."""
     dice = random.Random(seed)
     try:
@@ -162,7 +172,7 @@ def wrong_fates(keeper: int, spaces: Path, world: World, seed: int, probes: int 
         return  # nobody is there to ask
     traces = {n: probe.ask(world) for n, probe in asked.items()}
     asked = {n: probe for n, probe in asked.items() if _is_ours(world, probe, traces[n])}
-    enter(keeper, rootless=False)
+    _enter(keeper, rootless=rootless)
     kernel = Lodger(Inside(spaces, world), world)  # type: ignore[arg-type]
     fates = kernel.run(asked, world, WAIT_SECONDS)
     wrong = {n for n in asked if fates[n].answered != expected(traces[n]).answered}

@@ -10,7 +10,7 @@ from tests.simulation.longrun.found import Found
 
 PAGE = Path(__file__).parents[3] / "docs" / "reliability.md"
 BEGIN, END = "<!-- longrun: written by --write-docs -->", "<!-- longrun: end -->"
-NAMES = {"paper": "on paper", "real": "in the kernel"}
+NAMES = {"paper": "on paper", "real": "in the kernel", "rootless": "in the kernel, rootless"}
 ROWS = (
     ("stories, each with its seed", lambda all: len(all)),
     ("steps", lambda all: sum(it.steps for it in all)),
