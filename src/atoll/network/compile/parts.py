@@ -117,11 +117,14 @@ def _lists_named_by(it: SecurityGroup) -> frozenset[str]:
 _mentioned = Memo(_groups_named_by)
 _listed = Memo(_lists_named_by)
 _openness = Memo(security_groups.openness)
+_NO_LINKS: frozenset[tuple[str, str]] = frozenset()
 
 
 def _lists(it: Inputs, group: SecurityGroup) -> tuple[PrefixList, ...]:
     """Return the prefix lists that a group's rules name; mostly none."""
-    found = (_list(it, id) for id in sorted(_listed(group)))
+    if not (ids := _listed(group)):
+        return ()
+    found = (_list(it, id) for id in sorted(ids))
     return tuple(one for one in found if one)
 
 
@@ -135,8 +138,8 @@ def _groups(it: Inputs) -> Wanted:
     links = {id: peer.link.name for peer in it.peers for id in peer.named}
     for group in cast("Mapping[str, SecurityGroup]", it.groups).values():
         mentioned = _mentioned(group)
-        named = siblings & mentioned
-        peered = frozenset((id, links[id]) for id in mentioned if id in links)
+        named = siblings & mentioned if mentioned else mentioned  # most name nobody, and all are asked each time
+        peered = frozenset((id, links[id]) for id in mentioned if id in links) if mentioned else _NO_LINKS
         made_from = group, named, peered, _lists(it, group), it.has_ipv6
         yield group.id, made_from, partial(security_groups.group, *made_from)
 
