@@ -14,7 +14,7 @@ LOOK_SECONDS = 5.0  # between two looks, which cost some milliseconds: programs 
 
 
 class Engines:
-    """Notes for the engines of one host."""
+    """Looks for the engines of one host."""
 
     def __init__(self, store: Store, host: Host) -> None:
         """Prepare; nothing is looked for yet."""

@@ -218,7 +218,7 @@ class Failovers:
 
 
 class _Guard:
-    """Notes after one shard."""
+    """Looks after one shard."""
 
     def __init__(self, failovers: Failovers, group_id: str, shard_id: str) -> None:
         self._failovers = failovers

@@ -59,7 +59,7 @@ def lone_clusters(world: World) -> set[str]:
 
 
 class LoneNodes:
-    """Notes after the lone nodes of one host."""
+    """Looks after the lone nodes of one host."""
 
     def __init__(self, world: Callable[[], World], want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
         """Prepare.  `world` is the newest World, `want` compiles its machines."""

@@ -96,7 +96,8 @@ class Sight(Notes):
 
     def concerns(self, changed: Collection[Kind]) -> bool:
         """Tell whether a change of these kinds is one of what was looked at."""
-        return self.are_everything or not self.kinds or not self.kinds.keys().isdisjoint(changed)
+        # Not isdisjoint: that may walk through `kinds`, to which another thread may add one meanwhile.
+        return self.are_everything or not self.kinds or any(kind in self.kinds for kind in changed)
 
     def note(self, kind: Kind, stamp: object) -> None:
         """A kind is looked at for the first time; in an older World, perhaps, from another thread."""

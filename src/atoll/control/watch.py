@@ -44,7 +44,7 @@ class _Memory:
 
 
 class Watch:
-    """Notes at one shard."""
+    """Looks at one shard."""
 
     def __init__(self, host: Host, lag: Lag, group_id: str, shard_id: str) -> None:
         """Prepare; nothing is looked at yet."""
