@@ -232,7 +232,7 @@ def test_without_failover_a_lost_primary_comes_back_as_primary_with_its_data(cac
     settle(paper)
     assert shown(cache, manual)["Status"] == "modifying"
     primary = id_of(paper, "man-001")
-    paper.write(lambda tx: takeover.chosen(tx, group.id, "0001", primary, restored=True))
+    paper.write(lambda tx: takeover.chosen(tx, group.id, "0001", primary, because=takeover.RESTORED))
     take_over(paper, manual, "man-001")
     assert shown(cache, manual)["Status"] == "available"
     assert not [m for m in cache.told(manual, "replication-group") if "Failover" in m]

@@ -13,6 +13,13 @@ from atoll.cache.failover import (
     MISSES,
     PAUSE_SECONDS,
     PROMOTION_SECONDS,
+    Shard,
+    Sight,
+    after,
+    decide,
+    trouble,
+)
+from atoll.cache.failover_acts import (
     Abandon,
     Choose,
     Demote,
@@ -23,12 +30,7 @@ from atoll.cache.failover import (
     Publish,
     Rebuild,
     Restore,
-    Shard,
-    Sight,
     Wait,
-    after,
-    decide,
-    trouble,
 )
 
 P = Sight(id="p", name="p", is_available=True, is_running=True, role="primary", offset=100, history="h")
@@ -182,6 +184,54 @@ MIXED_ROWS = [
 @pytest.mark.parametrize(("name", "members", "more", "expected"), MIXED_ROWS, ids=[row[0] for row in MIXED_ROWS])
 def test_engines_of_both_modes_do_not_obey_each_other(name, members, more, expected):
     assert act(*members, **more) == expected, name
+
+
+FROM_OUTSIDE = {"is_cluster": True, "copies_outside": True}  # a leader that copies so counts as a primary
+CLAIMS = replace(A, role="primary", follows=None, link_up=False, epoch=9)
+COPY_ROWS = [
+    ("it copies, and they follow it", [P, A], {}, None),
+    ("a replica of another one", [P, replace(A, follows="b"), B], {}, Follow("a", "p", "")),
+    ("lost: no replica can copy from outside, so it starts again", [DEAD, ALONE_A], {}, Rebuild("")),
+    ("lost while it started: it is started again already", [replace(DEAD, is_available=False), ALONE_A], {}, None),
+    ("stopped: ended, and then started again", [STOPPED, A], {}, Fence("p", "")),
+    ("cut off: it is read in its zone", [replace(P, misses=MISSES), A], {}, None),
+    ("silent: ended, too", [replace(P, role=None, silent_seconds=HUNG_SECONDS), A], {}, Fence("p", "")),
+    ("but one that starts may be slow", [replace(P, role=None, silent_seconds=99, is_available=False), A], {}, None),
+    ("it takes writes, which it must not", [replace(P, role="replica"), A], {}, Fence("p", "")),
+    ("also while it starts", [replace(P, role="replica", is_available=False), A], {}, Fence("p", "")),
+    ("the engines elected another one", [DEAD, CLAIMS], {}, Fence("a", "")),
+    ("a change of primary was asked for before", [P, A], {"promotion": "test"}, Abandon("p", "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "members", "more", "expected"), COPY_ROWS, ids=[row[0] for row in COPY_ROWS])
+def test_a_leader_in_cluster_mode_that_is_to_copy_from_outside_is_started_for_that(name, members, more, expected):
+    assert act(*members, **FROM_OUTSIDE, **more) == expected, name
+
+
+HAS_COPIED = replace(P, role="replica", from_outside=True)
+HEIR_ROWS = [
+    ("a replica of it is chosen", [HAS_COPIED, A, B], {}, Choose("a", "")),
+    ("which gets all of it", [HAS_COPIED, replace(A, offset=90)], {"target_id": "a"}, Wait("")),
+    ("and takes over", [HAS_COPIED, A, B], {"target_id": "a"}, Promote("a", "")),
+    ("nobody is in step yet", [HAS_COPIED, replace(A, is_copying=True)], {}, Wait("")),
+    ("it died: another", [HAS_COPIED, replace(A, is_running=False), B], {"target_id": "a"}, Choose("b", "")),
+    ("it has taken over", [HAS_COPIED, CLAIMS], {"target_id": "a"}, Publish("a", "")),
+    ("a leader that has not all has nothing to wait for", [replace(HAS_COPIED, is_available=False), B],
+     {"target_id": "b"}, Promote("b", "")),
+    ("nobody has the data, and nobody gives them any more",
+     [replace(HAS_COPIED, is_available=False), replace(A, is_available=False)], {}, Fence("p", "")),
+    ("killed: as any other", [DEAD, ALONE_A], {}, Choose("a", "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "members", "more", "expected"), HEIR_ROWS, ids=[row[0] for row in HEIR_ROWS])
+def test_of_a_leader_in_cluster_mode_that_has_copied_from_outside_a_replica_takes_over(name, members, more, expected):
+    assert act(*members, is_cluster=True, **more) == expected, name
+
+
+def test_a_leader_that_is_ended_for_another_regions_to_be_promoted_is_nobodys_loss():
+    assert decide(shard(DEAD, ALONE_A, is_cluster=True, is_handed_over=True)) is None
 
 
 WELL_ROWS = [

@@ -236,3 +236,25 @@ def test_a_cache_is_deleted_after_a_question(visitor, cache):
     visitor.post("/cache/caches/cluster/one/delete", {})
 
     until(lambda: "one" not in [c["CacheClusterId"] for c in cache.describe_cache_clusters()["CacheClusters"]], 30)
+
+
+def test_a_region_is_added_to_a_global_datastore_with_as_many_nodes_as_its_form_says(visitor, cache):
+    for name, more in (("near", {"NumCacheClusters": 2}), ("wide", {"NumNodeGroups": 2, "ReplicasPerNodeGroup": 1})):
+        cache.create_replication_group(
+            ReplicationGroupId=name, ReplicationGroupDescription="x", Engine="valkey", AutomaticFailoverEnabled=True,
+            CacheNodeType="cache.m5.large", **more,
+        )  # fmt: skip
+        until(lambda n=name: group(cache, n)["Status"] == "available", 30)
+        made = cache.create_global_replication_group(
+            GlobalReplicationGroupIdSuffix=name, PrimaryReplicationGroupId=name
+        )["GlobalReplicationGroup"]["GlobalReplicationGroupId"]
+        page = visitor.get(f"/cache/global/{made}")
+        field, says = ("count", "--num-cache-clusters")
+        if name == "wide":
+            field, says = ("replicas", "--replicas-per-node-group")
+        assert f'name="{field}"' in page.html
+        assert (f"{made}-0002" in page.html) == (name == "wide"), "its node groups"
+
+        page = visitor.post(f"/cache/global/{made}/join", {"group": "far", field: "2", "preview": "1"})
+
+        assert f"{says} 2" in page.commands()

@@ -2,7 +2,16 @@
 
 from ipaddress import IPv4Address
 
-from atoll.cache.failover import Choose, Follow, Promote, Shard, Sight, decide
+from atoll.cache.failover import (
+    Shard,
+    Sight,
+    decide,
+)
+from atoll.cache.failover_acts import (
+    Choose,
+    Follow,
+    Promote,
+)
 from atoll.cache.node import Primary
 from atoll.control.watch import led_from_outside
 from atoll.host.contract import Replication

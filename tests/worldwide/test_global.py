@@ -27,12 +27,13 @@ class Globe:
     """Two groups, one in each region, and an instance beside each."""
 
     more: Mapping[str, Any] = {}  # of the first group
+    size: Mapping[str, Any] = {"NumCacheClusters": 2}  # of both
 
     def __init__(self, atoll: Atoll):
         self.atoll = atoll
         self.cache = {region: atoll.client("elasticache", region=region) for region in GROUPS}
         self.instance = {region: self.launch(region) for region in GROUPS}
-        made: dict[str, Any] = {"ReplicationGroupDescription": "x", "NumCacheClusters": 2}
+        made: dict[str, Any] = {"ReplicationGroupDescription": "x", **self.size}
         self.cache[NEAR].create_replication_group(
             ReplicationGroupId="one", Engine="valkey", CacheNodeType="cache.m5.large",
             AutomaticFailoverEnabled=True, **made, **self.more,

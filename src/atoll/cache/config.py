@@ -87,7 +87,7 @@ def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -
         lines += [f"masteruser {ADMINISTRATOR}", f"masterauth {password}"]
     if node.cluster:
         lines.append(f"cluster-announce-ip {node.address}")
-        lines.append(f"cluster-node-timeout {node.cluster.node_timeout_ms}")
+        lines += [f"{name} {value}" for name, value in shards.gossip_terms(node.cluster)]
         if (name := node.cluster.seat.hostname) and numbers(node.version) >= (7,):  # certificates have no addresses
             lines += [f"cluster-announce-hostname {name}", "cluster-preferred-endpoint-type hostname"]
     elif node.primary:

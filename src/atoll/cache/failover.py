@@ -16,12 +16,31 @@ In cluster mode a promotion is a takeover: the new primary claims the slots with
 it obeys.  A planned change promotes first, while the leader holds back its writes, and the leader steps down by
 itself. Engines elect, too, when nobody looks after them for long; whom they elected is recognised.
 
+In another region's copy (cache/upstream.py) the leader of a shard in cluster mode copies from outside, and no replica
+can take its place in that: a lost one is started anew, and copies again, while its replicas are read.  To promote
+the shard, a replica takes over from it.
+
 While a group changes its cluster mode it has engines of both.  They replicate from each other, but none obeys one of
 the other mode: the leader is killed, with its writes held back, when the chosen one has all of them.
 """
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
+
+from atoll.cache.failover_acts import (
+    Abandon,
+    Act,
+    Choose,
+    Demote,
+    Fence,
+    Follow,
+    Pause,
+    Promote,
+    Publish,
+    Rebuild,
+    Restore,
+    Wait,
+)
 
 HUNG_SECONDS = 3.0  # without an answer; one that is busy with a script answers BUSY, which is an answer
 HUNG_BUSY_SECONDS = 10.0  # likewise, while it burns processor time: it works, on one command
@@ -57,6 +76,7 @@ class Sight:
     paused_seconds: float | None = None  # since its writes were paused; None: they are not
     epoch: int = 0  # in cluster mode, of a primary beside another one: the greater has the slots
     is_cluster: bool = False  # its engine runs in cluster mode
+    from_outside: bool = False  # a replica that copies from another region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +92,8 @@ class Shard:
     history: str = ""  # the leader's, when it answered last
     is_cluster: bool = False  # its leader's engine runs in cluster mode
     rivals_seconds: float = 0.0  # since two primaries were seen
+    copies_outside: bool = False  # its leader is to copy from outside: one that does counts as a primary
+    is_handed_over: bool = False  # its leader ends, for another region's to be promoted
     members: tuple[Sight, ...]
 
     @property
@@ -84,104 +106,17 @@ class Shard:
         return next((member for member in self.members if member.id == id), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """End a process for good, and wait for its end."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Choose:
-    """Write down who is to be primary."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """Make a replica a primary."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """Write down who is primary: from now on the names lead there."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """Have a member follow the leader."""
-
-    id: str
-    leader_id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Have a leader hold back writes."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Demote:
-    """Make a leader, whose writes are held back, a replica of the one that takes over."""
-
-    id: str
-    to: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """Give a planned change up; the leader goes on."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Start a lost primary again, without promotion: it copies from this replica, and then leads again."""
-
-    id: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """Start a lost primary again, empty: nobody has the data."""
-
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Look again at once: something is about to happen."""
-
-    because: str
-
-
-Act: TypeAlias = (
-    Fence | Choose | Promote | Publish | Follow | Pause | Demote | Abandon | Restore | Rebuild | Wait | None
-)
-
-
 def decide(shard: Shard) -> Act:
     """Return the next act; None: all is well, or nothing can be done."""
     leader = shard.find(shard.leader_id)
     if leader is None:
         return None  # it is being deleted
+    if shard.is_cluster and shard.is_handed_over:
+        return None
+    if shard.is_cluster and shard.copies_outside:
+        return _copy(shard, leader)
+    if shard.is_cluster and leader.from_outside and leader.is_running and not _has_heir(shard):
+        return _promote_beside(shard, leader)
     if shard.is_cluster and (elected := _elected(shard, leader)):
         return _recognise(shard, leader, elected)
     if shard.is_cluster and leader.is_running and not leader.is_available:
@@ -197,6 +132,42 @@ def decide(shard: Shard) -> Act:
     if shard.source_id and (primary := shard.find(shard.primary_id)) and _can_lead(primary):
         return Choose(primary.id, f"{primary.name} has copied the data back from {leader.name}")
     return _repoint(shard, leader)
+
+
+def _copy(shard: Shard, leader: Sight) -> Act:
+    """The leader copies from outside, which is how its engine starts: no running one can be told to."""
+    for other in shard.members:
+        if other.id != leader.id and other.is_running and other.role == "primary":
+            return Fence(other.id, f"{leader.name} leads, and copies from outside")
+    # One that is cut off can be read in its zone, and loses nothing; one that starts may be slow.
+    slow = replace(leader, misses=0.0, silent_seconds=leader.silent_seconds if leader.is_available else 0.0)
+    fault = trouble(slow)
+    if fault is None and leader.role == "replica":
+        fault = "it does not copy from outside"
+    if fault and leader.is_running:
+        return Fence(leader.id, fault)
+    if fault:
+        return Rebuild(f"{leader.name}: {fault}; it copies again from outside") if leader.is_available else None
+    if shard.promotion:
+        return Abandon(leader.id, f"{leader.name} copies from outside")
+    return _repoint(shard, leader)
+
+
+def _has_heir(shard: Shard) -> bool:
+    return any(m.role == "primary" and m.is_available for m in shard.members)
+
+
+def _promote_beside(shard: Shard, leader: Sight) -> Act:
+    """The leader has copied from outside, and its shard is to be a primary's: a replica of it takes over."""
+    chosen, because = shard.find(shard.target_id), f"{leader.name} has copied from outside"
+    if chosen is None or not _can_lead(chosen):
+        if best := _best(shard):
+            return Choose(best.id, f"{because}; {best.name} has the most, up to {best.offset}")
+        if leader.is_available:
+            return Wait(f"no replica of {leader.name} is in step")
+        return Fence(leader.id, "it copies from a primary that is gone, and nobody else has the data")
+    lacks = leader.is_available and chosen.history == leader.history and chosen.offset < leader.offset
+    return Wait(f"{chosen.name} catches up") if lacks else Promote(chosen.id, because)
 
 
 def after(shard: Shard, act: Act) -> Shard | None:

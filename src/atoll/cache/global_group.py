@@ -3,16 +3,17 @@
     join      associating -> associated
     leave     disassociating -> (not a member)
     failover  asked -> demoting -> promoting -> (nothing)
+              asked -> fencing  -> promoting -> (nothing), in cluster mode
 
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from atoll.cache.history import GROUP, record
 from atoll.cache.transitions import settle
-from atoll.model.cache import ReplicationGroup
+from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, Handover
 from atoll.model.world import Tx
 
@@ -33,6 +34,17 @@ def has_all(target: Said, primary: Said) -> bool:
 def follows(said: Said) -> bool:
     """Tell whether a secondary's leader has copied everything and hears of every change."""
     return said.get("role") == "slave" and said.get("master_link_status") == "up"
+
+
+def lead(said: Iterable[Said]) -> bool:
+    """Tell whether the leaders of all shards are primaries."""
+    roles = {one.get("role") for one in said}
+    return roles == {"master"}
+
+
+def follow(said: Collection[Said]) -> bool:
+    """Tell whether the leaders of all shards have copied everything and hear of every change."""
+    return bool(said) and all(map(follows, said))
 
 
 def associated(tx: Tx, id: str, group_id: str) -> None:
@@ -72,6 +84,11 @@ def demoting(tx: Tx, id: str) -> None:
     _move(tx, id, "asked", "demoting")
 
 
+def fencing(tx: Tx, id: str) -> None:
+    """Tell that the primary's leaders, of engines in cluster mode, end: each when the target has all of it."""
+    _move(tx, id, "asked", "fencing")
+
+
 def back(tx: Tx, id: str) -> None:
     """Tell that the primary had taken more: it leads on, and the change begins anew."""
     _move(tx, id, "demoting", "asked")
@@ -83,8 +100,23 @@ def taken_over(tx: Tx, id: str) -> None:
     if datastore is None or datastore.handover is None or datastore.handover.stage == "promoting":
         return
     target, old = datastore.handover.target_id, datastore.primary_id
+    lead_with_data(tx, target)
     handover = Handover(target_id=old, stage="promoting")  # of both, until the target is a primary indeed
     tx.put(datastore.but(primary_id=target, handover=handover))
+
+
+def lead_with_data(tx: Tx, group_id: str) -> None:
+    """Have members lead that have the data, where a leader in cluster mode starts anew and has none."""
+    group = tx.get(ReplicationGroup, group_id)
+    for shard in group.node_groups if group and group.is_sharded else ():
+        ready = [id for id in shard.member_ids if _is_in_step(tx, id)]
+        if ready and shard.leader_id not in ready and (now := tx.get(ReplicationGroup, group_id)):
+            tx.put(now.with_shard(replace(shard, primary_id=ready[0], source_id=None, promotion=None)))
+
+
+def _is_in_step(tx: Tx, cluster_id: str) -> bool:
+    cluster = tx.get(CacheCluster, cluster_id)
+    return cluster is not None and bool(cluster.nodes) and all(n.status == "available" for n in cluster.nodes)
 
 
 def given_up(tx: Tx, id: str, because: str) -> None:

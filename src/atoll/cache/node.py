@@ -81,6 +81,7 @@ class ClusterPlan:
     seats: tuple[Seat, ...]  # everybody's, its own too
     joins: bool = False  # the others run already, and must be told of it
     node_timeout_ms: int = 15_000  # of gossip
+    elects: bool = True  # its engines may make a replica a primary by themselves
 
     @property
     def seat(self) -> Seat:
@@ -138,6 +139,11 @@ class NodePlan:
     def process(self) -> str:
         """The name of its process: another boot is another process."""
         return f"{self.name}#{self.boot}"
+
+    @property
+    def copies_from_outside(self) -> bool:
+        """Tell whether it leads its shard, and copies from a primary that is not of it."""
+        return self.primary is not None and not self.primary.name
 
     @property
     def is_memcached(self) -> bool:

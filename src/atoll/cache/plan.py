@@ -1,6 +1,7 @@
 """Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from atoll.cache import shards
 from atoll.cache.backup import is_new
@@ -11,7 +12,7 @@ from atoll.cache.endpoint import address_of
 from atoll.cache.node import ClusterPlan, NodePlan, Primary, Seat, Settings
 from atoll.cache.node_types import NODE_TYPES
 from atoll.cache.tuning import group_of, tuning, wanted
-from atoll.cache.upstream import upstream, upstream_sources
+from atoll.cache.upstream import may_elect, upstream, upstream_sources
 from atoll.cache.users import admission, users_of
 from atoll.cache.users import sources as user_sources
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup, Seed
@@ -54,7 +55,7 @@ def sources(world: World, cluster: CacheCluster) -> tuple[Resource, ...]:
     found: list[Resource] = [cluster, *(world[Interface, node.interface_id] for node in cluster.nodes)]
     if cluster.group_id:
         group = world[ReplicationGroup, cluster.group_id]
-        found += [group, *user_sources(world, group), *upstream_sources(world, group)]
+        found += [group, *user_sources(world, group), *upstream_sources(world, group, group.shard_of(cluster.id))]
     found += neighbours(world, cluster)
     if parameters := group_of(world, cluster):
         found.append(parameters)
@@ -203,7 +204,8 @@ def _cluster(world: World, cluster: CacheCluster, rosters: Rosters) -> ClusterPl
     if not cluster.sharded or cluster.group_id is None:
         return None
     group = world[ReplicationGroup, cluster.group_id]
-    return shards.plan_of(group, cluster, rosters.of(world, group))
+    plan = shards.plan_of(group, cluster, rosters.of(world, group))
+    return plan if may_elect(world, group) else replace(plan, elects=False)
 
 
 def _primary(world: World, cluster: CacheCluster) -> Primary | None:

@@ -10,6 +10,11 @@ are not as they are:
   (`seeds`) begins as a primary all the same, and waits: who takes over looks through its keys at that moment, when it
   does not know yet whose all slots are, and may throw its own away or claim others'.
 
+A leader that copies from outside (cache/upstream.py) finds in its file that it is both: a primary, with its slots,
+and the replica of a stranger.  It is made to forget the stranger, who does not speak, after a second, and still
+copies from him.  So the others take it for their primary, and its clients read, and are refused writes as by any
+replica.  No engine that runs can be brought to that; back, a replica of it takes over.
+
 On the way between the modes a group has members of both.  Replication does not mind: a replica in cluster mode finds
 in its file that its primary, which is in none, has all slots; one in none follows a primary in cluster mode like any
 other.  Between these two there is no gossip and no election, so the failover fences the one before the other leads.
@@ -38,6 +43,7 @@ NODE_TIMEOUT_MS = 15_000  # of gossip, which is the safety net while no daemon r
 MIXED_TIMEOUT_MS = 24 * 3_600_000
 PORT_BEYOND = 10_000  # the bus listens so far above the clients' port, or below it where there is no room
 PORT_MAX = 65_535
+NO_BUS = 1  # a port at which nobody answers
 
 Slots = tuple[tuple[int, int], ...]
 
@@ -170,9 +176,23 @@ def settings(engine: str, version: str, port: int, parameters: Mapping[str, str]
     return tuple(out)
 
 
+def gossip_terms(plan: ClusterPlan) -> Settings:
+    """Return the settings of gossip, which a running node is told, too, when they change.
+
+    The second is about elections: a replica that is told to take over does so anyway.
+    """
+    timeout, elects = str(plan.node_timeout_ms), "no" if plan.elects else "yes"
+    return (("cluster-node-timeout", timeout), ("cluster-replica-no-failover", elects))
+
+
 def nobody(id: str) -> str:
     """Return the id of the one whose slots a primary takes over when it starts."""
     return _digits(f"nobody before {id}")
+
+
+def stranger(id: str) -> str:
+    """Return the id of the one outside whom a leader copies from."""
+    return _digits(f"stranger before {id}")
 
 
 def nodes_conf(node: NodePlan) -> str:
@@ -190,6 +210,13 @@ def nodes_conf(node: NodePlan) -> str:
         )
         place = f"{seat.address}:{seat.port}@{bus_port(seat.port)}{extra}"
         own, follows = seat.id == node.cluster.id, seat.leader_id
+        if own and not follows and node.primary:
+            follows = stranger(seat.id)
+            extra = f",,shard-id={seat.shard_id}" if names_shards else ""
+            outside = f"{node.primary.address}:{node.primary.port}@{NO_BUS}{extra}"
+            lines.append(_line(follows, outside, "master,handshake", None, ()))
+            lines.append(_line(seat.id, place, "myself,master,slave", follows, seat.slots))
+            continue
         if own and not follows and not node.seeds:
             follows = nobody(seat.id)
             extra = f",,shard-id={seat.shard_id}" if names_shards else ""

@@ -17,12 +17,12 @@ from atoll.model.world import Tx
 FAILURE, TEST, MANUAL, RESTORED, CHANGE = "failure", "test", "manual", "restored", "change"
 
 
-def chosen(tx: Tx, group_id: str, shard_id: str, target_id: str, *, restored: bool = False) -> None:
+def chosen(tx: Tx, group_id: str, shard_id: str, target_id: str, *, because: str = FAILURE) -> None:
     """Tell who is to be primary, before anything is done about it.  A change that was asked for keeps its reason."""
     group, shard = _find(tx, group_id, shard_id)
     if group is None or shard is None or target_id not in shard.member_ids:
         return
-    known = shard.promotion.because if shard.promotion else RESTORED if restored else FAILURE
+    known = shard.promotion.because if shard.promotion else because
     tx.put(_busy(group).with_shard(replace(shard, promotion=Promotion(because=known, target_id=target_id))))
 
 

@@ -5,7 +5,7 @@ To its own shard it is the leader as ever: the others follow it, and one of them
 
 from atoll.cache.node import Primary
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
-from atoll.model.global_group import end_of, global_of
+from atoll.model.global_group import end_of, global_of, leader_of
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
 from atoll.model.world import World
@@ -20,7 +20,7 @@ def upstream(world: World, group: ReplicationGroup, shard: NodeGroup) -> Primary
         return Primary(migration.address, migration.port, is_foreign=True)
     datastore = global_of(world, group)
     source_id = datastore.source_id(group.id) if datastore else None
-    end = end_of(world, datastore, source_id) if datastore and source_id else None
+    end = end_of(world, datastore, source_id, shard.id) if datastore and source_id else None
     return Primary(end.known_as, end.port) if end else None
 
 
@@ -29,13 +29,26 @@ def may_change_role(group: ReplicationGroup, shard: NodeGroup) -> bool:
     return shard.migration is not None or group.global_id is not None
 
 
-def upstream_sources(world: World, group: ReplicationGroup) -> tuple[Resource, ...]:
+def is_handed_over(world: World, group: ReplicationGroup) -> bool:
+    """Tell whether the leaders of a group in cluster mode end, so that another region's may be promoted."""
+    datastore = global_of(world, group)
+    handover = datastore.handover if datastore and datastore.primary_id == group.id else None
+    return handover is not None and handover.stage == "fencing"
+
+
+def may_elect(world: World, group: ReplicationGroup) -> bool:
+    """Tell whether engines in cluster mode may make a replica a primary by themselves, while no daemon runs."""
+    datastore = global_of(world, group)
+    return datastore is None or (datastore.source_id(group.id) is None and not is_handed_over(world, group))
+
+
+def upstream_sources(world: World, group: ReplicationGroup, shard: NodeGroup | None) -> tuple[Resource, ...]:
     """Return the resources outside a group that `upstream` depends on, for comparing by identity."""
     datastore = global_of(world, group)
-    if datastore is None:
-        return ()
+    if datastore is None or shard is None:
+        return () if datastore is None else (datastore,)
     world, source_id = world.seen_by(None), datastore.source_id(group.id)
     source = world.get(ReplicationGroup, source_id) if source_id else None
-    leader = world.get(CacheCluster, source.shard.leader_id) if source else None
+    leader = leader_of(world, source_id, shard.id) if source_id else None
     interface = world.get(Interface, leader.nodes[0].interface_id) if leader and leader.nodes else None
     return tuple(one for one in (datastore, source, leader, interface) if one)

@@ -16,6 +16,11 @@ from typing import Any
 
 from atoll.cache import takeover
 from atoll.cache.failover import (
+    Shard,
+    after,
+    decide,
+)
+from atoll.cache.failover_acts import (
     Abandon,
     Act,
     Choose,
@@ -27,10 +32,7 @@ from atoll.cache.failover import (
     Publish,
     Rebuild,
     Restore,
-    Shard,
     Wait,
-    after,
-    decide,
 )
 from atoll.cache.node import NodePlan
 from atoll.cache.upstream import may_change_role, upstream_sources
@@ -108,7 +110,8 @@ class Failovers:
             for shard in group.node_groups:
                 if group.status != "deleting" and (len(shard.member_ids) > 1 or may_change_role(group, shard)):
                     members = (world.get(CacheCluster, id) for id in shard.member_ids)
-                    wanted[group.id, shard.id] = (group, *(m for m in members if m), *upstream_sources(world, group))
+                    outside = upstream_sources(world, group, shard)
+                    wanted[group.id, shard.id] = (group, *(m for m in members if m), *outside)
         for key in self._guards.keys() - wanted.keys():
             self._guards.pop(key).task.cancel()
         for key, basis in wanted.items():
@@ -137,7 +140,9 @@ class Failovers:
                 await self._host.fence(watch.processes[id])
             case Choose(id):
                 restored = shard.source_id is not None and id == shard.primary_id
-                self._write("chosen", partial(takeover.chosen, restored=restored), *at, id)
+                beside = (leader := shard.find(shard.leader_id)) is not None and leader.from_outside
+                because = takeover.RESTORED if restored else takeover.CHANGE if beside else takeover.FAILURE
+                self._write("chosen", partial(takeover.chosen, because=because), *at, id)
             case Promote(id):
                 await self._lead(watch, watch.plans[id])
             case Publish(id):

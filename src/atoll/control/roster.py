@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from atoll.cache.node import NodePlan, Seat
-from atoll.cache.shards import bus_port, nobody
+from atoll.cache.shards import bus_port, gossip_terms, nobody
 from atoll.control.events import going_on, log
 from atoll.control.news import News
 from atoll.host.contract import Host, HostError, Machine
@@ -25,7 +25,7 @@ class Rosters:
         self._want, self._host = want, host
         self._news = News()
         self._told: dict[int, tuple[Seat, ...]] = {}  # those who all know each other, by identity
-        self._timeouts: dict[str, int] = {}  # of gossip, that processes were told, in milliseconds
+        self._terms: dict[str, tuple[tuple[str, str], ...]] = {}  # of gossip, that processes were told
 
     def wake(self) -> None:
         """The World has changed."""
@@ -51,11 +51,11 @@ class Rosters:
                 clusters.setdefault(id(plan.cluster.seats), []).append(plan)
         self._told = {key: seats for key, seats in self._told.items() if key in clusters}
         running = {plan.process for plans in clusters.values() for plan in plans}
-        self._timeouts = {process: said for process, said in self._timeouts.items() if process in running}
+        self._terms = {process: said for process, said in self._terms.items() if process in running}
         settled = True
         for key, plans in clusters.items():
             assert plans[0].cluster, "chosen so"
-            settled = all([await self._time(plan) for plan in plans]) and settled
+            settled = all([await self._agree(plan) for plan in plans]) and settled
             if key in self._told:
                 continue
             if all([await self._inform(plan) for plan in plans]):
@@ -64,18 +64,20 @@ class Rosters:
                 settled = False
         return settled
 
-    async def _time(self, plan: NodePlan) -> bool:
-        """Tell one node how long gossip may wait, once for each process and value; tells whether it knows."""
+    async def _agree(self, plan: NodePlan) -> bool:
+        """Tell one node the terms of gossip, once for each process and value; tells whether it knows them."""
         assert plan.cluster, "chosen so"
-        wanted = plan.cluster.node_timeout_ms
-        if self._timeouts.get(plan.process) == wanted or self._host.vital(plan.process) is None:
-            return True  # it will read it when it starts
+        wanted, told = gossip_terms(plan.cluster), self._terms.get(plan.process, ())
+        if told == wanted or self._host.vital(plan.process) is None:
+            return True  # it will read them when it starts
         try:
-            await self._host.command(plan, "CONFIG", "SET", "cluster-node-timeout", str(wanted))
+            for name, value in wanted:
+                if (name, value) not in told:
+                    await self._host.command(plan, "CONFIG", "SET", name, value)
         except HostError as error:
             log("cluster not told", node=plan.name, because=str(error))
             return False
-        self._timeouts[plan.process] = wanted
+        self._terms[plan.process] = wanted
         return True
 
     async def _inform(self, plan: NodePlan) -> bool:

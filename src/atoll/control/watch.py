@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from atoll.cache.failover import Shard, Sight
 from atoll.cache.node import NodePlan, Primary
 from atoll.cache.plan import STOPPED
-from atoll.cache.upstream import may_change_role, upstream
+from atoll.cache.upstream import is_handed_over, may_change_role, upstream
 from atoll.control.lag import Lag
 from atoll.host.contract import Host, HostError, Machine, Replication, Vital
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
+from atoll.model.global_group import on_backbone
 from atoll.model.world import World
 
 REACH_SECONDS = 0.2  # between two connections to a leader that answered the last
@@ -57,6 +58,7 @@ class Watch:
         self.paused: tuple[str, float] | None = None  # a process whose writes we hold back, and since when
         self.upstream: Primary | None = None  # what the leader is to copy from: it then counts as a primary
         self.is_migrating = False
+        self.is_handed_over = False
         self.plans: dict[str, NodePlan] = {}  # of the members that may run, by the World ids of their clusters
         self.processes: dict[str, str] = {}  # of all members, likewise
         self.in_doubt = False  # whether the leader was out of reach, or stopped, at the last look: look again soon
@@ -74,6 +76,7 @@ class Watch:
         if shard.leader_id not in clusters or (len(clusters) < 2 and not may_change_role(group, shard)):
             return None
         self.upstream, self.is_migrating = upstream(world, group, shard), shard.migration is not None
+        self.is_handed_over = is_handed_over(world, group)
         asked = clusters if full else {shard.leader_id: clusters[shard.leader_id]}
         found = await asyncio.gather(*(self._see(c, shard, probe=probe) for c in asked.values()))
         sights = dict(zip(asked, found, strict=True))
@@ -160,7 +163,9 @@ class Watch:
             memory.silent += share * min(ended - (begun if before is None else before), GAP_SECONDS)
             return None
         memory.asked, memory.silent = _now(), 0.0
-        if said is None or self.upstream is None or plan.cluster:  # none in cluster mode copies from outside
+        if said is None or self.upstream is None:
+            return said
+        if plan.cluster and self.is_migrating:  # none in cluster mode copies from a server of a user's
             return said
         seen = led_from_outside(said, self.upstream)
         if self.is_migrating and said.follows and seen.role == "primary":
@@ -202,6 +207,7 @@ class Watch:
             history=said.history if said else "",
             paused_seconds=now - held[1] if held else None,
             is_cluster=cluster.sharded,
+            from_outside=follows is not None and on_backbone(follows[0]),
         )
 
     def _shard(self, group: ReplicationGroup, shard: NodeGroup, members: tuple[Sight, ...]) -> Shard:
@@ -217,6 +223,8 @@ class Watch:
             history=self._history,
             is_cluster=any(m.id == shard.leader_id and m.is_cluster for m in members),
             rivals_seconds=_now() - self._rivals if self._rivals is not None else 0.0,
+            copies_outside=self.upstream is not None,
+            is_handed_over=self.is_handed_over,
             members=members,
         )
 

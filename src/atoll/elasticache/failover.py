@@ -14,6 +14,7 @@ from atoll.cache.history import GROUP, record
 from atoll.cache.takeover import MANUAL, TEST
 from atoll.elasticache import errors
 from atoll.elasticache.find import find_cluster, find_group
+from atoll.elasticache.global_group import refuse_copy
 from atoll.elasticache.replication_group import render
 from atoll.model.cache import CacheCluster, Promotion, ReplicationGroup
 from atoll.model.event import Event
@@ -50,6 +51,10 @@ TEST_DISABLED = Err(
     "Automatic failover must be enabled for replication group {name} to test it.",
 )
 TEST_NO_REPLICA = Err("TestFailoverNotAvailableFault", "Node group {id} has no read replica that is available.")
+NOT_OF_A_COPY = (
+    "no replica of a secondary in cluster mode can take its primary's place, which is started anew when it is lost; "
+    "test the primary, or use FailoverGlobalReplicationGroup."
+)
 TEST_RATE = Err(
     "APICallRateForCustomerExceeded",
     "The customer has exceeded the allowed rate of API calls: TestFailover, {limit} node groups in 24 hours.",
@@ -148,6 +153,7 @@ def test_failover(tx: Tx, *, replication_group_id: str, node_group_id: str) -> S
         raise errors.SHARD_NOT_FOUND(id=node_group_id)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
+    refuse_copy(tx.world, group, NOT_OF_A_COPY)
     if group.automatic_failover != "enabled":
         raise TEST_DISABLED(name=group.name)
     replicas = [tx.world[CacheCluster, id] for id in shard.member_ids if id != shard.primary_id]

@@ -3,9 +3,12 @@
 A global datastore is seen from the regions of its members, and from no other.
 """
 
+from collections.abc import Collection
+
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
+from atoll.cache.shards import write_slots
 from atoll.elasticache import errors
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, global_of
@@ -17,6 +20,10 @@ PREFIXES = {"us-east-1": "ldgnf", "us-east-2": "fpkhr", "us-west-1": "virxk", "u
 
 IN_GLOBAL = Err(
     "InvalidReplicationGroupState", "Replication group {name} is part of global datastore {datastore}: {instead}"
+)
+REPLICA_EACH = Err(
+    "InvalidParameterValue",
+    "In a global datastore with cluster mode enabled each node group must have at least one replica.",
 )
 
 
@@ -56,6 +63,22 @@ def refuse_member(world: World, group: ReplicationGroup, instead: str) -> None:
         raise IN_GLOBAL(name=group.name, datastore=datastore.name, instead=instead)
 
 
+def refuse_copy(world: World, group: ReplicationGroup, instead: str) -> None:
+    """Refuse what cannot be done to a secondary in cluster mode, and say what can."""
+    datastore = global_of(world, group)
+    if datastore and group.is_sharded and group.id != datastore.primary_id:
+        raise IN_GLOBAL(name=group.name, datastore=datastore.name, instead=instead)
+
+
+def refuse_without_replicas(group: ReplicationGroup, gone: Collection[str] = ()) -> None:
+    """Refuse shards in cluster mode that have no replica, or have none when some members are gone.
+
+    Only a replica of what has copied from another region can be promoted: docs/global-datastores.md.
+    """
+    if group.is_sharded and any(len(set(shard.member_ids) - set(gone)) < 2 for shard in group.node_groups):
+        raise REPLICA_EACH()
+
+
 def render(world: World, datastore: GlobalReplicationGroup, *, members: bool = True) -> Shape:
     """Return a global datastore as AWS's GlobalReplicationGroup."""
     everywhere = world.seen_by(None)
@@ -68,12 +91,17 @@ def render(world: World, datastore: GlobalReplicationGroup, *, members: bool = T
         "CacheNodeType": primary.node_type,
         "Engine": primary.engine,
         "EngineVersion": version,
-        "ClusterEnabled": False,
+        "ClusterEnabled": primary.is_sharded,
         "AuthTokenEnabled": bool(primary.access.tokens),
         "TransitEncryptionEnabled": primary.tls,
         "AtRestEncryptionEnabled": primary.at_rest,
         "ARN": arn("elasticache", "", datastore.account, f"globalreplicationgroup:{datastore.name}"),
     }
+    if primary.is_sharded:
+        shape["GlobalNodeGroups"] = [
+            {"GlobalNodeGroupId": f"{datastore.name}-{shard.id}", "Slots": write_slots(shard.slots)}
+            for shard in primary.node_groups
+        ]
     if members:
         groups = ((everywhere[ReplicationGroup, m.group_id], m.status) for m in datastore.members)
         shape["Members"] = [

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
+from atoll.cache.global_group import lead_with_data
 from atoll.cache.history import GROUP, record
 from atoll.elasticache import checks, failover
 from atoll.elasticache.global_group import find_global, render
@@ -32,6 +33,11 @@ RETAIN = Err(
 )
 NO_SHARDS = Err(
     "InvalidParameterValue", "Global Replication Group {name} has cluster mode disabled: it has one node group."
+)
+SAME_SHARDS = Err(
+    "InvalidParameterValue",
+    "Atoll does not change the node groups of a global datastore: disassociate the secondaries of {name}, delete it, "
+    "reshard its primary, and make it anew.",
 )
 KEPT = "the members of a global datastore keep it: it is not changed on both sides at once here."
 
@@ -100,6 +106,7 @@ def disassociate_global_replication_group(
     members = tuple(replace(m, status="disassociating") if m.group_id == group.id else m for m in datastore.members)
     datastore = tx.put(datastore.but(status="modifying", members=members))
     _busy(tx, group)
+    lead_with_data(tx, group.id)
     return {"GlobalReplicationGroup": render(tx.world, datastore)}
 
 
@@ -127,8 +134,8 @@ def increase_node_groups_in_global_replication_group(
     node_group_count: int,  # noqa: ARG001 - there is no count that could be had
     apply_immediately: bool,  # noqa: ARG001 - likewise
 ) -> Shape:
-    """Say that there is one node group, as there is no global datastore with cluster mode enabled."""
-    raise NO_SHARDS(name=find_global(tx.world, global_replication_group_id).name)
+    """Say that there is one node group or, in cluster mode, that all members keep those that they have."""
+    raise _no_other_shards(tx, global_replication_group_id)
 
 
 @operation("elasticache", "DecreaseNodeGroupsInGlobalReplicationGroup")
@@ -141,8 +148,8 @@ def decrease_node_groups_in_global_replication_group(
     global_node_groups_to_remove: Sequence[str] = (),  # noqa: ARG001
     global_node_groups_to_retain: Sequence[str] = (),  # noqa: ARG001
 ) -> Shape:
-    """Say that there is one node group, as there is no global datastore with cluster mode enabled."""
-    raise NO_SHARDS(name=find_global(tx.world, global_replication_group_id).name)
+    """Say that there is one node group or, in cluster mode, that all members keep those that they have."""
+    raise _no_other_shards(tx, global_replication_group_id)
 
 
 @operation("elasticache", "RebalanceSlotsInGlobalReplicationGroup")
@@ -150,10 +157,17 @@ def rebalance_slots_in_global_replication_group(
     tx: Tx,
     *,
     global_replication_group_id: str,
-    apply_immediately: bool,  # noqa: ARG001 - there are no slots
+    apply_immediately: bool,  # noqa: ARG001 - at no time
 ) -> Shape:
-    """Say that there is one node group, as there is no global datastore with cluster mode enabled."""
-    raise NO_SHARDS(name=find_global(tx.world, global_replication_group_id).name)
+    """Say that there is one node group or, in cluster mode, that all members keep those that they have."""
+    raise _no_other_shards(tx, global_replication_group_id)
+
+
+def _no_other_shards(tx: Tx, name: str) -> Exception:
+    """Return why the node groups of a global datastore stay as they are."""
+    datastore = find_global(tx.world, name)
+    primary = tx.world.seen_by(None)[ReplicationGroup, datastore.primary_id]
+    return (SAME_SHARDS if primary.is_sharded else NO_SHARDS)(name=datastore.name)
 
 
 def _settled(tx: Tx, name: str) -> GlobalReplicationGroup:

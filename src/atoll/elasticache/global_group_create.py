@@ -5,10 +5,13 @@ from dataclasses import replace
 
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
+from atoll.cache.shards import write_slots
 from atoll.elasticache import errors
 from atoll.elasticache.find import find_group
-from atoll.elasticache.global_group import find_global, prefix_of, refuse_member, render
+from atoll.elasticache.global_group import find_global, prefix_of, refuse_member, refuse_without_replicas, render
 from atoll.elasticache.order import Asked
+from atoll.elasticache.shard_create import Layout
+from atoll.elasticache.shard_order import shard_id
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.classic import network_of
 from atoll.model.global_group import MEMBERS_MAX, GlobalMember, GlobalReplicationGroup
@@ -26,10 +29,13 @@ BAD_SUFFIX = Err(
 )
 EXISTS = Err("GlobalReplicationGroupAlreadyExistsFault", "Global Replication Group {name} already exists.")
 TOO_SMALL = Err("InvalidParameterValue", "Node type {got} is not supported by global datastores.")
-NO_CLUSTER_MODE = Err(
+HALFWAY = Err(
     "InvalidParameterValue",
-    "Atoll does not support a global datastore with cluster mode enabled: its engines have no way to copy from "
-    "outside their cluster.",
+    "Replication group {name} is in cluster mode compatible: make it enabled or disabled first.",
+)
+SAME_SHARDS = Err(
+    "InvalidParameterCombination",
+    "The node groups of a secondary replication group must be those of its global datastore: {wanted}.",
 )
 NOT_CLASSIC = Err("InvalidParameterValue", "Global datastores are supported in a VPC only.")
 NOT_AVAILABLE = Err(
@@ -64,8 +70,9 @@ def create_global_replication_group(
     refuse_member(tx.world, group, "it can be in one only.")
     if SMALL.match(group.node_type):
         raise TOO_SMALL(got=group.node_type)
-    if group.is_sharded:
-        raise NO_CLUSTER_MODE()
+    if group.cluster_mode == "compatible":
+        raise HALFWAY(name=group.name)
+    refuse_without_replicas(group)
     if network_of(tx.world):
         raise NOT_CLASSIC()
     name = f"{prefix_of(tx.region)}-{global_replication_group_id_suffix.lower()}"
@@ -116,6 +123,30 @@ def joining(
     return alike, datastore
 
 
+def arranged(tx: Tx, datastore: GlobalReplicationGroup | None, layout: Layout) -> Layout:
+    """Return the layout of a group that is to join: in cluster mode it has the node groups of the primary."""
+    primary = tx.world.seen_by(None)[ReplicationGroup, datastore.primary_id] if datastore else None
+    if primary is None or not primary.is_sharded:
+        return layout
+    if layout.mode not in (None, "enabled"):
+        raise DIFFERENT(name="ClusterMode", wanted="enabled")
+    if layout.shards not in (None, len(primary.node_groups)):
+        raise DIFFERENT(name="NumNodeGroups", wanted=len(primary.node_groups))
+    own = {shard.id: write_slots(shard.slots) for shard in primary.node_groups}
+    given = {shard_id(str(one.get("NodeGroupId") or n)): one for n, one in enumerate(layout.configuration, 1)}
+    others = any(one.get("Slots") not in (None, "", own.get(id)) for id, one in given.items())
+    if given and (given.keys() != own.keys() or others):
+        raise SAME_SHARDS(wanted=", ".join(f"{id} with slots {slots}" for id, slots in own.items()))
+    replicas = layout.replicas
+    if replicas is None and not given:
+        replicas = min(len(shard.member_ids) for shard in primary.node_groups) - 1
+    configuration = [{**given.get(id, {}), "NodeGroupId": id, "Slots": slots} for id, slots in own.items()]
+    automatic = layout.automatic_failover is not False
+    return replace(
+        layout, mode="enabled", automatic_failover=automatic, replicas=replicas, configuration=configuration
+    )
+
+
 def _joinable(tx: Tx, name: str, existing: object) -> GlobalReplicationGroup:
     """Return a datastore that a new group of this region may join."""
     datastore, world = find_global(tx.world, name), tx.world.seen_by(None)
@@ -134,8 +165,9 @@ def _joinable(tx: Tx, name: str, existing: object) -> GlobalReplicationGroup:
 
 def join(tx: Tx, datastore: GlobalReplicationGroup, group: ReplicationGroup) -> ReplicationGroup:
     """Make a new group a secondary: it becomes available when it has copied everything."""
-    if group.is_sharded:
-        raise NO_CLUSTER_MODE()
+    if group.cluster_mode != (mode := tx.world.seen_by(None)[ReplicationGroup, datastore.primary_id].cluster_mode):
+        raise DIFFERENT(name="ClusterMode", wanted=mode)
+    refuse_without_replicas(group)
     taken = {member.number for member in datastore.members}
     number = next(n for n in range(MEMBERS_MAX) if n not in taken)
     member = GlobalMember(group_id=group.id, number=number)

@@ -14,6 +14,7 @@ from atoll.elasticache import errors, nodes
 from atoll.elasticache.cluster_change import is_deletable, start_deleting
 from atoll.elasticache.cluster_mode import refuse
 from atoll.elasticache.find import find_group, owner_key
+from atoll.elasticache.global_group import refuse_without_replicas
 from atoll.elasticache.replica import MEMBERS_MAX, join_replicas
 from atoll.elasticache.replication_group import render
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
@@ -110,6 +111,8 @@ def decrease_replica_count(
         wishes = _wishes(group, new_replica_count, replica_configuration)
         leaving = [cluster for wish in wishes for cluster in _surplus(tx.world, wish)]
     _check_rest(group, leaving)
+    if group.global_id:
+        refuse_without_replicas(group, [cluster.id for cluster in leaving])
     for cluster in leaving:
         if not is_deletable(tx, cluster):
             raise errors.CLUSTER_NOT_AVAILABLE(name=cluster.name)

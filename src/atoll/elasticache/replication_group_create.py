@@ -20,6 +20,7 @@ from atoll.elasticache import (
     restore,
 )
 from atoll.elasticache.find import find_cluster, owner_key
+from atoll.elasticache.global_group_create import arranged as alike
 from atoll.elasticache.global_group_create import join, joining
 from atoll.elasticache.naming import group_name
 from atoll.elasticache.order import Asked, check_name_is_free, make_cluster, order
@@ -142,6 +143,7 @@ def create_replication_group(
     )
     asked, layout = restore.arranged(tx.world, asked, layout, source)
     asked, joined = joining(tx, global_replication_group_id, asked, engine, primary_cluster_id or source)
+    layout = alike(tx, joined, layout)
     make = make_sharded if is_sharded(tx.world, asked, layout) else _make_single
     group = make(tx, name, replication_group_description, asked, layout)
     group = encryption.check_access(access_control.restrict(tx, group, auth_token, user_group_ids))

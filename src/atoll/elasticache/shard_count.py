@@ -13,6 +13,7 @@ from atoll.cache.history import GROUP, record
 from atoll.cache.slots import left
 from atoll.elasticache import errors, failover, nodes
 from atoll.elasticache.find import find_group
+from atoll.elasticache.global_group import refuse_member
 from atoll.elasticache.replica import order_like
 from atoll.elasticache.replication_group import render
 from atoll.elasticache.shard_create import make_shard
@@ -70,6 +71,7 @@ def modify_replication_group_shard_configuration(
         raise NOT_SHARDED(name=group.name)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
+    refuse_member(tx.world, group, "its members have the same node groups: it is not resharded here.")
     before = len(group.node_groups)
     if node_group_count < 1:
         raise NO_SHARDS()

@@ -2,11 +2,14 @@
 
 The members meet on AWS's own backbone and nowhere else: their VPCs know nothing of each other, and may have the same
 addresses.  On the backbone a node is known by an address that no VPC can have.
+
+With cluster mode enabled the members have the same shards, and each copies from its like.  No engine in cluster mode
+can be told of another source while it runs, so the source of a shard has one address, whoever it is.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -18,6 +21,9 @@ from atoll.model.world import World
 MEMBERS_MAX = 3  # a primary and two secondaries: ElastiCache User Guide, "Prerequisites and limitations"
 FIRST = IPv4Address("169.254.1.0")  # of the backbone: below the addresses of PrivateLink's wires
 NODES_MAX = 8192  # of a member that have an address there of their own
+SOURCES = FIRST + MEMBERS_MAX * NODES_MAX  # in cluster mode: what secondaries call the primary of each shard
+SOURCES_MAX = 4096
+BACKBONE = IPv4Network("169.254.0.0/17")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,8 @@ class Handover:
     """A change of the primary region that is under way; written down before anything is done.
 
     `stage`: "asked"; "demoting": the old primary follows the new one, which still follows it; "promoting": by the
-    World the new one is the primary, and it is about to become it.
+    World the new one is the primary, and it is about to become it.  In cluster mode "fencing" takes the place of
+    "demoting": the old primary's leaders end, each when the new one has all of it.
     """
 
     target_id: str  # World id of the group that is to accept writes
@@ -88,6 +95,14 @@ def global_of(world: World, group: ReplicationGroup) -> GlobalReplicationGroup |
     return found if found and found.member(group.id) else None
 
 
+def on_backbone(host: str) -> bool:
+    """Tell whether that is an address of the backbone, as engines write addresses."""
+    try:
+        return IPv4Address(host) in BACKBONE
+    except ValueError:
+        return False
+
+
 def is_busy(world: World, group: ReplicationGroup) -> bool:
     """Tell whether a group joins, leaves or changes its part in a global datastore just now."""
     datastore = global_of(world, group)
@@ -99,17 +114,28 @@ def is_busy(world: World, group: ReplicationGroup) -> bool:
     return member.status == "disassociating" or group.id in changing or joins
 
 
-def end_of(world: World, datastore: GlobalReplicationGroup, group_id: str) -> End | None:
-    """Return where a member's leader is; None: it has none just now."""
+def leader_of(world: World, group_id: str, shard_id: str) -> CacheCluster | None:
+    """Return the leader of a member's shard; None: it has none just now."""
     world = world.seen_by(None)
-    group, member = world.get(ReplicationGroup, group_id), datastore.member(group_id)
-    leader = world.get(CacheCluster, group.shard.leader_id) if group else None
-    if member is None or leader is None or not leader.nodes:
+    group = world.get(ReplicationGroup, group_id)
+    shard = next((shard for shard in group.node_groups if shard.id == shard_id), None) if group else None
+    leader = world.get(CacheCluster, shard.leader_id) if shard else None
+    return leader if leader and leader.nodes else None
+
+
+def end_of(world: World, datastore: GlobalReplicationGroup, group_id: str, shard_id: str) -> End | None:
+    """Return where the leader of a member's shard is; None: it has none just now."""
+    world = world.seen_by(None)
+    leader, member = leader_of(world, group_id, shard_id), datastore.member(group_id)
+    interface = world.get(Interface, leader.nodes[0].interface_id) if leader else None
+    if member is None or leader is None or interface is None:
         return None
-    interface = world.get(Interface, leader.nodes[0].interface_id)
-    if interface is None:
-        return None
-    known_as = FIRST + member.number * NODES_MAX + interface.number % NODES_MAX
+    if not leader.sharded:
+        known_as = FIRST + member.number * NODES_MAX + interface.number % NODES_MAX
+    elif group_id == datastore.primary_id:
+        known_as = SOURCES + int(shard_id) % SOURCES_MAX
+    else:
+        known_as = FIRST + member.number * NODES_MAX + int(shard_id) % NODES_MAX
     return End(interface.id, interface.address, known_as, leader.port)
 
 
@@ -120,11 +146,19 @@ def links(world: World) -> Iterator[Link]:
     """
     world = world.seen_by(None)
     for datastore in world.all(GlobalReplicationGroup):
-        near = end_of(world, datastore, datastore.primary_id)
-        for member in datastore.members:
-            far = end_of(world, datastore, member.group_id)
-            if near is None or far is None or member.group_id == datastore.primary_id:
-                continue
-            ends = [world[Interface, end.interface_id] for end in (near, far)]
-            if not any(dead(world, end) for end in ends) and not parting(world, ends[0].zone, ends[1].zone):
-                yield Link(*sorted((near, far)))
+        primary = world.get(ReplicationGroup, datastore.primary_id)
+        for shard in primary.node_groups if primary else ():
+            yield from _links(world, datastore, shard.id)
+
+
+def _links(world: World, datastore: GlobalReplicationGroup, shard_id: str) -> Iterator[Link]:
+    near = end_of(world, datastore, datastore.primary_id, shard_id)
+    for member in datastore.members:
+        far = end_of(world, datastore, member.group_id, shard_id)
+        if near is None or far is None or member.group_id == datastore.primary_id:
+            continue
+        if member.status == "disassociating" and world[ReplicationGroup, member.group_id].is_sharded:
+            continue  # what its leader still got, the replica that is to be promoted would have to get, too
+        ends = [world[Interface, end.interface_id] for end in (near, far)]
+        if not any(dead(world, end) for end in ends) and not parting(world, ends[0].zone, ends[1].zone):
+            yield Link(*sorted((near, far)))

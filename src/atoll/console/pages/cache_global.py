@@ -66,6 +66,7 @@ async def join(ask: Ask) -> Answered:
         ReplicationGroupDescription=name,
         GlobalReplicationGroupId=ask.parts["name"],
         NumCacheClusters=ask.form.get("count") or None,
+        ReplicasPerNodeGroup=ask.form.get("replicas") or None,  # of one in cluster mode
     )
     return ask.go(f"{AT}/{ask.parts['name']}", "cache.done_join", id=name)
 

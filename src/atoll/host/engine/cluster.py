@@ -5,19 +5,24 @@ primary takes over the slots that its file (cache/shards.py) gives to nobody, an
 introduces itself.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.node import ClusterPlan, NodePlan, Seat
-from atoll.cache.shards import bus_port, nobody
+from atoll.cache.shards import bus_port, nobody, stranger
 from atoll.host.contract import Known
 from atoll.host.engine.in_step import is_fed, write
 from atoll.host.engine.resp import Connection, EngineError
 from atoll.host.engine.statistics import read_info
+from atoll.model.global_group import on_backbone
 
 WRITABLE_SECONDS = 2  # after its start a primary refuses everything for so long
+STRANGER_SECONDS = 1  # for which one in a handshake is remembered at least: cluster.c, clusterCron
+TURN_SECONDS = 0.12  # between two looks of an engine at its cluster, and a little more
+NODE_TIMEOUT = "cluster-node-timeout"
 GREETED_MAX = 30  # nodes; each asks each, and beyond that gossip may take its seconds
 _FAILURES = (OSError, EOFError, TimeoutError, ValueError, EngineError)
 
@@ -36,7 +41,10 @@ class Asker:
         said = read_info(str(await engine.ask("CLUSTER", "INFO")))
         seat, is_ok = cluster.seat, said.get("cluster_state") == "ok"
         # Soon: to whoever hears that it follows nobody, its slots are nobody's.  Not too soon: see `_is_old`.
-        if seat.leader_id is None and (is_ok or await _is_old(engine)):
+        if node.copies_from_outside:
+            if await _remembers_stranger(engine, cluster):
+                return "its source to be forgotten"
+        elif seat.leader_id is None and (is_ok or await _is_old(engine)):
             await _succeed(engine, nobody(seat.id))
         if not is_ok:
             return "cluster_state:ok"
@@ -46,7 +54,7 @@ class Asker:
         if (found := int(said.get("cluster_slots_assigned", "0"))) != slots:
             await self._remind(engine, cluster)
             return f"all slots: {found} of {slots}"
-        if seat.leader_id is None and seat.slots:
+        if node.primary is None and seat.slots:
             await write(engine, seat.slots)
         if len(cluster.seats) > GREETED_MAX and not cluster.joins:
             return None
@@ -142,12 +150,46 @@ async def _is_old(engine: Connection) -> bool:
     return int(said.get("uptime_in_seconds", "0")) > WRITABLE_SECONDS
 
 
-async def _succeed(engine: Connection, id: str) -> None:
-    """Have a primary that has just started take over from nobody, if it still follows that one."""
+async def _knows(engine: Connection, id: str) -> bool:
+    """Tell whether a node knows one of that id."""
     try:
         await engine.ask("CLUSTER", "COUNT-FAILURE-REPORTS", id)
-    except EngineError:  # nobody is known by that id: it is done, or no daemon was there for too long
-        if "role:slave" in str(await engine.ask("INFO", "replication")) and await _is_old(engine):
+    except EngineError:
+        return False
+    return True
+
+
+async def _remembers_stranger(engine: Connection, cluster: ClusterPlan) -> bool:
+    """Tell whether a leader still remembers from whom it copies; after a second it is made to forget that.
+
+    One in a handshake is forgotten after the time that gossip may take, but not before a second.  A node for which
+    that is a second would soon call others lost: so it is, for a turn of the engine's clock, when it hears them all.
+    """
+    if not await _knows(engine, stranger(cluster.id)):
+        return False
+    said = read_info(str(await engine.ask("INFO", "server")))
+    is_due = int(said.get("uptime_in_seconds", "0")) >= STRANGER_SECONDS
+    if is_due and _hears_all(str(await engine.ask("CLUSTER", "NODES"))):
+        await engine.ask("CONFIG", "SET", NODE_TIMEOUT, "1000")
+        try:
+            await asyncio.sleep(TURN_SECONDS)
+        finally:
+            await engine.ask("CONFIG", "SET", NODE_TIMEOUT, str(cluster.node_timeout_ms))
+    return await _knows(engine, stranger(cluster.id))
+
+
+def _hears_all(nodes: str) -> bool:
+    """Tell whether a node is connected to all others, by its answer to CLUSTER NODES."""
+    lines = [line.split() for line in nodes.splitlines() if "myself" not in line and "handshake" not in line]
+    return all(words[7] == "connected" for words in lines if len(words) > 7)
+
+
+async def _succeed(engine: Connection, id: str) -> None:
+    """Have a primary that has just started take over from nobody, if it still follows that one."""
+    if not await _knows(engine, id):  # it is done, or no daemon was there for too long
+        said = read_info(str(await engine.ask("INFO", "replication")))
+        follows_nobody = said.get("role") == "slave" and not on_backbone(said.get("master_host", ""))
+        if follows_nobody and await _is_old(engine):
             await engine.ask("SHUTDOWN", "NOSAVE")  # it has no data yet, and will be started again
         return
     with contextlib.suppress(EngineError):  # it was done, and only what follows was not
