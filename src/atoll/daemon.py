@@ -134,8 +134,8 @@ class Daemon:
             lambda: store.world, wanted.machines, host, self._counters, self._gateway_counts, utc_now,
             options.metrics_seconds,
         )  # fmt: skip
-        look, strict = partial(looking, store, wanted), options.keys == "required"
-        self.machines = Machines(sight.through(wanted), host, self._recorder, self.in_force)
+        look, strict = partial(looking, store, wanted.nodes), options.keys == "required"
+        self.machines = Machines(sight.through(wanted.machines), host, self._recorder, self.in_force)
         sight.watch(self.machines.wake)
         self._discovery = look(lambda sight, want: Discovery(want, host, Recorder(sight)))
         self._logs = look(lambda sight, want: LogDeliveries(sight, want, host, options.state_dir.absolute()))

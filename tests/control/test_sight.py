@@ -8,12 +8,13 @@ import pytest
 from atoll.control.news import AT_ONCE_MAX
 from atoll.control.sight import looking
 from atoll.control.wanted import Wanted
+from atoll.model.cache import CacheCluster
 from atoll.model.fault import Fault
 from atoll.model.group import SecurityGroup
-from atoll.model.instance import Instance
 from atoll.model.kinds import KINDS
 from atoll.model.world import Caller
 from atoll.store.sqlite import Store
+from tests.cache.worlds import Life, cluster, interface, node
 
 CALLER = Caller(account="000000000000", region="us-east-1", arn="arn:aws:iam::000000000000:root")
 
@@ -47,11 +48,22 @@ def make_group(store):
     store.write(lambda tx: tx.make(SecurityGroup, f"sg-{number}", **fields), caller=CALLER)
 
 
+def with_a_node(store):
+    life = Life()
+    life.put(interface("eni-1", "10.0.1.1"), cluster("alone", node("eni-1")))
+
+    def put(tx):
+        for resource in life.world:
+            tx.put(resource)
+
+    store.write(put)
+
+
 def in_a_loop(store, story, burst_seconds=0.0):
     """Tell a story in an event loop, with a loop of the daemon in it."""
 
     async def tell():
-        await story(looking(store, Wanted(lambda: store.world), Loop, burst_seconds))
+        await story(looking(store, Wanted(lambda: store.world).nodes, Loop, burst_seconds))
 
     asyncio.run(tell())
 
@@ -103,11 +115,30 @@ def test_whatever_way_it_looks_is_noted(store, look):
 def test_who_looks_at_the_machines_that_should_run_looks_at_what_they_are_made_of(store):
     async def story(loop):
         loop.want()
+        await asyncio.sleep(0)
 
-        assert loop.sight.concerns({Instance})
+        assert loop.sight.concerns({CacheCluster})
         assert loop.sight.concerns({Fault})
-        make_group(store)
-        assert loop.woken == 0
+        assert not loop.sight.concerns({SecurityGroup})
+
+    in_a_loop(store, story)
+
+
+def test_who_looks_at_the_machines_is_woken_when_they_are_others(store):
+    async def story(loop):
+        loop.want()
+        make_fault(store)  # the first time nobody knows what the loop saw
+        await asyncio.sleep(0)
+        assert loop.woken == 1
+
+        make_fault(store)
+        await asyncio.sleep(0)
+        assert loop.woken == 1
+
+        with_a_node(store)
+        loop.want()  # somebody else in the loop asks first
+        await asyncio.sleep(0)
+        assert loop.woken == 2
 
     in_a_loop(store, story)
 
@@ -143,12 +174,16 @@ def test_in_a_burst_the_first_wake_at_once_and_the_others_together(store):
     in_a_loop(store, story, burst_seconds=0.2)
 
 
-def test_machines_are_the_same_while_nothing_changes_that_they_are_made_of(store):
+def test_machines_are_the_same_object_while_they_are_the_same_machines(store):
     wanted = Wanted(lambda: store.world)
+    with_a_node(store)
     before = wanted.machines()
+    assert len(before) == 1
 
     make_group(store)
+    store.write(lambda tx: tx.put(interface("eni-2", "10.0.1.2")))
     assert wanted.machines() is before
 
-    make_fault(store)
+    store.write(lambda tx: tx.put(interface("eni-1", "10.0.1.9")))
     assert wanted.machines() is not before
+    assert wanted.nodes() == wanted.machines()

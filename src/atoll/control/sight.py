@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, TypeVar
 
 from atoll.control.news import BURST_SECONDS, Burst
-from atoll.control.wanted import Wanted
+from atoll.control.wanted import Compiled
 from atoll.host.contract import Machine
 from atoll.model.world import Caller, Kind, Notes, Tx, World
 from atoll.store.sqlite import Store
@@ -46,11 +46,11 @@ L = TypeVar("L", bound=Wakeable)
 
 
 def looking(
-    store: Store, wanted: Wanted, make: "Callable[[Sight, Want], L]", burst_seconds: float = BURST_SECONDS
+    store: Store, nodes: Compiled, make: "Callable[[Sight, Want], L]", burst_seconds: float = BURST_SECONDS
 ) -> L:
-    """Make a loop that has its own sight of the store and of the machines that should run, and is woken by it."""
+    """Make a loop that has its own sight of the store and of the nodes that should run, and is woken by it."""
     sight = Sight(store)
-    loop = make(sight, sight.through(wanted))
+    loop = make(sight, sight.through(nodes))
     sight.watch(loop.wake, burst_seconds)
     return loop
 
@@ -58,7 +58,7 @@ def looking(
 class Sight(Notes):
     """One loop's sight of the store."""
 
-    __slots__ = ("_burst", "_loop", "_store", "_wanted")
+    __slots__ = ("_burst", "_compiled", "_is_sure", "_loop", "_store", "_tell", "_told")
 
     def __init__(self, store: Store) -> None:
         """Look at `store`."""
@@ -66,7 +66,10 @@ class Sight(Notes):
         self._store = store
         self._burst: Burst | None = None  # None: nobody is to be told yet
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wanted: Mapping[str, Machine] | None = None
+        self._tell: Callable[[], None] = lambda: None
+        self._compiled: Compiled | None = None  # machines that the loop looks at, as soon as it has
+        self._told: Mapping[str, Machine] | None = None  # those of which it was told last
+        self._is_sure = False  # something changed that it looks at itself
 
     @property
     def world(self) -> World:
@@ -77,35 +80,52 @@ class Sight(Notes):
         """Run `fn` in a transaction.  Raises StoreError."""
         return self._store.write(fn, caller=caller, what=what)
 
-    def through(self, wanted: Wanted) -> Want:
-        """Return what tells the machines that should run: whoever looks at them looks at what they are made of."""
+    def through(self, compiled: Compiled) -> Want:
+        """Return what tells machines that should run: whoever has looked at them is told when they are others."""
 
         def machines() -> Mapping[str, Machine]:
-            found = wanted.machines()
-            if found is not self._wanted:
-                self._wanted = found
-                self._include(wanted.notes)
-            return found
+            self._compiled = compiled
+            return compiled()
 
         return machines
 
     def watch(self, tell: Callable[[], None], burst_seconds: float = BURST_SECONDS) -> None:
         """From now on tell the loop of changes: in the event loop of whoever asks for this."""
-        self._burst, self._loop = burst, _ = Burst(tell, burst_seconds), asyncio.get_running_loop()
+        self._tell, self._loop = tell, asyncio.get_running_loop()
+        self._burst = burst = Burst(self._look_up, burst_seconds)
         self._store.watch(lambda _: burst.happened(), self.concerns)
 
     def concerns(self, changed: Collection[Kind]) -> bool:
-        """Tell whether a change of these kinds is one of what was looked at."""
-        # Not isdisjoint: that may walk through `kinds`, to which another thread may add one meanwhile.
-        return self.are_everything or not self.kinds or any(kind in self.kinds for kind in changed)
+        """Tell whether a change of these kinds is one of what was looked at, or may be."""
+        machines = self._compiled.notes if self._compiled else None
+        if not (self.kinds or machines) or _has(self, changed):
+            self._is_sure = True
+        return self._is_sure or (machines is not None and _has(machines, changed))
 
     def note(self, kind: Kind, stamp: object) -> None:
         """A kind is looked at for the first time; in an older World, perhaps, from another thread."""
         super().note(kind, stamp)
         if self._burst and self._loop and not self._store.world.bears({kind: stamp}):
+            self._is_sure = True
             self._loop.call_soon_threadsafe(self._burst.happened)
 
-    def _include(self, notes: Notes) -> None:
-        self.are_everything = self.are_everything or notes.are_everything
-        for kind in notes.kinds.keys() - self.kinds.keys():
-            self.note(kind, notes.kinds[kind])
+    def _look_up(self) -> None:
+        """Tell the loop, unless only the machines may be others and are not; no commit waits for that."""
+        assert self._loop, "somebody is to be told"
+        if self._is_sure:
+            self._is_sure = False
+            self._tell()
+        else:
+            self._loop.call_soon(self._compare)
+
+    def _compare(self) -> None:
+        assert self._compiled, "else nobody had to look"
+        machines = self._compiled()
+        if machines is not self._told:
+            self._told = machines
+            self._tell()
+
+
+def _has(notes: Notes, changed: Collection[Kind]) -> bool:
+    # Not isdisjoint: that may walk through `kinds`, to which another thread may add one meanwhile.
+    return notes.are_everything or any(kind in notes.kinds for kind in changed)

@@ -10,36 +10,54 @@ from atoll.control.guests import Guests
 from atoll.host.contract import Machine
 from atoll.model.fault import KILLS, dead, faults
 from atoll.model.interface import Interface
-from atoll.model.world import Notes, World
+from atoll.model.world import Noted, Notes, World
 
 
-class Wanted:
-    """Compiles the machines of the newest World; while nothing changes that they are made of, they are the same."""
+class Compiled:
+    """Machines compiled from the newest World: the same object while they are the same machines."""
 
-    def __init__(self, world: Callable[[], World]) -> None:
-        """Compile what `world` returns."""
-        self._world = world
-        self._guests, self._planner = Guests(), Planner()
+    def __init__(self, world: Callable[[], World], compile: Callable[[World], Mapping[str, Machine]]) -> None:
+        """Compile what `world` returns by `compile`, which remembers the machines that it made."""
+        self._world, self._compile = world, compile
         self._revision = -1
-        self._machines: Mapping[str, Machine] = {}
+        self._found: Mapping[str, Machine] = {}
         self.notes = Notes()  # what they are made of
 
-    def machines(self) -> Mapping[str, Machine]:
-        """Return the machines that should run."""
+    def __call__(self) -> Mapping[str, Machine]:
+        """Return the machines."""
         world = self._world()
         if world.revision != self._revision:
             if self._revision < 0 or self.notes.are_everything or not world.bears(self.notes.kinds):
                 before, self.notes = self.notes, Notes()
                 noted = world.noted(self.notes)
-                self._machines = self._compile(noted)
-                noted.note(before.kinds)  # plans that are remembered were made of them
+                found = self._compile(noted)
+                noted.note(before.kinds)  # machines that are remembered were made of them
+                if not _are_same(found, self._found):
+                    self._found = found
             self._revision = world.revision
-        return self._machines
+        return self._found
 
-    def _compile(self, world: World) -> Mapping[str, Machine]:
-        found: dict[str, Machine] = dict(self._guests.guests(world))
-        found.update({node.process: node for node in self._planner.nodes(world)})
-        return _on_standing_hosts(world, found)
+
+class Wanted:
+    """The machines of the newest World: all of them, and the cache nodes, which most loops look after."""
+
+    def __init__(self, world: Callable[[], World]) -> None:
+        """Compile what `world` returns."""
+        self._guests, self._planner = Guests(), Planner()
+        self.machines, self.nodes = Compiled(world, self._all), Compiled(world, self._nodes)
+
+    def _all(self, world: World) -> Mapping[str, Machine]:
+        nodes = self.nodes()
+        if isinstance(world, Noted):
+            world.note(self.nodes.notes.kinds)
+        return {**_on_standing_hosts(world, self._guests.guests(world)), **nodes}
+
+    def _nodes(self, world: World) -> Mapping[str, Machine]:
+        return _on_standing_hosts(world, {node.process: node for node in self._planner.nodes(world)})
+
+
+def _are_same(some: Mapping[str, Machine], others: Mapping[str, Machine]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some.values(), others.values(), strict=True))
 
 
 def _on_standing_hosts(world: World, machines: Mapping[str, Machine]) -> Mapping[str, Machine]:
