@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from atoll.model.global_group import links
+from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
@@ -71,10 +72,10 @@ def compile(world: World, previous: Plan | None = None) -> Plan:
     made_from: dict[str, Inputs] = {}
     publics, wires = elastic_ips(world), wires_of(world)
     for vpc in world.all(Vpc):
+        if not world.bucket(Interface, "vpc_id", vpc.id):
+            continue
         was = old.made_from.get(vpc.id)
         inputs = inputs_of(world, vpc, publics.get(vpc.id, ()), wires, was)
-        if not inputs.interfaces:
-            continue
         if was == inputs:
             made_from[vpc.id] = was
             parts.update(((vpc.id, kind), old.parts[vpc.id, kind]) for kind in KINDS)
