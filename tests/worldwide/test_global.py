@@ -26,6 +26,7 @@ WRITER = (
 class Globe:
     """Two groups, one in each region, and an instance beside each."""
 
+    engine = "valkey"
     more: Mapping[str, Any] = {}  # of the first group
     size: Mapping[str, Any] = {"NumCacheClusters": 2}  # of both
 
@@ -35,7 +36,7 @@ class Globe:
         self.instance = {region: self.launch(region) for region in GROUPS}
         made: dict[str, Any] = {"ReplicationGroupDescription": "x", **self.size}
         self.cache[NEAR].create_replication_group(
-            ReplicationGroupId="one", Engine="valkey", CacheNodeType="cache.m5.large",
+            ReplicationGroupId="one", Engine=self.engine, CacheNodeType="cache.m5.large",
             AutomaticFailoverEnabled=True, **made, **self.more,
         )  # fmt: skip
         self.available(NEAR)

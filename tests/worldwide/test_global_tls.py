@@ -38,3 +38,36 @@ def test_a_secondary_has_the_encryption_of_its_datastore_and_copies_over_the_bac
         globe.whole()
         globe.redis(FAR, "SET", "later", "yes")
         globe.copied("later", "yes")
+
+
+class Sharded(Encrypted):
+    """With two shards of Redis OSS, whose nodes tell their clients names."""
+
+    engine = "redis"
+    size: Mapping[str, Any] = {"NumNodeGroups": 2, "ReplicasPerNodeGroup": 1, "ClusterMode": "enabled"}
+
+    def endpoint(self, region):
+        return self.group(region)["ConfigurationEndpoint"]["Address"]
+
+    def redis(self, region, *words):
+        at = self.endpoint(region)
+        return self.inside(region, f"redis-cli -c --tls -h {at} {' '.join(words)}", ok=False)
+
+
+def test_each_shard_of_a_secondary_copies_over_the_backbone_whatever_its_clients_speak():
+    with running(own_mode()) as atoll:
+        globe = Sharded(atoll)
+        globe.redis(NEAR, "SET", "{a}", "1")  # of one shard
+        globe.redis(NEAR, "SET", "{b}", "2")  # of the other
+        globe.copied("{a}", "1")
+        globe.copied("{b}", "2")
+        assert "READONLY" in globe.redis(FAR, "SET", "{b}", "3")
+
+        globe.fail_over(FAR)
+        globe.whole()
+
+        assert globe.roles()[FAR] == "PRIMARY"
+        assert globe.redis(FAR, "SET", "{b}", "3") == "OK"
+        globe.copied("{b}", "3")
+        globe.copied("{a}", "1")
+        assert "READONLY" in globe.redis(NEAR, "SET", "{a}", "4")
