@@ -15,7 +15,7 @@ from atoll.aws.operation import Shape
 from atoll.model.looks import Looks, stand, witness
 from atoll.model.world import Caller, Noted, World
 
-BYTES_MAX = 48 << 20  # of all fragments: 8,000 instances; further ones are written anew each time
+BYTES_MAX = 128 << 20  # of all fragments: 20,000 instances; further ones are written anew each time
 LOOKS_BYTES = 1_500  # about what a fragment weighs besides its text
 SWEEP_EVERY_MIN = 1_000  # fragments written between two sweeps, at least: so many may be of what has gone
 
