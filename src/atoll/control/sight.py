@@ -58,12 +58,13 @@ def looking(
 class Sight(Notes):
     """One loop's sight of the store."""
 
-    __slots__ = ("_burst", "_compiled", "_is_sure", "_loop", "_store", "_tell", "_told")
+    __slots__ = ("_burst", "_compiled", "_is_sure", "_loop", "_store", "_tell", "_told", "_view")
 
     def __init__(self, store: Store) -> None:
         """Look at `store`."""
         super().__init__()
         self._store = store
+        self._view: World | None = None  # of the newest World: a round asks a thousand times
         self._burst: Burst | None = None  # None: nobody is to be told yet
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tell: Callable[[], None] = lambda: None
@@ -74,7 +75,10 @@ class Sight(Notes):
     @property
     def world(self) -> World:
         """The newest World."""
-        return self._store.world.noted(self)
+        view, newest = self._view, self._store.world
+        if view is None or view.revision != newest.revision:
+            self._view = view = newest.noted(self)
+        return view
 
     def write(self, fn: Callable[[Tx], T], *, caller: Caller | None = None, what: str = "") -> T:
         """Run `fn` in a transaction.  Raises StoreError."""
@@ -97,6 +101,7 @@ class Sight(Notes):
 
     def concerns(self, changed: Collection[Kind]) -> bool:
         """Tell whether a change of these kinds is one of what was looked at, or may be."""
+        self._view = None  # or a loop that sleeps would keep an old World
         machines = self._compiled.notes if self._compiled else None
         if not (self.kinds or machines) or _has(self, changed):
             self._is_sure = True
