@@ -4,10 +4,11 @@
     migrate   starting -> copying -> completing -> joining -> (nothing)
     force     ... -> promoting -> returning -> (nothing)
 
-An engine in cluster mode copies from nobody outside its cluster.  So all engines leave cluster mode when copying
-begins, empty, and go back into it at the end, as those of a group do that is modified to it: replicas first, which
-copy from their leaders and take over.  Until then leaders follow the source, so that nobody takes writes who does
-not know whose the slots are, and a leader that is lost in the middle copies all again.
+An engine in cluster mode copies from outside its cluster only as it was started (cache/shards.py), and a source's
+primaries change while it runs.  So all engines leave cluster mode when copying begins, empty, and go back into it at
+the end, as those of a group do that is modified to it: replicas first, which copy from their leaders and take over.
+Until then leaders follow the source, so that nobody takes writes who does not know whose the slots are, and a leader
+that is lost in the middle copies all again.
 
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
 """

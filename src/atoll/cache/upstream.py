@@ -15,7 +15,7 @@ def upstream(world: World, group: ReplicationGroup, shard: NodeGroup) -> Primary
     """Return what a shard's leader copies from; None: it is a primary."""
     if migration := shard.migration:
         leader = world.get(CacheCluster, shard.leader_id)
-        if not migration.follows or leader is None or leader.sharded:  # none in cluster mode copies from elsewhere
+        if not migration.follows or leader is None or leader.sharded:  # it is back from its migration
             return None
         return Primary(migration.address, migration.port, is_foreign=True)
     datastore = global_of(world, group)
