@@ -103,6 +103,9 @@ def test_a_failover_ends_the_leaders_before_others_are_promoted(cache, far, pape
     asked = sources(paper)
 
     saw(paper, steps.fencing)
+    one = group(paper, "one")
+    paper.write(lambda tx: takeover.chosen(tx, one.id, "0001", one.node_groups[0].member_ids[1]))
+    assert group(paper, "one") is one, "what was seen before it began makes nobody a primary"
     fencing, elects = sources(paper), {n: p.cluster.elects for n, p in plans(paper).items()}
     saw(paper, steps.taken_over)
     after = sources(paper)

@@ -10,9 +10,10 @@ from atoll.cache.history import CLUSTER, GROUP, record
 from atoll.cache.transitions import settle
 from atoll.cache.tuning import at_start, wanted
 from atoll.cache.updates import successor
+from atoll.cache.upstream import is_handed_over
 from atoll.model.cache import CacheCluster, NodeGroup, Promotion, ReplicationGroup
 from atoll.model.lifecycle import CACHE_NODE, REPLICATION_GROUP
-from atoll.model.world import Tx
+from atoll.model.world import Tx, World
 
 FAILURE, TEST, MANUAL, RESTORED, CHANGE = "failure", "test", "manual", "restored", "change"
 
@@ -20,10 +21,17 @@ FAILURE, TEST, MANUAL, RESTORED, CHANGE = "failure", "test", "manual", "restored
 def chosen(tx: Tx, group_id: str, shard_id: str, target_id: str, *, because: str = FAILURE) -> None:
     """Tell who is to be primary, before anything is done about it.  A change that was asked for keeps its reason."""
     group, shard = _find(tx, group_id, shard_id)
-    if group is None or shard is None or target_id not in shard.member_ids:
+    if group is None or shard is None or target_id not in shard.member_ids or is_handed_over(tx.world, group):
         return
     known = shard.promotion.because if shard.promotion else because
     tx.put(_busy(group).with_shard(replace(shard, promotion=Promotion(because=known, target_id=target_id))))
+
+
+def is_chosen(world: World, group_id: str, shard_id: str, target_id: str) -> bool:
+    """Tell whether the World says that a member is to be primary."""
+    group = world.get(ReplicationGroup, group_id)
+    shards = group.node_groups if group else ()
+    return any(s.id == shard_id and s.promotion and s.promotion.target_id == target_id for s in shards)
 
 
 def published(tx: Tx, group_id: str, shard_id: str, primary_id: str) -> None:

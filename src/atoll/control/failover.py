@@ -143,6 +143,8 @@ class Failovers:
                 beside = (leader := shard.find(shard.leader_id)) is not None and leader.from_outside
                 because = takeover.RESTORED if restored else takeover.CHANGE if beside else takeover.FAILURE
                 self._write("chosen", partial(takeover.chosen, because=because), *at, id)
+                if not takeover.is_chosen(self._store.world, *at, id):  # whoever is promoted has to be known for it
+                    raise HostError("the World has moved on", f"choose {id}")
             case Promote(id):
                 await self._lead(watch, watch.plans[id])
             case Publish(id):
