@@ -19,6 +19,8 @@ FOREIGN = [
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FROM_SOURCE = re.compile(r"<!-- from (\S+) -->\n```\w*\n(.*?)```", re.DOTALL)
 DOCUMENTS = files(".md")
+LINE_MAX = 118  # docs/decisions/0002-line-length.md
+COMMANDS_OWN = ("docs/benchmarks.md", "docs/coverage.md")  # written by a command as a whole, and shown as it is
 
 
 def text_of(path: Path) -> str:
@@ -46,6 +48,24 @@ def test_links_lead_somewhere(document):
         if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
             dead.append(link)
     assert not dead
+
+
+def prose(document: Path) -> list[str]:
+    """The lines that a person writes and breaks: no tables, no code, nothing that a command put between its marks."""
+    found, in_code, is_a_command_s = [], False, False
+    for line in text_of(document).splitlines():
+        if line.lstrip().startswith(("```", "~~~")):
+            in_code = not in_code
+        elif line.startswith("<!--"):
+            is_a_command_s = not is_a_command_s and ("python -m" in line or "--write-docs" in line)
+        elif not (in_code or is_a_command_s or line.startswith(("|", "    "))):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if name(d) not in COMMANDS_OWN], ids=name)
+def test_prose_fits_the_screen(document):
+    assert [line for line in prose(document) if len(line) > LINE_MAX] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
