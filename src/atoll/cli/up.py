@@ -20,6 +20,7 @@ HostChoice = Literal["auto", "root", "rootless", "flat", "paper"]
 KeysChoice = Literal["local", "required"]
 HOSTS, KEYS = get_args(HostChoice), get_args(KeysChoice)
 START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a quarter of a second
+NOTE_SECONDS = 2.0  # for the daemon's note of where it listens; then it is asked, for a full disk has no room for one
 STOP_SECONDS_MAX = 60.0  # with --purge every instance and node ends first
 LOOK_EVERY_SECONDS = 0.02
 EVERYWHERE = ("0.0.0.0", "::")
@@ -103,6 +104,7 @@ def up(start: Start) -> None:
     try:
         run(options, lambda url, mode, because: _ready(start, url, mode, because))
     except Lost as lost:
+        whereabouts.forget(start.state)
         if start.leash:
             return
         raise Failure(str(lost), "start it again with `atoll up`") from None
@@ -127,7 +129,6 @@ def up_detached(start: Start) -> None:
         return
     _refuse_a_busy_port(start)
     _make(start.state)
-    whereabouts.forget(start.state)  # of one that was killed
     log = start.state / "atoll.log"
     command = [sys.executable, "-m", "atoll.cli", "up", *start.arguments()]
     with log.open("ab") as out:
@@ -136,7 +137,7 @@ def up_detached(start: Start) -> None:
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True
         )
     with show.progress("Starting Atoll"):
-        url = _wait_for_start(daemon, start.state, log, told)
+        url = _wait_for_start(daemon, start, log, told)
     show.line(f"Ready. {url} (process {daemon.pid}, log {log})")
     if url != private.endpoint() and start.state != whereabouts.default_state().absolute():
         show.line(f"Commands find it by: export ATOLL_ENDPOINT={url}")
@@ -144,13 +145,19 @@ def up_detached(start: Start) -> None:
 
 def _refuse_a_busy_port(start: Start) -> None:
     """Refuse a port at which another state's Atoll answers.  Raises Failure."""
-    url = f"http://{'127.0.0.1' if start.bind in EVERYWHERE else start.bind}:{start.port}"
-    if start.port == 0 or not private.is_running(url):
+    url = _answers(start)
+    if url is None:
         return
     theirs = private.get("/_atoll/status", at=url, **private.whose())["state_dir"]
     raise Failure(
         f"another Atoll serves {url}, with its state in {theirs}", "stop that one, or choose a --port of your own"
     )
+
+
+def _answers(start: Start) -> str | None:
+    """Return the URL at which some Atoll answers on the port that was chosen: it needs no note, on a full disk."""
+    url = f"http://{'127.0.0.1' if start.bind in EVERYWHERE else start.bind}:{start.port}"
+    return url if start.port and private.is_running(url) else None
 
 
 def down(*, purge: bool, meant: Path | None) -> None:
@@ -242,10 +249,13 @@ def _make(state: Path) -> None:
         ) from None
 
 
-def _wait_for_start(daemon: "subprocess.Popen[bytes]", state: Path, log: Path, told: int) -> str:
+def _wait_for_start(daemon: "subprocess.Popen[bytes]", start: Start, log: Path, told: int) -> str:
     """Return where it serves.  Raises Failure."""
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while not (url := whereabouts.noted(state)):
+    begun = time.monotonic()
+    deadline = begun + START_SECONDS_MAX
+    while not (url := whereabouts.noted(start.state)):
+        if time.monotonic() > begun + NOTE_SECONDS and (url := _answers(start)):
+            return url
         if daemon.poll() is not None:
             lines = log.read_bytes()[told:].decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
             print("\n".join(lines), file=sys.stderr)

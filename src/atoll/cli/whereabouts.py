@@ -6,6 +6,7 @@ from pathlib import Path
 
 NAME = "endpoint"  # of the file; it is there as long as a daemon serves the state
 BYTES_MAX = 256
+UP = b"\0up\0"  # in the command line of a daemon
 
 
 def default_state() -> Path:
@@ -19,9 +20,9 @@ def default_state() -> Path:
 
 
 def note(state: Path, url: str) -> None:
-    """Write down where the daemon of a state listens.  A full disk is no reason not to serve."""
+    """Write down where this process, the daemon of a state, listens.  A full disk is no reason not to serve."""
     with contextlib.suppress(OSError):
-        (state / NAME).write_text(url + "\n")
+        (state / NAME).write_text(f"{url} {os.getpid()}\n")
 
 
 def forget(state: Path) -> None:
@@ -31,10 +32,14 @@ def forget(state: Path) -> None:
 
 
 def noted(state: Path) -> str | None:
-    """Return where the daemon of a state listens; None: it does not run, or it is not ours to know."""
+    """Return where the daemon of a state listens; None: none runs, or it is not ours to know.
+
+    A daemon that was killed leaves its note: its process is asked for, as another state's may have its port by now.
+    """
     try:
         with (state / NAME).open() as file:
-            url = file.read(BYTES_MAX).strip()
+            url, pid = file.read(BYTES_MAX).split()
+        command = Path(f"/proc/{int(pid)}/cmdline").read_bytes() if os.path.isdir("/proc/self") else UP
     except (OSError, ValueError):
         return None
-    return url if url.startswith(("http://", "https://")) else None
+    return url if url.startswith(("http://", "https://")) and UP in command else None
