@@ -190,6 +190,65 @@ def test_a_disk_that_is_full_is_written_to_no_more_and_can_be_emptied(hostile):
     hostile(steps)
 
 
+@pytest.mark.kernel
+def test_files_without_a_name_count_once_wherever_they_are_kept_and_memory_does_not(hostile):
+    """A mapping is seen as root only: docs/security.md."""
+
+    def steps(it):
+        before = quota.nameless(it.process.pid)
+        command = typed(it, "ghosts.py")
+        said = it.run(f"({command} > /root/said 2>&1 &) ; while ! grep . /root/said; do sleep 0.1; done", user="root")
+        found = quota.nameless(it.process.pid) - before
+
+        assert said == "kept\n"
+        assert -MB < found - (28 * MB if it.mode == "root" else 24 * MB) < MB, f"{found / MB:.1f} MB"
+
+    hostile(steps)
+
+
+@pytest.mark.kernel
+def test_a_release_changes_only_who_was_held(hostile):
+    def steps(it):
+        of = {"other": "ulimit -f 2048", "none": "ulimit -f 0"}
+        for name, limit in of.items():
+            it.run(f"({limit}; exec sleep 1000.{len(name)}) </dev/null >/dev/null 2>&1 &")
+        until(lambda: len(limits_of(it)) >= 3)
+        before = limits_of(it)
+        assert quota.hold(it.process.pid, held=False), "nobody was held"
+        assert limits_of(it) == before
+        assert {"0", "1048576"} < set(before.values())
+
+        assert quota.hold(it.process.pid, held=True)
+        assert set(limits_of(it).values()) == {"0"}
+        if quota.hold(it.process.pid, held=False):  # an ordinary user cannot
+            assert set(limits_of(it).values()) == {str(8 << 30)}
+
+    hostile(steps)
+
+
+def limits_of(it) -> dict[int, str]:
+    """Return the hard limit of the size of a file of each process inside."""
+    found = {}
+    for pid in quota.processes(it.process.pid):
+        with contextlib.suppress(OSError, IndexError):
+            found[pid] = Path(f"/proc/{pid}/limits").read_text().splitlines()[2].split()[4]
+    return found
+
+
+@pytest.mark.kernel
+def test_of_an_instance_that_has_ended_there_are_no_processes(hostile):
+    def steps(it):
+        assert it.process.pid in quota.processes(it.process.pid)
+        child = next(pid for pid in quota.processes(it.process.pid) if pid != it.process.pid)
+        assert not list(quota.processes(child)), "another process of it is not it"
+        assert not list(quota.processes(it.keeper.pid)), "the keeper is none"
+        assert not list(quota.processes(os.getpid()))
+        os.kill(it.process.pid, signal.SIGKILL)
+        until(lambda: not list(quota.processes(it.process.pid)))
+
+    hostile(steps)
+
+
 LOOPS, SPIN_SECONDS = 64, 3.0
 
 
@@ -199,8 +258,7 @@ def test_loops_without_number_leave_the_processors_to_others(hostile):
     """Each loop is a session of its own: by those alone the kernel would give each as much as the daemon."""
 
     def steps(it):
-        groups = Path(f"/proc/{it.process.pid}/cgroup").read_text().splitlines()
-        if not any("cpu" in line.split(":")[1].split(",") or line.startswith("0::/atoll-") for line in groups):
+        if not has_shares(it.process.pid):
             pytest.skip("the cpu controller is not ours to use")
         loop = "setsid sh -c 'while :; do :; done' </dev/null >/dev/null 2>&1 &"
         it.run(f"for n in $(seq {LOOPS}); do {loop} done", user="root")
@@ -214,6 +272,16 @@ def test_loops_without_number_leave_the_processors_to_others(hostile):
         assert float(witness.stdout) > 5 * each, "alike, it would have got as much as each of them"
 
     hostile(steps)
+
+
+def has_shares(pid: int) -> bool:
+    """Tell whether a process is in a group of Atoll's that has a share of the processors."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        share = "cpu.weight" if not controllers else "cpu.shares"
+        if "/atoll-" in path and Path(f"/sys/fs/cgroup/{controllers}{path}/{share}").exists():
+            return True
+    return False
 
 
 def used_inside(it) -> float:

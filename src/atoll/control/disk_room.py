@@ -6,6 +6,7 @@ file system has little left, none may write, so that the store still can.  What 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from atoll.control.events import going_on, log
@@ -41,7 +42,9 @@ class DiskRoom:
         self._want, self._host, self._record = want, host, record
         self._last: _Measured | None = None
         self._not_before = 0.0
+        self._known: set[str] = set()  # processes that this daemon has judged: others an earlier one may have held
         self.held: dict[str, str] = {}  # process -> why
+        record.doubt()
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -59,16 +62,22 @@ class DiskRoom:
         spare = min(SPARE_BYTES, int(SPARE_SHARE * room.bytes))
         short = f"the machine's disk has less than {spare >> 20} MiB left" if room.free_bytes < spare else None
         begun = asyncio.get_running_loop().time()
-        is_time = begun >= self._not_before and (self.held or self._is_time(room, frozenset(guests)))
-        if not (short or is_time):
+        is_due = begun >= self._not_before
+        is_time = is_due and (short or self.held or self._is_time(room, frozenset(guests)))
+        if not is_time and not (short and guests.keys() - self.held.keys()):
             return
-        self._last = _Measured(begun, room, frozenset(guests))
-        for name, seen in (await asyncio.to_thread(self._host.seen)).items():
-            if name in guests and seen.alive and seen.pid:
-                await self._judge(guests[name], seen.pid, short)
         for name in self.held.keys() - guests.keys():  # it has been stopped, or boots anew
-            self._note(name, None)
+            with _going_on(name):
+                self._note(name, None)
+        for name, seen in (await asyncio.to_thread(self._host.seen)).items():
+            if name in guests and seen.alive and seen.pid and (is_time or name not in self.held):
+                with _going_on(name):
+                    await self._judge(guests[name], seen.pid, short)
+        self._known &= guests.keys()
+        if not is_time:
+            return  # only at who is new: when all are looked at again stays as it is
         now = asyncio.get_running_loop().time()
+        self._last = _Measured(begun, room, frozenset(guests))
         self._not_before = now + PAUSE_TIMES * (now - begun)
 
     def _is_time(self, room: Room, names: frozenset[str]) -> bool:
@@ -89,16 +98,23 @@ class DiskRoom:
                 because = f"its disk is full: it has more than {BYTES_MAX >> 30} GiB on it"
             elif use.files > FILES_MAX:
                 because = f"its disk is full: it has more than {FILES_MAX:,} files on it"
-        if because is None and guest.process not in self.held:
+        if because is None and guest.process in self._known and guest.process not in self.held:
             return
         is_done = await asyncio.to_thread(self._host.disks.hold, pid, held=because is not None)
         if because is None and not is_done:
             because = "its disk was full: it may write again when it has booted again"
-        self._note(guest.process, because)
+        is_new = guest.process not in self._known
+        self._known.add(guest.process)
+        self._note(guest.process, because, is_new=is_new)
 
-    def _note(self, name: str, because: str | None) -> None:
-        """Say that an instance is held and why, or no longer, once."""
+    def _note(self, name: str, because: str | None, *, is_new: bool = False) -> None:
+        """Say that an instance is held and why, or no longer: once, but to the store again until that has it.
+
+        `is_new`: it is judged for the first time, and the World may have of it what an earlier daemon said.
+        """
         if self.held.get(name) == because:
+            if because is not None or is_new:
+                self._record.held(name.rpartition("#")[0], because)
             return
         if because is None:
             del self.held[name]
@@ -107,3 +123,8 @@ class DiskRoom:
             self.held[name] = because
             log("writes held", machine=name, because=because)
         self._record.held(name.rpartition("#")[0], because)
+
+
+def _going_on(name: str) -> AbstractContextManager[None]:
+    """Do what there is to do about one machine, and whatever becomes of it, go on with the others."""
+    return going_on("disk room", "disk not judged", HostError, OSError, StoreError, machine=name)

@@ -45,7 +45,7 @@ class Recorder:
     def __init__(self, store: Book) -> None:
         """Record into `store`."""
         self._store = store
-        self._held: set[str] = set()  # instances whose disk is full: that they run does not make them well
+        self._held: set[str] = set()  # instances whose disk is, or may be, full: that they run is not all
 
     @property
     def world(self) -> World:
@@ -60,10 +60,21 @@ class Recorder:
         elif instance and instance.host_error and lasting and guest.instance_id not in self._held:
             self._note("well again", _trouble, guest.instance_id, None)
 
+    def doubt(self) -> None:
+        """Somebody looks after the disks: what is not well is not well again before he has said so by `held`.
+
+        An earlier daemon may have held it.
+        """
+        self._held |= {instance.id for instance in self.world.all(Instance) if instance.host_error}
+
     def held(self, instance_id: str, because: str | None) -> None:
-        """An instance may not write to its disk any more, or again (None)."""
-        (self._held.discard if because is None else self._held.add)(instance_id)
-        self._note("disk full" if because else "disk has room", _trouble, instance_id, because)
+        """An instance may not write to its disk any more, or may (None)."""
+        if because is not None:
+            self._held.add(instance_id)
+            self._note("disk full", _trouble, instance_id, because)
+        elif instance_id in self._held:
+            self._held.discard(instance_id)
+            self._note("disk has room", _trouble, instance_id, None)
 
     def missing(self, nodes: Sequence[NodePlan]) -> None:
         """Nodes that should run do not, and nobody saw them end: see `starting`.  Some of them are one revision."""

@@ -76,7 +76,8 @@ class Instances:
     def room(self) -> Room:
         """Return what the file system of the state directory has."""
         found = os.statvfs(self._state_dir)
-        free = found.f_bavail if os.geteuid() else found.f_bfree
+        # Root has its reserve, too; a rootless daemon only seems to be uid 0, to itself.
+        free = found.f_bavail if self._keeper.rootless else found.f_bfree
         return Room(found.f_blocks * found.f_frsize, free * found.f_frsize, found.f_ffree)
 
     def use(self, instance_id: str, pid: int, bytes_max: int, files_max: int) -> Use:
