@@ -383,10 +383,13 @@ class Daemon:
             self._pages = console(self, self._options.state_dir.absolute())
         return await self._pages(request)
 
-    def _network_in_force(self, world: World, failures: Sequence[Failure]) -> None:
+    def _network_in_force(self, world: World, failures: Sequence[Failure]) -> bool:
         self._health.follow(world)
-        with contextlib.suppress(StoreError):  # the next round sees it again
+        try:
             self._recorder.network_obeys(world, {failure.subject for failure in failures})
+        except StoreError:  # a full disk: it is seen again
+            return False
+        return True
 
     def _exited(self) -> None:
         self.failovers.exited()  # first: a lost primary is the more urgent

@@ -1,5 +1,7 @@
 """Fragments: what is told of a resource is written once while it is so, and never told when it is not."""
 
+from dataclasses import replace
+
 import pytest
 
 from atoll.aws import fragments
@@ -93,6 +95,20 @@ def test_callers_and_renderers_have_fragments_of_their_own(world):
     _tell(world, lambda w, g: _by_vpc(w, g))
 
     assert RENDERED == ["sg-1"] * 3
+
+
+def test_another_key_and_another_role_of_an_account_have_the_same_fragments(world):
+    """The metadata service gives out a new key each hour: there would be no end of them."""
+
+    def by_caller(world, _group):
+        RENDERED.append(world.caller)
+        return {"Account": world.caller.account, "Arn": world.caller.arn}
+
+    texts = {_tell(world, by_caller, replace(CALLER, access_key_id=f"ASIA{n}", arn=f"arn:{n}"))[0] for n in range(9)}
+
+    assert [Caller(**OWNER, arn="")] == RENDERED, "and a renderer cannot tell one what is another's"
+    assert texts == {"{'Account': '000000000000', 'Arn': ''}"}
+    assert len(list(STORE)) == 1
 
 
 def test_in_a_world_that_is_not_noted_it_is_rendered_at_once(world):

@@ -7,7 +7,7 @@ import pytest
 
 from atoll.control.news import AT_ONCE_MAX
 from atoll.control.sight import looking
-from atoll.control.wanted import Wanted
+from atoll.control.wanted import Compiled, Wanted
 from atoll.model.cache import CacheCluster
 from atoll.model.fault import Fault
 from atoll.model.group import SecurityGroup
@@ -187,3 +187,24 @@ def test_machines_are_the_same_object_while_they_are_the_same_machines(store):
     store.write(lambda tx: tx.put(interface("eni-1", "10.0.1.9")))
     assert wanted.machines() is not before
     assert wanted.nodes() == wanted.machines()
+
+
+def test_machines_of_a_world_that_cannot_be_compiled_are_never_those_of_an_older_one(store):
+    def compile(world):
+        found = {group.id: group for group in world.all(SecurityGroup)}
+        assert not mistakes, "planted"
+        return found | {fault.id: fault for fault in world.all(Fault)}
+
+    mistakes = []
+    compiled = Compiled(lambda: store.world, compile)
+    make_group(store)
+    assert len(compiled()) == 1
+    make_fault(store)
+    mistakes.append("one")
+
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="planted"):
+            compiled()
+    assert {SecurityGroup, Fault} <= compiled.notes.kinds.keys(), "a change of these may mend it"
+    mistakes.clear()
+    assert len(compiled()) == 2

@@ -1,32 +1,62 @@
 """The network loop, on paper: when it looks, and whom it lets go on."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
 
 from atoll.control import news, wires
 from atoll.control.services import Services
 from atoll.control.wires import Wires
+from atoll.daemon import Daemon
 from atoll.ec2.defaults import open_territory
 from atoll.front import Front
 from atoll.host.paper import PaperHost
 from atoll.model.keypair import KeyPair
 from atoll.model.kinds import KINDS
-from atoll.model.world import Caller
-from atoll.store.sqlite import Store, utc_now
+from atoll.model.world import Caller, World
+from atoll.store.sqlite import Store, StoreError, utc_now
 
 REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-central-1", "eu-north-1")
 CALLER = Caller(account="000000000000", region="us-east-1", arn="arn:aws:iam::000000000000:root")
 
 
-def network(store):
-    services = Services(store, utc_now, lambda _: Front(None, [], None))  # there is no endpoint
-    return Wires(lambda: store.world, PaperHost(), services, lambda *_: None)
+def network(store, after=lambda *_: True, kind=Services):
+    services = kind(store, utc_now, lambda _: Front(None, [], None))  # there is no endpoint
+    return Wires(lambda: store.world, PaperHost(), services, after)
 
 
-def make_key(store):
+class Slow(Services):
+    """Services that take their time: until somebody lets them go on."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.begun, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def follow(self, *given):
+        self.begun.set()
+        await self.may_go_on.wait()
+        return await super().follow(*given)
+
+
+@contextlib.asynccontextmanager
+async def running(loop, store):
+    """Run a network loop that is told of each commit."""
+    store.watch(lambda _: loop.wake())
+    task = asyncio.create_task(loop.run())
+    try:
+        yield loop._services
+    finally:
+        task.cancel()
+        loop.close()
+
+
+def make_key(store, id="key-1"):
     """Change what no network is made of."""
     about = {"kind": "rsa", "fingerprint": "", "public_key": ""}
-    store.write(lambda tx: tx.make(KeyPair, "key-1", name="k", created=tx.now, **about), caller=CALLER)
+    store.write(lambda tx: tx.make(KeyPair, id, name=id, created=tx.now, **about), caller=CALLER)
 
 
 def test_a_change_of_what_no_network_is_made_of_is_in_force_without_a_round(monkeypatch):
@@ -89,3 +119,97 @@ def test_a_world_that_was_there_before_is_in_force_at_once(monkeypatch):
             loop.close()
 
     assert asyncio.run(run())
+
+
+def test_nothing_is_in_force_before_the_end_of_the_first_round(monkeypatch):
+    monkeypatch.setattr(wires, "VERIFY_SECONDS", 3600.0)
+    store = Store(":memory:", KINDS)
+
+    async def run():
+        loop = network(store, kind=Slow)
+        async with running(loop, store) as services:
+            await services.begun.wait()
+            waiting = asyncio.create_task(loop.in_force(store.world.revision))
+            make_key(store)
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            assert loop.report.revision == -1
+            services.may_go_on.set()
+            assert await waiting
+
+    asyncio.run(run())
+
+
+def test_who_waits_is_told_of_a_revision_that_no_round_was_made_for(monkeypatch):
+    monkeypatch.setattr(wires, "VERIFY_SECONDS", 3600.0)
+    monkeypatch.setattr(wires, "IN_FORCE_SECONDS", 2.0)
+    store = Store(":memory:", KINDS)
+    made = []
+
+    def after(_world, _failures):
+        """Change what no network is made of, just when a round has ended."""
+        if made:
+            make_key(store, made.pop())
+        return True
+
+    async def run():
+        loop = network(store, after, Slow)
+        async with running(loop, store) as services:
+            services.may_go_on.set()
+            assert await loop.in_force(store.world.revision)
+            services.begun.clear()
+            services.may_go_on.clear()
+            store.write(open_territory, caller=CALLER)
+            await services.begun.wait()
+            make_key(store)
+            waiting = asyncio.create_task(loop.in_force(store.world.revision))
+            await asyncio.sleep(0.05)
+            made.append("key-2")
+            services.may_go_on.set()
+            assert await waiting
+            assert not made
+
+    asyncio.run(run())
+
+
+def test_what_could_not_be_written_down_is_written_later_without_a_round(monkeypatch):
+    monkeypatch.setattr(wires, "VERIFY_SECONDS", 3600.0)
+    monkeypatch.setattr(wires, "RETRY_SECONDS", 0.01)
+    store = Store(":memory:", KINDS)
+    calls, told = [], asyncio.Event()
+
+    def after(world, _failures):
+        """Look at what no network is made of, when the store takes something at last."""
+        calls.append(world.revision)
+        if len(calls) < 3:
+            return False
+        list(world.all(KeyPair))
+        told.set()
+        return True
+
+    async def run():
+        loop = network(store, after)
+        async with running(loop, store):
+            await asyncio.wait_for(told.wait(), 10)
+            await asyncio.sleep(0.1)
+            assert calls == [store.world.revision] * 3
+            assert loop.report.rounds == 1
+            make_key(store)
+            assert await loop.in_force(store.world.revision)
+            assert loop.report.rounds == 2, "what it looked at concerns it"
+            assert len(calls) == 4
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_the_daemon_says_whether_what_waited_for_the_network_is_written_down(is_full):
+    def network_obeys(_world, _failed):
+        if is_full:
+            raise StoreError("database or disk is full")
+
+    daemon = SimpleNamespace(
+        _health=SimpleNamespace(follow=lambda _: None), _recorder=SimpleNamespace(network_obeys=network_obeys)
+    )
+
+    assert Daemon._network_in_force(daemon, World(), ()) is not is_full

@@ -8,12 +8,12 @@ stands while its resource is the same object and every look of its renderer find
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from atoll.aws.operation import Shape
 from atoll.model.looks import Looks, stand, witness
-from atoll.model.world import Caller, Noted, World
+from atoll.model.world import Noted, World
 
 BYTES_MAX = 128 << 20  # of all fragments: 20,000 instances; further ones are written anew each time
 LOOKS_BYTES = 1_500  # about what a fragment weighs besides its text
@@ -21,7 +21,7 @@ SWEEP_EVERY_MIN = 1_000  # fragments written between two sweeps, at least: so ma
 
 Writer = Callable[[list[str], Any], None]
 Render = Callable[..., Shape]
-Teller = tuple[Writer, Render, Caller | None]
+Teller = tuple[Writer, Render, str | None, str | None]  # for an account in a region, whoever there asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def told(world: World, render: Render, *of: Any) -> Shape:
 
 
 class Fragments:
-    """The fragments of this process, for each that tells something: his writer, his renderer and his caller."""
+    """The fragments of this process, for each that tells something: his writer, his renderer, to whom he tells it."""
 
     def __init__(self) -> None:
         """Keep none yet."""
@@ -74,7 +74,9 @@ class Fragments:
 
     def text(self, it: Told, write: Writer) -> str:
         """Return what `write` makes of what is told."""
-        teller = write, it.render, it.world.caller
+        caller = it.world.caller
+        account, region = (caller.account, caller.region) if caller else (None, None)
+        teller = write, it.render, account, region
         mine = self._mine(teller)
         key = it.of[0].id if len(it.of) == 1 else tuple(part.id for part in it.of)
         found = mine.get(key)
@@ -83,7 +85,8 @@ class Fragments:
             return found.text
         if found is not None:
             self._bytes -= mine.pop(key).weight
-        reader, out = witness(it.world), list[str]()
+        who = caller and replace(caller, arn="", access_key_id="")  # whoever it is, of this account
+        reader, out = witness(cast(Noted, it.world.seen_by(who))), list[str]()
         write(out, it.render(reader, *it.of))
         fragment = None if reader.seen is None else Fragment("".join(out), it.of, reader.seen)
         self._written += 1
@@ -100,7 +103,7 @@ class Fragments:
         self._bytes = self._written = 0
 
     def _mine(self, teller: Teller) -> dict[object, Fragment]:
-        if not _same(teller, self._last):  # a caller is slow to hash, and a listing has one teller
+        if not _same(teller, self._last):  # a listing has one teller
             self._last, self._told = teller, self._tellers.setdefault(teller, {})
         return self._told
 

@@ -30,8 +30,11 @@ class Compiled:
             if self._revision < 0 or self.notes.are_everything or not world.bears(self.notes.kinds):
                 before, self.notes = self.notes, Notes()
                 noted = world.noted(self.notes)
-                found = self._compile(noted)
-                noted.note(before.kinds)  # machines that are remembered were made of them
+                self._revision = -1  # until it is done: what a failure has left here is no World's
+                try:
+                    found = self._compile(noted)
+                finally:
+                    noted.note(before.kinds)  # machines that are remembered were made of them
                 if not _are_same(found, self._found):
                     self._found = found
             self._revision = world.revision

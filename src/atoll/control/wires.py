@@ -46,9 +46,9 @@ class Wires:
         world: Callable[[], World],
         host: Host,
         services: Services,
-        after: Callable[[World, Sequence[Failure]], None],
+        after: Callable[[World, Sequence[Failure]], bool],
     ) -> None:
-        """Prepare; `after` is called when a World is in force, with what of it is not."""
+        """Prepare; `after` is called when a World is in force, with what of it is not: again, until it is done."""
         self._world, self._host, self._services, self._after = world, host, services, after
         self._plan: Plan | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -57,6 +57,7 @@ class Wires:
         self._notes = Notes()  # what the plan, and all that goes with it, was made of
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._mistake = ""
+        self._is_told = True  # `after` has done what there was to do
         self.report = Report(revision=-1)
 
     @property
@@ -67,7 +68,7 @@ class Wires:
     def wake(self) -> None:
         """The World has changed: have a look, soon, if that concerns the network."""
         if self._obeys(world := self._world()):
-            self.report.revision = world.revision
+            self._in_force(world)
         else:
             self._burst.happened()
 
@@ -94,7 +95,7 @@ class Wires:
         now = asyncio.get_running_loop().time
         verify_at = now() + VERIFY_SECONDS
         while True:
-            pause = RETRY_SECONDS if self.report.failures else verify_at - now()
+            pause = verify_at - now() if self._is_told and not self.report.failures else RETRY_SECONDS
             waits(pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):
@@ -124,16 +125,16 @@ class Wires:
 
     def _obeys(self, world: World) -> bool:
         """Tell whether the kernel obeys a World: it is like the one that it obeys, in all that was looked at."""
-        if self._plan is None or self.report.failures or self._notes.are_everything:
-            return False
+        if not self.report.rounds or self.report.failures or self._notes.are_everything:
+            return False  # before the end of the first round, nothing is noted
         return world.bears(self._notes.kinds)
 
     async def _round(self) -> None:
         world, started = self._world(), time.perf_counter()
-        if world.revision == self.report.revision and not self.report.failures:
-            return
-        if self._obeys(world):
+        if self._obeys(world) or (world.revision == self.report.revision and not self.report.failures):
             self._in_force(world)
+            if not self._is_told:
+                self._is_told = self._after(world.noted(self._notes), ())
             return
         notes = Notes()
         noted = world.noted(notes)
@@ -149,7 +150,8 @@ class Wires:
         self.report = Report(self.report.rounds + 1, world.revision, spent, failures, self.report.repairs)
         self._notes = notes
         self._in_force(world)
-        self._after(noted, failures)
+        self._is_told = False  # should it fail
+        self._is_told = self._after(noted, failures)
         if not self._obeys(self._world()):  # it has changed meanwhile, in what was looked at for the first time
             self._burst.happened()
 
