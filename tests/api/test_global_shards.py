@@ -190,11 +190,4 @@ def test_what_would_part_the_members_is_refused(cache, far):
         assert code(client.modify_replication_group_shard_configuration, **here, NodeGroupCount=3) == STATE
         assert code(client.decrease_replica_count, **here, NewReplicaCount=0) == VALUE
     assert "secondary" in refusal(far.test_failover, ReplicationGroupId="two", NodeGroupId="0001")[1]
-    for operation, more in (
-        ("increase_node_groups_in_global_replication_group", {"NodeGroupCount": 3}),
-        ("decrease_node_groups_in_global_replication_group", {"NodeGroupCount": 1}),
-        ("rebalance_slots_in_global_replication_group", {}),
-    ):
-        asked = {"GlobalReplicationGroupId": ID, "ApplyImmediately": True} | more
-        assert "reshard its primary" in refusal(getattr(cache, operation), **asked)[1]
     cache.test_failover(ReplicationGroupId="one", NodeGroupId="0001")

@@ -258,3 +258,11 @@ def test_a_region_is_added_to_a_global_datastore_with_as_many_nodes_as_its_form_
         page = visitor.post(f"/cache/global/{made}/join", {"group": "far", field: "2", "preview": "1"})
 
         assert f"{says} 2" in page.commands()
+        if name == "wide":
+            for fields, said in (
+                ({"shards": "3"}, "increase-node-groups-in-global-replication-group"),
+                ({"remove": f"{made}-0002"}, f"--global-node-groups-to-remove {made}-0002"),
+                ({"shards": "2"}, "rebalance-slots-in-global-replication-group"),
+            ):
+                page = visitor.post(f"/cache/global/{made}/shards", {**fields, "preview": "1"})
+                assert said in page.commands()

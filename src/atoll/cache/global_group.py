@@ -4,6 +4,7 @@
     leave     disassociating -> (not a member)
     failover  asked -> demoting -> promoting -> (nothing)
               asked -> fencing  -> promoting -> (nothing), in cluster mode
+    shards    every member has a `resharding` -> nobody has one, and nobody has a shard without slots
 
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
 """
@@ -15,7 +16,7 @@ from atoll.cache.history import GROUP, record
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, Handover
-from atoll.model.world import Tx
+from atoll.model.world import Tx, World
 
 Said = Mapping[str, str]  # the fields of INFO
 
@@ -138,6 +139,25 @@ def promoted(tx: Tx, id: str) -> None:
     _tell(tx, datastore.primary_id, f"is now the primary of global datastore {datastore.name}")
 
 
+def is_reshaped(world: World, datastore: GlobalReplicationGroup) -> bool:
+    """Tell whether a change of the shards is over that a datastore has been in until now."""
+    if datastore.status != "modifying" or datastore.handover:
+        return False
+    return all(m.status == "associated" for m in datastore.members) and not _reshapes(world, datastore)
+
+
+def reshaped(tx: Tx, id: str) -> None:
+    """Tell that all members have the shards that they are to have."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore and is_reshaped(tx.world, datastore):
+        _put(tx, datastore)
+
+
+def _reshapes(world: World, datastore: GlobalReplicationGroup) -> bool:
+    groups = [world.seen_by(None)[ReplicationGroup, member.group_id] for member in datastore.members]
+    return any(g.resharding or (g.is_sharded and not all(s.slots for s in g.node_groups)) for g in groups)
+
+
 def _move(tx: Tx, id: str, stage: str, to: str) -> None:
     datastore = tx.get(GlobalReplicationGroup, id)
     if datastore and datastore.handover and datastore.handover.stage == stage:
@@ -147,7 +167,8 @@ def _move(tx: Tx, id: str, stage: str, to: str) -> None:
 def _put(tx: Tx, datastore: GlobalReplicationGroup) -> None:
     """Put a datastore with the status that its members make, and let their groups become available."""
     statuses = {member.status for member in datastore.members}
-    if datastore.status != "deleting" and datastore.handover is None and statuses == {"associated"}:
+    changes = datastore.handover is not None or _reshapes(tx.world, datastore)
+    if datastore.status != "deleting" and not changes and statuses == {"associated"}:
         datastore = datastore.but(status="primary-only" if len(datastore.members) == 1 else "available")
     tx.put(datastore)
     for member in datastore.members:

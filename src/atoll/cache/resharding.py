@@ -13,6 +13,9 @@ from atoll.cache.shards import SLOTS, Slots, join
 from atoll.cache.slots import Move, batches, count, left, moves, percent, slots_of
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
+from atoll.model.fault import dead
+from atoll.model.global_group import copies_of
+from atoll.model.interface import Interface
 from atoll.model.lifecycle import CACHE_CLUSTER, CACHE_NODE
 from atoll.model.world import Tx, World
 
@@ -58,13 +61,33 @@ def keep(group: ReplicationGroup) -> list[str]:
 
 
 def waits_for(world: World, group: ReplicationGroup) -> str | None:
-    """Return the member without which nothing can begin: a primary, or one of a shard that is new."""
+    """Return the member without which nothing can begin: a primary, or one of a shard that is new.
+
+    In a global datastore also one of a secondary's: what moved before its new shard copies would be gone there.
+    """
     for shard in group.node_groups:
         for id in shard.member_ids if not shard.slots else (shard.primary_id,):
             cluster = world.get(CacheCluster, id)
             if cluster is None or any(node.status != "available" for node in cluster.nodes):
                 return cluster.name if cluster else id
+    return next((name for copy in copies_of(world, group) if (name := _awaited(world, copy))), None)
+
+
+def _awaited(world: World, copy: ReplicationGroup) -> str | None:
+    """Return the member of a secondary's new shards that is not there yet; one of a zone that is down comes later."""
+    for shard in copy.node_groups:
+        for id in () if shard.slots or shard.id not in keep(copy) else shard.member_ids:
+            cluster = world.get(CacheCluster, id)
+            for node in cluster.nodes if cluster else ():
+                if cluster and node.status != "available" and not dead(world, world[Interface, node.interface_id]):
+                    return cluster.name
     return None
+
+
+def is_needed(world: World, group: ReplicationGroup) -> bool:
+    """Tell whether shards that leave are still copied from: those of other regions go first."""
+    leaves = group.resharding is not None and bool(group.resharding.leaving)
+    return leaves and any(copy.resharding for copy in copies_of(world, group))
 
 
 def decide(group: ReplicationGroup, held: Mapping[str, Holding]) -> Act:

@@ -85,6 +85,8 @@ class GlobalGroups:
             await self._hand_over(datastore, said)
         else:
             self._since = {key: at for key, at in self._since.items() if key[0] != datastore.id}
+        if steps.is_reshaped(self._store.world, datastore):
+            self._write(steps.reshaped, datastore.id)
         return datastore.handover is not None or any(m.status != "associated" for m in datastore.members)
 
     async def _hand_over(self, datastore: GlobalReplicationGroup, said: Mapping[str, Heard]) -> None:

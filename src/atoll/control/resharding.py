@@ -3,6 +3,9 @@
 A task for each group whose shards change: look at what the engines say, write it down, decide
 (`cache/resharding.py`), do one act, look again.  Whatever fails, a shard that loses its primary for instance, is seen
 again by the next look; after a crash of the daemon the next one begins with a look.
+
+In a global datastore the groups of other regions have a task, too, which has their engines follow
+(`cache/mirroring.py`).
 """
 
 import asyncio
@@ -11,10 +14,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from atoll.cache import resharding
+from atoll.cache import mirroring, resharding
+from atoll.cache.global_group import offset_of
 from atoll.cache.node import NodePlan
 from atoll.cache.resharding import Carry, Finish, Holding, Wait
-from atoll.cache.shards import Slots, write_slots
+from atoll.cache.shards import Slots, bus_port, write_slots
 from atoll.cache.slots import Move, slots_of
 from atoll.cache.topology import Topology
 from atoll.control.events import going_on, log
@@ -22,13 +26,17 @@ from atoll.control.news import News
 from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import ReplicationGroup
+from atoll.model.global_group import source_of
 from atoll.model.world import Tx
 from atoll.store.sqlite import StoreError
 
 AGAIN_SECONDS = 0.1  # between two looks while something is about to happen
+SOON_SECONDS = 0.02  # likewise in a secondary, whose readers miss what has moved until its leaders claim it
+POLL_SECONDS = 0.005
 FAILED_SECONDS = 0.5  # after an act that failed
 NEWS_SECONDS = 1.0  # a look at the World even when nothing woke us
 AGREE_SECONDS = 10.0  # for everybody to hear who has which slots; who has not by then hears it later
+ARRIVAL_SECONDS = 1.0  # for what a shard took to arrive at its copies; they claim its slots then, at the latest
 FAREWELL_SECONDS = 1.0  # in which a shard without slots still sends clients to the others
 STEPS_KEPT = 500
 
@@ -77,6 +85,8 @@ class Reshardings:
 
     async def _step(self, group: ReplicationGroup) -> float:
         """Look, note, decide, do one act; returns for how long to rest before the next."""
+        if source := source_of(self._store.world, group):
+            return await self._mirror(group, source)
         if resharding.waits_for(self._store.world, group):
             return AGAIN_SECONDS
         plans = self._primaries(group)
@@ -97,8 +107,58 @@ class Reshardings:
                     return 0.0
                 await self._carry(group, moves, plans)
             case Finish():
+                if resharding.is_needed(self._store.world, group):
+                    return AGAIN_SECONDS
                 await self._finish(group, owned)
         return 0.0
+
+    async def _mirror(self, group: ReplicationGroup, source: ReplicationGroup) -> float:
+        """Have a secondary's leaders own the slots that the primary's do; returns for how long to rest.
+
+        One that starts just now, or whose host is down, reads of them in its file.
+        """
+        if resharding.waits_for(self._store.world, source):
+            return AGAIN_SECONDS
+        above, plans = self._primaries(source), self._plans(group)
+        leaders = {shard.id: plans[shard.leader_id] for shard in group.node_groups if shard.leader_id in plans}
+        looks = await asyncio.gather(self._look(source, above), self._ask_each(group, leaders))
+        wanted, held = ({id: holding.slots for id, holding in said.items()} for said in looks)
+        if not mirroring.is_whole(wanted):
+            return SOON_SECONDS  # some are on their way just now
+        due = mirroring.claims(wanted, held)
+        for claim in due:
+            if claim.lacks:
+                self._say(group, "claim", target=claim.shard_id, slots=write_slots(claim.lacks))
+        await asyncio.gather(*(self._claim(above[c.shard_id], leaders[c.shard_id], c.lacks) for c in due))
+        if wanted != {shard.id: shard.slots for shard in group.node_groups}:
+            self._write("moved", resharding.moved, group.id, wanted)
+        if due or len(held) < len(leaders) or wanted != {shard.id: shard.slots for shard in source.node_groups}:
+            return SOON_SECONDS
+        match mirroring.outcome(source, group):
+            case "finished":
+                await self._finish(group, wanted)
+            case "given up":
+                self._write("given up", resharding.given_up, group.id, f"{source.name} keeps its node groups")
+        return SOON_SECONDS
+
+    async def _arrival(self, source: NodePlan, copy: NodePlan) -> None:
+        """Wait until a copy has what its source has now.  Raises HostError."""
+        offset = offset_of(await self._host.statistics(source))
+        until = asyncio.get_running_loop().time() + ARRIVAL_SECONDS
+        while asyncio.get_running_loop().time() < until:
+            if offset_of(await self._host.statistics(copy)) >= offset:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _claim(self, source: NodePlan, leader: NodePlan, lacks: Slots) -> None:
+        """Have a leader own slots, and introduce itself to the others, who learn of it by that.  Raises HostError."""
+        assert leader.cluster, "it is in cluster mode"
+        if lacks:
+            await self._arrival(source, leader)
+            await self._host.command(leader, "EVAL", mirroring.CLAIM, "0", *map(str, slots_of(lacks)))
+        others = [seat for seat in leader.cluster.seats if seat.id != leader.cluster.id]
+        meeting = [("CLUSTER", "MEET", str(s.address), str(s.port), str(bus_port(s.port))) for s in others]
+        await asyncio.gather(*(self._host.command(leader, *words) for words in meeting))
 
     def _plans(self, group: ReplicationGroup) -> dict[str, NodePlan]:
         """Return the plans of a group's members that should run, by the World ids of their clusters."""
@@ -118,6 +178,17 @@ class Reshardings:
         said = dict(zip(plans, await asyncio.gather(*(self._host.topology(p) for p in plans.values())), strict=True))
         shards = self._shards(group)
         return {id: _holding(topology, plans[id], shards) for id, topology in said.items()}
+
+    async def _ask_each(self, group: ReplicationGroup, plans: Mapping[str, NodePlan]) -> dict[str, Holding]:
+        """Return what those say that answer."""
+        looks = (self._look(group, {id: plan}) for id, plan in plans.items())
+        found: dict[str, Holding] = {}
+        for said in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(said, dict):
+                found |= said
+            elif not isinstance(said, HostError):
+                raise said
+        return found
 
     def _shards(self, group: ReplicationGroup) -> dict[str, str]:
         """Return the shard of each node, by the engine's id for it."""

@@ -83,7 +83,7 @@ def render(world: World, datastore: GlobalReplicationGroup, *, members: bool = T
     """Return a global datastore as AWS's GlobalReplicationGroup."""
     everywhere = world.seen_by(None)
     primary = everywhere[ReplicationGroup, datastore.primary_id]
-    version = everywhere[CacheCluster, primary.shard.primary_id].engine_version
+    version = everywhere[CacheCluster, primary.member_ids[0]].engine_version  # a shard that goes may have no primary
     shape: Shape = {
         "GlobalReplicationGroupId": datastore.name,
         "GlobalReplicationGroupDescription": datastore.description,

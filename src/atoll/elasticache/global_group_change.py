@@ -1,6 +1,5 @@
 """ModifyGlobalReplicationGroup, FailoverGlobalReplicationGroup, and how a global datastore ends."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from atoll.aws.errors import Err
@@ -31,14 +30,6 @@ RETAIN = Err(
     "InvalidParameterValue",
     "RetainPrimaryReplicationGroup must be true: a primary is never deleted with its global datastore.",
 )
-NO_SHARDS = Err(
-    "InvalidParameterValue", "Global Replication Group {name} has cluster mode disabled: it has one node group."
-)
-SAME_SHARDS = Err(
-    "InvalidParameterValue",
-    "Atoll does not change the node groups of a global datastore: disassociate the secondaries of {name}, delete it, "
-    "reshard its primary, and make it anew.",
-)
 KEPT = "the members of a global datastore keep it: it is not changed on both sides at once here."
 
 
@@ -56,7 +47,7 @@ def modify_global_replication_group(
     automatic_failover_enabled: bool | None = None,
 ) -> Shape:
     """Change the description, or turn automatic failover of all members on or off."""
-    datastore = _settled(tx, global_replication_group_id)
+    datastore = settled(tx, global_replication_group_id)
     if not apply_immediately:
         raise AT_ONCE()
     world = tx.world.seen_by(None)
@@ -83,8 +74,8 @@ def failover_global_replication_group(
     tx: Tx, *, global_replication_group_id: str, primary_region: str, primary_replication_group_id: str
 ) -> Shape:
     """Make a secondary the primary: with everything, while the primary answers; else with what it has."""
-    datastore = _settled(tx, global_replication_group_id)
-    group = _member(tx, datastore, primary_replication_group_id, primary_region)
+    datastore = settled(tx, global_replication_group_id)
+    group = member_of(tx, datastore, primary_replication_group_id, primary_region)
     if group.id == datastore.primary_id:
         raise PRIMARY_ALREADY(name=group.name, datastore=datastore.name)
     datastore = tx.put(datastore.but(status="modifying", handover=Handover(target_id=group.id)))
@@ -99,8 +90,8 @@ def disassociate_global_replication_group(
     tx: Tx, *, global_replication_group_id: str, replication_group_id: str, replication_group_region: str
 ) -> Shape:
     """Let a secondary go: it keeps its data, and accepts writes of its own."""
-    datastore = _settled(tx, global_replication_group_id)
-    group = _member(tx, datastore, replication_group_id, replication_group_region)
+    datastore = settled(tx, global_replication_group_id)
+    group = member_of(tx, datastore, replication_group_id, replication_group_region)
     if group.id == datastore.primary_id:
         raise PRIMARY_STAYS(name=group.name, datastore=datastore.name)
     members = tuple(replace(m, status="disassociating") if m.group_id == group.id else m for m in datastore.members)
@@ -126,58 +117,16 @@ def delete_global_replication_group(
     return {"GlobalReplicationGroup": render(tx.world, datastore)}
 
 
-@operation("elasticache", "IncreaseNodeGroupsInGlobalReplicationGroup")
-def increase_node_groups_in_global_replication_group(
-    tx: Tx,
-    *,
-    global_replication_group_id: str,
-    node_group_count: int,  # noqa: ARG001 - there is no count that could be had
-    apply_immediately: bool,  # noqa: ARG001 - likewise
-) -> Shape:
-    """Say that there is one node group or, in cluster mode, that all members keep those that they have."""
-    raise _no_other_shards(tx, global_replication_group_id)
-
-
-@operation("elasticache", "DecreaseNodeGroupsInGlobalReplicationGroup")
-def decrease_node_groups_in_global_replication_group(
-    tx: Tx,
-    *,
-    global_replication_group_id: str,
-    node_group_count: int,  # noqa: ARG001 - there is no count that could be had
-    apply_immediately: bool,  # noqa: ARG001 - likewise
-    global_node_groups_to_remove: Sequence[str] = (),  # noqa: ARG001
-    global_node_groups_to_retain: Sequence[str] = (),  # noqa: ARG001
-) -> Shape:
-    """Say that there is one node group or, in cluster mode, that all members keep those that they have."""
-    raise _no_other_shards(tx, global_replication_group_id)
-
-
-@operation("elasticache", "RebalanceSlotsInGlobalReplicationGroup")
-def rebalance_slots_in_global_replication_group(
-    tx: Tx,
-    *,
-    global_replication_group_id: str,
-    apply_immediately: bool,  # noqa: ARG001 - at no time
-) -> Shape:
-    """Say that there is one node group or, in cluster mode, that all members keep those that they have."""
-    raise _no_other_shards(tx, global_replication_group_id)
-
-
-def _no_other_shards(tx: Tx, name: str) -> Exception:
-    """Return why the node groups of a global datastore stay as they are."""
-    datastore = find_global(tx.world, name)
-    primary = tx.world.seen_by(None)[ReplicationGroup, datastore.primary_id]
-    return (SAME_SHARDS if primary.is_sharded else NO_SHARDS)(name=datastore.name)
-
-
-def _settled(tx: Tx, name: str) -> GlobalReplicationGroup:
+def settled(tx: Tx, name: str) -> GlobalReplicationGroup:
+    """Return a datastore that nothing is changing.  Raises NOT_AVAILABLE."""
     datastore = find_global(tx.world, name)
     if datastore.status not in ("available", "primary-only"):
         raise NOT_AVAILABLE(name=datastore.name)
     return datastore
 
 
-def _member(tx: Tx, datastore: GlobalReplicationGroup, name: str, region: str) -> ReplicationGroup:
+def member_of(tx: Tx, datastore: GlobalReplicationGroup, name: str, region: str) -> ReplicationGroup:
+    """Return the group of a member.  Raises NOT_A_MEMBER."""
     world = tx.world.seen_by(None)
     groups = (world[ReplicationGroup, member.group_id] for member in datastore.members)
     found = next((group for group in groups if (group.name, group.region) == (name.lower(), region)), None)

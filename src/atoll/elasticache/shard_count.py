@@ -71,7 +71,7 @@ def modify_replication_group_shard_configuration(
         raise NOT_SHARDED(name=group.name)
     if group.status != "available":
         raise errors.GROUP_NOT_AVAILABLE(name=group.name)
-    refuse_member(tx.world, group, "its members have the same node groups: it is not resharded here.")
+    refuse_member(tx.world, group, "its node groups are those of all members, and changed with them.")
     before = len(group.node_groups)
     if node_group_count < 1:
         raise NO_SHARDS()
@@ -81,19 +81,32 @@ def modify_replication_group_shard_configuration(
         raise ONLY_FEWER()
     if node_group_count <= before and resharding_configuration:
         raise ONLY_MORE()
-    leaving = _leaving(group, node_group_count, node_groups_to_remove, node_groups_to_retain)
+    leaving = leaving_shards(group, node_group_count, node_groups_to_remove, node_groups_to_retain)
+    coming = coming_shards(tx.world, group, node_group_count - before, resharding_configuration)
+    group = begin(tx, group, coming, leaving)
+    return {"ReplicationGroup": render(tx.world, group)}
+
+
+def begin(
+    tx: Tx, group: ReplicationGroup, coming: Sequence[ShardOrder], leaving: tuple[str, ...]
+) -> ReplicationGroup:
+    """Add the shards that come, and write down that slots are to move."""
+    before = len(group.node_groups)
     group = tx.put(group.but(status=REPLICATION_GROUP.after(group.status, "modify")))
-    for one in _orders(tx.world, group, node_group_count - before, resharding_configuration):
+    for one in coming:
         group = _add(tx, group, one)
     owned = {shard.id: shard.slots for shard in group.node_groups}
     whole = left(owned, owned.keys() - set(leaving))
     group = tx.put(group.but(resharding=Resharding(before=before, whole=whole, leaving=leaving)))
-    told = f"Started resharding of replication group {group.name} from {before} to {node_group_count} node groups"
+    after = len(group.node_groups) - len(leaving)
+    told = f"Started resharding of replication group {group.name} from {before} to {after} node groups"
     record(tx, group, GROUP, group.name, told)
-    return {"ReplicationGroup": render(tx.world, group)}
+    return group
 
 
-def _leaving(group: ReplicationGroup, count: int, remove: Sequence[str], retain: Sequence[str]) -> tuple[str, ...]:
+def leaving_shards(
+    group: ReplicationGroup, count: int, remove: Sequence[str], retain: Sequence[str]
+) -> tuple[str, ...]:
     """Return the ids of the shards that go."""
     before = len(group.node_groups)
     if count >= before:
@@ -111,7 +124,9 @@ def _leaving(group: ReplicationGroup, count: int, remove: Sequence[str], retain:
     return tuple(id for id in known if (id in named) == bool(remove))
 
 
-def _orders(world: World, group: ReplicationGroup, more: int, configuration: Sequence[Shape]) -> list[ShardOrder]:
+def coming_shards(
+    world: World, group: ReplicationGroup, more: int, configuration: Sequence[Shape]
+) -> list[ShardOrder]:
     """Return the shards that come: each with as many nodes as the smallest that is there."""
     if more <= 0:
         return []

@@ -95,6 +95,20 @@ def global_of(world: World, group: ReplicationGroup) -> GlobalReplicationGroup |
     return found if found and found.member(group.id) else None
 
 
+def source_of(world: World, group: ReplicationGroup) -> ReplicationGroup | None:
+    """Return the group of another region that a group copies from; None: it accepts writes."""
+    datastore = global_of(world, group)
+    source_id = datastore.source_id(group.id) if datastore else None
+    return world.seen_by(None).get(ReplicationGroup, source_id) if source_id else None
+
+
+def copies_of(world: World, group: ReplicationGroup) -> list[ReplicationGroup]:
+    """Return the groups of other regions that copy from a group."""
+    datastore, world = global_of(world, group), world.seen_by(None)
+    ids = [member.group_id for member in datastore.members] if datastore else []
+    return [world[ReplicationGroup, id] for id in ids if datastore and datastore.source_id(id) == group.id]
+
+
 def on_backbone(host: str) -> bool:
     """Tell whether that is an address of the backbone, as engines write addresses."""
     try:

@@ -351,6 +351,17 @@ class Tx:
         finally:
             self._become(before)
 
+    @contextmanager
+    def acting_in(self, region: str) -> Iterator[None]:
+        """Be the same account in another region for a while."""
+        assert self.caller, "only a caller's transaction has a region"
+        before = self.caller
+        self._become(replace(before, region=region))
+        try:
+            yield
+        finally:
+            self._become(before)
+
     def _become(self, caller: Caller) -> None:
         self.caller, self._base, self._world = caller, self._base.seen_by(caller), self._world.seen_by(caller)
 

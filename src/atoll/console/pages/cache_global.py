@@ -5,6 +5,7 @@ from typing import Any
 from atoll.console.ask import Answered, Ask
 from atoll.console.site import act, menu, page
 from atoll.console.tables import column, table
+from atoll.model.digits import is_number
 
 AT = "/cache/global"
 
@@ -97,6 +98,23 @@ async def leave(ask: Ask) -> Answered:
         ReplicationGroupRegion=ask.form.get("region"),
     )
     return ask.go(f"{AT}/{ask.parts['name']}", "cache.done_leave", id=group)
+
+
+@act(f"{AT}/{{name}}/shards", back=f"{AT}/{{name}}")
+async def shards(ask: Ask) -> Answered:
+    """Have another number of shards, without those that are ticked; with as many as now the slots are balanced."""
+    name, going = ask.parts["name"], ask.form.all("remove")
+    before = len((await _every(ask, name))[0].get("GlobalNodeGroups", ()))
+    wanted = ask.form.get("shards") or str(before - len(going))
+    asked = {"GlobalReplicationGroupId": name, "ApplyImmediately": True}
+    if wanted == str(before) and not going:
+        await ask.aws("elasticache", "RebalanceSlotsInGlobalReplicationGroup", **asked)
+    elif going or (is_number(wanted, 99) and int(wanted) < before):
+        asked |= {"NodeGroupCount": wanted, "GlobalNodeGroupsToRemove": going or None}
+        await ask.aws("elasticache", "DecreaseNodeGroupsInGlobalReplicationGroup", **asked)
+    else:
+        await ask.aws("elasticache", "IncreaseNodeGroupsInGlobalReplicationGroup", **asked, NodeGroupCount=wanted)
+    return ask.go(f"{AT}/{name}", "cache.done_shards", id=wanted)
 
 
 @act(f"{AT}/{{name}}/delete", back=f"{AT}/{{name}}")
