@@ -128,6 +128,7 @@ def gives_up_whoever_hangs(shard):
         (gives_up_whoever_hangs, True),
     ],
 )
+@pytest.mark.timeout(900)  # dozens of stories, on a machine that does much else
 def test_a_planted_bug_is_found(bug, alone, monkeypatch, tmp_path):
     monkeypatch.setattr("atoll.control.failover.decide", bug)
     for seed in range(BUG_SEEDS):
