@@ -247,6 +247,11 @@ WELL_ROWS = [
     ("but not by a leader whom nobody reaches", [replace(P, misses=1), replace(B, misses=MISSES)], {}, None),
     ("the leader was told to be a replica", [replace(P, role="replica"), A], {}, Promote("p", "")),
     ("and somebody else leads: who steps down", [replace(P, role="replica"), PROMOTED], {}, Follow("a", "p", "")),
+    ("it has but a part of somebody's data", [replace(P, role="replica", follows="a", is_copying=True), A], {},
+     Wait("")),
+    ("also of a primary's", [replace(P, role="replica", follows="a", is_copying=True), PROMOTED], {}, Wait("")),
+    ("it had begun to copy from one that is gone",
+     [replace(P, role="replica", follows="a", is_copying=True), replace(A, is_running=False)], {}, Promote("p", "")),
     ("the leader is being deleted", [A, B], {}, None),
 ]  # fmt: skip
 ROWS = [*LOST, *CHOSEN_ROWS, *PLANNED_ROWS, *RESTORED_ROWS, *WELL_ROWS]

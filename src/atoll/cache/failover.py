@@ -286,6 +286,9 @@ def _complete(shard: Shard, leader: Sight) -> Act:
             return Publish(chosen.id, f"{leader.name} has handed over")
         if chosen.offset >= leader.offset:
             return Promote(chosen.id, f"{leader.name} takes no writes any more")
+    source = shard.find(leader.follows)
+    if leader.is_copying and source and trouble(source) is None:
+        return Wait(f"{leader.name} has a part of the data of {source.name}")
     for other in shard.members:
         if other.id != leader.id and other.role == "primary":
             return Follow(other.id, leader.id, f"{leader.name} leads")
