@@ -124,6 +124,13 @@ def _kill(globe: Sharded, region: str, member: str) -> None:
     os.kill(globe.atoll.get(f"/_atoll/machines/{member}?region={region}")["pid"], signal.SIGKILL)
 
 
+def _replica(globe: Sharded, region: str, shard: str) -> str:
+    """Return the other member of a shard of two."""
+    leader = _leader(globe, region, shard)
+    members = next(s["NodeGroupMembers"] for s in globe.group(region)["NodeGroups"] if s["NodeGroupId"] == shard)
+    return next(str(m["CacheClusterId"]) for m in members if m["CacheClusterId"] != leader)
+
+
 def test_a_new_primary_of_a_shard_within_a_region_is_followed_from_the_other(globe):
     old = _leader(globe, NEAR, "0001")
 
@@ -166,6 +173,21 @@ def test_the_next_daemon_finishes_a_failover_that_a_killed_one_began(globe, step
     globe.all_copied(f"before-{step}")
     globe.write(target, step)
     globe.all_copied(step)
+
+
+def test_a_planned_failover_waits_for_a_replica_that_starts_anew(globe):
+    near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
+    globe.write(near, "waits")
+    globe.all_copied("waits", far)
+    _kill(globe, far, _replica(globe, far, "0001"))
+
+    globe.fail_over(far)
+
+    globe.whole()
+    assert globe.roles() == {near: "SECONDARY", far: "PRIMARY"}
+    assert globe.read(far) == {"waits"}
+    globe.takes(far, "waited")
+    globe.all_copied("waited")
 
 
 def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_from_it(globe):
@@ -216,12 +238,13 @@ def test_a_secondary_that_leaves_keeps_its_data_and_accepts_writes(globe):
     near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
     globe.write(near, "seventh")
     globe.all_copied("seventh")
+    _kill(globe, far, _replica(globe, far, "0002"))  # who alone could be promoted
 
     globe.cache[FAR].disassociate_global_replication_group(
         GlobalReplicationGroupId=globe.name, ReplicationGroupId=GROUPS[far], ReplicationGroupRegion=far
     )
 
-    until(lambda: len(globe.roles()) == 1, 20.0, "a datastore with one member")
+    until(lambda: len(globe.roles()) == 1, 60.0, f"a datastore with one member ({globe.atoll.log})")
     globe.available(far)
     assert globe.read(far) == {"seventh"}
     globe.write(far, "own")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from atoll.cache.history import GROUP, record
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, ReplicationGroup
-from atoll.model.global_group import GlobalReplicationGroup, Handover
+from atoll.model.global_group import GlobalReplicationGroup, Handover, has_heir, is_in_step, leader_of
 from atoll.model.world import Tx, World
 
 Said = Mapping[str, str]  # the fields of INFO
@@ -87,7 +87,38 @@ def demoting(tx: Tx, id: str) -> None:
 
 def fencing(tx: Tx, id: str) -> None:
     """Tell that the primary's leaders, of engines in cluster mode, end: each when the target has all of it."""
-    _move(tx, id, "asked", "fencing")
+    datastore = tx.get(GlobalReplicationGroup, id)
+    if datastore and datastore.handover and obstacle(tx.world, datastore) is None:
+        _move(tx, id, "asked", "fencing")
+
+
+def obstacle(world: World, datastore: GlobalReplicationGroup) -> str | None:
+    """Say why the primary's leaders must not end, of engines in cluster mode; None: they may.
+
+    A change of primary within its region may be known to clients and not to us.  The target's leaders cannot be
+    promoted themselves, and give nobody the data any more when those that they copy from have ended.
+    """
+    assert datastore.handover, "one is under way"
+    both = (datastore.primary_id, datastore.handover.target_id)
+    primary, target = (world.get(ReplicationGroup, id) for id in both)
+    if primary is None or target is None:
+        return "a member is gone"
+    if changing := next((s for s in primary.node_groups if s.promotion or s.source_id), None):
+        return f"node group {changing.id} of {primary.name} is changing its primary"
+    for shard in target.node_groups:
+        if not is_in_step(leader_of(world, target.id, shard.id)):
+            return f"the leading node of its node group {shard.id} does not have all data"
+    return without_heir(world, datastore)
+
+
+def without_heir(world: World, datastore: GlobalReplicationGroup) -> str | None:
+    """Say which node group of a target in cluster mode has nobody who could be promoted; None: all have."""
+    assert datastore.handover, "one is under way"
+    target = world.get(ReplicationGroup, datastore.handover.target_id)
+    if target is None or not target.is_sharded:
+        return None
+    lacking = next((shard.id for shard in target.node_groups if not has_heir(world, target.id, shard.id)), None)
+    return f"no replica of its node group {lacking} has all data" if lacking else None
 
 
 def back(tx: Tx, id: str) -> None:
@@ -110,20 +141,15 @@ def lead_with_data(tx: Tx, group_id: str) -> None:
     """Have members lead that have the data, where a leader in cluster mode starts anew and has none."""
     group = tx.get(ReplicationGroup, group_id)
     for shard in group.node_groups if group and group.is_sharded else ():
-        ready = [id for id in shard.member_ids if _is_in_step(tx, id)]
+        ready = [id for id in shard.member_ids if is_in_step(tx.get(CacheCluster, id))]
         if ready and shard.leader_id not in ready and (now := tx.get(ReplicationGroup, group_id)):
             tx.put(now.with_shard(replace(shard, primary_id=ready[0], source_id=None, promotion=None)))
 
 
-def _is_in_step(tx: Tx, cluster_id: str) -> bool:
-    cluster = tx.get(CacheCluster, cluster_id)
-    return cluster is not None and bool(cluster.nodes) and all(n.status == "available" for n in cluster.nodes)
-
-
 def given_up(tx: Tx, id: str, because: str) -> None:
-    """Tell that a change of the primary region was given up."""
+    """Tell that a change of the primary region was given up, before anybody has ended or stepped down."""
     datastore = tx.get(GlobalReplicationGroup, id)
-    if datastore is None or datastore.handover is None or datastore.handover.stage != "asked":
+    if datastore is None or datastore.handover is None or datastore.handover.stage not in ("asked", "fencing"):
         return
     target = datastore.handover.target_id
     _put(tx, datastore.but(handover=None))

@@ -5,7 +5,8 @@ To its own shard it is the leader as ever: the others follow it, and one of them
 
 from atoll.cache.node import Primary
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
-from atoll.model.global_group import end_of, global_of, leader_of
+from atoll.model.fault import Fault
+from atoll.model.global_group import end_of, global_of, is_in_step, leader_of, link_of
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
 from atoll.model.world import World
@@ -20,8 +21,20 @@ def upstream(world: World, group: ReplicationGroup, shard: NodeGroup) -> Primary
         return Primary(migration.address, migration.port, is_foreign=True)
     datastore = global_of(world, group)
     source_id = datastore.source_id(group.id) if datastore else None
+    if datastore and _copies_on(world, group, shard):
+        source_id = datastore.primary_id
     end = end_of(world, datastore, source_id, shard.id) if datastore and source_id else None
     return Primary(end.known_as, end.port) if end else None
+
+
+def _copies_on(world: World, group: ReplicationGroup, shard: NodeGroup) -> bool:
+    """Tell whether a shard that leaves a global datastore has the data nowhere yet, and still gets them."""
+    datastore = global_of(world, group)
+    member = datastore.member(group.id) if datastore else None
+    if datastore is None or member is None or member.status != "disassociating" or not group.is_sharded:
+        return False
+    lacks = not is_in_step(leader_of(world, group.id, shard.id))
+    return lacks and link_of(world, datastore, member, shard.id) is not None
 
 
 def may_change_role(group: ReplicationGroup, shard: NodeGroup) -> bool:
@@ -48,7 +61,12 @@ def upstream_sources(world: World, group: ReplicationGroup, shard: NodeGroup | N
     if datastore is None or shard is None:
         return () if datastore is None else (datastore,)
     world, source_id = world.seen_by(None), datastore.source_id(group.id)
+    more: tuple[Resource | None, ...] = ()
+    member = datastore.member(group.id)
+    if member and member.status == "disassociating" and group.is_sharded:  # see `_copies_on`
+        source_id = datastore.primary_id
+        more = (*(world.get(CacheCluster, id) for id in shard.member_ids), *world.all(Fault))
     source = world.get(ReplicationGroup, source_id) if source_id else None
     leader = leader_of(world, source_id, shard.id) if source_id else None
     interface = world.get(Interface, leader.nodes[0].interface_id) if leader and leader.nodes else None
-    return tuple(one for one in (datastore, source, leader, interface) if one)
+    return tuple(one for one in (datastore, source, leader, interface, *more) if one)

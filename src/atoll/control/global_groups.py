@@ -33,6 +33,7 @@ OFFSETS_KEPT = 240  # of a primary: two minutes
 Said = Mapping[str, str]
 Heard = Sequence[Said]  # of the leaders of a member's shards, in order
 ENOUGH = ("CONFIG", "SET", "cluster-replica-no-failover", "yes")  # from now on, nobody is elected
+AS_EVER = (*ENOUGH[:-1], "no")
 
 
 class GlobalGroups:
@@ -58,9 +59,18 @@ class GlobalGroups:
             for datastore in found:
                 with going_on("global datastore", "datastore waits", HostError, StoreError, name=datastore.name):
                     is_busy |= await self._look(datastore)
-            if not found:
-                self.lags.clear()
+            self._keep(found)
             await self._news.wait(BUSY_SECONDS if is_busy else LOOK_SECONDS if found else LONGEST_SECONDS)
+
+    def _keep(self, found: Sequence[GlobalReplicationGroup]) -> None:
+        """Forget what was measured of anybody but these; whoever reads the lags holds the very dictionary."""
+        members = [(one, m.group_id) for one in found for m in one.members if m.group_id != one.primary_id]
+        leading = {plan.cluster_id for _, id in members for plan in self._leaders(id) if plan}
+        for id in self.lags.keys() - leading:
+            del self.lags[id]
+        ids = {one.id for one in found}
+        for key in [key for key in self._offsets if key[0] not in ids]:
+            del self._offsets[key]
 
     async def _look(self, datastore: GlobalReplicationGroup) -> bool:
         """Look at one; tell whether it is changing."""
@@ -97,20 +107,45 @@ class GlobalGroups:
                 self._write(steps.promoted, id)
             return
         primary, target = said[datastore.primary_id], said[datastore.handover.target_id]
+        silent = self._lasts(id, "silent target", so=not _is_heard(target))
+        lost = self._lasts(id, "lost primary", so=not _is_heard(primary) or not self._is_linked(datastore))
         if stage == "fencing":
             await self._fence(datastore)
-        elif not all(one.get("role") for one in target):
-            if self._lasts(id, "silent target") > HANDOVER_SECONDS:
+        elif silent is not None:
+            if silent > HANDOVER_SECONDS:
                 self._write(steps.given_up, id, "its own primary does not answer")
-        elif not _is_heard(primary) or not self._is_linked(datastore) or _is_deaf(stage, target):
-            if self._lasts(id, "lost primary") > PATIENCE_SECONDS:
-                self._write(steps.taken_over, id)  # what it had not sent is lost
+        elif lost is not None:
+            if lost > PATIENCE_SECONDS:
+                self._take_over(datastore)
         elif stage == "demoting":
             await self._after_demotion(datastore, primary[0], target[0])
-        elif self._lasts(id, "handover") > HANDOVER_SECONDS:
-            self._write(steps.given_up, id, "it did not catch up")
-        else:
+        elif (self._lasts(id, "handover") or 0.0) > HANDOVER_SECONDS:
+            self._write(steps.given_up, id, await self._obstacle(datastore, target) or "it did not catch up")
+        elif await self._obstacle(datastore, target) is None:
             await self._catch_up(datastore)
+
+    def _take_over(self, datastore: GlobalReplicationGroup) -> None:
+        """Promote the target without its primary, which is lost: what that had not sent is lost, too."""
+        if because := steps.without_heir(self._store.world, datastore):  # nor will it have any, without the primary
+            self._write(steps.given_up, datastore.id, f"its primary is out of reach, and {because}")
+        else:
+            self._write(steps.taken_over, datastore.id)
+
+    async def _obstacle(self, datastore: GlobalReplicationGroup, target: Heard) -> str | None:
+        """Say why writes are not held back yet, for the target to have all of them; None: they may be."""
+        assert datastore.handover, "asked by _look"
+        if not steps.follow(target):
+            return "it does not have the data of the primary yet"
+        leaders = [plan for plan in self._leaders(datastore.handover.target_id) if plan]
+        if not any(plan.cluster for plan in leaders):
+            return None
+        if because := steps.obstacle(self._store.world, datastore):
+            return because
+        for leader in leaders:
+            heirs = await asyncio.gather(*(self._said(replica) for replica in self._followers([leader])))
+            if not any(map(steps.follows, heirs)):
+                return f"no replica of {leader.cluster_id.rpartition('/')[2]} hears it just now"
+        return None
 
     async def _after_demotion(self, datastore: GlobalReplicationGroup, primary: Said, target: Said) -> None:
         if primary["role"] != "slave":
@@ -136,7 +171,9 @@ class GlobalGroups:
             if steps.lead(primary) and all(map(steps.has_all, target, primary)):
                 is_cluster = any(plan.cluster for plan in leaders)
                 self._write(steps.fencing if is_cluster else steps.demoting, datastore.id)
-                return
+                if self._stage(datastore) != datastore.handover.stage:
+                    return
+                break  # there is an obstacle by now
             await asyncio.sleep(POLL_SECONDS)
         await self._hold(leaders, 0)
 
@@ -148,20 +185,42 @@ class GlobalGroups:
         assert datastore.handover, "asked by _look"
         olds, news = self._leaders(datastore.primary_id), self._leaders(datastore.handover.target_id)
         left = [(old, new) for old, new in zip(olds, news, strict=False) if old and self._host.vital(old.process)]
-        patience = HANDOVER_SECONDS if self._is_linked(datastore) else PATIENCE_SECONDS
-        if not left or self._lasts(datastore.id, "fencing") > patience:
+        is_linked, leaders = self._is_linked(datastore), [old for old, _ in left]
+        patience = HANDOVER_SECONDS if is_linked else PATIENCE_SECONDS
+        is_late = (self._lasts(datastore.id, "fencing") or 0.0) > patience
+        if is_late and is_linked and len(left) == len(olds):
+            self._write(steps.given_up, datastore.id, "it did not catch up")
+            await self._tell(self._followers(leaders), *AS_EVER)
+            await self._hold(leaders, 0)
+            return
+        if not left or is_late:
             self._write(steps.taken_over, datastore.id)  # whoever is left is ended for not following
             return
-        await self._hold([old for old, _ in left], PAUSE_MILLISECONDS)
+        await self._hold(leaders, PAUSE_MILLISECONDS)
+        await self._tell(self._followers(leaders), *ENOUGH)
         for old, new in left:
-            primary, target = await asyncio.gather(self._said(old), self._said(new))
-            if primary.get("role") != "master" or not steps.has_all(target, primary):
+            if not await self._end(old, new):
                 return
-            for replica in self._replicas(old):
-                with contextlib.suppress(HostError):  # it is told again by whoever keeps the roster
-                    await self._host.command(replica, *ENOUGH)
-            await self._host.fence(old.process)
         self._write(steps.taken_over, datastore.id)
+
+    async def _end(self, old: NodePlan, new: NodePlan | None) -> bool:
+        """End a leader if another one has all of it; tells whether it has ended."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await self._host.hold(old, PAUSE_MILLISECONDS)  # anew: others may have taken their time
+        primary, target = await asyncio.gather(self._said(old), self._said(new))
+        is_held = loop.time() - begun < PAUSE_MILLISECONDS / 2000
+        if not is_held or primary.get("role") != "master" or not steps.has_all(target, primary):
+            return False
+        await self._host.fence(old.process)
+        return True
+
+    async def _tell(self, replicas: Sequence[NodePlan], *words: str) -> None:
+        """Tell all who answer; whoever keeps the roster tells the others."""
+        told = (self._host.command(replica, *words) for replica in replicas)
+        for failure in await asyncio.gather(*told, return_exceptions=True):
+            if failure is not None and not isinstance(failure, HostError):
+                raise failure
 
     async def _hold(self, leaders: Sequence[NodePlan], milliseconds: int) -> None:
         await asyncio.gather(*(self._host.hold(plan, milliseconds) for plan in leaders))
@@ -207,9 +266,14 @@ class GlobalGroups:
         shards = group.node_groups if group else ()
         return [self._plan_of(leader_of(self._store.world, group_id, shard.id)) for shard in shards]
 
-    def _replicas(self, leader: NodePlan) -> list[NodePlan]:
-        plans = self._want().values()
-        return [p for p in plans if isinstance(p, NodePlan) and p.primary and p.primary.name == leader.name]
+    def _followers(self, leaders: Sequence[NodePlan]) -> list[NodePlan]:
+        plans, names = self._want().values(), {leader.name for leader in leaders}
+        return [p for p in plans if isinstance(p, NodePlan) and p.primary and p.primary.name in names]
+
+    def _stage(self, datastore: GlobalReplicationGroup) -> str | None:
+        """Return how far a change of the primary is by now."""
+        now = self._store.world.seen_by(None).get(GlobalReplicationGroup, datastore.id)
+        return now.handover.stage if now and now.handover else None
 
     def _plan_of(self, cluster: CacheCluster | None) -> NodePlan | None:
         node = cluster.nodes[0] if cluster else None
@@ -227,7 +291,11 @@ class GlobalGroups:
                 return await self._host.statistics(plan)
         return {}
 
-    def _lasts(self, id: str, what: str) -> float:
+    def _lasts(self, id: str, what: str, *, so: bool = True) -> float | None:
+        """Return for how many seconds something has been so, without a break; None: it is not."""
+        if not so:
+            self._since.pop((id, what), None)
+            return None
         now = asyncio.get_running_loop().time()
         return now - self._since.setdefault((id, what), now)
 
@@ -236,11 +304,6 @@ class GlobalGroups:
         log("global datastore", step=change.__name__, name=about[0].rpartition("/")[2])
 
 
-def _is_heard(primary: Heard) -> bool:
-    """Tell whether all leaders of the primary answer."""
-    return all(one.get("role") for one in primary)
-
-
-def _is_deaf(stage: str, target: Heard) -> bool:
-    """Tell whether a target does not hear the primary, as it should before that is demoted."""
-    return stage == "asked" and not steps.follow(target)
+def _is_heard(leaders: Heard) -> bool:
+    """Tell whether all leaders of a member answer."""
+    return all(one.get("role") for one in leaders)

@@ -167,6 +167,8 @@ class Watch:
             return said
         if plan.cluster and self.is_migrating:  # none in cluster mode copies from a server of a user's
             return said
+        if plan.cluster and said.role == "primary" and not plan.copies_from_outside:  # it has slots, and takes writes
+            return said
         seen = led_from_outside(said, self.upstream)
         if self.is_migrating and said.follows and seen.role == "primary":
             return replace(seen, is_copying=not said.link_up)

@@ -153,6 +153,20 @@ def end_of(world: World, datastore: GlobalReplicationGroup, group_id: str, shard
     return End(interface.id, interface.address, known_as, leader.port)
 
 
+def is_in_step(cluster: CacheCluster | None) -> bool:
+    """Tell whether a member's node has all data, as far as the World knows."""
+    return cluster is not None and bool(cluster.nodes) and all(node.status == "available" for node in cluster.nodes)
+
+
+def has_heir(world: World, group_id: str, shard_id: str) -> bool:
+    """Tell whether a shard has a replica in step: in cluster mode, no other takes over from one that copies."""
+    world = world.seen_by(None)
+    group = world.get(ReplicationGroup, group_id)
+    shard = next((shard for shard in group.node_groups if shard.id == shard_id), None) if group else None
+    replicas = [id for id in shard.member_ids if id != shard.leader_id] if shard else []
+    return any(is_in_step(world.get(CacheCluster, id)) for id in replicas)
+
+
 def links(world: World) -> Iterator[Link]:
     """Yield the links of the backbone that must be there.  Costs one look-up where there is no global datastore.
 
@@ -162,17 +176,22 @@ def links(world: World) -> Iterator[Link]:
     for datastore in world.all(GlobalReplicationGroup):
         primary = world.get(ReplicationGroup, datastore.primary_id)
         for shard in primary.node_groups if primary else ():
-            yield from _links(world, datastore, shard.id)
+            for member in datastore.members:
+                if link := link_of(world, datastore, member, shard.id):
+                    yield link
 
 
-def _links(world: World, datastore: GlobalReplicationGroup, shard_id: str) -> Iterator[Link]:
+def link_of(world: World, datastore: GlobalReplicationGroup, member: GlobalMember, shard_id: str) -> Link | None:
+    """Return the link between a shard of the primary and a member's; None: it must not be there."""
+    world = world.seen_by(None)
     near = end_of(world, datastore, datastore.primary_id, shard_id)
-    for member in datastore.members:
-        far = end_of(world, datastore, member.group_id, shard_id)
-        if near is None or far is None or member.group_id == datastore.primary_id:
-            continue
-        if member.status == "disassociating" and world[ReplicationGroup, member.group_id].is_sharded:
-            continue  # what its leader still got, the replica that is to be promoted would have to get, too
-        ends = [world[Interface, end.interface_id] for end in (near, far)]
-        if not any(dead(world, end) for end in ends) and not parting(world, ends[0].zone, ends[1].zone):
-            yield Link(*sorted((near, far)))
+    far = end_of(world, datastore, member.group_id, shard_id)
+    if near is None or far is None or member.group_id == datastore.primary_id:
+        return None
+    leaves = member.status == "disassociating" and world[ReplicationGroup, member.group_id].is_sharded
+    if leaves and has_heir(world, member.group_id, shard_id):
+        return None  # what its leader still got, the replica that is to be promoted would have to get, too
+    ends = [world[Interface, end.interface_id] for end in (near, far)]
+    if any(dead(world, end) for end in ends) or parting(world, ends[0].zone, ends[1].zone):
+        return None
+    return Link(*sorted((near, far)))
