@@ -1,16 +1,18 @@
 """Migrations to groups in cluster mode through boto3, on paper: what is accepted, refused, planned and said."""
 
+import asyncio
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
-from atoll.cache import changed, changes, takeover
+from atoll.cache import changed, changes, takeover, transitions
 from atoll.cache import shard_migration as steps
 from atoll.cache.node import Primary
 from atoll.cache.plan import nodes
 from atoll.cache.shards import MIXED_TIMEOUT_MS, NODE_TIMEOUT_MS
 from atoll.cache.source_cluster import Owner
+from atoll.control.shard_migration import ShardMigrations
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from tests.api.caches import NODE, settle
 from tests.api.paper import code, refusal
@@ -21,6 +23,7 @@ WHERE = {"ReplicationGroupId": "cl", "CustomerNodeEndpointList": [{"Address": st
 SAME = {"0001": Owner(((0, 8191),), A, 6379), "0002": Owner(((8192, 16383),), B, 6380)}
 OTHER = {"0001": Owner(((0, 99),), A, 6379), "0002": Owner(((100, 16383),), B, 6380)}
 EVERYBODY = {"0001": True, "0002": True}
+GOALS = {"0001": ("a", 7), "0002": ("b", 9)}  # histories of the sources, and how much of them there was
 
 
 def make(cache, subnets, **more):
@@ -102,7 +105,7 @@ def test_engines_leave_cluster_mode_copy_by_shards_and_come_back(cache, cl):
     assert code(cache.complete_migration, ReplicationGroupId="cl") == STATE
     saw(cl, steps.copied, EVERYBODY)
     cache.complete_migration(ReplicationGroupId="cl")
-    saw(cl, steps.caught_up)
+    saw(cl, steps.caught_up, GOALS)
 
     assert plans(cl)["cl-0001-001"].primary == Primary(A, 6379, is_foreign=True), "until its replica takes over"
     change_modes(cl)
@@ -128,7 +131,7 @@ def test_a_group_takes_over_how_its_source_divides_the_slots(cache, cl):
     copying(cache, cl, OTHER)
     saw(cl, steps.copied, EVERYBODY)
     cache.complete_migration(ReplicationGroupId="cl")
-    saw(cl, steps.caught_up)
+    saw(cl, steps.caught_up, GOALS)
     change_modes(cl)
     saw(cl, steps.returned)
 
@@ -187,13 +190,63 @@ def test_leaders_that_have_everything_go_on_without_their_source(cache, cl):
     copying(cache, cl)
     saw(cl, steps.copied, EVERYBODY)
     cache.complete_migration(ReplicationGroupId="cl")
-    saw(cl, steps.caught_up)
+    saw(cl, steps.caught_up, GOALS)
     saw(cl, steps.detached)
 
     assert plans(cl)["cl-0001-001"].primary is None
     change_modes(cl)
     saw(cl, steps.returned)
     assert shown(cache)["Status"] == "available"
+
+
+@pytest.mark.parametrize(("offset", "stage"), [("8", "joining"), ("9", "returning")])
+def test_a_daemon_that_begins_in_the_middle_knows_what_the_leaders_must_have(cache, cl, offset, stage):
+    copying(cache, cl)
+    saw(cl, steps.copied, EVERYBODY)
+    cache.complete_migration(ReplicationGroupId="cl")
+    saw(cl, steps.caught_up, GOALS)
+
+    async def ask(cluster):
+        history, has = ("a", "7") if cluster.name.startswith("cl-0001") else ("b", offset)
+        return {"role": "slave", "master_link_status": "down", "master_replid": history, "slave_repl_offset": has}
+
+    def write(step, *about):
+        cl.write(lambda tx: step(tx, *about))
+
+    begun = ShardMigrations(lambda: cl.world, None, ask, write, complete_seconds=1.0)
+    asyncio.run(begun.look(group(cl)))
+
+    assert steps.stage_of(group(cl)) == stage
+
+
+def test_no_parameter_of_a_user_has_engines_take_writes_that_are_out_of_cluster_mode(cache, cl):
+    family = {"CacheParameterGroupFamily": "valkey9", "Description": "x"}
+    cache.create_cache_parameter_group(CacheParameterGroupName="own", **family)
+
+    def say(values):
+        said = [{"ParameterName": name, "ParameterValue": value} for name, value in values.items()]
+        cache.modify_cache_parameter_group(CacheParameterGroupName="own", ParameterNameValues=said)
+
+    say({"cluster-enabled": "yes"})
+    cache.modify_replication_group(ReplicationGroupId="cl", CacheParameterGroupName="own", ApplyImmediately=True)
+    settle(cl)
+    copying(cache, cl)
+    values = {"min-replicas-max-lag": "0", "min-replicas-to-write": "0"}
+    say(values)
+    for plan in plans(cl).values():
+        assert plan.tuning is None
+    restart(cl)
+
+    for plan in plans(cl).values():
+        settings = [pair for pair in plan.settings if pair[0] in values]
+        assert sorted(settings) == [("min-replicas-max-lag", "10"), ("min-replicas-to-write", "1000")]
+
+
+def restart(paper):
+    """Have all nodes start again: they start with what their parameter group says by then."""
+    for cluster in list(paper.world.all(CacheCluster)):
+        paper.write(lambda tx, c=cluster.id: transitions.node_silent(tx, c, "0001"))
+    settle(paper)
 
 
 def test_a_completion_that_fails_goes_on_copying(cache, cl):
@@ -207,7 +260,7 @@ def test_a_completion_that_fails_goes_on_copying(cache, cl):
         "Data migration was not completed: its source has more for replication group cl"
     )
     cache.complete_migration(ReplicationGroupId="cl")
-    saw(cl, steps.caught_up)
+    saw(cl, steps.caught_up, GOALS)
     assert {c.change.sharded for c in cl.world.all(CacheCluster)} == {True}
 
 
@@ -215,7 +268,8 @@ def test_what_was_seen_too_late_changes_nothing(cache, cl):
     copying(cache, cl)
     before = list(cl.world)
 
-    for late in (steps.caught_up, steps.detached, steps.promoted, steps.returned):
+    saw(cl, steps.caught_up, GOALS)
+    for late in (steps.detached, steps.promoted, steps.returned):
         saw(cl, late)
     saw(cl, steps.tested, None)
     saw(cl, steps.begun, OTHER, None)

@@ -24,7 +24,7 @@ _BUFFER_CLASSES = ("normal", "pubsub", "replica")
 # While a group comes up, the server cron sets the pace at which the end of a full synchronisation is noticed.
 JOINING_HZ = 100
 # More replicas than there can be: without them, an engine takes no writes.
-MIN_REPLICAS, NO_WRITES = "min-replicas-to-write", "1000"
+NO_WRITES = (("min-replicas-to-write", "1000"), ("min-replicas-max-lag", "10"))  # with a lag of 0 nobody is counted
 
 
 def server_settings(

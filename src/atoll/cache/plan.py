@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from atoll.cache import shards
 from atoll.cache.backup import is_new
-from atoll.cache.config import MIN_REPLICAS, NO_WRITES, memcached_settings, memory_bytes, server_settings
+from atoll.cache.config import NO_WRITES, memcached_settings, memory_bytes, server_settings
 from atoll.cache.discovery import is_announced, payload
 from atoll.cache.encryption import encryption, neighbours
 from atoll.cache.endpoint import address_of
@@ -154,7 +154,7 @@ def _node(
         port=cluster.port,
         memory_bytes=memory_bytes(type_, memcached=memcached),
         primary=primary,
-        tuning=tuning(cluster, node, wanted(world, cluster)),
+        tuning=None if _has_left(world, cluster) else tuning(cluster, node, wanted(world, cluster)),
         guarded=is_guarded(world, cluster, node),
         encryption=encryption(world, cluster, node),
         encrypted=node.encryption,
@@ -178,10 +178,16 @@ def _settings(world: World, cluster: CacheCluster, node: CacheNode) -> Settings:
     found = server_settings(
         cluster.engine, version, type_, cluster.port, dict(node.parameters), sharded=cluster.sharded
     )
-    group = world.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
-    if group is None or not shards.has_left(group, cluster):
+    if not _has_left(world, cluster):
         return found
-    return (*(pair for pair in found if pair[0] != MIN_REPLICAS), (MIN_REPLICAS, NO_WRITES))
+    instead = dict(NO_WRITES)
+    return (*(pair for pair in found if pair[0] not in instead), *NO_WRITES)
+
+
+def _has_left(world: World, cluster: CacheCluster) -> bool:
+    """Tell whether a cluster is out of its group's cluster mode for a migration: it starts with what it needs."""
+    group = world.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
+    return group is not None and shards.has_left(group, cluster)
 
 
 def _seeds(world: World, cluster: CacheCluster, node: CacheNode) -> tuple[Seed, ...]:

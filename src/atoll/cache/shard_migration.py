@@ -103,10 +103,14 @@ def is_in_step(group: ReplicationGroup) -> bool:
     return all(shard.migration is not None and shard.migration.in_step for shard in group.node_groups)
 
 
-def caught_up(tx: Tx, group_id: str) -> None:
+def caught_up(tx: Tx, group_id: str, goals: Mapping[str, tuple[str, int]]) -> None:
     """Tell that the leaders have all that their source had: the engines go back into cluster mode."""
     if group := _at(tx, group_id, "completing"):
-        enter_cluster(tx, tx.put(with_migrations(group, stage="joining")))
+        for shard in group.node_groups:
+            if shard.migration:
+                joining = replace(shard.migration, stage="joining", goal=goals.get(shard.id))
+                group = group.with_shard(replace(shard, migration=joining))
+        enter_cluster(tx, tx.put(group))
 
 
 def not_completed(tx: Tx, group_id: str, because: str) -> None:

@@ -65,7 +65,7 @@ class ShardMigrations:
     async def look(self, group: ReplicationGroup) -> None:
         """Look at one group, and write down what follows.  Raises HostError, StoreError."""
         stage = steps.stage_of(group)
-        if stage not in ("completing", "joining"):
+        if stage != "completing":
             self._goals.pop(group.id, None)
         match stage:
             case "testing":
@@ -169,7 +169,7 @@ class ShardMigrations:
                 return
             pairs = zip(group.node_groups, said, strict=True)
             if all(single.has_reached(one, *goal.of[shard.id]) for shard, one in pairs):
-                self._write(steps.caught_up, group.id)
+                self._write(partial(steps.caught_up, goals=dict(goal.of)), group.id)
                 return
             because = "its source has more"
         if now - goal.since > self._complete_seconds:
@@ -198,13 +198,14 @@ class ShardMigrations:
         if single.has_changed(world, group):
             self._write(steps.returned, group.id)
             return
-        goal, outside = self._goals.get(group.id), steps.led_outside(world, group)
-        if goal is None or not outside:
+        outside = steps.led_outside(world, group)
+        goals = [shard.migration.goal for shard in outside if shard.migration and shard.migration.goal]
+        if not outside or len(goals) < len(outside):
             return
         said = await asyncio.gather(*(self._said(shard) for shard in outside))
         if all(map(single.is_in_step, said)):
             return
-        if all(single.has_all(one, *goal.of[shard.id]) for shard, one in zip(outside, said, strict=True)):
+        if all(single.has_all(one, *goal) for goal, one in zip(goals, said, strict=True)):
             self._write(steps.detached, group.id)
 
     async def _owners(self, group: ReplicationGroup) -> tuple[Owner, ...]:

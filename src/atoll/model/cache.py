@@ -154,6 +154,7 @@ class Migration:
     was_started: bool = False  # of a serverless cache: data may have been copied before
     clears: bool = False  # likewise: data of its own give way to the source's
     cuts_over: bool = False  # likewise: it completes by itself when it is in step
+    goal: tuple[str, int] | None = None  # "joining": a history of the source, and how much of it must be there
 
     @property
     def mixes(self) -> bool:

@@ -5,8 +5,9 @@ meanwhile, and refused once the file is there: what was acknowledged is in it, w
 """
 
 import asyncio
+from collections.abc import Mapping
 
-from atoll.cache.config import MIN_REPLICAS, NO_WRITES
+from atoll.cache.config import NO_WRITES
 from atoll.host.engine.resp import Connection, EngineError
 
 FILE = "dump.rdb"  # the engines' own name for it
@@ -31,12 +32,14 @@ async def save(engine: Connection) -> None:
     if said.get("rdb_last_bgsave_status") != "ok":
         raise EngineError("the data could not be written: the disk may be full")
     await engine.ask("CLIENT", "PAUSE", str(HOLD_MILLISECONDS), "WRITE")  # who was held goes on being held
-    await engine.ask("CONFIG", "SET", MIN_REPLICAS, NO_WRITES)
+    for name, value in NO_WRITES:
+        await engine.ask("CONFIG", "SET", name, value)
 
 
-async def resume(engine: Connection, replicas: str) -> None:
-    """Have an engine take writes again, as if nothing had been; `replicas`: its own min-replicas-to-write."""
-    await engine.ask("CONFIG", "SET", MIN_REPLICAS, replicas)
+async def resume(engine: Connection, settings: Mapping[str, str]) -> None:
+    """Have an engine take writes again, as if nothing had been, with settings of its own."""
+    for name, _ in NO_WRITES:
+        await engine.ask("CONFIG", "SET", name, settings[name])
     await engine.ask("CLIENT", "UNPAUSE")
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from atoll.cache.acl import ADMINISTRATOR
-from atoll.cache.config import MIN_REPLICAS, memcached_arguments, server_text
+from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.families import numbers
 from atoll.cache.logs import SlowCommand, SlowPlace
 from atoll.cache.node import NodePlan
@@ -101,7 +101,7 @@ class Talker(ABC):
         """Have a node take writes again, after a `save` that led to nothing.  Raises HostError."""
         try:
             async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                await carry.resume(engine, dict(node.settings).get(MIN_REPLICAS, "0"))
+                await carry.resume(engine, dict(node.settings))
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"resume {node.name}") from error
         self._settle(node)
