@@ -1,8 +1,16 @@
-"""The order of the files: those that may take longest begin first, or the last of them would run alone at the end."""
+"""What holds for all tests.
+
+Of the files those that may take longest begin first, or the last of them would run alone at the end.  No example of
+Hypothesis has a deadline: how long one takes is a matter of what else the machine does.
+"""
 
 from collections import defaultdict
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("atoll", deadline=None)
+settings.load_profile("atoll")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
