@@ -86,6 +86,8 @@ def test_the_flow_makes_what_it_says(visitor, cache):
     made = group(cache, "orders")
     assert (made["ClusterMode"], len(made["MemberClusters"])) == ("enabled", 4)
     assert cache.list_tags_for_resource(ResourceName=made["ARN"])["TagList"] == [{"Key": "team", "Value": "shop"}]
+    waiter = cache.get_waiter("replication_group_available")
+    waiter.wait(ReplicationGroupId="orders", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
     cache.delete_replication_group(ReplicationGroupId="orders")
 
 
