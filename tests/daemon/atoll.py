@@ -249,11 +249,17 @@ class Atoll:
         found += [
             f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if self._is_ours(line)
         ]
-        groups = Path("/sys/fs/cgroup").glob("**/atoll-*") if self.mode == "root" else ()
-        ours = {self._group(path) for path in self._run_dirs()}
-        found += [f"cgroup {group}" for group in groups if group.name in ours]
+        found += [f"cgroup {group}" for group in self.cgroups()]
         found += [str(path) for path in (self.state, *self._run_dirs()) if path.exists()]
         return found
+
+    def cgroups(self) -> list[Path]:
+        """Return the directories of this installation's control groups, in every hierarchy."""
+        if self.mode != "root":
+            return []
+        ours = {self._group(path) for path in self._run_dirs()}
+        # Not glob: it fails when another installation's group goes while it looks.
+        return [Path(top) / name for top, names, _ in os.walk("/sys/fs/cgroup") for name in names if name in ours]
 
     def _processes(self) -> Iterator[tuple[int, str]]:
         for entry in Path("/proc").iterdir():

@@ -232,11 +232,10 @@ class Story:
 
     def _idle_groups(self) -> Iterator[str]:
         """Yield the control groups of instances that have no process."""
-        for path in self.atoll._run_dirs():
-            for group in Path("/sys/fs/cgroup").glob(f"**/{self.atoll._group(path)}/i-*"):
-                with contextlib.suppress(OSError):
-                    if not (group / "cgroup.procs").read_text():
-                        yield f"group {group}"
+        for group in (group for parent in self.atoll.cgroups() for group in parent.glob("i-*")):
+            with contextlib.suppress(OSError):
+                if not (group / "cgroup.procs").read_text():
+                    yield f"group {group}"
 
     def world(self) -> World:
         """Read the file of the daemon, as somebody else."""
