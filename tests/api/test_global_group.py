@@ -17,8 +17,6 @@ from tests.api.paper import OTHER_ACCOUNT, code, refusal
 
 VALUE, BOTH, STATE = "InvalidParameterValue", "InvalidParameterCombination", "InvalidReplicationGroupState"
 BIG = {"CacheNodeType": "cache.m5.large"}
-MASTER = {"role": "master", "master_replid": "h", "master_repl_offset": "10"}
-COPY = {"role": "slave", "master_replid": "h", "slave_repl_offset": "10", "master_link_status": "up"}
 ID = "ldgnf-sessions"
 
 
@@ -252,12 +250,3 @@ def test_the_backbone_links_two_leaders_and_goes_when_a_zone_is_cut_off(paper):
 def _fault(zone):
     since = datetime(2026, 1, 1, tzinfo=UTC)
     return Fault(id="fault-1", account="", region="", act="kill-zone", target=zone, since=since)
-
-
-def test_a_secondary_has_all_when_its_history_is_the_same_and_as_long():
-    assert steps.has_all(COPY, MASTER)
-    assert not steps.has_all(COPY | {"slave_repl_offset": "9"}, MASTER)
-    assert not steps.has_all(COPY | {"master_replid": "other"}, MASTER)
-    assert steps.follows(COPY)
-    assert not steps.follows(COPY | {"master_link_status": "down"})
-    assert not steps.follows({})

@@ -157,13 +157,3 @@ def test_a_source_must_be_readable_and_fit(source, engine, version, why, cache, 
     found = steps.trouble_with(source, one, 1000)
 
     assert (found is None) if why is None else why in found
-
-
-def test_all_is_there_when_the_history_is_the_same_and_as_long():
-    said = {"role": "slave", "master_link_status": "up", "master_replid": "h", "slave_repl_offset": "10"}
-
-    assert steps.has_reached(said, "h", 10)
-    assert not steps.has_reached(said, "h", 11)
-    assert not steps.has_reached(said, "other", 10)
-    assert not steps.has_reached(said | {"master_link_status": "down"}, "h", 10)
-    assert not steps.has_reached({"role": "master", "master_replid": "h"}, "h", 0)

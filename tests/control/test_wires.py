@@ -65,9 +65,7 @@ def test_a_change_of_what_no_network_is_made_of_is_in_force_without_a_round(monk
 
     async def run():
         loop = network(store)
-        store.watch(lambda _: loop.wake())
-        task = asyncio.create_task(loop.run())
-        try:
+        async with running(loop, store):
             assert await loop.in_force(store.world.revision)
             rounds = loop.report.rounds
             make_key(store)
@@ -77,9 +75,6 @@ def test_a_change_of_what_no_network_is_made_of_is_in_force_without_a_round(monk
             store.write(open_territory, caller=CALLER)
             assert await loop.in_force(store.world.revision)
             assert loop.report.rounds > rounds
-        finally:
-            task.cancel()
-            loop.close()
 
     asyncio.run(run())
 
@@ -92,15 +87,10 @@ def test_who_waits_does_not_wait_for_the_end_of_a_burst(monkeypatch):
 
     async def run():
         loop = network(store)
-        store.watch(lambda _: loop.wake())
-        task = asyncio.create_task(loop.run())
-        try:
+        async with running(loop, store):
             for region in REGIONS:
                 store.write(open_territory, caller=replace(CALLER, region=region))
                 assert await loop.in_force(store.world.revision)
-        finally:
-            task.cancel()
-            loop.close()
 
     asyncio.run(run())
 

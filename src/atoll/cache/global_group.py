@@ -9,32 +9,15 @@
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from atoll.cache.history import GROUP, record
+from atoll.cache.replicated import Said, follows
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.global_group import GlobalReplicationGroup, Handover, has_heir, is_in_step, leader_of
 from atoll.model.world import Tx, World
-
-Said = Mapping[str, str]  # the fields of INFO
-
-
-def offset_of(said: Said) -> int:
-    """Return how much of the history an engine has."""
-    return int(said.get("master_repl_offset" if said.get("role") == "master" else "slave_repl_offset", "-1"))
-
-
-def has_all(target: Said, primary: Said) -> bool:
-    """Tell whether a secondary has everything that the primary has."""
-    same = target.get("master_replid") == primary.get("master_replid")
-    return same and offset_of(target) >= offset_of(primary)
-
-
-def follows(said: Said) -> bool:
-    """Tell whether a secondary's leader has copied everything and hears of every change."""
-    return said.get("role") == "slave" and said.get("master_link_status") == "up"
 
 
 def lead(said: Iterable[Said]) -> bool:

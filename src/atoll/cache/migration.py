@@ -12,20 +12,19 @@ To a serverless cache (elasticache/serverless_migration.py) it begins and ends w
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from atoll.cache import serverless
 from atoll.cache.changed import begin_mode
 from atoll.cache.families import numbers
 from atoll.cache.history import GROUP, record
+from atoll.cache.replicated import Said
 from atoll.cache.transitions import settle
 from atoll.model.cache import CacheCluster, Migration, ReplicationGroup
 from atoll.model.world import Tx, World
 
 # A Valkey began as Redis OSS 7.2: it reads what that one writes, and nothing newer.  Redis OSS reads no Valkey's.
 REDIS_TO_VALKEY_MAX = (7, 2)
-Said = Mapping[str, str]  # the fields of INFO
 
 
 def fields(info: str) -> Said:
@@ -76,21 +75,6 @@ def trouble_of_serverless(source: Said, target: Said, migration: Migration) -> s
     if migration.stage == "starting" and not migration.clears and has_keys(target):
         return "the serverless cache has data of its own: start with ClearTargetCacheData to have them deleted"
     return None
-
-
-def is_in_step(leader: Said) -> bool:
-    """Tell whether a leader has copied all data of its source and hears of every change."""
-    return leader.get("role") == "slave" and leader.get("master_link_status") == "up"
-
-
-def has_reached(leader: Said, history: str, offset: int) -> bool:
-    """Tell whether a leader has all of a source's history up to an offset."""
-    return is_in_step(leader) and has_all(leader, history, offset)
-
-
-def has_all(leader: Said, history: str, offset: int) -> bool:
-    """Tell the same, whether or not its source is there still."""
-    return leader.get("master_replid") == history and int(leader.get("slave_repl_offset", "-1")) >= offset
 
 
 def tested(tx: Tx, group_id: str, shard_id: str, trouble: str | None) -> None:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from atoll.cache import global_group as steps
 from atoll.cache.node import NodePlan
+from atoll.cache.replicated import Said, end_of, follows, has_all, offset_of
 from atoll.control.events import going_on, log
 from atoll.control.news import News
 from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
-from atoll.model.global_group import GlobalReplicationGroup, end_of, leader_of, links
+from atoll.model.global_group import GlobalReplicationGroup, leader_of, links
+from atoll.model.global_group import end_of as place_of
 from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS, BUSY_SECONDS = 0.5, 0.015  # between two looks; while something changes
@@ -30,7 +32,6 @@ PATIENCE_SECONDS = 3.0  # with a primary that does not answer, or that the secon
 HANDOVER_SECONDS = 20.0  # in all, while the primary answers
 OFFSETS_KEPT = 240  # of a primary: two minutes
 
-Said = Mapping[str, str]
 Heard = Sequence[Said]  # of the leaders of a member's shards, in order
 ENOUGH = ("CONFIG", "SET", "cluster-replica-no-failover", "yes")  # from now on, nobody is elected
 AS_EVER = (*ENOUGH[:-1], "no")
@@ -143,14 +144,14 @@ class GlobalGroups:
             return because
         for leader in leaders:
             heirs = await asyncio.gather(*(self._said(replica) for replica in self._followers([leader])))
-            if not any(map(steps.follows, heirs)):
+            if not any(map(follows, heirs)):
                 return f"no replica of {leader.cluster_id.rpartition('/')[2]} hears it just now"
         return None
 
     async def _after_demotion(self, datastore: GlobalReplicationGroup, primary: Said, target: Said) -> None:
         if primary["role"] != "slave":
             return  # its guard is about to tell it
-        if steps.offset_of(target) < steps.offset_of(primary):
+        if offset_of(target) < offset_of(primary):
             self._write(steps.back, datastore.id)
             return
         self._write(steps.taken_over, datastore.id)
@@ -168,7 +169,7 @@ class GlobalGroups:
             primary, target = await asyncio.gather(
                 self._heard(datastore.primary_id), self._heard(datastore.handover.target_id)
             )
-            if steps.lead(primary) and all(map(steps.has_all, target, primary)):
+            if steps.lead(primary) and all(has_all(t, *end_of(p)) for t, p in zip(target, primary, strict=True)):
                 is_cluster = any(plan.cluster for plan in leaders)
                 self._write(steps.fencing if is_cluster else steps.demoting, datastore.id)
                 if self._stage(datastore) != datastore.handover.stage:
@@ -210,7 +211,7 @@ class GlobalGroups:
         await self._host.hold(old, PAUSE_MILLISECONDS)  # anew: others may have taken their time
         primary, target = await asyncio.gather(self._said(old), self._said(new))
         is_held = loop.time() - begun < PAUSE_MILLISECONDS / 2000
-        if not is_held or primary.get("role") != "master" or not steps.has_all(target, primary):
+        if not is_held or primary.get("role") != "master" or not has_all(target, *end_of(primary)):
             return False
         await self._host.fence(old.process)
         return True
@@ -230,9 +231,9 @@ class GlobalGroups:
         for number, primary in enumerate(said[datastore.primary_id]):
             offsets = self._offsets.setdefault((datastore.id, number), deque(maxlen=OFFSETS_KEPT))
             if primary.get("role") == "master":
-                if offsets and steps.offset_of(primary) < offsets[-1][1]:
+                if offsets and offset_of(primary) < offsets[-1][1]:
                     offsets.clear()  # another history
-                offsets.append((asyncio.get_running_loop().time(), steps.offset_of(primary)))
+                offsets.append((asyncio.get_running_loop().time(), offset_of(primary)))
         for member in datastore.members:
             for number, (plan, seen) in enumerate(
                 zip(self._leaders(member.group_id), said[member.group_id], strict=False)
@@ -244,7 +245,7 @@ class GlobalGroups:
 
     def _lag(self, datastore: GlobalReplicationGroup, number: int, seen: Said) -> float:
         offsets = self._offsets.get((datastore.id, number), ())
-        missed = [at for at, offset in offsets if offset > steps.offset_of(seen)]
+        missed = [at for at, offset in offsets if offset > offset_of(seen)]
         return asyncio.get_running_loop().time() - missed[0] if missed else 0.0
 
     def _is_linked(self, datastore: GlobalReplicationGroup) -> bool:
@@ -255,7 +256,7 @@ class GlobalGroups:
         there = {frozenset((link.one.interface_id, link.other.interface_id)) for link in links(world)}
         both = (datastore.primary_id, datastore.handover.target_id)
         for shard in group.node_groups if group else ():
-            ends = [end_of(world, datastore, id, shard.id) for id in both]
+            ends = [place_of(world, datastore, id, shard.id) for id in both]
             if frozenset(end.interface_id for end in ends if end) not in there:
                 return False
         return True

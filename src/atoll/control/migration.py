@@ -14,6 +14,7 @@ from atoll.cache import migration as steps
 from atoll.cache.config import data_bytes
 from atoll.cache.node import NodePlan
 from atoll.cache.node_types import NODE_TYPES
+from atoll.cache.replicated import end_of, follows, has_all
 from atoll.cache.shard_migration import is_under_way
 from atoll.cache.tuning import wanted
 from atoll.control.events import going_on, log
@@ -113,10 +114,10 @@ class Migrations:
             if not history:
                 await self._lead_back(group)
                 source = await self._source(cluster, migration, "replication")
-                history, offset = source.get("master_replid", ""), int(source.get("master_repl_offset", "0"))
+                history, offset = end_of(source)
                 self._goals[at] = history, offset, since
             said = await self._said(cluster)
-            if history and steps.has_reached(said, history, offset):
+            if follows(said) and has_all(said, history, offset):
                 self._write(steps.caught_up, *at)
                 return
             because = "its source has more"
@@ -142,7 +143,7 @@ class Migrations:
                 await self._lead(plan)
 
     def _note_step(self, at: tuple[str, str], migration: Migration, said: Mapping[str, str]) -> None:
-        in_step = steps.is_in_step(said)
+        in_step = follows(said)
         if in_step != migration.in_step:
             self._write(partial(steps.copied, in_step=in_step), *at)
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from atoll.cache import mirroring, resharding
-from atoll.cache.global_group import offset_of
 from atoll.cache.node import NodePlan
+from atoll.cache.replicated import offset_of
 from atoll.cache.resharding import Carry, Finish, Holding, Wait
 from atoll.cache.shards import Slots, bus_port, write_slots
 from atoll.cache.slots import Move, slots_of

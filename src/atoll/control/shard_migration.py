@@ -16,13 +16,13 @@ from atoll.cache import shard_migration as steps
 from atoll.cache import source_cluster as source
 from atoll.cache.config import data_bytes
 from atoll.cache.node_types import NODE_TYPES
+from atoll.cache.replicated import Said, end_of, follows, has_all
 from atoll.cache.source_cluster import Owner, View
 from atoll.cache.tuning import wanted
 from atoll.host.contract import Host, HostError
 from atoll.model.cache import CacheCluster, NodeGroup, ReplicationGroup
 from atoll.model.world import World
 
-Said = Mapping[str, str]
 Place = tuple[IPv4Address, int]
 
 FOLLOW_SECONDS = 1.0  # between two questions who leads which slots; engines elect another primary in 15 s or so
@@ -129,7 +129,7 @@ class ShardMigrations:
     async def _note_step(self, group: ReplicationGroup) -> None:
         """Note which leaders have copied all; one that does not answer has not."""
         said = await self._leaders(group)
-        now = {s.id: single.is_in_step(one) for s, one in zip(group.node_groups, said, strict=True)}
+        now = {s.id: follows(one) for s, one in zip(group.node_groups, said, strict=True)}
         if any(s.migration and s.migration.in_step != now[s.id] for s in group.node_groups):
             self._write(partial(steps.copied, in_step=now), group.id)
 
@@ -168,7 +168,7 @@ class ShardMigrations:
                 self._give_up(group, "there are keys in other databases than 0")
                 return
             pairs = zip(group.node_groups, said, strict=True)
-            if all(single.has_reached(one, *goal.of[shard.id]) for shard, one in pairs):
+            if all(follows(one) and has_all(one, *goal.of[shard.id]) for shard, one in pairs):
                 self._write(partial(steps.caught_up, goals=dict(goal.of)), group.id)
                 return
             because = "its source has more"
@@ -189,7 +189,7 @@ class ShardMigrations:
             said = await self._described(self._world()[CacheCluster, shard.leader_id], place, "replication")
             if said.get("role") != "master":
                 raise HostError("it is a replica by now", f"ask {place[0]}:{place[1]}")
-            found[shard.id] = said.get("master_replid", ""), int(said.get("master_repl_offset", "0"))
+            found[shard.id] = end_of(said)
         return found
 
     async def _join(self, group: ReplicationGroup) -> None:
@@ -203,9 +203,9 @@ class ShardMigrations:
         if not outside or len(goals) < len(outside):
             return
         said = await asyncio.gather(*(self._said(shard) for shard in outside))
-        if all(map(single.is_in_step, said)):
+        if all(map(follows, said)):
             return
-        if all(single.has_all(one, *goal) for goal, one in zip(goals, said, strict=True)):
+        if all(has_all(one, *goal) for goal, one in zip(goals, said, strict=True)):
             self._write(steps.detached, group.id)
 
     async def _owners(self, group: ReplicationGroup) -> tuple[Owner, ...]:

@@ -19,7 +19,7 @@ notes the very resources instead.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -340,23 +340,19 @@ class Tx:
         assert self.caller, "only a caller's transaction has a region"
         return self.caller.region
 
-    @contextmanager
-    def acting_as(self, account: str) -> Iterator[None]:
+    def acting_as(self, account: str) -> AbstractContextManager[None]:
         """Be another account for a while: what is made then belongs to it, and only what it has is seen."""
-        assert self.caller, "only a caller's transaction has an account"
-        before = self.caller
-        self._become(replace(before, account=account))
-        try:
-            yield
-        finally:
-            self._become(before)
+        return self._acting(account=account)
+
+    def acting_in(self, region: str) -> AbstractContextManager[None]:
+        """Be the same account in another region for a while."""
+        return self._acting(region=region)
 
     @contextmanager
-    def acting_in(self, region: str) -> Iterator[None]:
-        """Be the same account in another region for a while."""
-        assert self.caller, "only a caller's transaction has a region"
+    def _acting(self, **other: str) -> Iterator[None]:
+        assert self.caller, "only a caller's transaction has an account and a region"
         before = self.caller
-        self._become(replace(before, region=region))
+        self._become(replace(before, **other))
         try:
             yield
         finally:
