@@ -213,7 +213,7 @@ def test_zones_and_ids_of_new_shards_are_said_for_each_region(cache, far, paper)
         ("increase_node_groups", {"NodeGroupCount": 91}, "NodeGroupsPerReplicationGroupQuotaExceeded", "90"),
         ("decrease_node_groups", {"NodeGroupCount": 0, "GlobalNodeGroupsToRemove": ["1"]}, VALUE, "at least 1"),
         ("decrease_node_groups", {"NodeGroupCount": 2, "GlobalNodeGroupsToRemove": ["1"]}, VALUE, "less than 2"),
-        ("decrease_node_groups", {"NodeGroupCount": 1}, BOTH, "Exactly one"),
+        ("decrease_node_groups", {"NodeGroupCount": 1}, BOTH, "Exactly one of GlobalNodeGroupsToRemove"),
         ("decrease_node_groups", {"NodeGroupCount": 1, "GlobalNodeGroupsToRemove": ["0009"]}, VALUE, "0009"),
         ("decrease_node_groups", {"NodeGroupCount": 1, "GlobalNodeGroupsToRetain": ["1", "2"]}, VALUE, "each once"),
     ],

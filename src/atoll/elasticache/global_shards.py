@@ -76,7 +76,7 @@ def decrease_node_groups_in_global_replication_group(
         raise NOT_FEWER(before=len(known))
     removed = _named(datastore, known, global_node_groups_to_remove)
     retained = _named(datastore, known, global_node_groups_to_retain)
-    leaving = leaving_shards(groups[0], node_group_count, removed, retained)
+    leaving = leaving_shards(groups[0], node_group_count, removed, retained, what="GlobalNodeGroups")
     for group in groups:
         begin(tx, group, (), leaving)
     return _modifying(tx, datastore)

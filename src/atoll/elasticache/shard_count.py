@@ -26,7 +26,7 @@ AT_ONCE = Err("InvalidParameterValue", "ApplyImmediately must be true: the numbe
 NOT_SHARDED = Err("InvalidReplicationGroupState", "Replication group {name} does not have cluster mode enabled.")
 ONE_WAY = Err(
     "InvalidParameterCombination",
-    "Exactly one of NodeGroupsToRemove and NodeGroupsToRetain must be provided for fewer node groups.",
+    "Exactly one of {what}ToRemove and {what}ToRetain must be provided for fewer node groups.",
 )
 ONLY_FEWER = Err(
     "InvalidParameterCombination",
@@ -105,14 +105,14 @@ def begin(
 
 
 def leaving_shards(
-    group: ReplicationGroup, count: int, remove: Sequence[str], retain: Sequence[str]
+    group: ReplicationGroup, count: int, remove: Sequence[str], retain: Sequence[str], *, what: str = "NodeGroups"
 ) -> tuple[str, ...]:
-    """Return the ids of the shards that go."""
+    """Return the ids of the shards that go; `what` the operation's parameters call them."""
     before = len(group.node_groups)
     if count >= before:
         return ()
     if bool(remove) == bool(retain):
-        raise ONE_WAY()
+        raise ONE_WAY(what=what)
     known = [shard.id for shard in group.node_groups]
     named = [shard_id(id) for id in remove or retain]
     for id in named:
@@ -120,7 +120,7 @@ def leaving_shards(
             raise errors.SHARD_NOT_FOUND(id=id)
     wanted = before - count if remove else count
     if len(set(named)) != len(named) or len(named) != wanted:
-        raise COUNT(name="NodeGroupsToRemove" if remove else "NodeGroupsToRetain", count=wanted)
+        raise COUNT(name=f"{what}ToRemove" if remove else f"{what}ToRetain", count=wanted)
     return tuple(id for id in known if (id in named) == bool(remove))
 
 
