@@ -48,7 +48,7 @@ def host_of(options: Options, begun: "Ignition | None", world: Callable[[], Worl
 
 
 def raise_limit() -> None:
-    """Allow as many descriptors as we may; libnftables gets low numbers all the same (host/linux/nft.py)."""
+    """Allow as many descriptors as we may; libnftables gets low numbers all the same (host/linux/low_numbers.py)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

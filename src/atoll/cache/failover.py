@@ -46,7 +46,7 @@ HUNG_SECONDS = 3.0  # without an answer; one that is busy with a script answers 
 HUNG_BUSY_SECONDS = 10.0  # likewise, while it burns processor time: it works, on one command
 MISSES = 3  # connections from the router that failed, in a row
 DRAIN_SECONDS = 0.1  # for what a dead primary's kernel still delivers
-HOPE_SECONDS = 5.0  # for a replica that does not answer just now, before all data are given up
+HOPE_SECONDS = 30.0  # for a replica that runs but cannot lead just now, before all data are given up
 PAUSE_SECONDS = 1.5  # of writes, for the replica to catch up
 PROMOTION_SECONDS = 20.0  # for a planned change, in all
 HEARING_SECONDS = 1.0  # for a leader to hear that another one has its slots; its writes are held for longer
@@ -248,9 +248,11 @@ def _replace(shard: Shard, leader: Sight, fault: str) -> Act:
     if leader.is_running:
         return Fence(leader.id, fault) if best else None
     if best is None:
-        unsure = any(m.is_running and m.is_available and m.role is None for m in shard.members)
-        if unsure and leader.gone_seconds < HOPE_SECONDS:
-            return Wait("a replica does not answer just now")
+        # Its data are the last there are.  It may be slow, as its leader was: a machine that is short of processors
+        # is so for both.
+        hope = any(m.is_running and m.is_available and not m.is_copying for m in shard.members if m.id != leader.id)
+        if hope and leader.gone_seconds < HOPE_SECONDS:
+            return Wait("a replica that has the data does not answer, or cannot be reached, just now")
         return Rebuild(f"{leader.name}: {fault}, and no replica has the data")
     if leader.gone_seconds < DRAIN_SECONDS and any(m.link_up for m in shard.members if m.is_running):
         return Wait("the replicas still read what it had sent")
@@ -261,6 +263,8 @@ def _replace(shard: Shard, leader: Sight, fault: str) -> Act:
 def _install(shard: Shard, leader: Sight, chosen: Sight, fault: str) -> Act:
     """Somebody was chosen to follow a lost leader: perhaps it is promoted already."""
     if wrong := trouble(chosen):
+        if _best(shard) is None and leader.gone_seconds < HOPE_SECONDS:
+            return Wait(f"{chosen.name}: {wrong}; nobody else has the data")
         return Fence(chosen.id, f"{wrong}; it may be a primary already, and another one is needed")
     if chosen.role is None:
         return Wait(f"{chosen.name} does not say what it is")

@@ -9,21 +9,17 @@ often: it costs one descriptor, and a fresh one costs about 0.1 ms.
 """
 
 import ctypes
-import os
+from contextlib import nullcontext
 from functools import cache
 from types import TracebackType
 from typing import Self
 
 from atoll.host.contract import HostError
+from atoll.host.linux.low_numbers import close_low, open_low
 from atoll.host.linux.namespaces import inside
 
 _JSON, _HANDLE = 1 << 4, 1 << 3
 _SAID_BYTES_MAX = 2000  # of the offending text and of the library's complaint, in an error
-
-# libnftables waits with select(): a socket whose number is 1024 or more aborts the process ("bit out of range 0 -
-# FD_SETSIZE").  Numbers are reserved while they are still low, and given to the library one by one.
-_LOW_NUMBERS = 256
-_low: list[int] = []
 
 
 class Nft:
@@ -32,12 +28,8 @@ class Nft:
     def __init__(self, namespace: int | None = None) -> None:
         """Open a context in the namespace of a descriptor (None: where the calling thread is)."""
         self._library = library()
-        self._low = _low.pop() if reserve_low_numbers() and _low else None
-        if namespace is None:
-            self._context: int | None = self._new_context()
-        else:
-            with inside(namespace):
-                self._context = self._new_context()
+        with inside(namespace) if namespace is not None else nullcontext():
+            self._context: int | None = open_low(self._new_context, self._library.nft_ctx_free)
 
     def __enter__(self) -> Self:
         """Use as a context: freed at its end."""
@@ -62,27 +54,16 @@ class Nft:
         return printed.decode()
 
     def close(self) -> None:
-        """Free the context and reserve its number again.  The rules stay."""
-        if self._context is not None:
-            self._library.nft_ctx_free(self._context)
+        """Free the context.  The rules stay."""
+        if (context := self._context) is not None:
             self._context = None
-            if self._low is not None:
-                _low.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            close_low(lambda: self._library.nft_ctx_free(context))
 
     def _new_context(self) -> int:
-        if self._low is not None:
-            os.close(self._low)  # free at the last moment: the library's socket shall be the one who gets it
         context: int = self._library.nft_ctx_new(0)
         self._library.nft_ctx_buffer_output(context)
         self._library.nft_ctx_buffer_error(context)
         return context
-
-
-@cache
-def reserve_low_numbers() -> bool:
-    """Reserve low descriptor numbers; call it early, before a daemon opens many.  Returns True."""
-    _low.extend(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_LOW_NUMBERS))
-    return True
 
 
 @cache
