@@ -20,6 +20,7 @@ from bench.peers.table import Row
 from bench.peers.wire import drive, signed
 
 CONNECTIONS = 8
+VALUES = 1_000  # for which boto3's time is told
 BATCH = 50  # instances of one RunInstances
 SETTLE_SECONDS_MAX = 90.0
 START_SECONDS, START_MB = 0.25, 60.0
@@ -41,12 +42,13 @@ class Sizes:
 
 @dataclass
 class Seat:
-    """A server at the table, what was made on it, and how many results its last answer had."""
+    """A server at the table, what was made on it, and what its last answer told."""
 
     server: Server
     boto: Boto
     made: dict[str, list[str]] = field(default_factory=dict)
     results: int | None = None
+    values: int = 1  # of those results, as boto3 has parsed them
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def clusters(sizes: Sizes) -> Iterator[Step]:
     some = f", {sizes.clusters:,}"
     yield from _read(sizes, "elasticache", "DescribeCacheClusters", "CacheClusters", some, lambda _: {
         "ShowCacheNodeInfo": True
-    })  # fmt: skip
+    }, is_listing=True)  # fmt: skip
     yield from _read(sizes, "elasticache", "DescribeCacheClusters", "CacheClusters", f", one of {sizes.clusters:,}",
                      lambda seat: {"CacheClusterId": seat.made["clusters"][-1]})  # fmt: skip
 
@@ -105,7 +107,7 @@ def groups(sizes: Sizes) -> Iterator[Step]:
     yield from _create(sizes, "CreateSecurityGroup", sizes.groups, create)
     yield from _create(sizes, "AuthorizeSecurityGroupIngress", min(200, sizes.groups), authorize)
     of = ("ec2", "DescribeSecurityGroups", "SecurityGroups")
-    yield from _read(sizes, *of, f", {sizes.groups:,}")
+    yield from _read(sizes, *of, f", {sizes.groups:,}", is_listing=True)
     yield from _read(sizes, *of, f", one of {sizes.groups:,}", lambda seat: {"GroupIds": seat.made["groups"][-1:]})
     row = Row(f"memory with {sizes.groups:,} groups", "MB")
     yield Step((row,), lambda seat: (seat.server.memory_mb(),), 1)
@@ -145,7 +147,7 @@ def instances(sizes: Sizes) -> Iterator[Step]:
     yield Step((), fill, 1)
     yield Step((), settle, 1)
     of = ("ec2", "DescribeInstances", "Reservations")
-    yield from _read(sizes, *of, f", {sizes.instances:,}")
+    yield from _read(sizes, *of, f", {sizes.instances:,}", is_listing=True)
     yield from _read(
         sizes, *of, f", one of {sizes.instances:,}", lambda seat: {"InstanceIds": seat.made["instances"][-1:]}
     )
@@ -177,8 +179,14 @@ def _read(
     member: str,
     what: str,
     asked: Callable[[Seat], Mapping[str, Any]] = lambda _: {},
+    *,
+    is_listing: bool = False,
 ) -> Iterator[Step]:
-    """Measure one read: raw and through boto3, alone and eight at a time; and the server's own time for one."""
+    """Measure one read: raw and through boto3, alone and eight at a time; and the server's own time for one.
+
+    boto3 spends most of a listing's time on parsing, value by value, so who tells less of each thing is read sooner:
+    of a listing the time is told for a number of values, too.
+    """
     bound: Any = {"calls_max": 100_000, "seconds_max": sizes.seconds}
 
     def raw(connections: int, seat: Seat) -> Any:
@@ -197,7 +205,7 @@ def _read(
         call = getattr(client, botocore.xform_name(action))
         kept: list[Any] = []
         done = repeat(lambda: kept.__setitem__(slice(1), [call(**asked(seat))]), threads=threads, **bound)
-        seat.results = _count(kept[0], member)
+        seat.results, seat.values = _count(kept[0], member), _values(kept[0][member])
         return done
 
     def median(done: Any) -> Sequence[float]:
@@ -210,7 +218,13 @@ def _read(
         Row(f"{name}: the server's processor time", "ms", times_min=2.0),
     )
     yield Step(rows, many, sizes.rounds)
-    yield Step((Row(f"{name}: boto3", "ms"),), lambda seat: median(boto(1, seat)), sizes.rounds)
+
+    def alone(seat: Seat) -> Sequence[float]:
+        milliseconds = statistics.median(boto(1, seat).seconds) * 1e3
+        return milliseconds, milliseconds / seat.values * VALUES
+
+    whole, each = Row(f"{name}: boto3", "ms"), Row(f"{name}: boto3, for {VALUES:,} values told", "ms")
+    yield Step((whole, each) if is_listing else (whole,), alone, sizes.rounds)
     row = Row(f"{name}: boto3, {THREADS} threads", "/s")
     yield Step((row,), lambda seat: (boto(THREADS, seat).per_second,), sizes.rounds)
 
@@ -243,3 +257,10 @@ def _count(answer: Mapping[str, Any], member: str) -> int:
     """Return how many things an answer tells of; of reservations, their instances."""
     found = answer.get(member, [])
     return sum(len(it["Instances"]) for it in found) if member == "Reservations" else len(found)
+
+
+def _values(told: object) -> int:
+    """Return how many texts, numbers, times and truths are in an answer, however deep; at least one."""
+    if isinstance(told, Mapping):
+        return max(1, sum(map(_values, told.values())))
+    return max(1, sum(map(_values, told))) if isinstance(told, list) else 1
