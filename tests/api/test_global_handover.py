@@ -13,12 +13,13 @@ from atoll.cache.plan import Planner, nodes
 from atoll.cache.transitions import node_answered, node_silent
 from atoll.control import global_groups
 from atoll.control.global_groups import AS_EVER, ENOUGH, HANDOVER_SECONDS, PATIENCE_SECONDS, GlobalGroups
+from atoll.control.hearing import PATIENCE, SHORT_SECONDS
 from atoll.control.lag import Lag
 from atoll.control.watch import Watch
 from atoll.host.contract import HostError, Replication, Vital
 from atoll.model.cache import ReplicationGroup
 from atoll.model.fault import Fault
-from atoll.model.global_group import GlobalReplicationGroup, links
+from atoll.model.global_group import GlobalReplicationGroup, leader_of, links
 from atoll.model.interface import Interface
 from tests.api.caches import Caches, settle
 from tests.api.test_global_group import BIG, ID, join, saw
@@ -26,6 +27,7 @@ from tests.api.test_global_shards import SHARDS
 from tests.simulation.clock import VirtualLoop
 
 NEAR, FAR, HISTORY = "one", "two", "h"
+SHORT = str(SHORT_SECONDS)
 LEADERS = [f"{group}-000{n}-001" for group in (NEAR, FAR) for n in (1, 2)]
 
 
@@ -35,6 +37,7 @@ class Engines:
     def __init__(self, paper):
         self.paper, self.calls, self.ended = paper, [], set()
         self.silent, self.deaf, self.behind = set(), set(), set()  # by the names of members
+        self.tuned = []
         self.seconds = 0.0  # for each answer
 
     def vital(self, process):
@@ -56,6 +59,9 @@ class Engines:
 
     async def command(self, plan, *words):
         self.calls.append((words, name(plan.name)))
+
+    async def tune(self, plan, directive, value):
+        self.tuned.append((name(plan.name), directive, value))
 
     async def fence(self, process):
         self.calls.append(("fence", name(process)))
@@ -308,6 +314,27 @@ def test_when_one_has_ended_there_is_no_way_back(story, paper):
 
     assert story.engines.ended == {"one-0001-001"}
     assert (story.stage, story.datastore.primary_id) == ("promoting", story.group(FAR).id)
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_a_copy_that_waits_for_nothing_is_made_to_ask_again_while_its_link_is_there(story, paper, is_cut_off):
+    story.engines.deaf |= {"two-0001-001", "two-0001-002"}
+    if is_cut_off:
+        (zone,) = {i.zone for i in paper.world.all(Interface) if i.id == leader_of_near(story).nodes[0].interface_id}
+        paper.write(lambda tx: tx.put(Fault(id="f", account="", region="", act="partition-zone", target=zone,
+                                            since=paper.clock)))  # fmt: skip
+
+    tell(story.look(*[0.5] * 10))
+
+    asked = {who for who, directive, value in story.engines.tuned if (directive, value) == (PATIENCE, SHORT)}
+    assert asked == (set() if is_cut_off else {"two-0001-001"}), "it alone copies from outside"
+    everybody = {name(plan.name) for plan in story.want().values()}
+    assert {who for who, _, value in story.engines.tuned[: len(everybody)] if value == "60"} == everybody
+
+
+def leader_of_near(story):
+    one = story.group(NEAR)
+    return leader_of(story.paper.world, one.id, one.node_groups[0].id)
 
 
 def test_lags_are_kept_of_those_who_lead_secondaries_and_of_nobody_else(story, paper):

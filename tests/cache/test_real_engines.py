@@ -1,11 +1,14 @@
 """The configuration of `cache/config.py`, given to real engines on loopback: they start, obey and replicate."""
 
+import contextlib
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -16,9 +19,11 @@ from redis.retry import Retry
 from atoll.cache.acl import ADMINISTRATOR
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.families import family
+from atoll.cache.node import Primary
 from atoll.cache.parameters import of_family
 from atoll.cache.plan import nodes
 from atoll.cache.restricted import RENAMED, alias
+from atoll.control.hearing import PATIENCE, SHORT_SECONDS
 from atoll.model.parameter import CacheParameterGroup
 from tests.cache.worlds import Life, cluster, group, interface, node
 
@@ -307,6 +312,42 @@ def test_replicas_follow_their_primary_and_take_no_writes(server, directory, sta
     with pytest.raises(redis.ReadOnlyError):
         replicas[0].client.set("k", "w")
     print(f"{engine} {version}: three nodes replicate {seconds * 1000:.0f} ms after the first fork")
+
+
+class Silent:
+    """A source that promises all data to whoever asks, and then says nothing more; nor does a connection end."""
+
+    def __init__(self):
+        self.listener = socket.create_server((str(LOOPBACK), 0))
+        self.port, self.asked = self.listener.getsockname()[1], []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._promise, args=self.listener.accept()[:1], daemon=True).start()
+
+    def _promise(self, connection):
+        for line in connection.makefile("rb"):
+            if line.strip().upper() in (b"PING", b"REPLCONF", b"PSYNC"):
+                connection.sendall(b"+FULLRESYNC %s 0\r\n" % (b"a" * 40) if b"PSYNC" in line else b"+OK\r\n")
+            if b"PSYNC" in line:
+                self.asked.append(connection)
+
+
+def test_a_replica_whose_source_says_nothing_asks_again_when_its_patience_is_shortened(server, directory, start):
+    source = Silent()
+    plan = replace(lone(server), primary=Primary(LOOPBACK, source.port, is_foreign=True))
+    made = Node(plan, directory, server[2], start).ready()
+    until(lambda: len(source.asked) == 1, made.log)
+    until(lambda: int(made.admin.info("replication")["master_sync_last_io_seconds_ago"]) > 1, made.log)
+    assert made.admin.config_get(PATIENCE)[PATIENCE] == "60"
+
+    made.admin.config_set(PATIENCE, str(SHORT_SECONDS))
+
+    until(lambda: len(source.asked) == 2, made.log)
+    made.admin.config_set(PATIENCE, dict(plan.settings)[PATIENCE])
+    source.listener.close()
 
 
 def test_memcached_starts_with_its_arguments(directory, start):

@@ -15,11 +15,12 @@ from atoll.cache import global_group as steps
 from atoll.cache.node import NodePlan
 from atoll.cache.replicated import Said, end_of, follows, has_all, offset_of
 from atoll.control.events import going_on, log
+from atoll.control.hearing import Hearing
 from atoll.control.news import News
 from atoll.control.sight import Book
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, ReplicationGroup
-from atoll.model.global_group import GlobalReplicationGroup, leader_of, links
+from atoll.model.global_group import GlobalReplicationGroup, leader_of, link_of, links
 from atoll.model.global_group import end_of as place_of
 from atoll.store.sqlite import StoreError
 
@@ -43,7 +44,7 @@ class GlobalGroups:
     def __init__(self, store: Book, want: Callable[[], Mapping[str, Machine]], host: Host) -> None:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host = store, want, host
-        self._news = News()
+        self._news, self._hearing = News(), Hearing(host)
         self._since: dict[tuple[str, str], float] = {}  # (datastore, what) -> since when it is so
         self._offsets: dict[tuple[str, int], deque[tuple[float, int]]] = {}  # of primaries: (datastore, shard)
         self.lags: dict[str, float] = {}  # seconds, by the World ids of secondaries' leading clusters
@@ -69,6 +70,7 @@ class GlobalGroups:
         leading = {plan.cluster_id for _, id in members for plan in self._leaders(id) if plan}
         for id in self.lags.keys() - leading:
             del self.lags[id]
+        self._hearing.keep(self._want())
         ids = {one.id for one in found}
         for key in [key for key in self._offsets if key[0] not in ids]:
             del self._offsets[key]
@@ -86,6 +88,7 @@ class GlobalGroups:
             )
         )
         self._measure(datastore, said)
+        await self._listen(datastore, said)
         for member in datastore.members:
             seen, leads = said[member.group_id], member.group_id == datastore.primary_id
             if member.status == "associating" and ((leads and steps.lead(seen)) or steps.follow(seen)):
@@ -242,6 +245,20 @@ class GlobalGroups:
                     self.lags.pop(plan.cluster_id, None)
                 elif plan:
                     self.lags[plan.cluster_id] = self._lag(datastore, number, seen)
+
+    async def _listen(self, datastore: GlobalReplicationGroup, said: Mapping[str, Heard]) -> None:
+        """Have copies ask their sources again that say nothing, whatever else goes on."""
+        world = self._store.world.seen_by(None)
+        for member in datastore.members:
+            group = world.get(ReplicationGroup, member.group_id)
+            for id in group.member_ids if group else ():
+                if plan := self._plan_of(world.get(CacheCluster, id)):
+                    await self._hearing.restore(plan)
+            shards = group.node_groups if group and group.id != datastore.primary_id else ()
+            for shard, seen in zip(shards, said[member.group_id], strict=False):
+                if plan := self._plan_of(leader_of(world, member.group_id, shard.id)):
+                    linked = link_of(world, datastore, member, shard.id) is not None
+                    await self._hearing.look(plan, seen, is_linked=linked)
 
     def _lag(self, datastore: GlobalReplicationGroup, number: int, seen: Said) -> float:
         offsets = self._offsets.get((datastore.id, number), ())
