@@ -17,12 +17,13 @@ from atoll.cli import flat, private, show
 from atoll.cli.failure import NO_KERNEL, REFUSED, Failure
 
 if TYPE_CHECKING:
+    from atoll.host.linux.cgroup_places import Support
     from atoll.host.linux.detect import Probe
 
 Status = Literal["ok", "warning", "missing"]
 VERSION_SECONDS_MAX = 10.0  # the AWS CLI takes up to two seconds to say its version on a slow machine
 MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "missing": ("missing", "red")}
-LIMITS = "as root, or in a session of systemd that delegates them: systemd-run --user --scope -p Delegate=yes"
+LIMITS = {"memory": "memory", "pids": "processes", "cpu": "shares of the processors"}  # by controller
 # What only the command line and the demo need; what instances need is known to host.linux.detect.
 PROGRAMS = (
     ("ssh", "atoll ssh", "openssh-client"),
@@ -94,13 +95,28 @@ def _machine() -> list[Finding]:
 
 
 def _limits() -> Finding:
-    """Look whether instances and nodes can be limited here."""
-    from atoll.host.linux.cgroups import support
+    """Look whether instances and nodes can be limited here, and try it."""
+    from atoll.host.linux import cgroups
 
-    found = support()
-    if found.available:
-        return Finding("ok", "limits", f"of memory and processes, by cgroup v{found.version}")
-    return Finding("warning", "limits", f"memory and processes of instances have none: {found.because}", LIMITS)
+    found = cgroups.support()
+    return limits(found, cgroups.trial() if found.available else "")
+
+
+def limits(found: "Support", failed: str) -> Finding:
+    """Say what can be limited, by what, and what gives the rest; `failed`: what was wrong when it was tried."""
+    if not found.available:
+        why = f"memory and processes of instances have none: {found.because}"
+        return Finding("warning", "limits", why, found.mend)
+    held = [text for name, text in LIMITS.items() if name in found.controllers]
+    lacking = [text for text in LIMITS.values() if text not in held]
+    said = f"of {' and '.join(held)}, by cgroup v{found.version} in {', '.join(map(str, found.parents))}"
+    if failed:
+        return Finding("warning", "limits", f"none: {said} could be, but {failed}", found.mend)
+    if found.crowded:
+        said += "; the processes of this container move into a group below, for one with processes can pass on none"
+    if lacking:
+        return Finding("warning", "limits", f"{said}; none of {' and '.join(lacking)}", found.mend)
+    return Finding("ok", "limits", said)
 
 
 def _flat() -> Finding:

@@ -1,24 +1,27 @@
 """Limits of memory and of processes, and shares of the processors, where this machine lets us set them.
 
-Root with cgroup v1 (hybrid) or v2; an ordinary user with a delegated v2 subtree (`systemd-run --user`).  The groups
-live below one named after the run directory, so that `remove_all` finds what a killed keeper left.
+The groups live below one named after the run directory, where `cgroup_places` found a place for it.  A note of that
+place lies in the run directory: `remove_all`, which may be called from elsewhere, finds what a killed keeper left.
 
 Of the processors nobody is given less than there is: whoever wants more than there is gets his share.  All that an
 installation runs counts together as PROCESSES_EACH busy processes on each processor, whatever it starts, so that it
-starves neither the daemon nor the machine; among themselves, each instance counts as much as each other, and a cache
-node as much as four of them.
+starves neither the daemon nor the machine; where the machine's processes are in groups themselves (systemd's slices),
+it counts as one of these.  Among themselves, each instance counts as much as each other, and a cache node as much as
+four of them.
 """
 
+import errno
 import hashlib
+import logging
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-_ROOT = Path("/sys/fs/cgroup")
-_CONTROLLERS = ("memory", "pids")
-_SHARES = "cpu"  # the controller that we can do without
+from atoll.host.linux.cgroup_places import LIMITS, ROOT, SHARES, Support, support, words
+
+__all__ = ["INSTANCE_WEIGHT", "NODE_WEIGHT", "Support", "create", "join", "remove", "remove_all", "support", "trial"]
+
 _PROCESSES_EACH = 2
 _USUAL_WEIGHT = 100  # of a group, and of one process that is in none, as v2 counts; v1 says 1024
 _V1_PER_V2 = 10.24
@@ -26,72 +29,120 @@ INSTANCE_WEIGHT, NODE_WEIGHT = 100, 400
 _WEIGHT_MAX = 10_000  # the kernel's own
 _LEAVE_SECONDS = 0.5  # from a process's end until its group is empty; some milliseconds here
 _LEAVE_POLL_SECONDS = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """Which limits can be set, and where."""
-
-    version: int  # 1 or 2; 0: none
-    parents: tuple[Path, ...]  # the directories in which we may make groups, one per hierarchy
-    because: str  # why there is none; empty if there is
-
-    @property
-    def available(self) -> bool:
-        """Tell whether groups can be made."""
-        return bool(self.parents)
-
-
-def support() -> Support:
-    """Find out what can be limited here, by looking for directories that we may write to."""
-    separate = tuple(_ROOT / name for name in _CONTROLLERS if (_ROOT / name / "cgroup.procs").exists())
-    if separate:
-        if all(os.access(path, os.W_OK) for path in separate):
-            shares = _ROOT / _SHARES
-            more = (shares,) if (shares / "cpu.shares").exists() and os.access(shares, os.W_OK) else ()
-            return Support(1, (*separate, *more), "")
-        return Support(0, (), "cgroup v1 can be written to by root only")
-    controllers = _ROOT / "cgroup.controllers"
-    if not controllers.exists():
-        return Support(0, (), "no cgroup file system is mounted")
-    own = _own_group()
-    for parent in (_ROOT, own) if os.access(_ROOT / "cgroup.procs", os.W_OK) else (own.parent,):
-        if os.access(parent, os.W_OK) and _delegates(parent):
-            return Support(2, (parent,), "")
-    return Support(0, (), f"the memory and pids controllers of {own.parent} are not delegated to this user")
+_OTHERS = "atoll-others"  # where a container's own processes go, so that its group can pass on limits
+_ROUNDS_MAX = 20  # of moving them, while they start new ones
+_NOTE = "cgroups"
+# What the kernel cannot take back when it lowers a limit, by its names in `memory.stat`.
+_KEPT = ("anon", "shmem", "kernel_stack", "pagetables", "slab_unreclaimable")
+_FILES = {
+    "memory": ("memory.max", "memory.limit_in_bytes"),
+    "pids": ("pids.max",),
+    "cpu": ("cpu.weight", "cpu.shares"),
+}
+_log = logging.getLogger("atoll")
 
 
 def create(
-    run_dir: Path, name: str, *, memory_bytes: int | None, processes: int | None, weight: int = INSTANCE_WEIGHT
+    run_dir: Path,
+    name: str,
+    *,
+    memory_bytes: int | None,
+    processes: int | None,
+    weight: int = INSTANCE_WEIGHT,
+    keeper: int | None = None,
 ) -> tuple[Path, ...]:
-    """Make a group and return its directories for `Spawn.cgroups`: none where limits cannot be set."""
-    found = support()
+    """Make a group, or change its limits, and return its directories for `Spawn.cgroups`: none where that cannot be.
+
+    `keeper`: the pid of who will start what goes into it, if that is not this process.  What cannot be limited runs
+    without a limit: `atoll doctor` tells, and the log.
+    """
+    found = support(keeper)
     made = []
     for parent in found.parents:
-        group = parent / _ours(run_dir) / name
-        with suppress(OSError):  # a limit that cannot be set is reported by `detect`, and does not stop a machine
-            if not group.parent.exists():
-                group.parent.mkdir(exist_ok=True)
-                _share(group.parent, _USUAL_WEIGHT * _PROCESSES_EACH * (os.cpu_count() or 1))
-            if found.version == 2:
-                (group.parent / "cgroup.subtree_control").write_text("+memory +pids")
-                with suppress(OSError):  # it may not be delegated
-                    (group.parent / "cgroup.subtree_control").write_text(f"+{_SHARES}")
-            group.mkdir(exist_ok=True)
+        try:
+            group = _make(found, parent, run_dir, name)
+            _set(group / "pids.max", processes)
+            _limit_memory(group, memory_bytes)
             _share(group, weight)
-            _set(group, ("memory.max", "memory.limit_in_bytes"), memory_bytes)
-            _set(group, ("pids.max",), processes)
             made.append(group)
+        except OSError as error:
+            _log.warning("limits_missing", extra={"fields": {"of": name, "because": str(error)}})
     return tuple(made)
+
+
+def trial() -> str:
+    """Make a group and remove it; return what is wrong with it, empty if nothing or if it was not tried."""
+    found = support()
+    if found.crowded:  # to look is no reason to move anybody
+        return ""
+    run_dir = Path(f"/proc/{os.getpid()}/trial")  # it is not there, so nothing is noted
+    try:
+        groups = [_make(found, parent, run_dir, "trial") for parent in found.parents]
+    except OSError as error:
+        return str(error)
+    else:
+        files = [(name, [group / file for group in groups for file in _FILES[name]]) for name in found.controllers]
+        lacks = [name for name, paths in files if not any(path.exists() for path in paths)]
+        return f"a group was made, but without {' and '.join(lacks)}" if lacks else ""
+    finally:
+        remove_all(run_dir)
+
+
+def _make(found: Support, parent: Path, run_dir: Path, name: str) -> Path:
+    _open(found, parent, run_dir)
+    group = parent / _ours(run_dir) / name
+    group.mkdir(exist_ok=True)
+    return group
+
+
+def _open(found: Support, parent: Path, run_dir: Path) -> None:
+    """Make the group of an installation, and have it and the one above pass on the controllers."""
+    ours = parent / _ours(run_dir)
+    if found.crowded:
+        _make_room(parent)
+    if found.version == 2:
+        _pass_on(parent, found.controllers)
+    if not ours.is_dir():
+        ours.mkdir(exist_ok=True)
+        busy = _PROCESSES_EACH * (os.cpu_count() or 1) if found.alone else 1
+        _share(ours, _USUAL_WEIGHT * busy)
+        _write_note(run_dir, parent)
+    if found.version == 2:
+        _pass_on(ours, found.controllers)
+
+
+def _make_room(parent: Path) -> None:
+    """Move all processes of a container's group into one below it, as whoever nests containers does."""
+    others = parent / _OTHERS
+    others.mkdir(exist_ok=True)
+    for _ in range(_ROUNDS_MAX):
+        pids = words(parent / "cgroup.procs")
+        if not pids:
+            return
+        for pid in pids:
+            with suppress(OSError):  # it has ended; or it is outside of our PID namespace, and stays
+                (others / "cgroup.procs").write_text(pid)
+
+
+def _pass_on(group: Path, controllers: tuple[str, ...]) -> None:
+    passed = words(group / "cgroup.subtree_control")
+    for name in controllers:
+        if name in passed:
+            continue
+        try:
+            (group / "cgroup.subtree_control").write_text(f"+{name}")
+        except OSError:
+            if name != SHARES:
+                raise
 
 
 def join(pid: int) -> None:
     """Move this process into the groups of another one, so that its limits hold for both; where that may be done."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        if not controllers or any(name in (*_CONTROLLERS, _SHARES) for name in controllers.split(",")):
+        if not controllers or any(name in (*LIMITS, SHARES) for name in controllers.split(",")):
             with suppress(OSError):
-                (_ROOT / controllers / path.lstrip("/") / "cgroup.procs").write_text("0")
+                (ROOT / controllers / path.lstrip("/") / "cgroup.procs").write_text("0")
 
 
 def remove(run_dir: Path, name: str) -> None:
@@ -99,61 +150,89 @@ def remove(run_dir: Path, name: str) -> None:
 
     One that is still used stays until the installation ends.
     """
-    for parent in support().parents:
+    for parent in _places(run_dir):
         _remove_soon(parent / _ours(run_dir) / name)
 
 
 def remove_all(run_dir: Path) -> None:
-    """Remove every group of an installation."""
-    for parent in support().parents:
+    """Remove every group of an installation that has ended, and end what is still in one."""
+    for parent in _places(run_dir):
         ours = parent / _ours(run_dir)
-        if ours.is_dir():
-            for group in ours.iterdir():
-                if group.is_dir():
-                    _remove_soon(group)
-            _remove_soon(ours)
+        for path, _, _ in os.walk(ours, topdown=False):
+            group = Path(path)
+            if not _remove_soon(group):
+                with suppress(OSError):  # cgroup v1 and kernels before 5.14 do not have it
+                    (group / "cgroup.kill").write_text("1")
+                _remove_soon(group)
 
 
-def _remove_soon(group: Path) -> None:
+def _remove_soon(group: Path) -> bool:
     """Remove a group: a process leaves it a little after it was seen to end, and its children after it."""
     end = time.monotonic() + _LEAVE_SECONDS
     while True:
         try:
             group.rmdir()
         except FileNotFoundError:
-            return
+            return True
         except OSError:
             if time.monotonic() > end:
-                return
+                return False
             time.sleep(_LEAVE_POLL_SECONDS)
         else:
-            return
+            return True
+
+
+def _write_note(run_dir: Path, parent: Path) -> None:
+    with suppress(OSError), (run_dir / _NOTE).open("a") as note:  # without it we look where groups would be made now
+        note.write(f"{parent}\n")
+
+
+def _places(run_dir: Path) -> tuple[Path, ...]:
+    """Return where groups of an installation may be."""
+    try:
+        noted = (run_dir / _NOTE).read_text().splitlines()
+    except OSError:
+        noted = []
+    return tuple(dict.fromkeys((*map(Path, noted), *support().parents)))
 
 
 def _ours(run_dir: Path) -> str:
     return "atoll-" + hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:12]
 
 
-def _own_group() -> Path:
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        if line.startswith("0::"):
-            return _ROOT / line[3:].lstrip("/")
-    return _ROOT
-
-
-def _delegates(group: Path) -> bool:
-    controllers = (group / "cgroup.controllers").read_text().split()
-    return all(name in controllers for name in _CONTROLLERS)
-
-
 def _share(group: Path, weight: int) -> None:
     """Say how much of the processors a group gets beside others, where that can be said."""
     weight = min(weight, _WEIGHT_MAX)
-    _set(group, ("cpu.weight",), weight)
-    _set(group, ("cpu.shares",), round(weight * _V1_PER_V2))
+    _set(group / "cpu.weight", weight)
+    _set(group / "cpu.shares", round(weight * _V1_PER_V2))
 
 
-def _set(group: Path, files: tuple[str, ...], value: int | None) -> None:
-    for name in files:
-        if value is not None and (group / name).exists():
-            (group / name).write_text(str(value))
+def _limit_memory(group: Path, bytes_: int | None) -> None:
+    """Limit memory, and memory with swap to as much: else who has too much of the one fills the machine's other."""
+    if bytes_ is None:
+        return
+    if (group / "memory.max").exists():
+        # v1 refuses a limit below what is used (EBUSY); v2 takes it, and kills: an engine may have freed what its
+        # allocator keeps.
+        if bytes_ >= _memory_kept(group):
+            _set(group / "memory.max", bytes_)
+        _set(group / "memory.swap.max", 0)
+        return
+    both = group / "memory.memsw.limit_in_bytes"
+    for path in (both, group / "memory.limit_in_bytes", both):  # it is never less than the other: first when it grows
+        try:
+            _set(path, bytes_)
+        except OSError as error:
+            if error.errno != errno.EBUSY and not (path == both and error.errno == errno.EINVAL):
+                raise
+
+
+def _memory_kept(group: Path) -> int:
+    """Return how much of a group's memory cannot be reclaimed without a swap, at least."""
+    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return sum(int(stat.get(name, 0)) for name in _KEPT)
+
+
+def _set(path: Path, value: int | None) -> None:
+    if value is not None and path.exists():
+        path.write_text(str(value))

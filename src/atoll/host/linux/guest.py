@@ -60,7 +60,11 @@ def start(keeper: Keeper, guest: Guest) -> Process:
     _prepare(guest)
     directory = guest.directory.resolve()
     limits = cgroups.create(
-        keeper.run_dir, _group(guest.name), memory_bytes=guest.memory_bytes, processes=_PROCESSES_MAX
+        keeper.run_dir,
+        _group(guest.name),
+        memory_bytes=guest.memory_bytes,
+        processes=_PROCESSES_MAX,
+        keeper=keeper.pid,
     )
     return keeper.spawn(
         Spawn(

@@ -87,6 +87,7 @@ class Nodes(Talker):
             memory_bytes=bytes_ + MEMORY_SLACK,
             processes=PROCESSES_MAX,
             weight=cgroups.NODE_WEIGHT,
+            keeper=self._keeper.pid,
         )
 
     def sweep(self, keep: Collection[str]) -> None:
