@@ -66,7 +66,7 @@ def nameless() -> Iterator[Nameless]:
 MODES = ["root", "rootless"]
 NOBODY = 65534
 PR_SET_DUMPABLE = 4
-CHILD_SECONDS = 60
+CHILD_SECONDS = int(os.environ.get("ATOLL_CHILD_SECONDS", "60"))  # `tests.unified` gives an emulated machine more
 
 
 @pytest.fixture(params=MODES)

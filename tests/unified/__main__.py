@@ -21,6 +21,7 @@ from tests.unified import kernel
 
 MACHINES = ("plain", "container", "systemd")
 TESTS = ("tests/kernel/test_limits.py", "tests/kernel/test_unified.py")
+CHILD_SECONDS = 900  # for one test, as everything is slow
 ENDED = "ended with status "
 
 
@@ -58,7 +59,8 @@ def main() -> int:
     parser.add_argument("--memory-mb", type=int, default=4096)
     parser.add_argument("tests", nargs="*", default=TESTS, help="and other arguments of pytest, after --")
     options = parser.parse_args()
-    command = options.run or f".venv/bin/python -m pytest -q -p no:cacheprovider -rs {' '.join(options.tests)}"
+    pytest = f".venv/bin/python -m pytest -q -p no:cacheprovider -rs --timeout {CHILD_SECONDS}"
+    command = options.run or f"ATOLL_CHILD_SECONDS={CHILD_SECONDS} {pytest} {' '.join(options.tests)}"
     files, worst = kernel.fetched(), 0
     with tempfile.TemporaryDirectory(prefix="atoll-unified-") as place:
         archive = kernel.first_files(files, Path(place))
