@@ -241,3 +241,5 @@ def test_the_doctor_says_which_limits_hold_and_what_mends(found, failed, status,
     finding = limits(found, failed)
 
     assert (finding.status, finding.found, finding.mend) == (status, said, found.mend)
+    assert bool(found.warning) is (not found.available)
+    assert found.because in found.warning

@@ -45,6 +45,13 @@ class Support:
         """Tell whether groups can be made."""
         return bool(self.parents)
 
+    @property
+    def warning(self) -> str:
+        """Say that nothing is limited, and why; empty if it can be."""
+        if self.available:
+            return ""
+        return f"Nothing limits memory and processes here: {self.because}; atoll doctor says what mends it."
+
 
 def support(pid: int | None = None, *, root: Path = ROOT) -> Support:
     """Find out what can be limited for what a process starts (None: this one), by looking."""

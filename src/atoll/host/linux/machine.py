@@ -32,6 +32,7 @@ from atoll.host.contract import (
 from atoll.host.engine import programs, stranger
 from atoll.host.engine.replication import connects
 from atoll.host.engine.terminating import SUFFIX
+from atoll.host.linux import cgroups
 from atoll.host.linux.client import Keeper, Process
 from atoll.host.linux.enter import enter as namespace_entry
 from atoll.host.linux.fabric import Fabric
@@ -63,7 +64,7 @@ class LinuxHost:
     def __init__(self, keeper: Keeper, state_dir: Path) -> None:
         """Use `enter`."""
         self.mode = "rootless" if keeper.rootless else "root"
-        self.because = ""
+        self.because = cgroups.support(keeper.pid).warning
         self.keeper_pid = keeper.pid
         self.namespaces_dir = str(keeper.namespaces.directory)
         self._keeper, self._state_dir = keeper, state_dir
