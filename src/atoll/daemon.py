@@ -12,20 +12,16 @@ import os
 import shutil
 import signal
 import socket
-import sys
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-
-import uvloop
 
 import atoll
 from atoll.admin.activity import Activity
 from atoll.aws.http import Answer, Request, Stream
 from atoll.cache.node import NodePlan
 from atoll.cache.serverless import owned_by
-from atoll.cloudwatch import samples
 from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
@@ -45,7 +41,7 @@ from atoll.control.machines import Machines
 from atoll.control.maintenance import Housekeeping
 from atoll.control.metrics import Sampler
 from atoll.control.migration import Migrations
-from atoll.control.pulse import Pulses, did
+from atoll.control.pulse import Pulses
 from atoll.control.record import Recorder
 from atoll.control.resharding import Reshardings
 from atoll.control.roster import Rosters
@@ -56,69 +52,31 @@ from atoll.control.snapshots import Snapshots
 from atoll.control.wanted import Wanted
 from atoll.control.wires import Wires
 from atoll.control.worlds import Worlds
-from atoll.ec2 import console
 from atoll.elasticache import buckets
 from atoll.front import Front, front_of
-from atoll.gate import Backend, Gate
-from atoll.ground import host_of, log_to, raise_limit
-from atoll.host.authority import Authority
 from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.model.endpoint import VpcEndpoint
-from atoll.model.kinds import KINDS
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.snapshot import Snapshot
 from atoll.model.world import Caller, Tx, World
-from atoll.offer import load_rest, offer_services
-from atoll.options import CannotStart, Lost, Options
-from atoll.secure import server_of
+from atoll.offer import load_rest
+from atoll.options import Lost, Options
+from atoll.reception import Reception
 from atoll.store.sqlite import Store, StoreError, utc_now
-from atoll.store.upgrade import TooNew
 
 if TYPE_CHECKING:
     from atoll.admin.lessons import Lessons
-    from atoll.host.linux.ignition import Ignition
 
-SWITCH_SECONDS = 0.0005  # a request waits no longer for the network's thread; Python's own 5 ms are seen by callers
 GC_ALLOCATIONS = 10_000  # between collections; a World is made of values, which hold no cycles
-
-
-def run(
-    options: Options,
-    sock: socket.socket,
-    begun: "Ignition | None",
-    ready: Callable[[str, str, str], None],
-    hooks: Hooks | None = None,
-) -> None:
-    """Serve on a socket that listens, with the keeper that was begun (None: there is none), until told to stop.
-
-    `ready(url, mode, because)` is called when the first request can be answered.  Raises CannotStart, Lost.
-    """
-    log_to(options.log_to)
-    raise_limit()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        store = Store(options.state_dir.absolute() / "atoll.db", KINDS)
-    except (StoreError, TooNew) as error:
-        if begun:
-            begun.undo()
-        raise CannotStart(f"{error}") from error
-    store.noted = did
-    host = host_of(options, begun, lambda: store.world)  # enters namespaces: before any thread exists
-    uvloop.run(_serve(options, host, store, hooks or Hooks(None, {}), sock, ready))
-
-
-async def _serve(options: Options, host: Host, store: Store, hooks: Hooks, *serving: Any) -> None:
-    await Daemon(options, host, store, hooks).serve(*serving)
 
 
 class Daemon:
     """Every part, wired."""
 
-    def __init__(self, options: Options, host: Host, store: Store, hooks: Hooks) -> None:
+    def __init__(self, options: Options, host: Host, store: Store, hooks: Hooks, reception: Reception) -> None:
         """Wire the parts; nothing runs yet."""
-        offer_services()
         self._options, self._host, self._store, self.hooks = options, host, store, hooks
-        self._authority = Authority(options.state_dir)
+        self._reception, self.backend = reception, reception.backend
         self._objects = options.state_dir.absolute() / "objects"
         self._stop, self._purge = asyncio.Event(), False
         self._pulses = Pulses()
@@ -147,17 +105,15 @@ class Daemon:
         self.migrations = look(lambda sight, want: Migrations(sight, want, host, self.machines.lead))
         self.rosters = look(lambda _, want: Rosters(want, host))
         self.global_groups = look(lambda sight, want: GlobalGroups(sight, want, host))
+        self._sampler.samples = reception.samples
         self._sampler.lags = self.global_groups.lags
         files = SnapshotFiles(options.state_dir.absolute())
         self.snapshots = look(lambda sight, want: Snapshots(sight, want, host, files, utc_now))
         buckets.look_with(files)
         self.worlds = Worlds(store, wanted.machines, host, options.state_dir.absolute(), self._forget_seen)
         self.reshardings = look(lambda sight, want: Reshardings(sight, want, host, self.machines.wake))
-        samples.read_from(self._sampler.samples)
         host.on_exit(self._exited)
         store.watch(lambda _: self.wires.wake())
-        self.backend = Backend(store, self.in_force, strict=strict)
-        console.read_with(host.console)
         with contextlib.suppress(StoreError):  # a full disk: what was there before is still known
             self._engines.note()
 
@@ -172,7 +128,7 @@ class Daemon:
         return usage.gateway_counts(world, tallies, (await self._counters.traffic((), spaces))[1])
 
     def _front(self, endpoint: VpcEndpoint) -> Front:
-        return front_of(endpoint, self.backend, self._authority, self._objects)
+        return front_of(endpoint, self.backend, self._reception.authority, self._objects)
 
     @property
     def world(self) -> World:
@@ -205,6 +161,26 @@ class Daemon:
     def sampler(self) -> Sampler:
         """What measures."""
         return self._sampler
+
+    def printed(self, instance_id: str) -> bytes:
+        """Return the newest output of an instance's console."""
+        return self._host.console(instance_id)
+
+    async def private(self, request: Request) -> Answer:
+        """Answer a request of the private API."""
+        if self._private_api is None:
+            from atoll.admin.routes import private_api  # with the tracer: 15 ms that no start waits for
+
+            self._private_api = private_api(self)
+        return await self._private_api(request)
+
+    async def console(self, request: Request) -> Answer | Stream:
+        """Answer a request of the console."""
+        if self._pages is None:
+            from atoll.console.app import console  # 150 ms and 15 MB that no start waits for
+
+            self._pages = console(self, self._options.state_dir.absolute())
+        return await self._pages(request)
 
     def seen(self) -> Mapping[str, Seen]:
         """Return the processes of the host."""
@@ -317,13 +293,12 @@ class Daemon:
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
         if self._options.leash:
             loop.add_reader(0, self._pulled)
-        gate = Gate(self.backend, self._private, self._console, bind=self._options.bind)
-        server = server_of(self._options, gate.answer, sock, self._authority)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         tasks = [lost, *(self._pulses.begin(name, run()) for name, run in self._named_loops())]
         loading = asyncio.create_task(load_rest())
-        await server.start()
+        await self._reception.open(sock)
+        self._reception.show_in(self)
         gc.freeze()  # the modules are never looked through again
         gc.set_threshold(GC_ALLOCATIONS, 20, 50)
         gc.enable()
@@ -337,7 +312,7 @@ class Daemon:
         log("stopping", purge=self._purge, because=because)
         await self.hooks.run("shutdown")
         self.hooks.close()
-        await server.stop()
+        await self._reception.close()
         for task in (loading, hooks, *tasks):
             task.cancel()
         results = await asyncio.gather(loading, hooks, *tasks, return_exceptions=True)
@@ -368,20 +343,6 @@ class Daemon:
             yield from (("lone", lone.run), ("metrics", self._sampler.run), ("flow_logs", self._counters.run))
             yield from (("alarms", Alarms(self._store, utc_now).run), ("engines", self._engines.run))
             yield ("disks", DiskRoom(self._wanted.machines, self._host, self._recorder).run)
-
-    async def _private(self, request: Request) -> Answer:
-        if self._private_api is None:
-            from atoll.admin.routes import private_api  # with the tracer: 15 ms that no start waits for
-
-            self._private_api = private_api(self)
-        return await self._private_api(request)
-
-    async def _console(self, request: Request) -> Answer | Stream:
-        if self._pages is None:
-            from atoll.console.app import console  # 150 ms and 15 MB that no start waits for
-
-            self._pages = console(self, self._options.state_dir.absolute())
-        return await self._pages(request)
 
     def _network_in_force(self, world: World, failures: Sequence[Failure]) -> bool:
         self._health.follow(world)

@@ -1,5 +1,6 @@
 """The gate: a request is either an AWS call or one of the private API.  And what the wire asks of the World."""
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -14,8 +15,14 @@ from atoll.aws.http import Answer, Request, Stream
 from atoll.aws.sigv4 import Mode
 from atoll.control.events import log
 from atoll.ec2.defaults import open_territory
-from atoll.model.account import AccessKey
-from atoll.model.world import Caller, Tx, World
+from atoll.model.account import AccessKey, Territory
+from atoll.model.acl import NetworkAcl
+from atoll.model.gateway import InternetGateway
+from atoll.model.group import SecurityGroup
+from atoll.model.route import RouteTable
+from atoll.model.subnet import Subnet
+from atoll.model.vpc import DhcpOptions, Vpc
+from atoll.model.world import Caller, Stamps, Tx, World
 from atoll.store.sqlite import Store, StoreError, utc_now
 
 T = TypeVar("T")
@@ -24,15 +31,24 @@ _PRIVATE = ("/_", "/health", "/moto-api")
 _CONSOLE = "/console"
 HEALTH = ("/_atoll/health", "/_localstack/health", "/_ministack/health", "/health")
 UNWRITABLE = Err("ServiceUnavailable", "Nothing was changed, because Atoll {why}. Free space, then try again.", 503)
+# What stands as it was committed, whatever the host sees: loops look at it and change nothing of it.
+SETTLED = frozenset((DhcpOptions, InternetGateway, NetworkAcl, RouteTable, SecurityGroup, Subnet, Territory, Vpc))
 _LOOPBACK_NAMES = (".localhost", ".localhost.localstack.cloud")  # the latter is 127.0.0.1, by LocalStack's word
 
 
 class Backend:
     """The World, as the wire asks for it."""
 
-    def __init__(self, store: Store, in_force: Callable[[], Awaitable[bool]], *, strict: bool) -> None:
-        """Serve from `store`; `in_force` waits for the kernel."""
-        self._store, self._in_force = store, in_force
+    def __init__(
+        self,
+        store: Store,
+        in_force: Callable[[], Awaitable[bool]],
+        *,
+        strict: bool,
+        whole: asyncio.Event | None = None,
+    ) -> None:
+        """Serve from `store`; `in_force` waits for the kernel, `whole` for the rest to come up (None: it has)."""
+        self._store, self._in_force, self._whole = store, in_force, whole
         self._open: set[tuple[str, str]] = set()
         self.mode: Mode = "strict" if strict else "local"
         self.activity = Activity()
@@ -76,6 +92,15 @@ class Backend:
         tx = self._store.transaction(caller)
         change(tx)
         return tx.world.seen_by(None)
+
+    def is_sure(self, looks: Stamps | None) -> bool:
+        """Tell whether what was looked at can be told: before the rest has come up, only what no loop changes."""
+        return self._whole is None or self._whole.is_set() or (looks is not None and SETTLED.issuperset(looks))
+
+    async def whole(self) -> None:
+        """Wait until the rest has come up: what does, and what looks at the machine."""
+        if self._whole:
+            await self._whole.wait()
 
     async def in_force(self) -> None:
         """Wait, for a bounded time, until the kernel obeys everything that is committed."""

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from atoll.control.events import Lines
 from atoll.control.recent import RECENT
-from atoll.host.contract import Host, HostError
+from atoll.host.errors import HostError
 from atoll.model.world import World
 from atoll.options import CannotStart, Options
 
 if TYPE_CHECKING:
+    from atoll.host.contract import Host
     from atoll.host.linux.ignition import Ignition
 
 FLAT = "Caches run behind a relay on loopback, without a network of their own; its limits are in docs/flat.md."
 FILES_MAX = 65_536  # descriptors: one for each machine and each connection
 
 
-def host_of(options: Options, begun: "Ignition | None", world: Callable[[], World]) -> Host:
+def host_of(options: Options, begun: "Ignition | None", world: Callable[[], World]) -> "Host":
     """Return the host that the options ask for, else the best that this machine allows.
 
     It enters namespaces, so no thread may exist yet.  `world` is the newest.  Raises CannotStart.
@@ -62,7 +63,7 @@ def log_to(path: Path | None) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler, RECENT], force=True)
 
 
-def _flat(options: Options, world: Callable[[], World], because: str) -> Host:
+def _flat(options: Options, world: Callable[[], World], because: str) -> "Host":
     from atoll.guest.resolve import addresses
     from atoll.host.flat.machine import FlatHost
     from atoll.host.flat.network import seen_from

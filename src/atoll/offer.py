@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from functools import partial
 from types import ModuleType
 
@@ -22,20 +23,30 @@ SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.l
 
 def load(service: ModuleType) -> None:
     """Import every module of a service's verbs: that registers them."""
-    for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):
-        importlib.import_module(module.name)
+    for module in _modules(service):
+        importlib.import_module(module)
 
 
 def offer_services() -> None:
     """Load each service when its first request comes; `load_rest` does it when there is time."""
     for service in SERVICES:
-        package = service.__name__.rpartition(".")[2]
-        LOADERS[BY_SIGNING_NAME.get(package, package)] = partial(load, service)
+        LOADERS[_name(service)] = partial(load, service)
 
 
 async def load_rest() -> None:
-    """Load what no request has asked for yet, a service at a time: requests go first."""
-    while LOADERS:
+    """Load what no request has asked for yet, a module at a time: requests go first."""
+    for service in reversed(SERVICES):
         await asyncio.sleep(REST_SECONDS)
-        if LOADERS:
-            LOADERS.popitem()[1]()
+        for module in _modules(service) if _name(service) in LOADERS else ():
+            importlib.import_module(module)
+            await asyncio.sleep(0)
+        LOADERS.pop(_name(service), None)  # now, for a request that comes meanwhile may ask for the rest
+
+
+def _name(service: ModuleType) -> str:
+    package = service.__name__.rpartition(".")[2]
+    return BY_SIGNING_NAME.get(package, package)
+
+
+def _modules(service: ModuleType) -> Iterator[str]:
+    return (module.name for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."))

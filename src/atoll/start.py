@@ -34,9 +34,9 @@ def run(options: Options, ready: Callable[[str, str, str], None]) -> None:
         hooks = _hooks(options, sock) if options.init_dir else None  # no other start waits for their module
         begun = _begin_keeper(options)
         with dataclasses_wait():
-            from atoll import daemon
+            from atoll import bringup
 
-            daemon.run(options, sock, begun, ready, hooks)
+            bringup.run(options, sock, begun, ready, hooks)
 
 
 def _begin_keeper(options: Options) -> "ignition.Ignition | None":

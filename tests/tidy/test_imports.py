@@ -24,7 +24,7 @@ def imported(statement):
 
 
 def test_a_daemon_starts_without_what_only_some_calls_need():
-    everything = "import atoll.cli.main, atoll.cli.up, atoll.daemon, atoll.offer, atoll.host.linux.machine as m"
+    everything = "import atoll.cli.main, atoll.cli.up, atoll.bringup, atoll.daemon, atoll.host.linux.machine as m"
 
     assert imported(f"{everything}; [atoll.offer.load(service) for service in atoll.offer.SERVICES]") == []
 
@@ -36,3 +36,20 @@ def test_the_keeper_is_begun_before_the_daemon_is_imported():
     told = f"import sys; {begun}; print('asyncio' in sys.modules or 'atoll.daemon' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_first_answer_waits_for_no_loop_and_no_host():
+    behind = "dnslib", "atoll.daemon", "atoll.control.machines", "atoll.network.compile", "atoll.host.contract"
+    told = f"import sys, atoll.bringup; print(sorted(set({behind!r}) & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+
+
+def test_the_pieces_in_which_a_daemon_is_imported_are_what_it_imports():
+    told = "import sys, atoll.bringup as it, atoll.daemon; print(sorted(set(it.PIECES) - set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

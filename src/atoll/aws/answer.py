@@ -29,7 +29,7 @@ from atoll.aws.models import (
 )
 from atoll.aws.parse import parse
 from atoll.model.account import AccessKey
-from atoll.model.world import Caller, Tx, World
+from atoll.model.world import Caller, Stamps, Tx, World
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -81,6 +81,12 @@ class Backend(Protocol):
     def world(self, caller: Caller) -> World:
         """Return the World as the caller sees it."""
 
+    def is_sure(self, looks: Stamps | None) -> bool:
+        """Tell whether what was looked at can be told already; a daemon that comes up is not sure of everything."""
+
+    async def whole(self) -> None:
+        """Wait until the daemon has come up."""
+
     async def in_force(self) -> None:
         """Wait, for a bounded time, until the kernel obeys everything that is committed."""
 
@@ -90,6 +96,10 @@ class Backend(Protocol):
 
 class _DryRun(Exception):
     """Thrown through a transaction, so that it is forgotten."""
+
+
+class _TooEarly(Exception):
+    """What was looked at may be otherwise when the rest of the daemon has come up."""
 
 
 @dataclass(slots=True)
@@ -167,7 +177,12 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
 
     # 4. and 5. Do it, and wait until the next packet obeys.
     if key and call.operation.pure:
-        return _keep(key, given, call, backend, caller)
+        try:
+            return _keep(key, given, call, backend, caller)
+        except _TooEarly:
+            await backend.whole()
+            return _keep(key, given, call, backend, caller)
+    await backend.whole()
     return await do(call, backend, caller, WRITERS[asked.speech], form)
 
 
@@ -184,10 +199,14 @@ def _keep(key: kept.Key, given: Mapping[str, Any], call: bind.Bound, backend: Ba
     """Answer a question in a World that notes what is looked at, and keep the answer."""
     backend.opening(caller)
     world = backend.world(caller).noted()
-    result = call.operation.run(world, **call.arguments)
+    try:
+        result = call.operation.run(world, **call.arguments)
+        body = serialize.serialize(call.operation.service, call.operation.name, result)
+    finally:  # a refusal, too, may follow from what is not known yet
+        if not backend.is_sure(world.looks):
+            raise _TooEarly
     if call.dry_run:
         raise DRY_RUN()
-    body = serialize.serialize(call.operation.service, call.operation.name, result)
     if world.looks is not None:
         kept.SHELF.put(key, kept.Kept(given, body, world.looks))
     return body

@@ -43,9 +43,9 @@ LOADERS: dict[str, Callable[[], None]] = {}  # service -> what declares its oper
 def find(service: str, name: str) -> Operation | None:
     """Return an operation, or None if Atoll does not support it.
 
-    The first question for a service loads it: a start waits for no other's verbs.
+    The first question for a service loads it, unless its verb is there already: a start waits for no other's verbs.
     """
-    if load := LOADERS.pop(service, None):
+    if (service, name) not in OPERATIONS and (load := LOADERS.pop(service, None)):
         load()
     return OPERATIONS.get((service, name))
 

@@ -28,6 +28,7 @@ from atoll.model.instance import Instance
 from atoll.model.kinds import KINDS
 from atoll.model.world import Caller, World
 from atoll.options import Options
+from atoll.reception import Reception
 from atoll.store.sqlite import StoreError
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.longrun import claims
@@ -275,7 +276,9 @@ class Story:
                 await asyncio.sleep(1.0)
                 self.disk_trouble /= 2
         options = Options(state_dir=self.directory, host="paper")
-        daemon = Daemon(options, self.host, store, Hooks(None, {}))
+        reception = Reception(options, store)
+        daemon = Daemon(options, self.host, store, Hooks(None, {}), reception)
+        reception.show_in(daemon)
         self.life = Life(daemon, store)
         self.found.lives += 1
         with contextlib.suppress(HostError):
