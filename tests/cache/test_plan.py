@@ -5,7 +5,7 @@ from dataclasses import replace
 from atoll.cache.plan import SHARED, Planner, nodes, of_cluster
 from atoll.model.cache import CacheCluster
 from atoll.model.interface import Interface
-from atoll.model.world import Notes
+from atoll.model.notes import Notes
 from tests.cache.worlds import Life, cluster, group, interface, node
 
 

@@ -205,10 +205,10 @@ def test_who_was_held_is_not_well_again_before_the_next_daemon_has_looked(machin
 
     record = Recorder(paper.store)
     machine.begin(record)
-    record.booted(machine.guests[0], lasting=True)
+    record.lasting(machine.guests[0])
     assert "MiB left" in paper.world[Instance, id].host_error
     machine.look()
-    record.booted(machine.guests[0], lasting=True)
+    record.lasting(machine.guests[0])
     assert "MiB left" in paper.world[Instance, id].host_error
     machine.there = ROOMY
     machine.look()

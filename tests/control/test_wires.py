@@ -2,30 +2,39 @@
 
 import asyncio
 import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from atoll.aws.operation import OPERATIONS
 from atoll.control import news, wires
 from atoll.control.services import Services
 from atoll.control.wires import Wires
 from atoll.daemon import Daemon
 from atoll.ec2.defaults import open_territory
 from atoll.front import Front
+from atoll.host.contract import Failure
 from atoll.host.paper import PaperHost
+from atoll.model.group import SecurityGroup
 from atoll.model.keypair import KeyPair
 from atoll.model.kinds import KINDS
+from atoll.model.subnet import Subnet
+from atoll.model.vpc import Vpc
 from atoll.model.world import Caller, World
+from atoll.network.facts import Container
+from atoll.offer import offer_services
 from atoll.store.sqlite import Store, StoreError, utc_now
 
 REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-central-1", "eu-north-1")
 CALLER = Caller(account="000000000000", region="us-east-1", arn="arn:aws:iam::000000000000:root")
 
 
-def network(store, after=lambda *_: True, kind=Services):
+def network(store, after=lambda *_: True, kind=Services, host=None):
     services = kind(store, utc_now, lambda _: Front(None, [], None))  # there is no endpoint
-    return Wires(lambda: store.world, PaperHost(), services, after)
+    return Wires(lambda: store.world, host or PaperHost(), services, after)
 
 
 class Slow(Services):
@@ -203,3 +212,148 @@ def test_the_daemon_says_whether_what_waited_for_the_network_is_written_down(is_
     )
 
     assert Daemon._network_in_force(daemon, World(), ()) is not is_full
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """A store with two VPCs of which one has an interface, and the network loop that obeys it."""
+    monkeypatch.setattr(wires, "VERIFY_SECONDS", 3600.0)
+    offer_services()
+    store = Store(":memory:", KINDS)
+    store.write(open_territory, caller=CALLER)
+    _ec2(store, "CreateVpc", cidr_block="10.7.0.0/16")
+    _interface_in(store, next(store.world.all(Vpc, is_default=True)))
+    return store
+
+
+def _ec2(store, action, **given):
+    bound = OPERATIONS["ec2", action]
+    return store.write(lambda tx: bound.run(tx, **given), caller=CALLER, what=action)
+
+
+def _interface_in(store, vpc):
+    subnet = next(store.world.all(Subnet, vpc_id=vpc.id))
+    return _ec2(store, "CreateNetworkInterface", subnet_id=subnet.id)
+
+
+def _open_port(store, vpc, port):
+    group = next(store.world.all(SecurityGroup, vpc_id=vpc.id))
+    rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "10.9.0.0/24"}]}
+    _ec2(store, "AuthorizeSecurityGroupIngress", group_id=group.id, ip_permissions=[rule])
+    return f"{group.id}_in_6_{port}_{port}".replace("-", "_")
+
+
+class Gate(PaperHost):
+    """A host that lets somebody look at each plan before it is in force, in the network's thread."""
+
+    def __init__(self):
+        super().__init__()
+        self.applied, self.before = [], lambda: None
+
+    def apply(self, plan):
+        self.before()
+        self.applied.append(plan)
+        return ()
+
+
+def test_a_rule_of_a_group_that_no_interface_can_have_does_not_ask_the_thread(idle):
+    other, vpc = idle.world.all(Vpc, is_default=True), next(idle.world.all(Vpc, is_default=False))
+    host = Gate()
+
+    async def run():
+        loop = network(idle, host=host)
+        async with running(loop, idle):
+            assert await loop.in_force(idle.world.revision)
+            loop._thread.shutdown(wait=True)  # whoever asks it now is told so
+            _open_port(idle, vpc, 6379)
+            assert await loop.in_force(idle.world.revision)
+            assert len(host.applied) == 1
+            loop._thread = ThreadPoolExecutor(1)
+            name = _open_port(idle, next(other), 6379)
+            assert await loop.in_force(idle.world.revision)
+            assert name in _containers(host.applied[-1])
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("rule_first", [True, False])
+def test_a_rule_is_in_force_also_where_an_interface_joins_at_the_same_moment(idle, rule_first):
+    """Whoever waits for the rule is told when the kernel has it, if an interface is there that it holds for."""
+    vpc = next(idle.world.all(Vpc, is_default=False))
+    _ec2(idle, "CreateSubnet", vpc_id=vpc.id, cidr_block="10.7.0.0/24")
+    host = Gate()
+
+    async def run():
+        loop = network(idle, host=host)
+        async with running(loop, idle):
+            assert await loop.in_force(idle.world.revision)
+            if not rule_first:
+                _interface_in(idle, vpc)
+            name = _open_port(idle, vpc, 6379)
+            rule = asyncio.create_task(loop.in_force(idle.world.revision))
+            if rule_first:
+                _interface_in(idle, vpc)
+            interface = asyncio.create_task(loop.in_force(idle.world.revision))
+            assert await rule
+            has_interface = vpc.id in loop.plan.vpc_ids
+            assert not has_interface or name in _containers(host.applied[-1])
+            assert await interface
+            assert name in _containers(host.applied[-1])
+
+    asyncio.run(run())
+
+
+def test_a_rule_waits_for_an_interface_that_goes_while_the_kernel_gets_it(idle):
+    """In the kernel the VPC is still, or only just, when the World has it no more: nobody may say that it obeys."""
+    vpc = next(idle.world.all(Vpc, is_default=False))
+    _ec2(idle, "CreateSubnet", vpc_id=vpc.id, cidr_block="10.7.0.0/24")
+    host, may_go_on = Gate(), threading.Event()
+
+    async def run():
+        loop = network(idle, host=host)
+        async with running(loop, idle):
+            assert await loop.in_force(idle.world.revision)
+            applying = asyncio.Event()
+            tell = asyncio.get_running_loop().call_soon_threadsafe
+            host.before = lambda: (tell(applying.set), may_go_on.wait(10.0))
+            id = _interface_in(idle, vpc)["NetworkInterface"]["NetworkInterfaceId"]
+            await applying.wait()
+            _ec2(idle, "DeleteNetworkInterface", network_interface_id=id)
+            _open_port(idle, vpc, 6379)
+            waiting = asyncio.create_task(loop.in_force(idle.world.revision))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            may_go_on.set()
+            assert await waiting
+            assert vpc.id in host.applied[1].vpc_ids
+            assert vpc.id not in host.applied[-1].vpc_ids
+
+    try:
+        asyncio.run(run())
+    finally:
+        may_go_on.set()
+
+
+def test_what_failed_is_tried_again_whatever_changes_elsewhere(idle):
+    vpc = next(idle.world.all(Vpc, is_default=False))
+
+    class Failing(Gate):
+        def apply(self, plan):
+            super().apply(plan)
+            return () if len(self.applied) > 1 else (Failure("network", "no room"),)
+
+    async def run():
+        loop = network(idle, host=(host := Failing()))
+        async with running(loop, idle):
+            assert await loop.in_force(idle.world.revision)
+            assert loop.report.failures
+            _open_port(idle, vpc, 6379)
+            assert await loop.in_force(idle.world.revision)
+            assert len(host.applied) == 2
+            assert not loop.report.failures
+
+    asyncio.run(run())
+
+
+def _containers(plan):
+    return {fact.name for fact in plan.facts() if isinstance(fact, Container)}

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from atoll.model.group import SecurityGroup
+from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.vpc import Vpc
 from atoll.model.world import World
 from atoll.network import nft
 from atoll.network.facts import INTERNET, Chain, Container, Element, Namespace, Route, Veth
-from atoll.network.plan import Plan, compile, difference
+from atoll.network.plan import Plan, compile, difference, stands
 from tests.network.worlds import Lab, prod_lab, random_world
 
 
@@ -39,6 +40,69 @@ def test_from_any_plan_to_any_other_the_difference_leads(seed):
 def test_compiling_on_top_of_any_plan_gives_the_plan_of_the_world_alone(seed):
     one, two = random_world(random.Random(seed)), random_world(random.Random(seed + 1000))
     assert set(compile(two, compile(one)).facts()) == set(compile(two).facts())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_after_any_change_of_interfaces_the_plan_is_that_of_the_world_alone(seed):
+    dice = random.Random(seed)
+    world = random_world(dice, plugged=True)
+    plan = compile(world)
+    for _ in range(8):
+        one = dice.choice([i for i in world.all(Interface) if i.instance_id])
+        other = dice.choice([i for i in world.all(Interface, vpc_id=one.vpc_id) if i.instance_id])
+        changes = {
+            (Interface, one.id): one.but(attachment=other.attachment),
+            (Interface, other.id): other.but(attachment=one.attachment, group_ids=one.group_ids),
+        }
+        lone = {(Interface, one.id): one.but(attachment=None)}
+        world = world.after(changes if dice.random() < 0.8 or one is other else lone)
+        if dice.random() < 0.5 and (instance := next(world.all(Instance), None)):
+            state = dice.choice(["running", "stopped", "pending"])
+            world = world.after({(Instance, instance.id): instance.but(state=state)})
+        plan = compile(world, plan)
+        assert set(plan.facts()) == set(compile(world).facts())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_plan_stands_only_in_a_world_that_has_it(seed):
+    dice = random.Random(seed)
+    world = random_world(dice)
+    plan = compile(world)
+    assert stands(world, plan)
+    for _ in range(20):
+        resource = dice.choice(list(world))
+        match resource:
+            case SecurityGroup() if dice.random() < 0.5:
+                changed = resource.but(rules=())
+            case Instance():
+                changed = resource.but(state=dice.choice(["pending", "running", "stopped"]))
+            case Interface():
+                changed = resource.but(source_dest_check=not resource.source_dest_check)
+            case _:
+                changed = resource.but(tags={"n": str(dice.random())})
+        then = world.after({(type(resource), resource.id): changed})
+        if stands(then, plan):
+            assert set(compile(then).facts()) == set(plan.facts())
+    assert not stands(random_world(random.Random(seed + 1000)), plan)
+
+
+def test_a_plan_stands_whatever_changes_in_a_vpc_without_an_interface():
+    lab = prod_lab()
+    lab.vpc("idle", "10.7.0.0/16")
+    lab.group("idle", vpc="idle")
+    plan = compile(lab.world)
+    add_rule(lab, "sg-idle", "tcp 6379 10.9.0.0/24")
+    assert stands(lab.world, plan)
+    add_rule(lab, "sg-cache", "tcp 6379 10.9.0.0/24")
+    assert not stands(lab.world, plan)
+
+
+def test_a_plan_does_not_stand_when_its_last_link_between_regions_has_gone():
+    lab = prod_lab()
+    plan = compile(lab.world)
+    parts = dict(plan.parts)
+    parts["", "backbone"] = replace(parts["", "internet"], fragments={"x": next(plan.fragments())})
+    assert not stands(lab.world, replace(plan, parts=parts))
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -1,6 +1,7 @@
 """The store: what is committed comes back; what fails changes nothing."""
 
 import json
+import os
 import sqlite3
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from atoll.model.kinds import KINDS
 from atoll.model.resource import Resource
 from atoll.model.world import Caller, Tx
 from atoll.store.codec import decode, decoder, encode
-from atoll.store.sqlite import Store, StoreError
+from atoll.store.sqlite import Dice, Store, StoreError
 from atoll.store.upgrade import SCHEMA, TooNew
 
 WHO = Caller(account="111122223333", region="us-east-1", arn="arn:aws:iam::111122223333:root")
@@ -181,3 +182,28 @@ def test_a_store_of_format_1_gives_its_replication_groups_a_shard(tmp_path):
         "0/r/rg-001",
         ("0/r/rg-001", "0/r/rg-002"),
     )
+
+
+def test_random_digits_are_as_many_as_asked_for_and_never_given_twice():
+    dice = Dice(block_digits=64)
+
+    given = [dice.hex(count) for count in (16, 17, 40, 1, 64, 200, 16) for _ in range(20)]
+
+    assert [len(digits) for digits in given] == [n for n in (16, 17, 40, 1, 64, 200, 16) for _ in range(20)]
+    long = [digits for digits in given if len(digits) > 1]
+    assert len(set(long)) == len(long)
+
+
+def test_a_child_does_not_give_the_digits_that_its_parent_will():
+    dice = Dice()
+    dice.hex(16)
+    reader, writer = os.pipe()
+
+    if (child := os.fork()) == 0:
+        os.write(writer, dice.hex(16).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert os.read(reader, 16).decode() != dice.hex(16)
+    os.close(reader)
+    os.close(writer)

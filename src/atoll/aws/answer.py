@@ -5,14 +5,15 @@ What it needs of the rest of the program it asks of a `Backend`.
 """
 
 import logging
+import random
 import re
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import unquote
+from uuid import UUID
 
 from atoll.aws import bind, foreign, json_wire, kept, once, serialize, sigv4
 from atoll.aws.dialect import DIALECTS, MISSING_ACTION, clip
@@ -43,6 +44,7 @@ WRITERS: Mapping[str, Writer] = {
     "cbor": json_wire.write_cbor,
 }
 
+_IDS = random.Random()
 _SCOPE = re.compile(r"Credential=[^,&]*/([a-z0-9-]{1,64})/aws4_request")
 _WORD = re.compile(r"[A-Za-z0-9]{1,128}")
 
@@ -118,7 +120,7 @@ async def answer(request: Request, backend: Backend) -> Answer:
 
     A body above `http.BODY_BYTES_MAX` is refused, so the server need not read more than one byte beyond it.
     """
-    begun, request_id, asked = time.perf_counter(), str(uuid.uuid4()), _Asked()
+    begun, request_id, asked = time.perf_counter(), _request_id(), _Asked()
     code = None
     try:
         if _is_a_visit(request):
@@ -147,6 +149,11 @@ async def answer(request: Request, backend: Backend) -> Answer:
         )
     )
     return out
+
+
+def _request_id() -> str:
+    """Return an id that no other request has; it is no secret, so the system need not be asked for it."""
+    return str(UUID(int=_IDS.getrandbits(128), version=4))
 
 
 async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | bytes:

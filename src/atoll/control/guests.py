@@ -1,6 +1,7 @@
 """Which instances must run, and how they look from inside: a pure function of the World."""
 
 import base64
+from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_address
 from typing import NamedTuple, cast
 
@@ -12,10 +13,12 @@ from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.lookup import primary_interface
 from atoll.model.names import internal_domain, private_dns
+from atoll.model.resource import unlike
 from atoll.model.vpc import DhcpOptions, Vpc
-from atoll.model.world import Table, World
+from atoll.model.world import Kind, Table, World
 
 RUNS = ("pending", "running")
+SHARED: tuple[Kind, ...] = (Vpc, DhcpOptions)  # what many plans are made from
 _MEMORY_BYTES = 1 << 30  # of a type that the catalogue no longer lists
 _RESOLVER = IPv4Address("169.254.169.253")
 
@@ -26,41 +29,43 @@ class Guests:
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._plans: dict[str, _Known] = {}
+        self._interfaces: Table = {}  # when they were made; and what all of them share
+        self._shared: Mapping[Kind, object] = {}
 
     def guests(self, world: World) -> dict[str, GuestPlan]:
-        """Return the instances that must run, by process name; costs a microsecond for each that is known."""
-        fresh = {}
+        """Return the instances that must run, by process name; costs 0.2 us for each that is known."""
+        interfaces = world.table(Interface)
+        shared: Mapping[Kind, object] = {kind: world.stamp(kind) for kind in SHARED}
+        known = self._plans if shared == self._shared else {}
+        touched = {cast(Interface, one).instance_id for one in unlike(self._interfaces, interfaces)}
+        fresh, plans = {}, {}
         for state in RUNS:
-            for instance in world.bucket(Instance, "state", state).values():
-                if known := self._plan(world, cast(Instance, instance)):
-                    fresh[instance.id] = known
-        self._plans = fresh
-        return {known.plan.process: known.plan for known in fresh.values()}
+            for id, instance in world.bucket(Instance, "state", state).items():
+                found = known.get(id)
+                if found is None or found.instance is not instance or id in touched:
+                    found = self._plan(world, cast(Instance, instance))
+                if found:
+                    fresh[id] = found
+                    plans[found.process] = found.plan
+        self._plans, self._interfaces, self._shared = fresh, interfaces, shared
+        return plans
 
     def _plan(self, world: World, instance: Instance) -> "_Known | None":
-        known = self._plans.get(instance.id)
-        interfaces = world.bucket(Interface, "instance_id", instance.id)
-        if known and known.instance is instance and known.interfaces is interfaces:
-            interface: Interface | None = known.interface
-        else:
-            known, interface = None, primary_interface(world, instance.id)
+        """Make a plan; one that says what it said before stays the same object."""
+        interface = primary_interface(world, instance.id)
         if interface is None:
             return None
         vpc = world[Vpc, interface.vpc_id]
         dhcp = None if vpc.dhcp_options_id == "default" else world[DhcpOptions, vpc.dhcp_options_id]
-        if known and known.vpc is vpc and known.dhcp is dhcp:
-            return known
-        return _Known(instance, interfaces, interface, vpc, dhcp, guest(instance, interface, vpc, dhcp))
+        before, plan = self._plans.get(instance.id), guest(instance, interface, vpc, dhcp)
+        return _Known(instance, plan.process, before.plan if before and before.plan == plan else plan)
 
 
 class _Known(NamedTuple):
-    """A plan, and what it was made from."""
+    """A plan, and the instance that it was made for."""
 
     instance: Instance
-    interfaces: Table  # the instance's: another object if one of them has changed
-    interface: Interface
-    vpc: Vpc
-    dhcp: DhcpOptions | None  # None: the VPC has the default options
+    process: str
     plan: GuestPlan
 
 

@@ -10,7 +10,7 @@ that it is seen again.  All times are the event loop's, so that a simulation can
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -21,7 +21,7 @@ from atoll.control.encryption import Encrypter
 from atoll.control.events import going_on, log, log_mistake
 from atoll.control.pulse import waits
 from atoll.control.record import Recorder
-from atoll.control.round import Attempts, Ended, Forget, Start, Step, Stop, decide
+from atoll.control.round import Attempts, Ended, Forget, Start, Stop, decide
 from atoll.control.tuning import Tuner
 from atoll.host.contract import GuestPlan, Host, HostError, Machine, Seen
 from atoll.store.sqlite import StoreError
@@ -32,6 +32,7 @@ ROUND_SECONDS = 2.0  # a look even when nothing woke us
 ASK_FIRST_SECONDS, ASK_LAST_SECONDS = 0.003, 0.2  # between two questions: engines answer after 5 ms, or much later
 ASK_SECONDS_MAX = 60.0
 TOGETHER_SECONDS = 0.05  # between two writings of who serves: each is a revision, at which every loop may look
+GUESTS_TOGETHER = 10  # started in one visit of the thread; those that are not wanted any more are stopped after it
 STARTS_MAX = 3  # failed starts before a new instance is given up; what ran before is tried for ever
 QUICK_DEATH_SECONDS = 1.0
 IDLE_SECONDS = 10.0
@@ -57,6 +58,8 @@ class Machines:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, float] = {}
         self._serving: list[NodePlan] = []  # that is not written down yet
+        self._booted: list[GuestPlan] = []  # neither is that; and since when
+        self._booted_at = 0.0
         self._written = float("-inf")
         self._untidy = True  # an earlier daemon may have been killed before it threw a disk away
         self.rounds = 0
@@ -129,9 +132,13 @@ class Machines:
         self._started = {name: at for name, at in self._started.items() if name in want}
         seen = await self._host_call(self._host.seen)
         steps = decide(want, seen, self._attempts, self._now())
+        starts = [step.machine for step in steps if isinstance(step, Start)]
         for step in steps:
-            await self._attempt(self._take(step))
-        await self._attempt(self._observe(want, seen, {s.machine.process for s in steps if isinstance(s, Start)}))
+            if not isinstance(step, Start):
+                await self._attempt(self._take(step))
+        for machines in _together(starts):
+            await self._start(machines)
+        await self._attempt(self._observe(want, seen, {machine.process for machine in starts}))
 
     async def _attempt(self, work: Awaitable[None]) -> None:
         """Do one thing; whatever is wrong with it, the others are done all the same, and it in the next round."""
@@ -144,22 +151,23 @@ class Machines:
         except Exception:  # a mistake of ours about one machine must not stop all others
             log_mistake("machine round")
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Stop | Forget | Ended) -> None:
         match step:
             case Stop(name):
                 self._task(f"stop {name}", self._stop(name))
             case Forget(name):
                 await self._host_call(partial(self._host.forget, name))
                 self._untidy = True
-            case Start(machine):
-                await self._start(machine)
             case Ended(machine, status):
                 await self._ended(machine, status)
 
     async def _observe(self, want: Mapping[str, Machine], seen: Mapping[str, Seen], started: set[str]) -> None:
         alive = {name for name, process in seen.items() if process.alive}
-        for name in sorted(alive & want.keys()):
-            self._look(want[name])
+        unsettled = self._record.unsettled()
+        for name, machine in want.items():
+            if name in alive and (isinstance(machine, NodePlan) or machine.instance_id in unsettled):
+                self._look(machine)
+        await self._attempt(self._write_booted())
         self._record.absent(alive | started)
         if self._untidy:
             keep = self._record.subjects() | {name.rpartition("#")[0] for name in (*seen, *started)}
@@ -170,20 +178,35 @@ class Machines:
                 self._untidy = True
                 raise
 
-    async def _start(self, machine: Machine) -> None:
+    async def _start(self, machines: Sequence[Machine]) -> None:
+        """Start some in one visit of the thread, and write down what came of them."""
+        fit = [found for machine in machines if (found := self._fit(machine)) is not None]
+        for machine, error in await self._host_call(partial(_start_each, self._host, fit)):
+            await self._attempt(self._started_or_not(machine, error))
+        if self._booted and self._now() >= self._booted_at + TOGETHER_SECONDS:
+            await self._attempt(self._write_booted())
+
+    def _fit(self, machine: Machine) -> Machine | None:
+        """Return a machine as it is to start; None: it is not, or not yet."""
         if self._want().get(machine.process) != machine:
-            return  # it was changed, or is not wanted any more, since this round began
-        self._tell_of_node(machine, lambda: self._record.starting(machine))
-        machine = self._want().get(machine.process, machine)  # it begins with its group's newest parameters
+            return None  # it was changed, or is not wanted any more, since this round began
         try:
-            await self._host_call(partial(self._host.start, machine))
-        except HostError as error:
+            self._tell_of_node(machine, lambda: self._record.starting(machine))
+        except Exception:
+            log_mistake("machine round")
+            return None
+        return self._want().get(machine.process, machine)  # it begins with its group's newest parameters
+
+    async def _started_or_not(self, machine: Machine, error: Exception | None) -> None:
+        if isinstance(error, HostError):
             count = self._attempts.fail(machine.process, self._now())
             log("start failed", machine=machine.process, because=str(error), attempt=count)
             self._record.start_failed(machine, str(error), final=count >= STARTS_MAX)
-            return
-        self._started[machine.process] = self._now()
-        self._look(machine)
+        elif error:
+            raise error
+        else:
+            self._started[machine.process] = self._now()
+            self._look(machine)
 
     async def _ended(self, machine: Machine, status: int) -> None:
         """A process that should run has ended: a guest may have halted; everything else is started again."""
@@ -210,7 +233,9 @@ class Machines:
     def _look(self, machine: Machine) -> None:
         """See whether a machine that runs also serves, if the World does not know it yet, and has its parameters."""
         if isinstance(machine, GuestPlan):
-            self._record.booted(machine, lasting=self._lived(machine) >= QUICK_DEATH_SECONDS)
+            if not self._booted:
+                self._booted_at = self._now()
+            self._booted.append(machine)
             return
         if self._encrypter.is_due(machine, self._now()):
             self._task(f"encrypt {machine.process}", self._encrypter.encrypt(machine))
@@ -218,6 +243,13 @@ class Machines:
             self._task(f"ask {machine.process}", self._ask(machine))
         else:
             self._tell(machine)
+
+    async def _write_booted(self) -> None:
+        """Write down which guests run: those of a round together, but none much later than it is seen."""
+        guests, self._booted = self._booted, []
+        lasting = [guest for guest in guests if self._lived(guest) >= QUICK_DEATH_SECONDS]
+        _each_if_not_all(self._record.booted, guests)
+        _each_if_not_all(self._record.lasting, lasting)
 
     def _tell(self, node: NodePlan) -> None:
         """Tell a node that serves what its engine does not know yet."""
@@ -248,14 +280,7 @@ class Machines:
             return  # the first of them writes for all
         await asyncio.sleep(self._written + TOGETHER_SECONDS - self._now())
         nodes, self._serving, self._written = self._serving, [], self._now()
-        try:
-            self._record.answered(*nodes)
-        except StoreError:
-            raise
-        except Exception:  # a mistake of ours about one of them must not keep the others back
-            for one in nodes:
-                with going_on("node answered"):
-                    self._record.answered(one)
+        _each_if_not_all(self._record.answered, nodes)
 
     async def _stop(self, name: str) -> None:
         await self._host.stop(name, self._record.grace_seconds(name))
@@ -284,3 +309,35 @@ class Machines:
 
     async def _host_call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _together(machines: Sequence[Machine]) -> Iterator[Sequence[Machine]]:
+    """Yield machines as they are started: guests some at a time, and each node alone, for it is asked at once."""
+    guests = [machine for machine in machines if isinstance(machine, GuestPlan)]
+    yield from (guests[first : first + GUESTS_TOGETHER] for first in range(0, len(guests), GUESTS_TOGETHER))
+    yield from ((machine,) for machine in machines if isinstance(machine, NodePlan))
+
+
+def _start_each(host: Host, machines: Sequence[Machine]) -> list[tuple[Machine, Exception | None]]:
+    """Start machines, and return what kept each from starting."""
+    found: list[tuple[Machine, Exception | None]] = []
+    for machine in machines:
+        try:
+            host.start(machine)
+        except Exception as error:
+            found.append((machine, error))
+        else:
+            found.append((machine, None))
+    return found
+
+
+def _each_if_not_all(write: Callable[..., None], machines: Sequence[Machine]) -> None:
+    """Write something down of all, or, for a mistake about one of them must not keep the others back, of each."""
+    try:
+        write(*machines)
+    except StoreError:
+        raise
+    except Exception:
+        for one in machines:
+            with going_on("machines written down"):
+                write(one)

@@ -4,8 +4,8 @@ Each method asks first whether the World already says so, so that a round which 
 """
 
 import signal
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 from atoll.cache import admission
 from atoll.cache import backup_transitions as backups
@@ -31,11 +31,13 @@ from atoll.model.nat_gateway import NatGateway
 from atoll.model.peering import Peering
 from atoll.model.world import Tx, World
 
+T = TypeVar("T")
+
 STOP_GRACE_SECONDS = 30.0  # to shut down in order; then it is killed
 END_GRACE_SECONDS = 2.0  # of what will not come back: a terminated instance, a node
 NETWORK = "network"  # the subject of a failure of all of it
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # statuses of a process that others ended
-TOGETHER_MAX = 50  # nodes of one transaction, which makes a World after each of its changes
+TOGETHER_MAX = 50  # machines of one transaction, which makes a World after each of its changes
 HALTED = 0  # the status of a guest that shut itself down
 
 
@@ -52,13 +54,24 @@ class Recorder:
         """The newest World."""
         return self._store.world
 
-    def booted(self, guest: GuestPlan, *, lasting: bool) -> None:
-        """An instance's first process runs; `lasting`: for so long that what was wrong with it is over."""
-        instance = self.world.get(Instance, guest.instance_id)
-        if instance and instance.state == "pending":
-            self._note("booted", instances.booted, guest.instance_id)
-        elif instance and instance.host_error and lasting and guest.instance_id not in self._held:
-            self._note("well again", _trouble, guest.instance_id, None)
+    def unsettled(self) -> set[str]:
+        """Return the instances of which it matters that their first process runs."""
+        pending = self.world.bucket(Instance, "state", "pending")
+        return {*pending, *self.world.bucket(Instance, "is_troubled", True)}
+
+    def booted(self, *guests: GuestPlan) -> None:
+        """The first processes of instances run.  Some of them are one revision."""
+        pending = self.world.bucket(Instance, "state", "pending")
+        new = [guest.instance_id for guest in guests if guest.instance_id in pending]
+        for some in _some(new):
+            self._note("booted", instances.booted, *some)
+
+    def lasting(self, *guests: GuestPlan) -> None:
+        """They have run for so long that what was wrong with them is over."""
+        for guest in guests:
+            instance = self.world.get(Instance, guest.instance_id)
+            if instance and instance.state != "pending" and instance.host_error and instance.id not in self._held:
+                self._note("well again", _trouble, instance.id, None)
 
     def doubt(self) -> None:
         """Somebody looks after the disks: what is not well is not well again before he has said so by `held`.
@@ -170,16 +183,20 @@ class Recorder:
 
     def absent(self, alive: set[str]) -> None:
         """Finish what was to end and has ended."""
-        subjects = {subject_of(process) for process in alive}
+        leaving = [c for c in self.world.all(CacheCluster) if _leaves(c)]
+        if leaving or self._ending("stopping") or self._ending("shutting-down"):
+            self._gone(leaving, {subject_of(process) for process in alive})
+        self.users()
+        if faults(self.world, *KILLS):
+            self._nodes_down()
+
+    def _gone(self, leaving: Iterable[CacheCluster], subjects: set[str]) -> None:
         for id in self._ending("stopping") - subjects:
             self._note("stopped", instances.stopped, id)
         for id in self._ending("shutting-down") - subjects:
             self._note("terminated", instances.terminated, id)
-        for cluster in list(self.world.all(CacheCluster)):
+        for cluster in leaving:
             self._nodes_gone(cluster, subjects)
-        self.users()
-        if faults(self.world, *KILLS):
-            self._nodes_down()
 
     def network_obeys(self, world: World, failed: Container[str]) -> None:
         """The kernel obeys a World, except in what failed: what waited for that has happened."""
@@ -266,8 +283,12 @@ class Recorder:
         self._store.write(caches.forget_old_events, what="forget")
 
 
-def _some(nodes: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
-    return (nodes[first : first + TOGETHER_MAX] for first in range(0, len(nodes), TOGETHER_MAX))
+def _leaves(cluster: CacheCluster) -> bool:
+    return cluster.status == "deleting" or any(node.status == "deleting" for node in cluster.nodes)
+
+
+def _some(machines: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (machines[first : first + TOGETHER_MAX] for first in range(0, len(machines), TOGETHER_MAX))
 
 
 def _each(tx: Tx, transition: Callable[[Tx, str, str], None], nodes: Sequence[tuple[str, str]]) -> None:

@@ -14,7 +14,8 @@ from typing import Protocol, TypeVar
 from atoll.control.news import BURST_SECONDS, Burst
 from atoll.control.wanted import Compiled
 from atoll.host.contract import Machine
-from atoll.model.world import Caller, Kind, Notes, Tx, World
+from atoll.model.notes import Notes
+from atoll.model.world import Caller, Kind, Tx, World
 from atoll.store.sqlite import Store
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from atoll.control.guests import Guests
 from atoll.host.contract import Machine
 from atoll.model.fault import KILLS, dead, faults
 from atoll.model.interface import Interface
-from atoll.model.world import Noted, Notes, World
+from atoll.model.notes import Notes
+from atoll.model.world import Noted, World
 
 
 class Compiled:

@@ -19,12 +19,14 @@ from atoll.control.news import BURST_SECONDS, Burst
 from atoll.control.pulse import waits
 from atoll.control.services import Services
 from atoll.host.contract import Door, Failure, Host
-from atoll.model.world import Notes, World
-from atoll.network.plan import Plan, compile
+from atoll.model.notes import Notes
+from atoll.model.world import World
+from atoll.network.plan import Plan, compile, stands
 
 IN_FORCE_SECONDS = 5.0
 VERIFY_SECONDS = 5.0  # how soon damage done behind our back is repaired
 RETRY_SECONDS = 1.0
+VPCS_ASKED = 16  # by a look of 20 us at each, in the event loop: a way to the thread and back costs 150
 
 
 @dataclass(slots=True)
@@ -139,9 +141,7 @@ class Wires:
         notes = Notes()
         noted = world.noted(notes)
         noted.note(self._notes.kinds)  # fragments that are kept were made of them
-        loop = asyncio.get_running_loop()
-        plan, failures = await loop.run_in_executor(self._thread, self._apply, noted)
-        self._plan = plan
+        self._plan, failures = await self._applied(noted)
         failures = [*failures, *await self._serve(noted)]
         for failure in failures:
             if failure not in self.report.failures:  # each is tried again every second, and told once
@@ -160,6 +160,13 @@ class Wires:
         for revision, future in self._waiting:
             if revision <= world.revision and not future.done():
                 future.set_result(None)
+
+    async def _applied(self, world: World) -> tuple[Plan, Sequence[Failure]]:
+        """Have the kernel obey a World.  The thread need not be asked if it does already, and few VPCs tell so."""
+        plan = self._plan
+        if plan is not None and not self.report.failures and len(plan.vpc_ids) <= VPCS_ASKED and stands(world, plan):
+            return plan, ()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._apply, world)
 
     def _apply(self, world: World) -> tuple[Plan, Sequence[Failure]]:
         plan = compile(world, self._plan)

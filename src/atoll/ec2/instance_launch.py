@@ -141,7 +141,7 @@ def _count(tx: Tx, nets: network.Network, low: int, high: int) -> int:
     """Return how many instances to launch."""
     if nets.is_for_one and high > 1:
         raise BAD_COMBINATION(why="A private IP address or a network interface can be given to one instance only.")
-    have = sum(1 for i in tx.world.all(Instance) if i.ended_at is None)
+    have = tx.world.count(Instance) - sum(1 for _ in tx.world.all(Instance, state="terminated"))
     if (left := INSTANCES_MAX - have) < low:
         raise INSTANCE_LIMIT(asked=have + low, limit=INSTANCES_MAX)
     if (room := network.room(tx.world, nets)) < low:

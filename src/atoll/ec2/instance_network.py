@@ -206,18 +206,19 @@ def _make(tx: Tx, network: Network, wish: Wish, instance_id: str) -> Interface:
     for _ in range(wish.more):
         addresses.append(free_address(tx.world, wish.subnet, addresses))
     quotas.check(tx.world.count(Interface), allowed(tx.world, quota.INTERFACES), quotas.INTERFACE_LIMIT)
-    interface = new_interface(
+    sixes = ipv6.asked_addresses(tx.world, wish.subnet, wish.sixes, wish.more_sixes)
+    return new_interface(
         tx,
         wish.subnet,
         wish.group_ids,
         address=addresses[0],
+        secondaries=addresses[1:],
+        ipv6_addresses=sixes,
         description=wish.description,
         timeouts=wish.timeouts,
         attachment=plug,
         tags=network.tags,
     )
-    sixes = ipv6.asked_addresses(tx.world, wish.subnet, wish.sixes, wish.more_sixes)
-    return tx.put(interface.but(private_ips=tuple(addresses), ipv6_addresses=sixes))
 
 
 def _of_instance(

@@ -122,8 +122,10 @@ def give_public_ip(tx: Tx, instance: Instance) -> None:
     Not with several interfaces, and not beside an Elastic IP.  Raises NO_PUBLIC_ADDRESS.
     Source: EC2 User Guide, "Public IPv4 addresses".
     """
+    if not instance.public_ip_wanted:
+        return  # no look: each makes a World of what was put before
     interfaces = interfaces_of(tx.world, instance.id)
-    if not instance.public_ip_wanted or len(interfaces) != 1 or elastic_ip_of(tx.world, interfaces[0].id):
+    if len(interfaces) != 1 or elastic_ip_of(tx.world, interfaces[0].id):
         return
     try:
         tx.put(interfaces[0].but(public_ip=free_public_ip(tx.world)))

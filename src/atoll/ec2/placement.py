@@ -7,7 +7,7 @@
 Source: EC2 User Guide, "Placement strategies for your placement groups".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from atoll.aws.errors import Err
@@ -108,12 +108,12 @@ def check_zone(group: PlacementGroup, others: Iterable[Instance], zone: str) -> 
             raise OTHER_ZONE(name=group.name, zone=other.zone)
 
 
-def _together(hosts: list[str], others: list[Instance]) -> list[str]:
+def _together(hosts: Sequence[str], others: list[Instance]) -> list[str]:
     racks = {rack_of(other.host) for other in others if other.host}
     return [host for host in hosts if not racks or rack_of(host) in racks]
 
 
-def _apart(hosts: list[str], others: list[Instance], level: str | None) -> list[str]:
+def _apart(hosts: Sequence[str], others: list[Instance], level: str | None) -> list[str]:
     used = [other.host for other in others if other.host]
     if level == "host":
         return [host for host in hosts if host not in used]
@@ -130,7 +130,7 @@ def _smallest(group: PlacementGroup, others: list[Instance]) -> int:
     return min(sizes, key=lambda n: sizes[n])
 
 
-def _in_partition(hosts: list[str], others: list[Instance], partition: int) -> list[str]:
+def _in_partition(hosts: Sequence[str], others: list[Instance], partition: int) -> list[str]:
     """Return the hosts of the partition's racks, or, if none of them stands, of racks that no partition has."""
     of = {rack_of(other.host): other.partition for other in others if other.host}
     mine = [host for host in hosts if of.get(rack_of(host)) == partition]

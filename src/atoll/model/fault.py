@@ -7,7 +7,7 @@
 A fault belongs to no account, as hardware does.  Usually there is none, and then these questions cost nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -53,10 +53,10 @@ def down(world: World, host: str | None) -> Fault | None:
     return next((f for f in faults(world, *KILLS) if f.takes(host)), None) if host else None
 
 
-def standing_hosts(world: World, zone: str) -> list[str]:
+def standing_hosts(world: World, zone: str) -> Sequence[str]:
     """Return the hosts of a zone that are not down, in the order in which they fill."""
-    kills = faults(world, *KILLS)
-    return [host for host in hosts_of(zone) if not any(f.takes(host) for f in kills)]
+    kills, hosts = faults(world, *KILLS), hosts_of(zone)
+    return [host for host in hosts if not any(f.takes(host) for f in kills)] if kills else hosts
 
 
 def dead(world: World, interface: Interface) -> Fault | None:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from atoll.model.resource import Resource
 
+ENDED = ("stopped", "terminated")  # states in which nothing runs behind its interfaces
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataOptions:
@@ -68,3 +70,13 @@ class Instance(Resource):
     cpu_credits: str | None = None  # "standard" or "unlimited"; None: the type's own default, or not burstable
     auto_recovery: str = "default"
     host_error: str | None = None  # why the machine could not do what was asked; shown in StateReason
+
+    @property
+    def silent_in(self) -> str | None:
+        """The VPC in which nothing runs behind its interfaces, as it is not meant to run; an index field."""
+        return self.vpc_id if self.state in ENDED else None
+
+    @property
+    def is_troubled(self) -> bool:
+        """Tell whether the machine could not do what was asked; an index field."""
+        return self.host_error is not None

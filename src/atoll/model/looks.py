@@ -71,6 +71,11 @@ class Witness(Noted):
             self._look(kind).is_whole = True
         return super().all(kind, **where)
 
+    def table(self, kind: Kind) -> Table:
+        """Return all resources of a kind; the whole kind is noted."""
+        self._look(kind).is_whole = True
+        return super().table(kind)
+
     def bucket(self, kind: Kind, field: str, value: object) -> Table:
         """Return a bucket of an index, and note it."""
         found = super().bucket(kind, field, value)

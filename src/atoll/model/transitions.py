@@ -31,12 +31,12 @@ INTERNAL_ERROR = "Server.InternalError"
 GUEST_SHUTDOWN = "Client.InstanceInitiatedShutdown"
 
 
-def booted(tx: Tx, instance_id: str) -> bool:
-    """Record that a pending instance runs."""
-    if (instance := _at(tx, instance_id, "booted")) is None:
-        return False
-    tx.put(instance.but(state=INSTANCE.after(instance.state, "booted"), host_error=None, stopped_at=None))
-    return True
+def booted(tx: Tx, *instance_ids: str) -> bool:
+    """Record that pending instances run."""
+    found = [one for id in instance_ids if (one := _at(tx, id, "booted")) is not None]
+    for instance in found:
+        tx.put(instance.but(state=INSTANCE.after(instance.state, "booted"), host_error=None, stopped_at=None))
+    return bool(found)
 
 
 def halted(tx: Tx, instance_id: str) -> bool:

@@ -25,6 +25,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
+from atoll.model.notes import Notes
 from atoll.model.resource import Resource
 
 R = TypeVar("R", bound=Resource)
@@ -72,7 +73,7 @@ class World:
         """Return the same World as `caller` sees it; `None` sees everything."""
         return World(self._tables, self.revision, caller, self._indexes, self._stamps)
 
-    def noted(self, notes: "Notes | None" = None) -> "Noted":
+    def noted(self, notes: Notes | None = None) -> "Noted":
         """Return the same World, for a reader of whom it is noted, in `notes`, which kinds were looked at."""
         view = Noted(self._tables, self.revision, self.caller, self._indexes, self._stamps)
         view._notes = Notes() if notes is None else notes
@@ -135,6 +136,10 @@ class World:
             self._indexes[kind, field] = index
         return index[hash(value) % INDEX_PARTS].get(value, _EMPTY)
 
+    def table(self, kind: Kind) -> Table:
+        """Return all resources of a kind, in all accounts: the same object while none of them changes."""
+        return self._tables.get(kind, _EMPTY)
+
     def kinds(self) -> Iterator[Kind]:
         """Yield the kinds of which there is a resource."""
         return (kind for kind, table in self._tables.items() if table)
@@ -167,21 +172,6 @@ class World:
                 if indexed is kind:
                     indexes[kind, field] = _carry(index, field, old, changed)
         return World(tables, self.revision + 1, self.caller, indexes, stamps)
-
-
-class Notes:
-    """Which kinds a reader looked at: the first stamp of each, or that it was everything."""
-
-    __slots__ = ("are_everything", "kinds")
-
-    def __init__(self) -> None:
-        """Nothing was looked at yet."""
-        self.kinds: dict[Kind, object] = {}
-        self.are_everything = False
-
-    def note(self, kind: Kind, stamp: object) -> None:
-        """A kind is looked at for the first time, in a table with this stamp."""
-        self.kinds[kind] = stamp
 
 
 class Noted(World):
@@ -231,6 +221,11 @@ class Noted(World):
         """Return a bucket of an index, and note it."""
         self._note(kind)
         return super().bucket(kind, field, value)
+
+    def table(self, kind: Kind) -> Table:
+        """Return all resources of a kind, and note it."""
+        self._note(kind)
+        return super().table(kind)
 
     def count(self, kind: Kind) -> int:
         """Count resources of a kind, and note it."""

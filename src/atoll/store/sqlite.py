@@ -10,6 +10,7 @@ each row are checked before anything is believed (about 3 us a resource).
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,9 +23,16 @@ from atoll.store.codec import decode, encode, for_journal
 from atoll.store.upgrade import Damaged, check, check_sum, upgrade
 
 T = TypeVar("T")
+Row = tuple[object, ...]
 
 JOURNAL_ROWS_MAX = 100_000  # the oldest are forgotten: about 60 MB at most
 _TRIM_EVERY = 1_000  # revisions
+_DELETE = "delete from resource where kind=? and id=?"
+_PUT = (  # not "insert or replace": a resource keeps its place, oldest first
+    "insert into resource(kind, id, revision, body, sum) values (?,?,?,?,?) on conflict do update"
+    " set revision=excluded.revision, body=excluded.body, sum=excluded.sum"
+)
+_NOTE = "insert into journal values (?,?,?,?,?,?,?)"
 MEND = (
     "nothing was changed; next: put back a copy of it, or move it (with its -wal and -shm) out of the way, start, "
     "and load a backup: atoll restore FILE"
@@ -41,9 +49,34 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def random_hex(digits: int) -> str:
-    """Return random hexadecimal digits."""
-    return secrets.token_hex((digits + 1) // 2)[:digits]
+class Dice:
+    """Random digits, asked of the system in blocks.
+
+    Each question lets another thread have the interpreter, and then waits until that gives it back.
+    """
+
+    def __init__(self, block_digits: int = 4096) -> None:
+        """Have none yet."""
+        self._block_digits = block_digits
+        self._digits, self._at = "", 0
+        self._lock = threading.Lock()  # or two threads might get the same ones
+        os.register_at_fork(after_in_child=self.forget)  # or two processes might
+
+    def forget(self) -> None:
+        """Throw away what was asked for and not used yet."""
+        self._digits, self._at, self._lock = "", 0, threading.Lock()
+
+    def hex(self, digits: int) -> str:
+        """Return random hexadecimal digits."""
+        with self._lock:
+            if self._at + digits > len(self._digits):
+                self._digits, self._at = secrets.token_hex(max(self._block_digits, digits) // 2 + 1), 0
+            found = self._digits[self._at : self._at + digits]
+            self._at += digits
+        return found
+
+
+random_hex = Dice().hex
 
 
 class Store:
@@ -144,22 +177,21 @@ class Store:
     def _persist(self, tx: Tx, what: str) -> None:
         revision, at = tx.world.revision, tx.now.isoformat()
         who = tx.caller.arn if tx.caller else "atoll"
+        gone, put, entries = list[Row](), list[Row](), list[Row]()
         try:
-            self._db.execute("begin immediate")
             for (kind, id), resource in tx.changes.items():
-                body = None if resource is None else encode(resource)
-                if body is None:
-                    self._db.execute("delete from resource where kind=? and id=?", (kind.__name__, id))
-                else:  # not "insert or replace": a resource keeps its place, oldest first
-                    row = (kind.__name__, id, revision, body)
-                    self._db.execute(
-                        "insert into resource(kind, id, revision, body, sum) values (?,?,?,?,?) on conflict do update"
-                        " set revision=excluded.revision, body=excluded.body, sum=excluded.sum",
-                        (*row, check_sum(*row)),
-                    )
-                told = None if resource is None or body is None else for_journal(resource, body)
-                entry = (revision, at, who, what, kind.__name__, id, told)
-                self._db.execute("insert into journal values (?,?,?,?,?,?,?)", entry)
+                told = None
+                if resource is None:
+                    gone.append((kind.__name__, id))
+                else:
+                    row = (kind.__name__, id, revision, body := encode(resource))
+                    put.append((*row, check_sum(*row)))
+                    told = for_journal(resource, body)
+                entries.append((revision, at, who, what, kind.__name__, id, told))
+            self._db.execute("begin immediate")
+            for statement, rows in ((_DELETE, gone), (_PUT, put), (_NOTE, entries)):
+                if rows:
+                    self._db.executemany(statement, rows)
             if revision % _TRIM_EVERY == 0:
                 newest = "(select max(rowid) from journal)"
                 self._db.execute(f"delete from journal where rowid <= {newest} - ?", (JOURNAL_ROWS_MAX,))

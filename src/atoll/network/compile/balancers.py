@@ -16,8 +16,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple, TypeAlias, cast
 
-from atoll.model.balancer import ALL_ZONES, Listener, LoadBalancer, Target, TargetGroup
-from atoll.model.instance import Instance
+from atoll.model.balancer import ALL_ZONES, Listener, LoadBalancer, TargetGroup
 from atoll.model.interface import Interface
 from atoll.model.resource import Resource
 from atoll.network.compile.appliances import LOCAL, SETTINGS, appliance, one_way
@@ -52,7 +51,7 @@ def balancers(
     owners: Bucket,
     listeners: Bucket,
     groups: Bucket,
-    instances: Bucket,
+    silent: Bucket,
     interfaces: Bucket,
 ) -> Wanted:
     """Yield the fragments of a VPC's nodes: `owners` are its balancers, `groups` its target groups."""
@@ -70,7 +69,7 @@ def balancers(
         for listener in cast("Mapping[str, Listener]", listeners).values():
             if listener.balancer_id == owner.id:
                 group = cast(TargetGroup, groups[listener.group_id])
-                doors.append(_door(listener, group, owner, one.zone, firsts, instances))
+                doors.append(_door(listener, group, owner, one.zone, firsts, silent))
         mine = wires.get(one.id, ())
         yield one.id, (one, standing, tuple(doors), mine), partial(node, one, standing, tuple(doors), mine)
 
@@ -81,24 +80,19 @@ def _door(
     owner: LoadBalancer,
     zone: str,
     firsts: Mapping[str, IPv4Address],
-    instances: Bucket,
+    silent: Bucket,
 ) -> Door:
     """Resolve a listener of the node in a zone: healthy targets get its flows, or all, if none is healthy."""
     found: dict[str, list[tuple[IPv4Address, int]]] = {}
     for target in group.targets:
         ip = firsts.get(target.id) if group.target_type == "instance" else IPv4Address(target.id)
-        if ip is None or not (owner.crosses_zones or target.zone in (zone, ALL_ZONES)) or _halted(target, instances):
+        if ip is None or not (owner.crosses_zones or target.zone in (zone, ALL_ZONES)) or target.id in silent:
             continue
         found.setdefault(target.state, []).append((ip, target.port))
     choices = found.get("healthy") or [place for state in IN_SERVICE for place in found.get(state, ())]
     ill = found.get("unhealthy", ()) if group.resets_unhealthy else ()
     dead = tuple(place for place in ill if place not in choices)
     return Door(listener.protocols, listener.port, tuple(sorted(choices)), dead, group.is_sticky)
-
-
-def _halted(target: Target, instances: Bucket) -> bool:
-    instance = cast("Instance | None", instances.get(target.id))
-    return instance is not None and instance.state in ("stopped", "terminated")
 
 
 def node(it: Interface, standing: Standing, doors: tuple[Door, ...], wires: tuple[Wire, ...]) -> Iterator[Fact]:

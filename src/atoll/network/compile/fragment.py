@@ -41,6 +41,11 @@ Wanted: TypeAlias = Iterable[tuple[str, tuple[object, ...], Callable[[], Iterato
 """Fragments to be: id, what it is made from, and how to make it."""
 
 
+def no_facts() -> Iterator[Fact]:
+    """Make nothing, for a fragment that is there already."""
+    return iter(())
+
+
 class Memo(Generic[R, T]):
     """What was derived from a resource, until there is a newer one of its id: for what is asked of all each time.
 

@@ -36,7 +36,7 @@ class Inputs(NamedTuple):
     tables: Bucket
     groups: Bucket
     acls: Bucket
-    instances: Bucket
+    silent: Bucket  # instances that have ended: nothing runs behind their interfaces
     gateways: Bucket
     egress_only: Bucket
     nat_gateways: Bucket
@@ -82,7 +82,7 @@ def inputs_of(
         tables=of(RouteTable),
         groups=groups,
         acls=of(NetworkAcl),
-        instances=of(Instance),
+        silent=world.bucket(Instance, "silent_in", vpc.id),
         gateways=of(InternetGateway),
         egress_only=of(EgressOnlyGateway),
         nat_gateways=of(NatGateway),

@@ -1,6 +1,6 @@
 """The parts of a plan, each with exactly the inputs it depends on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from ipaddress import IPv4Address
 from typing import TypeAlias, cast
@@ -11,13 +11,13 @@ from atoll.model.endpoint import KIND as ENDPOINT
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.flow_log import FlowLog
 from atoll.model.group import SecurityGroup
-from atoll.model.instance import Instance
 from atoll.model.interface import AWS_TIMEOUTS, Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Net
 from atoll.model.names import link_name
 from atoll.model.nat_gateway import NatGateway
 from atoll.model.prefix_list import PrefixList, managed
+from atoll.model.resource import unlike
 from atoll.model.route import Route, RouteTable
 from atoll.model.subnet import Subnet
 from atoll.network.compile import groups as security_groups
@@ -27,7 +27,7 @@ from atoll.network.compile.circles import circle
 from atoll.network.compile.endpoints import endpoint
 from atoll.network.compile.faults import cuts
 from atoll.network.compile.flow_logs import counting, logged
-from atoll.network.compile.fragment import Memo, Part, Wanted, part
+from atoll.network.compile.fragment import Fragment, Memo, Part, Wanted, no_facts, part
 from atoll.network.compile.gateway_endpoints import endpoint_link, gateway_endpoint
 from atoll.network.compile.inputs import Inputs
 from atoll.network.compile.interfaces import Seat, Standing, interface
@@ -47,7 +47,6 @@ KINDS = (
     "cuts",
 )  # fmt: skip
 APPLIANCES = (NAT_GATEWAY, BALANCER, ENDPOINT)  # kinds of interfaces behind which no guest is
-GONE = ("stopped", "terminated")  # states of an instance behind whose interface nothing runs
 
 
 def internet_part(hosts: tuple[OutsideHost, ...], old: Part | None) -> Part:
@@ -65,8 +64,8 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
     """Yield the parts of a VPC.  The order is that in which they can be applied one by one."""
     gateway = next(iter(it.gateways.values()), None)
     links = tuple((peer.link.id, peer.link.name) for peer in it.peers)
-    placed = (it.interfaces, it.subnets, it.tables, it.instances, it.nat_gateways, it.cuts.dead)
-    standing = (it.interfaces, it.subnets, it.instances, it.publics, it.cuts.dead)
+    placed = (it.interfaces, it.subnets, it.tables, it.silent, it.nat_gateways, it.cuts.dead)
+    standing = (it.interfaces, *_standing_of(it))
     networked = (it.vpc, gateway is not None, it.egress_only, *placed, links, it.prefix_lists, it.endpoints)
     makers = (
         ("router", (it.vpc,), lambda: [("router", (it.vpc,), partial(router, it.vpc))]),
@@ -81,7 +80,7 @@ def vpc_parts(it: Inputs, old: Mapping[PartKey, Part]) -> Iterator[tuple[PartKey
         ("gateway", (gateway, it.publics, *networked), partial(_gateway, it)),
         ("egress_only", (gateway is None, it.vpc, it.egress_only), partial(_egress_only, it)),
         ("subnets", (it.subnets, it.has_ipv6), partial(_subnets, it)),
-        ("interfaces", (gateway, *standing), partial(_interfaces, it)),
+        ("interfaces", (gateway, *standing), partial(_interfaces, it, old.get((it.vpc.id, "interfaces")))),
         ("nat_gateways", (gateway, it.vpc, *standing), partial(_nat_gateways, it)),
         (
             "balancers",
@@ -171,14 +170,37 @@ def _subnets(it: Inputs) -> Wanted:
         yield one.id, (one, it.has_ipv6), partial(subnet, one, it.has_ipv6)
 
 
-def _interfaces(it: Inputs) -> Wanted:
-    for one, standing in _standing(it):
-        if one.kind not in APPLIANCES:
-            yield one.id, (one, standing), partial(interface, one, standing)
+def _interfaces(it: Inputs, old: Part | None) -> Wanted:
+    """Want those of which something may have changed anew, and the others as they are."""
+    kept = _untouched(it, old) if old else {}
+    anew = {one.id: (one, standing) for one, standing in _standing(it, kept)}
+    for id, resource in it.interfaces.items():
+        if fragment := kept.get(id):
+            yield id, fragment.made_from, no_facts
+        elif cast(Interface, resource).kind not in APPLIANCES:
+            yield id, anew[id], partial(interface, *anew[id])
+
+
+def _untouched(it: Inputs, old: Part) -> Mapping[str, Fragment]:
+    """Return the fragments of interfaces that stand as before: only some interfaces, and not theirs, have changed."""
+    gateway, interfaces, *others = old.made_from
+    if (gateway, *others) != (next(iter(it.gateways.values()), None), *_standing_of(it)):
+        return {}
+    was = cast("Mapping[str, Interface]", interfaces)
+    changed = [cast(Interface, one) for one in unlike(was, it.interfaces)]
+    gone = {one.id for one in changed}
+    machines = {one.instance_id for one in changed if one.instance_id}  # the seats of all of their interfaces
+    gone |= {id for id, one in was.items() if one.instance_id in machines} if machines else set()
+    return {id: fragment for id, fragment in old.fragments.items() if id not in gone}
+
+
+def _standing_of(it: Inputs) -> tuple[object, ...]:
+    """Return what the standing of interfaces is made from, beside them."""
+    return it.subnets, it.silent, it.publics, it.cuts.dead
 
 
 def _nat_gateways(it: Inputs) -> Wanted:
-    for one, standing in _standing(it):
+    for one, standing in _standing(it) if it.nat_gateways else ():
         if one.kind == NAT_GATEWAY and standing.is_live:
             yield one.id, (one, standing, it.vpc.cidrs), partial(nat_gateway, one, standing, it.vpc.cidrs)
 
@@ -186,9 +208,7 @@ def _nat_gateways(it: Inputs) -> Wanted:
 def _balancers(it: Inputs) -> Wanted:
     if not it.balancers:
         return ()
-    return balancers(
-        _standing(it), it.wires, it.balancers, it.listeners, it.target_groups, it.instances, it.interfaces
-    )
+    return balancers(_standing(it), it.wires, it.balancers, it.listeners, it.target_groups, it.silent, it.interfaces)
 
 
 def _endpoints(it: Inputs) -> Wanted:
@@ -210,14 +230,16 @@ def _gateway_endpoints(it: Inputs) -> Wanted:
             yield one.id, (one, it.vpc.cidrs), partial(gateway_endpoint, one, it.vpc.cidrs)
 
 
-def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
+def _standing(it: Inputs, without: Container[str] = ()) -> Iterator[tuple[Interface, Standing]]:
+    """Yield interfaces, `without` all of some machines, or some of none, and where they stand."""
     subnets = cast("Mapping[str, Subnet]", it.subnets)
-    seats = _seats(it)
+    interfaces = [one for id, one in cast("Mapping[str, Interface]", it.interfaces).items() if id not in without]
+    seats = _seats(interfaces)
     elastic: dict[str, dict[IPv4Address, IPv4Address]] = {}
     for eip in it.publics if it.gateways else ():
         if eip.interface_id is not None and eip.private_ip is not None:
             elastic.setdefault(eip.interface_id, {})[eip.private_ip] = eip.public_ip
-    for one in cast("Mapping[str, Interface]", it.interfaces).values():
+    for one in interfaces:
         publics = {one.address: one.public_ip} if one.public_ip and it.gateways else {}
         publics |= elastic.get(one.id, {})
         seat = seats.get(one.id) or Seat(one.id)
@@ -225,10 +247,10 @@ def _standing(it: Inputs) -> Iterator[tuple[Interface, Standing]]:
         yield one, standing
 
 
-def _seats(it: Inputs) -> Mapping[str, Seat]:
+def _seats(interfaces: Iterable[Interface]) -> Mapping[str, Seat]:
     """Return where the interfaces of instances with several are; the others are at home."""
     of_instances: dict[str, dict[int, Interface]] = {}
-    for one in cast("Mapping[str, Interface]", it.interfaces).values():
+    for one in interfaces:
         if one.instance_id and one.attachment:
             of_instances.setdefault(one.instance_id, {})[one.attachment.device_index] = one
     found: dict[str, Seat] = {}
@@ -359,5 +381,4 @@ def _is_live(it: Inputs, interface: Interface) -> bool:
     """Tell whether something runs behind an interface.  A service's interface counts as long as it is attached."""
     if interface.attachment is None or interface.id in it.cuts.dead:
         return False
-    instance = cast("Instance | None", it.instances.get(interface.instance_id or ""))
-    return instance is None or instance.state not in GONE
+    return interface.instance_id not in it.silent

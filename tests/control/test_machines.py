@@ -1,0 +1,157 @@
+"""The machine loop, on paper: what starts together is written down together, and nobody waits for who does not."""
+
+import asyncio
+import random
+
+import pytest
+
+from atoll.control.guests import Guests, guests
+from atoll.control.machines import GUESTS_TOGETHER, Machines
+from atoll.control.record import Recorder
+from atoll.host.contract import HostError
+from atoll.host.paper import PaperHost
+from atoll.model.instance import Instance
+from atoll.model.interface import Interface
+from atoll.model.vpc import DhcpOptions
+from tests.api.paper import Paper
+
+MANY, SECONDS_MAX = 50, 30.0
+
+
+@pytest.fixture
+def paper():
+    return Paper()
+
+
+def launch(paper, count):
+    """Launch instances; return their ids."""
+    ec2 = paper.client()
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=count, MaxCount=count)
+    return [it["InstanceId"] for it in made["Instances"]]
+
+
+def states(paper):
+    return [instance.state for instance in paper.world.all(Instance)]
+
+
+async def until(paper, host, is_reached):
+    """Run the machine loop until something is true of the World."""
+
+    async def ready():
+        return True
+
+    def look(_world=None):
+        if is_reached():
+            reached.set()
+
+    reached, unwatch, planner = asyncio.Event(), paper.store.watch(look), Guests()
+    loop = Machines(lambda: planner.guests(paper.world), host, Recorder(paper.store), ready)
+    loop.wake()
+    running = asyncio.create_task(loop.run())
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            await reached.wait()
+    finally:
+        unwatch()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await loop.close()
+
+
+def test_a_burst_of_instances_is_one_write_of_their_states(paper, monkeypatch):
+    monkeypatch.setattr("atoll.control.machines.TOGETHER_SECONDS", SECONDS_MAX)  # however slow this machine is
+    assert MANY > GUESTS_TOGETHER
+    launch(paper, MANY)
+    before = paper.world.revision
+
+    asyncio.run(until(paper, PaperHost(), lambda: states(paper) == ["running"] * MANY))
+
+    assert paper.world.revision == before + 1
+
+
+def test_nobody_waits_longer_than_a_moment_for_others_that_start(paper, monkeypatch):
+    monkeypatch.setattr("atoll.control.machines.TOGETHER_SECONDS", 0.0)
+    launch(paper, MANY)
+    before = paper.world.revision
+
+    asyncio.run(until(paper, PaperHost(), lambda: states(paper) == ["running"] * MANY))
+
+    assert paper.world.revision == before + MANY // GUESTS_TOGETHER
+
+
+@pytest.mark.parametrize("error", [HostError("no room"), AssertionError("planted")])
+def test_one_that_does_not_start_keeps_no_other_back(paper, error):
+    first, *others = launch(paper, GUESTS_TOGETHER)
+
+    class Host(PaperHost):
+        def start(self, machine):
+            if machine.instance_id == first:
+                raise error
+            super().start(machine)
+
+    asyncio.run(until(paper, Host(), lambda: states(paper).count("running") == len(others)))
+
+    assert paper.world[Instance, first].state == "pending"
+
+
+def test_what_one_instance_does_wrong_keeps_no_other_from_being_written_down(paper, monkeypatch):
+    from atoll.model import transitions
+
+    first, *others = launch(paper, GUESTS_TOGETHER)
+    right = transitions.booted
+
+    def booted(tx, *ids):
+        assert first not in ids, "planted"
+        return right(tx, *ids)
+
+    monkeypatch.setattr(transitions, "booted", booted)
+
+    asyncio.run(until(paper, PaperHost(), lambda: states(paper).count("running") == len(others)))
+
+    assert paper.world[Instance, first].state == "pending"
+
+
+def test_an_instance_that_boots_keeps_its_plan(paper):
+    (id,) = launch(paper, 1)
+    planner = Guests()
+    (before,) = planner.guests(paper.world).values()
+
+    paper.settle()
+    (after,) = planner.guests(paper.world).values()
+
+    assert paper.world[Instance, id].state == "running"
+    assert after is before
+
+
+def test_plans_that_are_kept_are_those_of_the_world_alone(paper):
+    dice, planner, ids = random.Random(5), Guests(), launch(paper, 6)
+    ec2 = paper.client()
+    vpc = next(paper.world.all(Interface)).vpc_id
+    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["corp"]}])
+    options_id = options["DhcpOptions"]["DhcpOptionsId"]
+
+    def move():
+        one = dice.choice([i for i in paper.world.all(Interface) if i.attachment])
+        free = one.address + 100 + dice.randrange(50)
+        paper.write(lambda tx: tx.put(one.but(private_ips=(free,))))
+
+    def unplug():
+        one = dice.choice([i for i in paper.world.all(Interface) if i.attachment])
+        paper.write(lambda tx: tx.put(one.but(attachment=None)))
+
+    def rename():
+        one = paper.world[DhcpOptions, options_id]
+        paper.write(lambda tx: tx.put(one.but(options={"domain-name": (f"d{dice.randrange(9)}",)})))
+
+    acts = [
+        move, rename, paper.settle, lambda: launch(paper, 1),
+        lambda: ec2.associate_dhcp_options(VpcId=vpc, DhcpOptionsId=dice.choice(["default", options_id])),
+        lambda: (paper.settle(), ec2.stop_instances(InstanceIds=[dice.choice(ids[1:])])),
+        lambda: (paper.settle(), ec2.reboot_instances(InstanceIds=[ids[0]])),
+    ]  # fmt: skip
+    for _ in range(60):
+        dice.choice(acts)()
+        assert planner.guests(paper.world) == guests(paper.world)
+    unplug()
+    assert planner.guests(paper.world) == guests(paper.world)
