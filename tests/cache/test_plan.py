@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from atoll.cache import plan
 from atoll.cache.plan import SHARED, Planner, nodes, of_cluster
 from atoll.model.cache import CacheCluster
 from atoll.model.interface import Interface
@@ -85,6 +88,26 @@ def test_a_plan_of_a_cluster_without_a_group_follows_its_interfaces():
 
     found = {n.name: n for n in planner.nodes(life.world)}
     assert str(found[f"{alone.id}:0002"].address) == "10.0.1.77"
+
+
+def test_a_planner_that_failed_does_not_take_what_has_changed_for_known(monkeypatch):
+    life, *_ = lived()
+    life.put(interface("eni-5", "10.0.1.5"), lone := cluster("lone", node("eni-5")))
+    planner = Planner()
+    planner.nodes(life.world)
+    life.put(interface("eni-5", "10.0.1.77"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plan, "of_cluster", _fails)
+        with pytest.raises(AssertionError, match="planted"):
+            planner.nodes(life.world)
+
+    found = {n.name: n for n in planner.nodes(life.world)}
+    assert str(found[f"{lone.id}:0001"].address) == "10.0.1.77"
+
+
+def _fails(*_):
+    raise AssertionError("planted")
 
 
 def test_a_replicas_plan_follows_its_primarys_address():

@@ -43,6 +43,8 @@ def due(world: World, now: datetime) -> list[Backed]:
 def expired(world: World, now: datetime) -> list[Snapshot]:
     """Return the automatic snapshots whose days are over, or whose cache is gone."""
     whole = world.seen_by(None)
+    if not any(snapshot.source == AUTOMATED for snapshot in whole.all(Snapshot)):
+        return []
     alive = {it.id for it in _backed(whole)}
     return [
         snapshot

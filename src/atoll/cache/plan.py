@@ -1,6 +1,6 @@
 """Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from atoll.cache import shards
@@ -18,9 +18,9 @@ from atoll.cache.users import sources as user_sources
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup, Seed
 from atoll.model.interface import Interface
 from atoll.model.parameter import CacheParameterGroup
-from atoll.model.resource import Resource
+from atoll.model.resource import Resource, unlike
 from atoll.model.serverless import ServerlessCache
-from atoll.model.world import World
+from atoll.model.world import Table, World
 
 __all__ = ["NodePlan", "Planner", "Primary", "nodes", "of_cluster", "sources"]
 
@@ -90,15 +90,18 @@ class Planner:
         self._plans: dict[str, tuple[tuple[Resource, ...], tuple[NodePlan, ...]]] = {}
         self._rosters = Rosters()
         self._stamps: Mapping[type[Resource], object] = {}  # of what lone clusters share
+        self._interfaces: Table = {}  # when the plans were made
 
     def nodes(self, world: World) -> tuple[NodePlan, ...]:
         """Return every process that must exist; costs a few identity checks for each cluster that did not change."""
         world, fresh = world.seen_by(None), {}
+        interfaces = world.table(Interface)
+        touched = {interface.id for interface in unlike(self._interfaces, interfaces)}
         stamps = {kind: world.stamp(kind) for kind in SHARED}
-        are_as_before, self._stamps = stamps == self._stamps, stamps
+        are_as_before = stamps == self._stamps
         for cluster in world.all(CacheCluster):
             known = self._plans.get(cluster.id)
-            if known and are_as_before and _is_lone_and_same(world, cluster, known[0]):
+            if known and are_as_before and _is_lone_and_same(cluster, known[0][0], touched):
                 fresh[cluster.id] = known
                 continue
             basis = sources(world, cluster)
@@ -106,18 +109,18 @@ class Planner:
                 fresh[cluster.id] = known
             else:
                 fresh[cluster.id] = basis, of_cluster(world, cluster, self._rosters)
-        self._plans = fresh
+        self._plans, self._stamps, self._interfaces = fresh, stamps, interfaces
         return tuple(node for _, plans in fresh.values() for node in plans)
 
 
-def _is_lone_and_same(world: World, cluster: CacheCluster, basis: tuple[Resource, ...]) -> bool:
-    """Tell, if SHARED is as it was, whether a cluster without a group has the very sources of `basis`."""
-    if basis[0] is not cluster or cluster.group_id:
+def _is_lone_and_same(cluster: CacheCluster, before: Resource, touched: Container[str]) -> bool:
+    """Tell, if SHARED is as it was, whether a cluster without a group has the sources that it had.
+
+    `touched` are the interfaces that are others now.
+    """
+    if before is not cluster or cluster.group_id:
         return False
-    if cluster.status in STOPPED:
-        return True
-    nodes = cluster.nodes
-    return all(world[Interface, node.interface_id] is basis[n] for n, node in enumerate(nodes, 1))
+    return not touched or not any(node.interface_id in touched for node in cluster.nodes)
 
 
 def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:

@@ -63,12 +63,13 @@ class Doorman:
         """Run until cancelled."""
         try:
             while True:
-                for name in self._open - self._wanted().keys():
+                wanted = self._wanted()
+                for name in self._open - wanted.keys():
                     self._leave(name)
-                for plan in self._wanted().values():
+                for plan in wanted.values():
                     await self._attend(plan)
                 await self._cut_old()
-                waits = self._wanted().keys()
+                waits = wanted.keys()  # if others are wanted by now, there is news of it
                 await self._news.wait(RETRY_SECONDS if waits - self._open else LOOK_SECONDS if waits else None)
         finally:
             for name in list(self._open):
