@@ -9,6 +9,11 @@ from .conftest import in_child, start
 
 pytestmark = pytest.mark.kernel
 MB = 1 << 20
+BOTH = (
+    "memory.max",
+    "memory.limit_in_bytes",
+    "memory.memsw.limit_in_bytes",
+)  # of v2; of v1
 
 
 @pytest.mark.parametrize("mode", ["root"], indirect=True)
@@ -58,3 +63,20 @@ def test_without_writable_cgroups_there_are_no_limits_and_a_reason(place, mode):
         assert cgroups.create(place, "a", memory_bytes=1, processes=1) == ()
 
     in_child(steps, rootless=mode == "rootless")
+
+
+@pytest.mark.parametrize("mode", ["root"], indirect=True)
+def test_a_limit_grows_and_shrinks_and_there_is_never_more_with_swap_than_without(place):
+    if because := cgroups.support().because:
+        pytest.skip(because)
+
+    def steps():
+        for megabytes in (64, 128, 32):
+            made = cgroups.create(place, "a", memory_bytes=megabytes * MB, processes=10)
+            files = [path / name for path in made for name in BOTH if (path / name).exists()]
+            assert {file.read_text().strip() for file in files} == {str(megabytes * MB)}
+            assert all(file.read_text().strip() == "0" for path in made for file in path.glob("memory.swap.max"))
+        cgroups.remove_all(place)
+        assert not any(path.exists() for path in made)
+
+    in_child(steps)
