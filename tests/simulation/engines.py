@@ -188,7 +188,7 @@ class EngineHost(FaultyHost):
         for replica in list(self.engines.values()):
             if replica.follows is None or replica.is_stopped:
                 continue
-            leader = self._at(replica.follows)
+            leader = self._source(replica)
             near = leader is not None and leader.address not in self.cut and replica.address not in self.cut
             if not near or leader is None or leader.is_stopped or (leader.follows and not leader.link_up):
                 continue
@@ -206,7 +206,7 @@ class EngineHost(FaultyHost):
 
     def _copied(self, replica: Engine, leader: Engine) -> None:
         replica.is_copying = False
-        if replica.follows == leader.address and self._at(leader.address) is leader and self._is(replica):
+        if self._source(replica) is leader and self._is(replica):
             replica.history, replica.records, replica.link_up = leader.history, list(leader.records), True
 
     def _arrive(self, replica: Engine, history: str, position: int, record: int) -> None:
@@ -226,7 +226,7 @@ class EngineHost(FaultyHost):
         self._check()
 
     def _lose_link(self, replica: Engine) -> None:
-        if replica.follows and self._at(replica.follows) is None:
+        if replica.follows and self._source(replica) is None:
             replica.link_up = False
 
     def _check(self) -> None:
@@ -247,6 +247,10 @@ class EngineHost(FaultyHost):
 
     def _at(self, address: Address) -> Engine | None:
         return next((e for e in self.engines.values() if e.address == address), None)
+
+    def _source(self, replica: Engine) -> Engine | None:
+        """Return whom a replica copies from."""
+        return self._at(replica.follows) if replica.follows else None
 
     def _is(self, engine: Engine) -> bool:
         return self.engines.get(engine.plan.process) is engine

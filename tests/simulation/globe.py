@@ -12,19 +12,8 @@ from atoll.model.world import World
 from tests.simulation.engines import Address, Engine, EngineHost
 
 
-class GlobeHost(EngineHost):
-    """A host of two regions whose VPCs happen to have different addresses."""
-
-    world: Callable[[], World]
-
-    def start(self, machine: Machine) -> None:
-        super().start(machine)
-        if engine := self.engines.get(machine.process):
-            engine.follows = self._real(engine.follows)
-
-    async def replication(self, node: NodePlan) -> Replication | None:
-        said = await super().replication(node)
-        return replace(said, follows=self._named(node, said.follows)) if said and said.follows else said
+class ChainHost(EngineHost):
+    """A host whose engines pass on what they copy, and are asked how much that is."""
 
     async def statistics(self, node: NodePlan) -> Mapping[str, str]:
         said = await self.replication(node)
@@ -46,15 +35,21 @@ class GlobeHost(EngineHost):
         engine.paused_until = self.loop.time() + milliseconds / 1000
         await self._perhaps_crash()
 
-    async def ask(self, node: NodePlan) -> str | None:
-        if node.primary and (address := self._real((str(node.primary.address), node.primary.port))):
-            near = next(e for e in self.engines.values() if e.address == address) if self._at(address) else None
-            if near:
-                node = replace(node, primary=replace(node.primary, address=near.plan.address, port=near.plan.port))
-        return await super().ask(node)
+    def _connect(self, replica: Engine, leader: Engine) -> None:
+        before = replica.history, len(replica.records)
+        super()._connect(replica, leader)
+        self._pass_on(replica, before)
 
-    def _replicaof(self, engine: Engine, leader: Address | None) -> None:
-        super()._replicaof(engine, self._real(leader))
+    def _copied(self, replica: Engine, leader: Engine) -> None:
+        before = replica.history, len(replica.records)
+        super()._copied(replica, leader)
+        self._pass_on(replica, before)
+
+    def _pass_on(self, replica: Engine, before: tuple[str, int]) -> None:
+        """Have those who copy from a replica ask again, after it has got other data than one record more."""
+        if (replica.history, len(replica.records)) != before:
+            for further in self._replicas(replica.address):
+                further.link_up = False
 
     def _arrive(self, replica: Engine, history: str, position: int, record: int) -> None:
         had = len(replica.records)
@@ -65,6 +60,31 @@ class GlobeHost(EngineHost):
             if further.link_up:
                 further.arrival = max(further.arrival + 1e-6, self.loop.time() + self.dice.random() * 0.03)
                 self.loop.call_at(further.arrival, self._arrive, further, history, position, record)
+
+
+class GlobeHost(ChainHost):
+    """A host of two regions whose VPCs happen to have different addresses."""
+
+    world: Callable[[], World]
+
+    def start(self, machine: Machine) -> None:
+        super().start(machine)
+        if engine := self.engines.get(machine.process):
+            engine.follows = self._real(engine.follows)
+
+    async def replication(self, node: NodePlan) -> Replication | None:
+        said = await super().replication(node)
+        return replace(said, follows=self._named(node, said.follows)) if said and said.follows else said
+
+    async def ask(self, node: NodePlan) -> str | None:
+        if node.primary and (address := self._real((str(node.primary.address), node.primary.port))):
+            near = next(e for e in self.engines.values() if e.address == address) if self._at(address) else None
+            if near:
+                node = replace(node, primary=replace(node.primary, address=near.plan.address, port=near.plan.port))
+        return await super().ask(node)
+
+    def _replicaof(self, engine: Engine, leader: Address | None) -> None:
+        super()._replicaof(engine, self._real(leader))
 
     def masters(self) -> list[str]:
         """Return the clusters that take writes."""

@@ -22,7 +22,7 @@ class ShardHost(EngineHost):
         finally:
             engine = self.engines.get(machine.process)
             if engine and engine.epoch < 0 and isinstance(machine, NodePlan) and machine.cluster:
-                engine.epoch = machine.cluster.number if engine.follows is None else 0
+                engine.epoch = machine.cluster.number if self.leads(engine) else 0
 
     async def known(self, node: NodePlan) -> Known:
         await asyncio.sleep(self.dice.random() * 0.01)
@@ -46,7 +46,7 @@ class ShardHost(EngineHost):
                 raise HostError("ERR You should send CLUSTER FAILOVER to a replica")
             self.take_over(engine)
         elif words[1] == "REPLICATE":
-            if engine.follows is None and engine.records:
+            if self.leads(engine) and engine.records:
                 raise HostError("ERR To set a master the node must be empty and without assigned slots.")
             at = next(seat for seat in node.cluster.seats if seat.id == words[2])
             self._replicaof(engine, (str(at.address), at.port))
@@ -74,10 +74,14 @@ class ShardHost(EngineHost):
     def step(self) -> None:
         """Let everybody hear of the newest primary who has not, and links come up."""
         for engine in list(self.engines.values()):
-            leads = [e for e in self.shard_of(engine) if e.follows is None]
+            leads = [e for e in self.shard_of(engine) if self.leads(e)]
             if leads:
                 self._hear(engine, max(leads, key=lambda e: e.epoch))
         super().step()
+
+    def leads(self, engine: Engine) -> bool:
+        """Tell whether the others of a shard take an engine for their primary."""
+        return engine.follows is None
 
     def shard_of(self, engine: Engine) -> list[Engine]:
         seat = engine.plan.cluster.seat
@@ -86,12 +90,14 @@ class ShardHost(EngineHost):
     def _hear(self, engine: Engine, leader: Engine) -> None:
         """Obey the primary with the greatest epoch."""
         deaf = engine.is_stopped or leader.is_stopped or {engine.address, leader.address} & self.cut
-        if engine is leader or deaf or not (self._is(engine) and self._is(leader)) or leader.follows is not None:
+        if engine is leader or deaf or not (self._is(engine) and self._is(leader)) or not self.leads(leader):
             return
-        if engine.follows is None and engine.epoch >= leader.epoch:
+        if self.leads(engine) and engine.epoch >= leader.epoch:
             return
-        followed = self._at(engine.follows) if engine.follows else engine
-        if followed is not leader and (followed is None or followed.follows or followed.epoch <= leader.epoch):
+        followed = engine if self.leads(engine) else self._source(engine)
+        if followed is leader:
+            return
+        if followed is None or not self.leads(followed) or followed.epoch <= leader.epoch:
             self._replicaof(engine, leader.address)
 
     def _check(self) -> None:

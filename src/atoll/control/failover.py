@@ -233,6 +233,7 @@ class _Guard:
         self._awake = asyncio.Event()
         self._basis: tuple[Resource, ...] = ()
         self._full = float("-inf")  # when everybody was looked at last
+        self._probed = float("-inf")  # when the network was tried last
         self.task = asyncio.ensure_future(self._run())
 
     def wake(self) -> None:
@@ -276,7 +277,10 @@ class _Guard:
         self._awake.clear()
         now = asyncio.get_running_loop().time()
         full = hot or now - self._full >= FULL_SECONDS
-        shard = await self._look(full=full, probe=not hot)
+        probe = not hot or now - self._probed >= FULL_SECONDS  # what is waited for may be that it reaches somebody
+        if probe:
+            self._probed = now
+        shard = await self._look(full=full, probe=probe)
         if shard is None:
             return None
         act = decide(shard)

@@ -1,0 +1,307 @@
+"""A global datastore in cluster mode on a clock of our own: its primary changes, planned and forced, while all fails.
+
+Each seed is another story of two regions with two shards each.  Clients write to whoever takes it.  At no time do
+both regions take writes of a shard; when the faults stop, all is available again within QUIET_SECONDS, and the one
+region copies from the other.  While nothing but the daemon fails, no acknowledged write is lost.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from atoll.cache import global_group as steps
+from atoll.control.failover import Failovers
+from atoll.control.global_groups import GlobalGroups
+from atoll.control.hearing import Hearing
+from atoll.control.machines import Machines
+from atoll.control.record import Recorder
+from atoll.control.sight import Sight, looking
+from atoll.control.wanted import Wanted
+from atoll.ec2.defaults import open_territory
+from atoll.model.cache import CacheCluster, ReplicationGroup
+from atoll.model.fault import Fault
+from atoll.model.global_group import links
+from atoll.model.kinds import KINDS
+from tests.simulation import test_global
+from tests.simulation.backbone import BackboneHost
+from tests.simulation.engines import Engine
+from tests.simulation.faulty import FaultyStore
+from tests.simulation.test_global import CALLERS, REGIONS
+
+SEEDS = int(os.environ.get("ATOLL_SEEDS", "1"))  # a story takes two to five seconds
+CHANGES = 5
+QUIET_SECONDS = 45.0  # an engine that waits for an answer that never comes would do so for 60
+PLUG_SECONDS_MAX = 0.1  # until the network obeys
+WRITE_SECONDS = 0.02
+LEFT_ALONE, HASTY = 1, 2  # seeds
+GROUPS = {"us-east-1": "one", "eu-west-1": "two"}
+ZONES = {"us-east-1": "us-east-1a", "eu-west-1": "eu-west-1c"}  # so that their addresses differ
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("seed", range(1, 1 + SEEDS))
+def test_planned_changes_lose_nothing_and_come_to_an_end_whenever_the_daemon_dies(seed, tmp_path):
+    story = Story(seed, tmp_path / "store.db")
+
+    story.play()
+
+    assert not story.wrongs, story.wrongs[:3]
+    assert not story.lost, f"lost {story.lost[:5]} of {len(story.acknowledged)}"
+    assert len(story.acknowledged) > 500, "hardly anything was written"
+    assert story.changes
+
+
+@pytest.mark.parametrize("seed", range(100, 100 + SEEDS))
+def test_whatever_fails_one_region_leads_and_the_other_copies_in_the_end(seed, tmp_path):
+    story = Rough(seed, tmp_path / "store.db")
+
+    story.play()
+
+    assert not story.wrongs, story.wrongs[:3]
+    assert len(story.acknowledged) > 500, "hardly anything was written"
+
+
+# Planted bugs, each with the seed of a story that finds it.
+
+
+async def waits_as_long_as_engines_do(*_, **__):
+    """A copy whose source says nothing is left alone."""
+
+
+def test_a_copy_that_is_left_alone_with_a_silent_source_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(Hearing, "look", waits_as_long_as_engines_do)
+    story = Story(LEFT_ALONE, tmp_path / "store.db")
+
+    story.play()
+
+    assert any("modifying" in wrong for wrong in story.wrongs)
+
+
+def test_a_target_that_is_promoted_before_the_old_leaders_have_ended_is_found(tmp_path, monkeypatch):
+    fencing = steps.fencing
+
+    def hasty(tx, id):
+        fencing(tx, id)
+        steps.taken_over(tx, id)
+
+    monkeypatch.setattr("atoll.control.global_groups.steps.fencing", hasty)
+    story = Story(HASTY, tmp_path / "store.db")
+
+    story.play()
+
+    assert story.wrongs or story.lost
+
+
+class Life(test_global.Life):
+    """A daemon whose loops are woken as they really are: by what they look at."""
+
+    def __init__(self, story: "Story"):
+        self.story = story
+        self.store = store = FaultyStore(story.path, KINDS)
+        store.dice = story.dice
+        wanted = Wanted(lambda: store.world)
+        recorder = Recorder(sight := Sight(store))
+        self.machines = Machines(sight.through(wanted.machines), story.host, recorder, self._ready)
+        sight.watch(self.machines.wake)
+        self.failovers = looking(
+            store, wanted.nodes, lambda at, want: Failovers(at, want, story.host, self.machines.wake), 0.0
+        )
+        self.globe = looking(store, wanted.nodes, lambda at, want: GlobalGroups(at, want, story.host))
+        story.host.on_exit(self._exited)
+        self.task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        await asyncio.gather(super()._run(), self._plug())
+
+    async def _plug(self) -> None:
+        revision = -1
+        while True:
+            await asyncio.sleep(self.story.dice.random() * PLUG_SECONDS_MAX)
+            if revision != self.store.world.revision:
+                revision = self.store.world.revision
+                self.story.host.plug(links(self.store.world))
+
+
+class Story(test_global.Story):
+    """One seed's story, in which nothing fails but the daemon, answers and patience."""
+
+    host: BackboneHost
+
+    def __init__(self, seed, path):
+        super().__init__(seed, path)
+        self.host = BackboneHost(self.dice, self.loop)
+        self.host.crash = self._crash_soon
+        self.changes = 0
+
+    async def _play(self) -> None:
+        self.life = Life(self)
+        background = [asyncio.ensure_future(work()) for work in (self._client, self._replication)]
+        await self._create()
+        self.host.crash_chance = self.dice.choice((0.0, 0.05, 0.2))
+        self.host.trouble = self.dice.choice((0.0, 0.02))
+        for _ in range(CHANGES):
+            if self.wrongs:
+                break
+            self._fail_over(self.dice.choice(REGIONS))
+            for act in self._acts():
+                await act()
+            await asyncio.sleep(self.dice.expovariate(0.15))
+        self.host.crash_chance = self.host.trouble = 0.0
+        self._heal()
+        if not self.wrongs:
+            await asyncio.sleep(5.0)
+            self._heal()
+            await asyncio.sleep(QUIET_SECONDS)
+            self._judge()
+        if self._crashing:
+            await self._crashing
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self.life.end()
+
+    async def _create(self) -> None:
+        for region in REGIONS:
+            self.life.store.write(open_territory, caller=CALLERS[region], what="open")
+        made = {"replication_group_description": "x", "automatic_failover_enabled": True, "num_node_groups": 2,
+                "replicas_per_node_group": 1, "cluster_mode": "enabled"}  # fmt: skip
+        self._ask("us-east-1", "CreateReplicationGroup", replication_group_id="one", engine="valkey", **made,
+                  cache_node_type="cache.m5.large", node_group_configuration=_places("us-east-1"))  # fmt: skip
+        await asyncio.sleep(4.0)
+        self._ask("us-east-1", "CreateGlobalReplicationGroup", global_replication_group_id_suffix="g",
+                  primary_replication_group_id="one")  # fmt: skip
+        await asyncio.sleep(3.0)
+        self._ask("eu-west-1", "CreateReplicationGroup", replication_group_id="two", **made,
+                  global_replication_group_id="ldgnf-g", node_group_configuration=_places("eu-west-1"))  # fmt: skip
+        await asyncio.sleep(10.0)
+        assert self._globe().status == "available", "it came up"
+
+    def _fail_over(self, region: str) -> None:
+        before = self._globe().handover
+        self._ask(region, "FailoverGlobalReplicationGroup", global_replication_group_id="ldgnf-g",
+                  primary_region=region, primary_replication_group_id=GROUPS[region])  # fmt: skip
+        self.changes += before is None and self._globe().handover is not None
+
+    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
+        return [self._crash] if self.dice.random() < 0.4 else []
+
+    async def _crash(self) -> None:
+        await asyncio.sleep(self.dice.random() * 3.0)
+        self._crash_soon()
+
+    def _heal(self) -> None:
+        """Nothing is broken."""
+
+    async def _client(self) -> None:
+        record = 0
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            for shard, masters in self.host.masters().items():
+                record += 1
+                took = [e for e in masters if self.host.write(e.address, record)]
+                if took:
+                    self.acknowledged.append(record)
+                if len({_region(e) for e in took}) > 1:
+                    who = [engine.plan.process for engine in took]
+                    self.wrongs.append(f"{self.loop.now:.3f}: {who} take writes of {shard}")
+
+    def _judge(self) -> None:
+        globe, world = self._globe(), self.life.store.world.seen_by(None)
+        groups = [world[ReplicationGroup, member.group_id] for member in globe.members]
+        statuses = {globe.name: globe.status, **{group.name: group.status for group in groups}}
+        if set(statuses.values()) != {"available"}:
+            waits = [f"{c.name}: {c.nodes[0].status}" for c in world.all(CacheCluster) if c.status != "available"]
+            self.wrongs.append(f"after {QUIET_SECONDS} s it is {statuses}: {globe.handover}, {waits}")
+        kept = set()
+        for group in groups:
+            leads = group.id == globe.primary_id
+            for shard in group.node_groups:
+                mine = [e for e in self.host.engines.values() if e.plan.cluster_id in shard.member_ids]
+                leader = next((e for e in mine if e.plan.cluster_id == shard.leader_id), None)
+                self.wrongs += self._strays(leader, mine, leads=leads)
+                kept |= set(leader.records if leader and leads else ())
+        self.lost = sorted(set(self.acknowledged) - kept)
+        self.wrongs += self.host.wrongs[:3]
+
+    def _strays(self, leader: Engine | None, members: list[Engine], *, leads: bool) -> list[str]:
+        """Say which members of a shard are not in their places."""
+        if leader is None:
+            return ["a leader does not run"]
+        is_in_place = leader.follows is None if leads else self.host.leads(leader) and leader.link_up
+        found = [] if is_in_place else [f"{leader.plan.process} follows {leader.follows}"]
+        return found + [
+            f"{e.plan.process} does not follow {leader.plan.process}"
+            for e in members
+            if e is not leader and (e.follows != leader.address or not e.link_up)
+        ]
+
+    async def _restart(self) -> None:
+        await self.life.end()
+        await asyncio.sleep(self.dice.random() * 3.0)
+        self.life = Life(self)
+        self._crashing = None
+
+
+class Rough(Story):
+    """A story in which engines die, hang and fall silent, and regions are cut off."""
+
+    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
+        acts = [self._kill, self._kill, self._hang, self._mute, self._cut_off, self._crash, self._heal_later]
+        return [self.dice.choice(acts) for _ in range(self.dice.randrange(3))]
+
+    def _any(self) -> Engine | None:
+        engines = sorted(self.host.engines.values(), key=lambda e: e.plan.process)
+        return self.dice.choice(engines) if engines else None
+
+    async def _kill(self) -> None:
+        await asyncio.sleep(self.dice.random() * 3.0)
+        if engine := self._any():
+            self.host.end(engine.plan.process, -9)
+
+    async def _hang(self) -> None:
+        await asyncio.sleep(self.dice.random())
+        if engine := self._any():
+            engine.is_stopped = True
+            if self.dice.random() < 0.5:  # for a moment: nobody is sure
+                self.loop.call_later(self.dice.random() * 2.0, setattr, engine, "is_stopped", False)
+
+    async def _mute(self) -> None:
+        if engine := self._any():
+            engine.answers = False
+            self.loop.call_later(self.dice.random() * 5.0, setattr, engine, "answers", True)
+
+    async def _cut_off(self) -> None:
+        """Cut a region off, so that nothing reaches it."""
+        zone = ZONES[self.dice.choice(REGIONS)]
+        if self._crashing:
+            return
+        fault = Fault(id=f"f-{zone}", account="", region="", act="partition-zone", target=zone,
+                      since=datetime.now(UTC))  # fmt: skip
+        self.life.store.write(lambda tx: tx.put(fault), what="chaos")
+        self.host.cut |= {e.address for e in self.host.engines.values() if _region(e) == zone[:-1]}
+
+    async def _heal_later(self) -> None:
+        await asyncio.sleep(self.dice.random() * 10.0)
+        self._heal()
+
+    def _heal(self) -> None:
+        for engine in self.host.engines.values():
+            engine.is_stopped, engine.answers = False, True
+        if self._crashing:
+            return
+        self.host.cut.clear()
+        for fault in list(self.life.store.world.all(Fault)):
+            self.life.store.write(lambda tx, fault=fault: tx.delete(fault), what="revert")
+
+
+def _region(engine: Engine) -> str:
+    return engine.plan.cluster_id.split("/")[1]
+
+
+def _places(region: str) -> list[dict[str, object]]:
+    zone = ZONES[region]
+    return [{"PrimaryAvailabilityZone": zone, "ReplicaAvailabilityZones": [zone]}] * 2
