@@ -256,7 +256,7 @@ BUGS = [
         balancers,
         {'"healthy", "unhealthy")': '"healthy", "unhealthy", "draining")'},
     ),
-    ("a stopped instance is a target", balancers, {" or _halted(target, instances)": ""}),
+    ("a stopped instance is a target", balancers, {" or target.id in silent": ""}),
     (
         "a balancer listens for every protocol",
         balancers,
