@@ -9,6 +9,7 @@ what it had is gone from the first moment, and until the copy is complete it has
 import asyncio
 import itertools
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 
 from atoll.cache.node import NodePlan
@@ -38,9 +39,13 @@ class Engine:
     epoch: int = -1  # in cluster mode (tests/simulation/shards.py): of two primaries, the greater has the slots
     is_elected: bool = False  # by the others, and not made a primary by the control plane
 
-    @property
+    @cached_property
     def address(self) -> Address:
         return str(self.plan.address), self.plan.port
+
+    @cached_property
+    def shard_id(self) -> str:
+        return self.plan.cluster.seat.shard_id if self.plan.cluster else ""
 
 
 class EngineHost(FaultyHost):
@@ -246,7 +251,10 @@ class EngineHost(FaultyHost):
         return engine
 
     def _at(self, address: Address) -> Engine | None:
-        return next((e for e in self.engines.values() if e.address == address), None)
+        for engine in self.engines.values():  # asked a million times: a generator would cost more than it does
+            if engine.address == address:
+                return engine
+        return None
 
     def _source(self, replica: Engine) -> Engine | None:
         """Return whom a replica copies from."""

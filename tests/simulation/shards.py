@@ -84,8 +84,7 @@ class ShardHost(EngineHost):
         return engine.follows is None
 
     def shard_of(self, engine: Engine) -> list[Engine]:
-        seat = engine.plan.cluster.seat
-        return [e for e in self.engines.values() if e.plan.cluster.seat.shard_id == seat.shard_id]
+        return [e for e in self.engines.values() if e.shard_id == engine.shard_id]
 
     def _hear(self, engine: Engine, leader: Engine) -> None:
         """Obey the primary with the greatest epoch."""

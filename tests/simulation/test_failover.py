@@ -117,21 +117,29 @@ def gives_up_whoever_hangs(shard):
     return None if isinstance(act, failover.Fence) else act
 
 
+def seeds(telling: int) -> list[int]:
+    """Return the seeds to look for a bug with; first the one that found it when it was planted.
+
+    Once the stories have become others, the search takes longer: `pytest -s` says which seed found it.
+    """
+    return sorted(range(BUG_SEEDS), key=lambda seed: seed != telling)
+
+
 @pytest.mark.parametrize(
-    ("bug", "alone"),
+    ("bug", "alone", "telling"),
     [
-        (promotes_without_a_fence, True),
-        (forgets_whom_it_chose, False),
-        (promotes_before_it_demotes, True),
-        (does_not_drain, True),
-        (trusts_that_it_caught_up, True),
-        (gives_up_whoever_hangs, True),
+        (promotes_without_a_fence, True, 0),
+        (forgets_whom_it_chose, False, 13),
+        (promotes_before_it_demotes, True, 0),
+        (does_not_drain, True, 0),
+        (trusts_that_it_caught_up, True, 15),
+        (gives_up_whoever_hangs, True, 0),
     ],
 )
 @pytest.mark.timeout(900)  # dozens of stories, on a machine that does much else
-def test_a_planted_bug_is_found(bug, alone, monkeypatch, tmp_path):
+def test_a_planted_bug_is_found(bug, alone, telling, monkeypatch, tmp_path):
     monkeypatch.setattr("atoll.control.failover.decide", bug)
-    for seed in range(BUG_SEEDS):
+    for seed in seeds(telling):
         story = Story(seed, tmp_path / f"{seed}.db", one_at_a_time=alone)
         story.play()
         if story.wrongs() or (alone and story.lost()):
@@ -253,12 +261,15 @@ class Story:
 
     async def _client(self) -> None:
         """Write numbered records to whom the name of the primary leads."""
-        record = 0
+        record, world, leads = 0, None, []
         while True:
             await asyncio.sleep(WRITE_SECONDS)
-            for address in resolve(self.life.store.world, primary_name(self._group())) or ():
+            if world is not self.life.store.world:  # in the same World it leads to the same
+                world = self.life.store.world
+                leads = [(str(address), 6379) for address in resolve(world, primary_name(self._group())) or ()]
+            for address in leads:
                 record += 1
-                if self.host.write((str(address), 6379), record):
+                if self.host.write(address, record):
                     self.acknowledged.append(record)
                     self.longest = max(self.longest, self.loop.now - (self.last or self.loop.now))
                     self.last = self.loop.now

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import cache
 from ipaddress import IPv4Address
 
 ACCOUNT = re.compile("[0-9]{12}")
@@ -71,6 +72,7 @@ def region_code(region: str) -> str:
     return f"{area}{where[0]}{number}"
 
 
+@cache
 def endpoint_hash(account: str, region: str) -> str:
     """Return the six characters that all of an account's cache endpoints in a region share."""
     raw = int(digest(f"{account}:{region}", 16), 16)
