@@ -34,6 +34,7 @@ from tests.network.compare import disagreements
 from tests.network.worlds import random_probes, random_world
 
 WORLDS_MAX, PROBES = 300, 60
+TELLING = (28, 33, 46, 50, 62, 75, 78, 93, 96, 108, 210)  # worlds that told of rare bugs: tried first
 SOURCE_CHECK = 'refuse("source check", equal("meta mark", 0)),'
 OWN = "= it.private_ips if of is V4 else it.ipv6_addresses"
 AT_LINK = "equal(direction.link, links[permission.group_id]),"
@@ -325,8 +326,8 @@ def plant(module: ModuleType, changes: dict[str, str], patch: pytest.MonkeyPatch
 
 
 def notice(worlds: int, *, plugged: bool = False) -> int | None:
-    """Return the first random world about which plan and trace disagree."""
-    for seed in range(worlds):
+    """Return a random world about which plan and trace disagree."""
+    for seed in dict.fromkeys((*TELLING, *range(worlds))):
         dice = random.Random(seed)
         world = random_world(dice, plugged=plugged)
         try:
