@@ -64,6 +64,7 @@ def nameless() -> Iterator[Nameless]:
 
 
 MODES = ["root", "rootless"]
+AS_ORDINARY_USER = "test_as_an_ordinary_user"
 NOBODY = 65534
 PR_SET_DUMPABLE = 4
 CHILD_SECONDS = int(os.environ.get("ATOLL_CHILD_SECONDS", "60"))  # `tests.unified` gives an emulated machine more
@@ -75,6 +76,20 @@ def mode(request) -> str:
     if reason := why_not(request.param):
         pytest.skip(reason)
     return request.param
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave rootless mode to a later run, by a user who really is ordinary, if there is one: see bin/test."""
+    if os.environ.get("ATOLL_TESTS_ROOTLESS") != "later":
+        return
+    later = [item for item in items if item.get_closest_marker("kernel") and is_rootless(item)]
+    items[:] = [item for item in items if item not in later]
+    config.hook.pytest_deselected(items=later)
+
+
+def is_rootless(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return parameters.get("mode") == "rootless" or item.name.startswith(AS_ORDINARY_USER)
 
 
 @cache
