@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from atoll.cli import up
 from tests.daemon.atoll import Atoll, running, until
 from tests.daemon.stage import Stage
 
@@ -30,6 +31,24 @@ def test_a_reset_on_paper_brings_back_the_default_vpc_and_nothing_else(paper):
     ec2.create_vpc(CidrBlock="10.0.0.0/16")
     paper.reset()
     assert [vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]] == [True]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("mode", ["root"])
+def test_what_a_daemon_leaves_that_dies_while_it_ends_everything_is_removed_too(mode, monkeypatch, capsys):
+    with running(mode) as atoll:
+        atoll.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")
+        monkeypatch.setenv("ATOLL_ENDPOINT", atoll.url)
+
+        def die(*_):
+            atoll.daemon.kill()
+            atoll.daemon.wait()
+
+        monkeypatch.setattr(up.private, "post", die)
+        up.down(purge=True, meant=None)
+
+        assert "Nothing is left" in capsys.readouterr().out
+        until(lambda: not atoll.leftovers(), 15, "nothing left")
 
 
 @pytest.mark.kernel

@@ -33,8 +33,15 @@ def _end_keeper(directory: Path) -> None:
     from atoll.host.linux.client import Keeper
     from atoll.host.linux.syscalls import unmount
 
-    with suppress(HostError):  # none runs
-        Keeper.connect(directory).destroy()
+    try:
+        keeper = Keeper.connect(directory, to_end=True)
+    except HostError:
+        pass  # none runs
+    else:
+        try:
+            keeper.destroy()
+        except HostError as error:
+            raise Failure(f"something is left: {error}", "wait a moment, then: atoll down --purge") from error
     cgroups.remove_all(directory)
     with suppress(OSError):  # only a daemon that lost its keeper still sees this mount
         unmount(str(directory / "net"))

@@ -13,7 +13,6 @@ from typing import Literal, cast, get_args
 from atoll.cli import private, show, whereabouts
 from atoll.cli.failure import NOT_RUNNING, Failure
 from atoll.cli.purge import purge as purge_installation
-from atoll.cli.purge import remove
 from atoll.console.access import link
 
 HostChoice = Literal["auto", "root", "rootless", "flat", "paper"]
@@ -185,12 +184,12 @@ def down(*, purge: bool, meant: Path | None) -> None:
     with show.progress("Ending everything" if purge else "Stopping Atoll"):
         private.post("/_atoll/stop", {"purge": purge})
         _wait_for_end(seen["pid"])
+        kept = Path(seen["state_dir"])
+        if purge and _is_state(kept):
+            purge_installation(kept)  # with what a daemon has left that could not end all, or was killed meanwhile
     if not purge:
         show.line("Stopped. Instances and nodes go on running; `atoll up` takes them over again.")
         return
-    kept = Path(seen["state_dir"])
-    if _is_state(kept):
-        remove(kept)
     show.line(f"Stopped. Nothing is left: no process, no namespace, no state in {kept}.")
 
 

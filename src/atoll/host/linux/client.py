@@ -33,7 +33,7 @@ from atoll.host.linux.namespaces import Namespaces
 from atoll.host.linux.syscalls import unmount
 
 _ANSWER_SECONDS = 30.0  # likewise; an answer takes some milliseconds
-_END_SECONDS = 20.0  # the kernel frees thousands of namespaces behind a kill
+_END_SECONDS = 60.0  # the kernel frees thousands of namespaces and processes behind a kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,11 @@ class Keeper:
         return keeper
 
     @classmethod
-    def connect(cls, run_dir: Path, *, lock: int | None = None) -> Self:
-        """Connect to the keeper that runs; raises HostError if none does.  Without a lock: for reading, or ending."""
+    def connect(cls, run_dir: Path, *, lock: int | None = None, to_end: bool = False) -> Self:
+        """Connect to the keeper that runs; raises HostError if none does.
+
+        Without a lock: for reading, or ending.  `to_end`: one of another version, too, for that can be ended.
+        """
         run_dir = run_dir.resolve()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(_ANSWER_SECONDS)
@@ -155,10 +158,10 @@ class Keeper:
         except OSError as error:
             connection.close()
             raise HostError(f"none runs in {run_dir} ({error})", "connect to the keeper") from error
-        if keeper.protocol != PROTOCOL:
+        if keeper.protocol != PROTOCOL and not to_end:
             keeper.close()
             raise HostError(
-                f"it speaks protocol {keeper.protocol}, this version {PROTOCOL}: end it with `atoll down`",
+                f"it speaks protocol {keeper.protocol}, this version {PROTOCOL}: end it with `atoll down --purge`",
                 "connect to the keeper",
             )
         return keeper
