@@ -87,16 +87,10 @@ def test_the_sdist_can_be_built_from_and_holds_nothing_of_ours_alone(built):
 def installed(built):
     """A clean virtual environment with the wheel in it, and nothing for development."""
     venv = built / "venv"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", venv / "bin/python"]
     for command in (
-        [sys.executable, "-m", "venv", str(venv)],
-        [
-            str(venv / "bin/pip"),
-            "install",
-            "--quiet",
-            "--no-compile",
-            "--disable-pip-version-check",
-            str(only(built, "*.whl")),
-        ],
+        [sys.executable, "-m", "venv", "--without-pip", str(venv)],
+        [*pip, "install", "--no-compile", str(only(built, "*.whl"))],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
