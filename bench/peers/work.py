@@ -205,7 +205,7 @@ def _read(
         call = getattr(client, botocore.xform_name(action))
         kept: list[Any] = []
         done = repeat(lambda: kept.__setitem__(slice(1), [call(**asked(seat))]), threads=threads, **bound)
-        seat.results, seat.values = _count(kept[0], member), _values(kept[0][member])
+        seat.results, seat.values = _count(kept[0], member), _values(kept[0].get(member, []))
         return done
 
     def median(done: Any) -> Sequence[float]:
@@ -221,7 +221,7 @@ def _read(
 
     def alone(seat: Seat) -> Sequence[float]:
         milliseconds = statistics.median(boto(1, seat).seconds) * 1e3
-        return milliseconds, milliseconds / seat.values * VALUES
+        return milliseconds, milliseconds / max(1, seat.values) * VALUES
 
     whole, each = Row(f"{name}: boto3", "ms"), Row(f"{name}: boto3, for {VALUES:,} values told", "ms")
     yield Step((whole, each) if is_listing else (whole,), alone, sizes.rounds)
@@ -260,7 +260,7 @@ def _count(answer: Mapping[str, Any], member: str) -> int:
 
 
 def _values(told: object) -> int:
-    """Return how many texts, numbers, times and truths are in an answer, however deep; at least one."""
+    """Return how many texts, numbers, times and truths are in an answer, however deep."""
     if isinstance(told, Mapping):
-        return max(1, sum(map(_values, told.values())))
-    return max(1, sum(map(_values, told))) if isinstance(told, list) else 1
+        return sum(map(_values, told.values()))
+    return sum(map(_values, told)) if isinstance(told, list) else 1

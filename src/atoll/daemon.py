@@ -293,11 +293,11 @@ class Daemon:
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
         if self._options.leash:
             loop.add_reader(0, self._pulled)
+        await self._reception.open(sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())
         tasks = [lost, *(self._pulses.begin(name, run()) for name, run in self._named_loops())]
         loading = asyncio.create_task(load_rest())
-        await self._reception.open(sock)
         self._reception.show_in(self)
         gc.freeze()  # the modules are never looked through again
         gc.set_threshold(GC_ALLOCATIONS, 20, 50)

@@ -1,6 +1,6 @@
 """The reception: it answers first, while the rest of the daemon comes up behind it.
 
-What is told of a VPC, its subnets and its rules is told as soon as the store has been read.  Everything else waits
+What is told of a VPC and its rules is told as soon as the store has been read.  Everything else waits
 until the daemon is whole, which is a tenth of a second later: writes, what a loop or the host may see otherwise, the
 private API, the console.  So nothing is ever done or said that the whole daemon would not do or say.
 """

@@ -109,10 +109,10 @@ class Story:
 
     async def look(self, *pauses):
         """Look, and again after each of these pauses, in seconds."""
-        await self.groups._look(self.datastore)
-        for seconds in pauses:
+        for seconds in (0.0, *pauses):
             await asyncio.sleep(seconds)
             await self.groups._look(self.datastore)
+            await self.groups._hearing.restore()
 
 
 @pytest.fixture

@@ -101,6 +101,8 @@ CHOSEN_ROWS = [
      Fence("a", "")),
     ("it is slow, and nobody else has the data: it may answer yet",
      [DEAD, replace(PROMOTED, role=None, silent_seconds=HUNG_BUSY_SECONDS)], CHOSEN, Wait("")),
+    ("its leader, which hangs as well, has the data", [STOPPED, replace(PROMOTED, is_stopped=True)], CHOSEN,
+     Fence("a", "")),
     ("not for ever", [replace(DEAD, gone_seconds=HOPE_SECONDS), replace(PROMOTED, is_stopped=True)], CHOSEN,
      Fence("a", "")),
     ("it died: another", [DEAD, replace(ALONE_A, is_running=False), ALONE_B], CHOSEN, Choose("b", "")),

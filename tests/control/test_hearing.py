@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from atoll.control.hearing import PATIENCE, SHORT_SECONDS, SILENT_SECONDS, TURN_SECONDS, Hearing
+from atoll.control.hearing import AGAIN_SECONDS, PATIENCE, SHORT_SECONDS, SILENT_SECONDS, TURN_SECONDS, Hearing
 from atoll.host.contract import HostError, Vital
 from tests.simulation.clock import VirtualLoop
 
@@ -44,7 +44,8 @@ class Story:
     async def look(self, said, seconds, *, is_linked=True):
         end = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < end:
-            await self.hearing.restore(PLAN)
+            self.hearing.know(PLAN)
+            await self.hearing.restore()
             await self.hearing.look(PLAN, said, is_linked=is_linked)
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -103,7 +104,7 @@ def test_an_engine_that_does_not_answer_gets_its_patience_back_later():
         it.engine.is_silent = True
         await it.look({}, 10.0)
         it.engine.is_silent = False
-        await it.look(HEARS, 1.0)
+        await it.look(HEARS, AGAIN_SECONDS)
 
     assert [value for _, value in play(told).engine.told] == ["60", str(SHORT_SECONDS), "60"]
 
@@ -114,3 +115,28 @@ def test_one_that_does_not_run_yet_is_told_nothing():
         await it.look({}, 10.0)
 
     assert play(told).engine.told == []
+
+
+def test_one_whose_group_leaves_while_its_patience_is_short_has_its_own_back():
+    async def told(it):
+        await it.look(WAITS, SILENT_SECONDS + LOOK_SECONDS)
+        assert it.engine.told[-1][1] == str(SHORT_SECONDS)
+        await asyncio.sleep(TURN_SECONDS)
+        await it.hearing.restore()  # nobody looks at it any more
+
+    assert play(told).engine.told[-1][1] == "60"
+
+
+def test_one_that_hangs_is_told_again_only_after_a_while():
+    asked = []
+
+    async def told(it):
+        async def tune(*_):
+            asked.append(asyncio.get_running_loop().time())
+            raise HostError("no answer", "tune")
+
+        it.engine.tune = tune
+        await it.look({}, 10 * AGAIN_SECONDS)
+
+    play(told)
+    assert 8 <= len(asked) <= 11

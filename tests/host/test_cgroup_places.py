@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -218,8 +220,27 @@ def test_groups_are_removed_where_they_were_made_wherever_one_asks_from(tmp_path
 
     cgroups.remove(run_dir, "i-1")
     assert not group_of_it.exists()
-    cgroups.remove_all(run_dir)
+    assert cgroups.remove_all(run_dir) == ()
     assert not group_of_it.parent.exists()
+
+
+def test_what_is_in_a_group_is_ended_only_where_a_note_says_that_it_is_ours(tmp_path):
+    run_dir, tree = tmp_path / "run", tmp_path / "tree"
+    group_of_it = tree / cgroups._ours(run_dir)
+    for path in (run_dir, group_of_it):
+        path.mkdir(parents=True)
+    witness = subprocess.Popen(["/bin/sleep", "100"])
+    (group_of_it / "cgroup.procs").write_text(f"{witness.pid}\n0\n")
+    try:
+        with mock.patch.object(cgroups, "_places", return_value=(tree,)):
+            assert cgroups.remove_all(run_dir) == ()
+            assert witness.poll() is None
+            cgroups._write_note(run_dir, tree)
+            assert cgroups.remove_all(run_dir) == (group_of_it,), "a plain directory does not become empty by that"
+        assert witness.wait(10) == -9
+    finally:
+        witness.kill()
+        witness.wait()
 
 
 @pytest.mark.parametrize(
@@ -234,12 +255,15 @@ def test_groups_are_removed_where_they_were_made_wherever_one_asks_from(tmp_path
          "move into a group below, for one with processes can pass on none"),
         (Support(0, (), "/c is mounted read-only", mend="docker"), "", "warning",
          "memory and processes of instances have none: /c is mounted read-only"),
+        (Support(1, (Path("/p"),), "", controllers=("pids", "cpu"), mend="boot"), "", "warning",
+         "of processes and shares of the processors, by cgroup v1 in /p; none of memory"),
     ],
-    ids=["all", "a trial failed", "a container", "none"],
+    ids=["all", "a trial failed", "a container", "none", "no memory"],
 )  # fmt: skip
 def test_the_doctor_says_which_limits_hold_and_what_mends(found, failed, status, said):
     finding = limits(found, failed)
 
     assert (finding.status, finding.found, finding.mend) == (status, said, found.mend)
-    assert bool(found.warning) is (not found.available)
+    lacking = [what for what in ("memory", "pids") if what not in found.controllers]
+    assert bool(found.warning) is bool(lacking)
     assert found.because in found.warning

@@ -82,7 +82,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave rootless mode to a later run, by a user who really is ordinary, if there is one: see bin/test."""
     if os.environ.get("ATOLL_TESTS_ROOTLESS") != "later":
         return
-    later = [item for item in items if item.get_closest_marker("kernel") and is_rootless(item)]
+    later = [
+        item
+        for item in items
+        if item.get_closest_marker("kernel") and is_rootless(item) and not item.get_closest_marker("by_root")
+    ]
     items[:] = [item for item in items if item not in later]
     config.hook.pytest_deselected(items=later)
 

@@ -155,6 +155,7 @@ def test_in_a_container_its_processes_move_aside_and_limits_hold(run_dir):
         end(container)
 
 
+@pytest.mark.by_root
 @pytest.mark.parametrize("mode", ["rootless"], indirect=True)
 def test_a_user_to_whom_a_group_was_delegated_has_limits(place, run_dir):
     """What `systemd-run --user --scope` is in: a group beside which its user may make others."""

@@ -263,7 +263,7 @@ def _replace(shard: Shard, leader: Sight, fault: str) -> Act:
 def _install(shard: Shard, leader: Sight, chosen: Sight, fault: str) -> Act:
     """Somebody was chosen to follow a lost leader: perhaps it is promoted already."""
     if wrong := trouble(chosen):
-        if _best(shard) is None and leader.gone_seconds < HOPE_SECONDS:
+        if not leader.is_running and _best(shard) is None and leader.gone_seconds < HOPE_SECONDS:
             return Wait(f"{chosen.name}: {wrong}; nobody else has the data")
         return Fence(chosen.id, f"{wrong}; it may be a primary already, and another one is needed")
     if chosen.role is None:

@@ -3,46 +3,51 @@
 import os
 import shutil
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from atoll.cli.failure import Failure
 
 
-def purge(state: Path) -> None:
-    """End what outlived the daemon, and delete the state directory.  A broken store is no obstacle."""
-    from atoll.host.directories import run_dir
+def purge(state: Path, also: Collection[Path] = ()) -> None:
+    """End what outlived the daemon, and delete the state directory.  A broken store is no obstacle.
+
+    `also`: run directories that the daemon told of; its own environment may have been another one than ours.
+    """
+    from atoll.host.directories import make_private, run_dir
     from atoll.host.flat import leftovers
     from atoll.options import CannotStart
     from atoll.start import only_one
 
     try:
         with only_one(state):
-            leftovers.end(run_dir(state))
-            if sys.platform == "linux":
-                _end_keeper(run_dir(state))
-            shutil.rmtree(run_dir(state), ignore_errors=True)
+            for directory in {run_dir(state), *also}:
+                if directory.exists():
+                    make_private(directory)  # what it says is done, so it must be ours
+                    leftovers.end(directory)
+                if sys.platform == "linux":
+                    _end_keeper(directory)
+                shutil.rmtree(directory, ignore_errors=True)
             remove(state)
     except CannotStart as refusal:
         raise Failure(str(refusal), "name its endpoint, with --endpoint or ATOLL_ENDPOINT") from None
+    except PermissionError as refusal:
+        raise Failure(str(refusal), "then again: atoll down --purge") from None
 
 
 def _end_keeper(directory: Path) -> None:
     from atoll.host.contract import HostError
     from atoll.host.linux import cgroups
-    from atoll.host.linux.client import Keeper
+    from atoll.host.linux.client import end_keeper
     from atoll.host.linux.syscalls import unmount
 
     try:
-        keeper = Keeper.connect(directory, to_end=True)
-    except HostError:
-        pass  # none runs
-    else:
-        try:
-            keeper.destroy()
-        except HostError as error:
-            raise Failure(f"something is left: {error}", "wait a moment, then: atoll down --purge") from error
-    cgroups.remove_all(directory)
+        end_keeper(directory)
+    except HostError as error:
+        raise Failure(f"something is left: {error}", "wait a moment, then: atoll down --purge") from error
+    if left := cgroups.remove_all(directory):
+        raise Failure(f"processes are left in {', '.join(map(str, left))}", "end those, then: atoll down --purge")
     with suppress(OSError):  # only a daemon that lost its keeper still sees this mount
         unmount(str(directory / "net"))
 

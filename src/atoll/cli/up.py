@@ -20,7 +20,7 @@ KeysChoice = Literal["local", "required"]
 HOSTS, KEYS = get_args(HostChoice), get_args(KeysChoice)
 START_SECONDS_MAX = 30.0  # adopting a thousand machines; an empty world takes a quarter of a second
 NOTE_SECONDS = 2.0  # for the daemon's note of where it listens; then it is asked, for a full disk has no room for one
-STOP_SECONDS_MAX = 60.0  # with --purge every instance and node ends first
+STOP_SECONDS_MAX = 150.0  # with --purge every instance and node ends first, then the keeper (host/linux/client.py)
 LOOK_EVERY_SECONDS = 0.02
 EVERYWHERE = ("0.0.0.0", "::")
 LOG_LINES_SHOWN = 12
@@ -186,7 +186,8 @@ def down(*, purge: bool, meant: Path | None) -> None:
         _wait_for_end(seen["pid"])
         kept = Path(seen["state_dir"])
         if purge and _is_state(kept):
-            purge_installation(kept)  # with what a daemon has left that could not end all, or was killed meanwhile
+            there = [Path(seen["namespaces"]).parent] if seen.get("namespaces") else []
+            purge_installation(kept, there)  # with what a daemon has left that could not end all, or died meanwhile
     if not purge:
         show.line("Stopped. Instances and nodes go on running; `atoll up` takes them over again.")
         return

@@ -62,6 +62,7 @@ class GlobalGroups:
                 with going_on("global datastore", "datastore waits", HostError, StoreError, name=datastore.name):
                     is_busy |= await self._look(datastore)
             self._keep(found)
+            await self._hearing.restore()
             await self._news.wait(BUSY_SECONDS if is_busy else LOOK_SECONDS if found else LONGEST_SECONDS)
 
     def _keep(self, found: Sequence[GlobalReplicationGroup]) -> None:
@@ -247,13 +248,13 @@ class GlobalGroups:
                     self.lags[plan.cluster_id] = self._lag(datastore, number, seen)
 
     async def _listen(self, datastore: GlobalReplicationGroup, said: Mapping[str, Heard]) -> None:
-        """Have copies ask their sources again that say nothing, whatever else goes on."""
+        """Have copies ask their sources again that say nothing."""
         world = self._store.world.seen_by(None)
         for member in datastore.members:
             group = world.get(ReplicationGroup, member.group_id)
             for id in group.member_ids if group else ():
                 if plan := self._plan_of(world.get(CacheCluster, id)):
-                    await self._hearing.restore(plan)
+                    self._hearing.know(plan)
             shards = group.node_groups if group and group.id != datastore.primary_id else ()
             for shard, seen in zip(shards, said[member.group_id], strict=False):
                 if plan := self._plan_of(leader_of(world, member.group_id, shard.id)):

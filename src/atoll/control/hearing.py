@@ -23,13 +23,16 @@ PATIENCE = "repl-timeout"
 SILENT_SECONDS = 3  # of a source, while the link is there: engines answer within milliseconds
 SHORT_SECONDS = 2  # for an engine, which counts whole ones, and hears something each second of a source that prepares
 TURN_SECONDS = 1.5  # in which an engine looks once whether it has waited for too long
+AGAIN_SECONDS = 5.0  # until one that does not answer is told again
 
 
 @dataclass(slots=True)
 class _Memory:
+    plan: NodePlan
     since: float | None = None  # when it was seen first that it hears nothing
     patience_seconds: float = SILENT_SECONDS  # twice as long each time: a source may be slow
     hurried: float | None = float("-inf")  # since when its engine's patience is short: perhaps by an earlier daemon
+    again: float = float("-inf")  # when it may be told so again
 
 
 class Hearing:
@@ -44,18 +47,32 @@ class Hearing:
         """Forget all but these."""
         self._memory = {process: memory for process, memory in self._memory.items() if process in processes}
 
-    async def restore(self, plan: NodePlan) -> None:
-        """Give an engine its own patience back when it is time."""
-        memory = self._memory.setdefault(plan.process, _Memory())
-        if memory.hurried is None or _now() - memory.hurried < TURN_SECONDS or self._host.vital(plan.process) is None:
-            return
-        with contextlib.suppress(HostError):  # the next look tries again
-            await self._host.tune(plan, PATIENCE, dict(plan.settings)[PATIENCE])
+    def know(self, plan: NodePlan) -> None:
+        """Look after a node from now on, also when its group is no member any more."""
+        self._remember(plan)
+
+    async def restore(self) -> None:
+        """Give engines their own patience back when it is time; one that hangs keeps nobody waiting for long."""
+        await asyncio.gather(*(self._restore(memory) for memory in self._memory.values() if self._is_due(memory)))
+
+    def _is_due(self, memory: _Memory) -> bool:
+        is_over = memory.hurried is not None and _now() - memory.hurried >= TURN_SECONDS
+        return is_over and _now() >= memory.again and self._host.vital(memory.plan.process) is not None
+
+    async def _restore(self, memory: _Memory) -> None:
+        memory.again = _now() + AGAIN_SECONDS
+        with contextlib.suppress(HostError):
+            await self._host.tune(memory.plan, PATIENCE, dict(memory.plan.settings)[PATIENCE])
             memory.hurried = None
+
+    def _remember(self, plan: NodePlan) -> _Memory:
+        memory = self._memory.setdefault(plan.process, _Memory(plan))
+        memory.plan = plan
+        return memory
 
     async def look(self, plan: NodePlan, said: Said, *, is_linked: bool) -> None:
         """Look at what a copy says of itself; if it has waited for too long for its source, have it ask again."""
-        memory = self._memory.setdefault(plan.process, _Memory())
+        memory = self._remember(plan)
         if follows(said):
             memory.patience_seconds = SILENT_SECONDS
         if follows(said) or said.get("role") != "slave" or not is_linked or _receives(said):
@@ -64,7 +81,7 @@ class Hearing:
         memory.since = _now() if memory.since is None else memory.since
         if memory.hurried is not None or _now() - memory.since < memory.patience_seconds:
             return
-        memory.since, memory.hurried = None, _now()
+        memory.since, memory.hurried, memory.again = None, _now(), _now()
         memory.patience_seconds = min(memory.patience_seconds * 2, float(dict(plan.settings)[PATIENCE]))
         with contextlib.suppress(HostError):
             await self._host.tune(plan, PATIENCE, str(SHORT_SECONDS))

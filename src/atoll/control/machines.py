@@ -10,6 +10,7 @@ that it is seen again.  All times are the event loop's, so that a simulation can
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -33,6 +34,7 @@ ASK_FIRST_SECONDS, ASK_LAST_SECONDS = 0.003, 0.2  # between two questions: engin
 ASK_SECONDS_MAX = 60.0
 TOGETHER_SECONDS = 0.05  # between two writings of who serves: each is a revision, at which every loop may look
 GUESTS_TOGETHER = 10  # started in one visit of the thread; those that are not wanted any more are stopped after it
+VISIT_SECONDS = 0.25  # of the thread, after which others have their turn; one start may take longer
 STARTS_MAX = 3  # failed starts before a new instance is given up; what ran before is tried for ever
 QUICK_DEATH_SECONDS = 1.0
 IDLE_SECONDS = 10.0
@@ -181,21 +183,24 @@ class Machines:
     async def _start(self, machines: Sequence[Machine]) -> None:
         """Start some in one visit of the thread, and write down what came of them."""
         fit = [found for machine in machines if (found := self._fit(machine)) is not None]
-        for machine, error in await self._host_call(partial(_start_each, self._host, fit)):
-            await self._attempt(self._started_or_not(machine, error))
-        if self._booted and self._now() >= self._booted_at + TOGETHER_SECONDS:
-            await self._attempt(self._write_booted())
+        while fit:
+            tried = await self._host_call(partial(_start_each, self._host, fit))
+            fit = fit[len(tried) :]
+            for machine, error in tried:
+                await self._attempt(self._started_or_not(machine, error))
+            if self._booted and self._now() >= self._booted_at + TOGETHER_SECONDS:
+                await self._attempt(self._write_booted())
 
     def _fit(self, machine: Machine) -> Machine | None:
         """Return a machine as it is to start; None: it is not, or not yet."""
-        if self._want().get(machine.process) != machine:
-            return None  # it was changed, or is not wanted any more, since this round began
         try:
+            if self._want().get(machine.process) != machine:
+                return None  # it was changed, or is not wanted any more, since this round began
             self._tell_of_node(machine, lambda: self._record.starting(machine))
+            return self._want().get(machine.process, machine)  # it begins with its group's newest parameters
         except Exception:
             log_mistake("machine round")
             return None
-        return self._want().get(machine.process, machine)  # it begins with its group's newest parameters
 
     async def _started_or_not(self, machine: Machine, error: Exception | None) -> None:
         if isinstance(error, HostError):
@@ -319,9 +324,12 @@ def _together(machines: Sequence[Machine]) -> Iterator[Sequence[Machine]]:
 
 
 def _start_each(host: Host, machines: Sequence[Machine]) -> list[tuple[Machine, Exception | None]]:
-    """Start machines, and return what kept each from starting."""
+    """Start machines, as many as go into one visit, and return what kept each of these from starting."""
     found: list[tuple[Machine, Exception | None]] = []
+    latest = time.monotonic() + VISIT_SECONDS
     for machine in machines:
+        if found and time.monotonic() > latest:
+            break
         try:
             host.start(machine)
         except Exception as error:

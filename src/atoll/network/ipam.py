@@ -141,7 +141,7 @@ def free_public_ip(world: World, wanted: IPv4Address | None = None) -> IPv4Addre
 
 
 def free_number(world: World, kind: type[Resource], vpc_id: str) -> int:
-    """Return the lowest number from 1 that no resource of the kind has in the VPC.  Costs one pass over them."""
+    """Return the lowest number from 1 that no resource of the kind has in the VPC."""
     used = _numbers(world.bucket(kind, "vpc_id", vpc_id), (kind, vpc_id))
     number = 1
     while number in used:

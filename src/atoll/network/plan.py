@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from atoll.model.fault import Fault
 from atoll.model.global_group import links
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -86,9 +87,12 @@ def compile(world: World, previous: Plan | None = None) -> Plan:
 def stands(world: World, plan: Plan) -> bool:
     """Tell whether a plan is made from what is in this World, too: then `compile` would return it.
 
-    Costs 20 us for each VPC in the kernel; others do not count, whatever changed in them.
+    Costs 20 us for each VPC in the kernel; others do not count, whatever changed in them.  While there are faults it
+    tells no: what they cut is looked for interface by interface.
     """
     world = world.seen_by(None)
+    if any(True for _ in world.all(Fault)):
+        return False
     outside, between = plan.parts.get(INTERNET_PART), plan.parts.get(BACKBONE_PART)
     backbone = backbone_part(tuple(links(world)), between)
     if internet_part(tuple(world.all(OutsideHost)), outside) is not outside:

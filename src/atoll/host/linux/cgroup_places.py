@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
-LIMITS = ("memory", "pids")
+LIMITS = {"memory": "memory", "pids": "processes"}  # controllers, and what they limit
 SHARES = "cpu"  # the controller that we can do without
 
 _AS_ROOT = "run Atoll as root"
@@ -47,10 +47,12 @@ class Support:
 
     @property
     def warning(self) -> str:
-        """Say that nothing is limited, and why; empty if it can be."""
-        if self.available:
+        """Say what is not limited, and why; empty if all is."""
+        lacking = [what for name, what in LIMITS.items() if name not in self.controllers]
+        if not lacking:
             return ""
-        return f"Nothing limits memory and processes here: {self.because}; atoll doctor says what mends it."
+        because = f": {self.because}" if self.because else ""
+        return f"Nothing limits {' and '.join(lacking)} here{because}; atoll doctor says what mends it."
 
 
 def support(pid: int | None = None, *, root: Path = ROOT) -> Support:

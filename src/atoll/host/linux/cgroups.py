@@ -14,6 +14,7 @@ import errno
 import hashlib
 import logging
 import os
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +82,8 @@ def trial() -> str:
     except OSError as error:
         return str(error)
     else:
-        files = [(name, [group / file for group in groups for file in _FILES[name]]) for name in found.controllers]
+        limits = [name for name in found.controllers if name in LIMITS]  # without shares it goes, too
+        files = [(name, [group / file for group in groups for file in _FILES[name]]) for name in limits]
         lacks = [name for name, paths in files if not any(path.exists() for path in paths)]
         return f"a group was made, but without {' and '.join(lacks)}" if lacks else ""
     finally:
@@ -103,10 +105,10 @@ def _open(found: Support, parent: Path, run_dir: Path) -> None:
     if found.version == 2:
         _pass_on(parent, found.controllers)
     if not ours.is_dir():
+        _write_note(run_dir, parent)
         ours.mkdir(exist_ok=True)
         busy = _PROCESSES_EACH * (os.cpu_count() or 1) if found.alone else 1
         _share(ours, _USUAL_WEIGHT * busy)
-        _write_note(run_dir, parent)
     if found.version == 2:
         _pass_on(ours, found.controllers)
 
@@ -116,12 +118,12 @@ def _make_room(parent: Path) -> None:
     others = parent / _OTHERS
     others.mkdir(exist_ok=True)
     for _ in range(_ROUNDS_MAX):
-        pids = words(parent / "cgroup.procs")
+        pids = [pid for pid in words(parent / "cgroup.procs") if pid != "0"]  # 0: outside of our PID namespace
         if not pids:
             return
         for pid in pids:
-            with suppress(OSError):  # it has ended; or it is outside of our PID namespace, and stays
-                (others / "cgroup.procs").write_text(pid)
+            with suppress(OSError):  # it has ended
+                _write(others / "cgroup.procs", pid)
 
 
 def _pass_on(group: Path, controllers: tuple[str, ...]) -> None:
@@ -130,7 +132,7 @@ def _pass_on(group: Path, controllers: tuple[str, ...]) -> None:
         if name in passed:
             continue
         try:
-            (group / "cgroup.subtree_control").write_text(f"+{name}")
+            _write(group / "cgroup.subtree_control", f"+{name}")
         except OSError:
             if name != SHARES:
                 raise
@@ -142,7 +144,7 @@ def join(pid: int) -> None:
         _, controllers, path = line.split(":", 2)
         if not controllers or any(name in (*LIMITS, SHARES) for name in controllers.split(",")):
             with suppress(OSError):
-                (ROOT / controllers / path.lstrip("/") / "cgroup.procs").write_text("0")
+                _write(ROOT / controllers / path.lstrip("/") / "cgroup.procs", "0")
 
 
 def remove(run_dir: Path, name: str) -> None:
@@ -154,16 +156,33 @@ def remove(run_dir: Path, name: str) -> None:
         _remove_soon(parent / _ours(run_dir) / name)
 
 
-def remove_all(run_dir: Path) -> None:
-    """Remove every group of an installation that has ended, and end what is still in one."""
+def remove_all(run_dir: Path) -> tuple[Path, ...]:
+    """Remove every group of an installation that has ended, and end what is still in one; return those that stay.
+
+    Nothing is ended where no note says that we made groups: another installation, in a container, may have a run
+    directory of the same name.
+    """
+    noted, left = _noted(run_dir), []
     for parent in _places(run_dir):
-        ours = parent / _ours(run_dir)
-        for path, _, _ in os.walk(ours, topdown=False):
+        for path, _, _ in os.walk(parent / _ours(run_dir), topdown=False):
             group = Path(path)
+            if _remove_soon(group) or parent not in noted:
+                continue
+            _end(group)
             if not _remove_soon(group):
-                with suppress(OSError):  # cgroup v1 and kernels before 5.14 do not have it
-                    (group / "cgroup.kill").write_text("1")
-                _remove_soon(group)
+                left.append(group)
+    return tuple(left)
+
+
+def _end(group: Path) -> None:
+    """Kill all processes of a group, at once where the kernel can: v2, since 5.14."""
+    try:
+        _write(group / "cgroup.kill", "1")
+    except OSError:
+        for pid in words(group / "cgroup.procs"):
+            if pid != "0":
+                with suppress(OSError):
+                    os.kill(int(pid), signal.SIGKILL)
 
 
 def _remove_soon(group: Path) -> bool:
@@ -189,11 +208,15 @@ def _write_note(run_dir: Path, parent: Path) -> None:
 
 def _places(run_dir: Path) -> tuple[Path, ...]:
     """Return where groups of an installation may be."""
+    return tuple(dict.fromkeys((*_noted(run_dir), *support().parents)))
+
+
+def _noted(run_dir: Path) -> tuple[Path, ...]:
+    """Return where groups of an installation were made, as it noted."""
     try:
-        noted = (run_dir / _NOTE).read_text().splitlines()
+        return tuple(map(Path, (run_dir / _NOTE).read_text().splitlines()))
     except OSError:
-        noted = []
-    return tuple(dict.fromkeys((*map(Path, noted), *support().parents)))
+        return ()
 
 
 def _ours(run_dir: Path) -> str:
@@ -235,4 +258,10 @@ def _memory_kept(group: Path) -> int:
 
 def _set(path: Path, value: int | None) -> None:
     if value is not None and path.exists():
-        path.write_text(str(value))
+        _write(path, str(value))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write to a file of the kernel's; one that is not there is not made, as where v1's top is a plain tmpfs."""
+    with open(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC), "w") as file:
+        file.write(text)

@@ -99,6 +99,43 @@ class Process:
         os.close(self.pidfd)
 
 
+def end_keeper(run_dir: Path) -> None:
+    """Kill the keeper of a run directory with all that it runs, whatever its version, also if it does not answer.
+
+    Does nothing if there is none.  Raises HostError if it may be there still.
+    """
+    step = "end the keeper"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.connect(str(run_dir.resolve() / "keeper.sock"))
+            pidfd = os.pidfd_open(pid := _listener(connection))
+        except (FileNotFoundError, ConnectionRefusedError, ProcessLookupError):
+            return
+        except OSError as error:
+            raise HostError(f"{error}", step) from error
+    try:
+        _kill(pid, pidfd)
+    except PermissionError as error:
+        raise HostError(f"pid {pid}: {error}", step) from error
+    finally:
+        os.close(pidfd)
+
+
+def _listener(connection: socket.socket) -> int:
+    """Return who listened at the other end of a connection, as a pid of ours."""
+    return int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
+
+
+def _kill(pid: int, pidfd: int) -> None:
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    if not poll.poll(_END_SECONDS * 1000):
+        raise HostError(f"pid {pid} did not end within {_END_SECONDS:.0f} s", "end the keeper")
+
+
 class Keeper:
     """A connection to the keeper of one installation, and the lock that keeps a second daemon out."""
 
@@ -109,8 +146,7 @@ class Keeper:
         self._connection, self._lock = connection, lock
         self._turn = threading.Lock()
         self._requests = 0
-        # Of a connected socket: the process that listened, as a pid of ours.
-        self.pid = int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
+        self.pid = _listener(connection)
         self.pidfd = os.pidfd_open(self.pid)  # readable when it has ended
         hello, _ = self._ask("hello")
         self.rootless: bool = hello["mode"] == "rootless"
@@ -144,11 +180,8 @@ class Keeper:
         return keeper
 
     @classmethod
-    def connect(cls, run_dir: Path, *, lock: int | None = None, to_end: bool = False) -> Self:
-        """Connect to the keeper that runs; raises HostError if none does.
-
-        Without a lock: for reading, or ending.  `to_end`: one of another version, too, for that can be ended.
-        """
+    def connect(cls, run_dir: Path, *, lock: int | None = None) -> Self:
+        """Connect to the keeper that runs; raises HostError if none does.  Without a lock: for reading."""
         run_dir = run_dir.resolve()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(_ANSWER_SECONDS)
@@ -158,7 +191,7 @@ class Keeper:
         except OSError as error:
             connection.close()
             raise HostError(f"none runs in {run_dir} ({error})", "connect to the keeper") from error
-        if keeper.protocol != PROTOCOL and not to_end:
+        if keeper.protocol != PROTOCOL:
             keeper.close()
             raise HostError(
                 f"it speaks protocol {keeper.protocol}, this version {PROTOCOL}: end it with `atoll down --purge`",
@@ -224,12 +257,7 @@ class Keeper:
 
         A process that entered the keeper's namespaces holds them until it ends.
         """
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        if not poll.poll(_END_SECONDS * 1000):
-            raise HostError(f"pid {self.pid} did not end within {_END_SECONDS:.0f} s", "end the keeper")
+        _kill(self.pid, self.pidfd)
         cgroups.remove_all(self.run_dir)
         with suppress(OSError):  # only a process that entered sees this mount
             unmount(str(self.namespaces.directory))

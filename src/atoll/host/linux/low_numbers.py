@@ -2,9 +2,9 @@
 
 libnftables does: a socket of it with a higher number aborts the process ("bit out of range 0 - FD_SETSIZE").  A
 daemon with hundreds of nodes has thousands of descriptors, and the kernel gives out the lowest free number.  So
-numbers are reserved while they are still low, and one of them is free only while the library opens its socket.
-Another thread may be quicker: then it has the number, the library is told to try again with the next one, and what
-was lost is reserved again when it is free.
+numbers are reserved while they are still low, and one is free only while the library opens its socket, which then
+gets it: it is the lowest.  Another thread may be quicker, or make a lower one free: then the library is told to try
+again, and what was lost is reserved again when it is free.
 """
 
 import os
@@ -12,9 +12,10 @@ import socket
 import threading
 from collections.abc import Callable
 
-from atoll.host.contract import HostError
+from atoll.host.errors import HostError
 
 SELECT_MAX = 1024  # FD_SETSIZE of glibc
+ATTEMPTS = 256  # each is lost to another thread only by an accident of microseconds
 RESERVED = 256  # more than there are contexts at a time (fabric_space.Spaces.OPEN_MAX, and one in each thread)
 _NETFILTER = 12  # NETLINK_NETFILTER
 _reserved: list[int] = []
@@ -27,9 +28,9 @@ def open_low(open_socket: Callable[[], int], close: Callable[[int], None]) -> in
     Raises HostError if there is no low number any more.
     """
     with _lock:
-        reserve()
-        while _reserved:
-            number = _reserved.pop()
+        for _ in range(ATTEMPTS):
+            if (number := _lowest()) is None:
+                break
             os.close(number)
             opened = open_socket()
             if _is_the_librarys(number):
@@ -43,6 +44,16 @@ def close_low(close: Callable[[], None]) -> None:
     with _lock:
         close()
         reserve()
+
+
+def _lowest() -> int | None:
+    """Return the lowest number that is free or reserved, held by us; None if none is below the bound."""
+    reserve()
+    number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    if number < SELECT_MAX:
+        return number
+    os.close(number)
+    return _reserved.pop() if _reserved else None
 
 
 def reserve() -> None:
