@@ -12,7 +12,6 @@ import uvloop
 from atoll.control.hooks import Hooks
 from atoll.control.pulse import did
 from atoll.ground import host_of, log_to, raise_limit
-from atoll.host.linux import low_numbers
 from atoll.model.kinds import KINDS
 from atoll.options import CannotStart, Options
 from atoll.reception import Reception
@@ -53,6 +52,8 @@ def run(
     log_to(options.log_to)
     raise_limit()
     if begun:  # a network is to be built: its library needs low numbers, which connections would take
+        from atoll.host.linux import low_numbers
+
         low_numbers.reserve()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ def purge(state: Path, also: Collection[Path] = ()) -> None:
                 if directory.exists():
                     make_private(directory)  # what it says is done, so it must be ours
                     leftovers.end(directory)
-                if sys.platform == "linux":
+                if (directory / "keeper.sock").exists():  # nobody removes it but with all that it was for
                     _end_keeper(directory)
                 shutil.rmtree(directory, ignore_errors=True)
             remove(state)
@@ -37,7 +36,7 @@ def purge(state: Path, also: Collection[Path] = ()) -> None:
 
 
 def _end_keeper(directory: Path) -> None:
-    from atoll.host.contract import HostError
+    from atoll.host.errors import HostError
     from atoll.host.linux import cgroups
     from atoll.host.linux.client import end_keeper
     from atoll.host.linux.syscalls import unmount

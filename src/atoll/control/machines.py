@@ -99,6 +99,7 @@ class Machines:
         """Run until cancelled."""
         with contextlib.suppress(HostError):  # the first instance will meet the same error, and say so
             await self._host_call(self._host.prepare)
+        self._wake.set()  # what ended while no daemon was there is started at once
         while True:
             await self._pause()
             await self._ready()
