@@ -39,7 +39,7 @@ class Writer:
                     if (found := self.client.get(self.key(before))) != str(before).encode():
                         self.errors.append(f"record {before} read as {found!r}")
             except Exception as error:
-                self.errors.append(repr(error)[:200])
+                self.errors.append(f"{type(error).__name__}: {error}"[:200])
                 time.sleep(0.005)
             time.sleep(0.0005)  # all share a machine
             self.slowest = max(self.slowest, time.monotonic() - begun)

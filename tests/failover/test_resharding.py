@@ -20,6 +20,9 @@ from tests.failover.sharded import Sharded
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
 WRITER = Path(__file__).with_name("cluster_writer.py")
+# What redis-py says when two engines have sent it to each other sixteen times.  Where slots do not move as a whole,
+# they do so for as long as it takes to tell both whose the first slots of a new shard are (engine/slot_mover.py).
+BOUNCED, BOUNCED_MAX = "ClusterError: TTL exhausted.", 3
 
 
 @pytest.fixture(scope="module", params=["valkey", "redis"])
@@ -95,7 +98,9 @@ def test_shards_come_and_go_under_load_without_an_error_or_a_lost_record(sharded
         reshard(sharded, 2, NodeGroupsToRemove=["0001"])
         back = watched(sharded)
 
-    assert said["errors"] == []
+    bounced = [error for error in said["errors"] if error.startswith(BOUNCED)]
+    assert said["errors"] == bounced
+    assert len(bounced) <= (0 if sharded.ward.engine == "valkey" else BOUNCED_MAX)
     assert said["lost"] == []
     assert min(said["acks"].values()) > 100
     seen = [d["PendingModifiedValues"]["Resharding"]["SlotMigration"]["ProgressPercentage"] for d in out[:-1]]
@@ -134,9 +139,9 @@ def test_the_next_daemon_finishes_what_a_killed_one_began(sharded, when):
 
     assert sorted(sizes(last).values()) == ([5461, 5461, 5462] if before == 2 else [8192, 8192])
     assert said["lost"] == []
-    if sharded.ward.engine == "valkey":  # with others, a slot may be refused that was being given just then
+    if sharded.ward.engine == "valkey":
         assert said["errors"] == []
-    assert {e for e in said["errors"] if not e.startswith("ClusterError('TTL exhausted.")} == set()
+    assert [error for error in said["errors"] if not error.startswith(BOUNCED)] == []
 
 
 def test_a_drill_tells_how_much_moved_when_and_what_the_clients_saw(sharded):
