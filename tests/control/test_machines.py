@@ -6,16 +6,18 @@ import random
 import pytest
 
 from atoll.control.guests import Guests, guests
-from atoll.control.machines import GUESTS_TOGETHER, Machines
+from atoll.control.machines import GUESTS_TOGETHER
 from atoll.control.record import Recorder
 from atoll.host.contract import HostError
 from atoll.host.paper import PaperHost
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.vpc import DhcpOptions
+from atoll.store.sqlite import StoreError
 from tests.api.paper import Paper
+from tests.control.machine_loop import SECONDS_MAX, run_until
 
-MANY, SECONDS_MAX = 50, 30.0
+MANY = 50
 
 
 @pytest.fixture
@@ -37,26 +39,8 @@ def states(paper):
 
 async def until(paper, host, is_reached):
     """Run the machine loop until something is true of the World."""
-
-    async def ready():
-        return True
-
-    def look(_world=None):
-        if is_reached():
-            reached.set()
-
-    reached, unwatch, planner = asyncio.Event(), paper.store.watch(look), Guests()
-    loop = Machines(lambda: planner.guests(paper.world), host, Recorder(paper.store), ready)
-    loop.wake()
-    running = asyncio.create_task(loop.run())
-    try:
-        async with asyncio.timeout(SECONDS_MAX):
-            await reached.wait()
-    finally:
-        unwatch()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await loop.close()
+    planner = Guests()
+    await run_until(paper, lambda: planner.guests(paper.world), host, is_reached)
 
 
 def test_a_burst_of_instances_is_one_write_of_their_states(paper, monkeypatch):
@@ -155,3 +139,21 @@ def test_plans_that_are_kept_are_those_of_the_world_alone(paper):
         assert planner.guests(paper.world) == guests(paper.world)
     unplug()
     assert planner.guests(paper.world) == guests(paper.world)
+
+
+def test_a_start_that_cannot_be_written_down_is_no_mistake_and_done_later(paper, monkeypatch, caplog):
+    refusals = iter(range(3))
+    right = Recorder.starting
+
+    def starting(recorder, machine):
+        if next(refusals, None) is not None:
+            raise StoreError("the disk is full")
+        right(recorder, machine)
+
+    monkeypatch.setattr(Recorder, "starting", starting)
+    monkeypatch.setattr("atoll.control.machines.ROUND_SECONDS", 0.05)
+    launch(paper, 1)
+
+    asyncio.run(until(paper, PaperHost(), lambda: states(paper) == ["running"]))
+
+    assert not [record for record in caplog.records if record.exc_info], "it is the disk's doing"

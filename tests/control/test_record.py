@@ -6,15 +6,15 @@ import pytest
 
 from atoll.cache.plan import Planner
 from atoll.control import record
-from atoll.control.machines import Machines
 from atoll.control.record import Recorder
 from atoll.host.paper import PaperHost
 from atoll.model.cache import CacheCluster
 from tests.api import caches
 from tests.api.caches import NODE
 from tests.api.paper import Paper
+from tests.control.machine_loop import run_until
 
-NODES, SECONDS_MAX = 7, 30.0
+NODES = 7
 
 
 @pytest.fixture
@@ -89,22 +89,7 @@ def test_a_mistake_about_one_node_keeps_no_other_back(paper, monkeypatch):
 async def _until_serving(paper, count):
     """Run the machine loop until so many nodes are available."""
 
-    async def ready():
-        return True
+    def is_reached():
+        return sum(cluster.nodes[0].status == "available" for cluster in paper.world.all(CacheCluster)) == count
 
-    def look(_world=None):
-        if sum(cluster.nodes[0].status == "available" for cluster in paper.world.all(CacheCluster)) == count:
-            reached.set()
-
-    reached, unwatch = asyncio.Event(), paper.store.watch(look)
-    loop = Machines(lambda: _plans(paper), PaperHost(), Recorder(paper.store), ready)
-    loop.wake()
-    running = asyncio.create_task(loop.run())
-    try:
-        async with asyncio.timeout(SECONDS_MAX):
-            await reached.wait()
-    finally:
-        unwatch()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await loop.close()
+    await run_until(paper, lambda: _plans(paper), PaperHost(), is_reached)

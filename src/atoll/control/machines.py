@@ -194,14 +194,12 @@ class Machines:
 
     def _fit(self, machine: Machine) -> Machine | None:
         """Return a machine as it is to start; None: it is not, or not yet."""
-        try:
-            if self._want().get(machine.process) != machine:
-                return None  # it was changed, or is not wanted any more, since this round began
-            self._tell_of_node(machine, lambda: self._record.starting(machine))
-            return self._want().get(machine.process, machine)  # it begins with its group's newest parameters
-        except Exception:
-            log_mistake("machine round")
-            return None
+        fit = None
+        with going_on("machine round", "not written down", StoreError):
+            if self._want().get(machine.process) == machine:  # else it was changed since this round began
+                self._tell_of_node(machine, lambda: self._record.starting(machine))
+                fit = self._want().get(machine.process, machine)  # it begins with its group's newest parameters
+        return fit
 
     async def _started_or_not(self, machine: Machine, error: Exception | None) -> None:
         if isinstance(error, HostError):
@@ -333,7 +331,7 @@ def _start_each(host: Host, machines: Sequence[Machine]) -> list[tuple[Machine, 
             break
         try:
             host.start(machine)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is judged where its machine is written down
             found.append((machine, error))
         else:
             found.append((machine, None))
@@ -346,7 +344,7 @@ def _each_if_not_all(write: Callable[..., None], machines: Sequence[Machine]) ->
         write(*machines)
     except StoreError:
         raise
-    except Exception:
+    except Exception:  # a mistake of ours about one of them: whose it was is logged below
         for one in machines:
             with going_on("machines written down"):
                 write(one)
