@@ -31,6 +31,7 @@ from atoll.store.sqlite import StoreError
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.faulty import FaultyStore
 from tests.simulation.globe import GlobeHost
+from tests.simulation.planted import search
 from tests.simulation.test_machines import CALLER
 
 SEEDS = int(os.environ.get("ATOLL_SEEDS", "20")) // 2
@@ -64,13 +65,13 @@ def test_a_planted_bug_is_found(tmp_path, monkeypatch):
         steps.taken_over(tx, id)
 
     monkeypatch.setattr("atoll.control.global_groups.steps.demoting", hasty)
-    for seed in range(BUG_SEEDS):
+
+    def notices(seed):
         story = Story(seed, tmp_path / f"{seed}.db")
         story.play()
-        if story.wrongs or story.lost:
-            print(f"found with seed {seed}: {story.wrongs[:1]}")
-            return
-    raise AssertionError(f"nothing was noticed in {BUG_SEEDS} stories")
+        return story.wrongs or story.lost
+
+    search(notices, BUG_SEEDS)
 
 
 class Life:

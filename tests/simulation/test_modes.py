@@ -16,6 +16,7 @@ from atoll.cache.plan import nodes
 from atoll.host.contract import HostError
 from atoll.model.cache import CacheCluster, ReplicationGroup
 from tests.simulation.engines import Engine, EngineHost
+from tests.simulation.planted import search
 from tests.simulation.shards import ShardHost
 from tests.simulation.test_failover import Story
 
@@ -134,7 +135,12 @@ def forgets_to_wait_for_the_rest(shard):
 @pytest.mark.parametrize("bug", [promotes_beside_a_leader_of_the_other_mode, forgets_to_wait_for_the_rest])
 def test_a_planted_bug_is_found(bug, monkeypatch, tmp_path):
     monkeypatch.setattr("atoll.control.failover.decide", bug)
-    assert any(story.wrongs() or story.lost() for story in (play(n, tmp_path) for n in range(BUG_SEEDS)))
+
+    def notices(seed):
+        story = play(seed, tmp_path)
+        return story.wrongs() or story.lost()
+
+    search(notices, BUG_SEEDS)
 
 
 def changes_the_primary_at_once(world):
@@ -147,4 +153,9 @@ def changes_the_primary_at_once(world):
 
 def test_a_primary_that_is_started_anew_in_the_other_mode_is_noticed(monkeypatch, tmp_path):
     monkeypatch.setattr("atoll.control.changes.steps", changes_the_primary_at_once)
-    assert any(story.wrongs() or story.lost() for story in (play(n, tmp_path) for n in range(BUG_SEEDS)))
+
+    def notices(seed):
+        story = play(seed, tmp_path)
+        return story.wrongs() or story.lost()
+
+    search(notices, BUG_SEEDS)
