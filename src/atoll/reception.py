@@ -15,8 +15,9 @@ from atoll.cloudwatch.samples import Samples
 from atoll.ec2 import console
 from atoll.gate import Backend, Gate
 from atoll.host.authority import Authority
+from atoll.host.errors import HostError
 from atoll.offer import offer_services
-from atoll.options import Options
+from atoll.options import CannotStart, Options
 from atoll.secure import server_of
 from atoll.server import Server
 from atoll.store.sqlite import Store
@@ -56,9 +57,12 @@ class Reception:
         self._gate = Gate(self.backend, self._private, self._console, bind=options.bind)
 
     async def open(self, sock: socket.socket) -> None:
-        """Accept connections, unless it does already.  Raises HostError."""
+        """Accept connections, unless it does already.  Raises CannotStart."""
         if self._server is None:
-            self._server = server_of(self._options, self._gate.answer, sock, self.authority)
+            try:
+                self._server = server_of(self._options, self._gate.answer, sock, self.authority)
+            except HostError as error:
+                raise CannotStart(f"nobody can be answered over TLS on {self._options.bind}: {error}") from None
             await self._server.start()
 
     def show_in(self, house: House) -> None:

@@ -92,6 +92,18 @@ def test_another_address_needs_keys(atoll):
     assert "--keys required" in done.stderr
 
 
+def test_who_cannot_make_certificates_is_told_so_and_starts_nothing(atoll):
+    other = atoll.state / "other"
+    other.mkdir()
+    (other / "authority").write_text("in the way")
+
+    bound = ("--bind", "0.0.0.0", "--keys", "required")
+    done = atoll("up", *bound, "--port", "0", "--host", "paper", "--state", other)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nobody can be answered over TLS on 0.0.0.0: make the certificate authority")
+
+
 @pytest.mark.parametrize(("bind", "said"), [("192.0.2.5", "--bind 0.0.0.0"), ("0.0.0.0", "Console: http://127.0.0.1:1/")])
 def test_no_console_is_promised_where_none_can_be_reached(bind, said, tmp_path, capsys):
     start = up.Start(state=tmp_path, port=1, bind=bind, host="paper", keys="required")
