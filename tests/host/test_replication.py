@@ -1,16 +1,20 @@
 """What an engine says of its role, and what the kernel says of a process."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from types import SimpleNamespace
 
 import pytest
+import uvloop
 
 from atoll.host.contract import HostError, Replication, Vital
+from atoll.host.engine import replication
 from atoll.host.engine.replication import Administrator, connects, parse
 from atoll.host.linux.vital import vital
 
@@ -36,7 +40,7 @@ def test_a_replica_that_copies_or_has_lost_its_primary_says_so():
 
 
 class Engine:
-    """Answers each command with the next of some replies; None: not at all."""
+    """Answers each command with the next of some replies; None: not at all, a number: so many seconds later."""
 
     def __init__(self, *replies):
         self.replies, self.connections = list(replies), 0
@@ -47,6 +51,9 @@ class Engine:
             for _ in range(int(line[1:])):
                 await reader.readexactly(int((await reader.readline())[1:]) + 2)
             reply = self.replies.pop(0)
+            if isinstance(reply, float):
+                await asyncio.sleep(reply)
+                reply = self.replies.pop(0)
             if reply is not None:
                 writer.write(reply)
         writer.close()
@@ -102,8 +109,35 @@ def test_a_busy_engine_lives(tmp_path, word):
     assert with_engine(tmp_path, engine, lambda administrator: administrator.replication(NODE)) is None
 
 
-def test_a_silent_engine_is_asked_on_another_connection_next_time(tmp_path):
-    engine = Engine(b"+OK\r\n", None, b"+OK\r\n", bulk(PRIMARY))
+def test_an_answer_that_comes_late_shows_that_the_engine_lives(tmp_path):
+    """And only that: how things are by then, it is asked anew."""
+    engine = Engine(b"+OK\r\n", 0.2, bulk(PRIMARY), bulk(REPLICA))
+
+    async def use(administrator):
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.replication(NODE)
+        await asyncio.sleep(0.2)
+        return await administrator.replication(NODE)
+
+    assert with_engine(tmp_path, engine, use).role == "replica"
+    assert engine.connections == 1
+
+
+def test_one_that_answers_late_each_time_is_slow_and_not_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(replication, "SLOW_SECONDS", 0.1)
+    engine = Engine(b"+OK\r\n", *(0.15, bulk(PRIMARY)) * 4)
+
+    async def use(administrator):
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.replication(NODE)
+        return [await administrator.replication(NODE) for _ in range(3)]
+
+    assert with_engine(tmp_path, engine, use) == [None, None, None]
+    assert engine.connections == 1
+
+
+def test_one_that_was_slow_is_given_longer_to_say_its_role(tmp_path):
+    engine = Engine(b"+OK\r\n", *(0.15, bulk(PRIMARY)) * 2)
 
     async def use(administrator):
         with pytest.raises(HostError, match="Timeout"):
@@ -111,7 +145,95 @@ def test_a_silent_engine_is_asked_on_another_connection_next_time(tmp_path):
         return await administrator.replication(NODE)
 
     assert with_engine(tmp_path, engine, use).role == "primary"
+
+
+def test_an_order_comes_after_the_answer_to_what_was_asked_before(tmp_path):
+    engine = Engine(b"+OK\r\n", 0.2, bulk(PRIMARY), b"-ERR no\r\n", bulk(REPLICA))
+
+    async def use(administrator):
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.replication(NODE)
+        with pytest.raises(HostError, match="ERR no"):
+            await administrator.command(NODE, "REPLICAOF", "NO", "ONE")
+        return await administrator.replication(NODE)
+
+    assert with_engine(tmp_path, engine, use).role == "replica"
+    assert engine.connections == 1
+
+
+def test_an_order_to_a_silent_engine_fails_and_the_next_one_has_a_connection_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(replication, "ORDER_SECONDS", 0.1)
+    engine = Engine(b"+OK\r\n", None, b"+OK\r\n", b"+OK\r\n")
+
+    async def use(administrator):
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.replication(NODE)
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.command(NODE, "REPLICAOF", "NO", "ONE")
+        await administrator.command(NODE, "REPLICAOF", "NO", "ONE")
+
+    with_engine(tmp_path, engine, use)
     assert engine.connections == 2
+
+
+def test_a_silent_engine_is_asked_on_another_connection_in_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(replication, "PATIENCE_SECONDS", 0.25)
+    engine = Engine(b"+OK\r\n", None, b"+OK\r\n", bulk(PRIMARY))
+
+    async def use(administrator):
+        for _ in range(2):
+            with pytest.raises(HostError, match="nothing within"):
+                await administrator.replication(NODE)
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.replication(NODE)
+        return await administrator.replication(NODE)
+
+    assert with_engine(tmp_path, engine, use).role == "primary"
+    assert engine.connections == 2
+
+
+def test_an_engine_that_ends_while_it_is_asked_leaves_nothing_to_be_told(tmp_path):
+    engine, told = Engine(b"+OK\r\n", None), []
+
+    async def use(administrator):
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        with pytest.raises(HostError, match="Timeout"):
+            await administrator.replication(NODE)
+        administrator.forget(NODE.process)
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+    with_engine(tmp_path, engine, use)
+    assert told == []
+
+
+def test_an_answer_that_came_while_we_were_away_is_in_time(tmp_path):
+    """The loop of the daemon looks at its timers before it reads."""
+    path = tmp_path / "s"
+
+    def serve(listener):
+        with listener.accept()[0] as engine:
+            for reply in (b"+OK\r\n", bulk(PRIMARY), bulk(REPLICA)):
+                if not engine.recv(1000):
+                    return
+                engine.sendall(reply)
+
+    async def ask():
+        administrator = Administrator("secret", lambda _: path)
+        await administrator.replication(NODE)
+        asyncio.get_running_loop().call_soon(time.sleep, 2 * replication.ANSWER_SECONDS)  # once it is asked
+        try:
+            return await administrator.replication(NODE)
+        finally:
+            administrator.close()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        assert uvloop.run(ask()).role == "replica"
+        thread.join(5)
 
 
 def test_a_refused_order_is_an_error(tmp_path):

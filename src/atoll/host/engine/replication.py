@@ -1,6 +1,8 @@
 """The administrator's connections to Redis and Valkey engines: kept open, because a failover cannot wait for one."""
 
 import asyncio
+import contextlib
+import errno
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,10 @@ from atoll.host.contract import HostError, Known, Replication
 from atoll.host.engine.cluster import read_nodes
 from atoll.host.engine.resp import Connection, EngineError
 
-ANSWER_SECONDS = 0.1  # an engine answers in 0.1 ms; one that works longer is asked again
+ANSWER_SECONDS = 0.1  # an engine answers in 0.1 ms
+SLOW_SECONDS = 0.5  # for one whose last answer came late: it lives, and has little of the processor
+READ_SECONDS = 0.01  # what came while this daemon was late is read after its timers: look once more
+PATIENCE_SECONDS = 30.0  # with a question, before another connection is tried
 ORDER_SECONDS = 2.0
 CONNECT_SECONDS = 0.1  # across a link of this machine: some microseconds
 BUSY = ("BUSY", "LOADING", "MASTERDOWN")  # answers of a living engine that cannot say more
@@ -25,15 +30,22 @@ class Administrator:
         self._password, self._socket_of = password, socket_of
         self._open: dict[str, Connection] = {}
         self._turns: dict[str, asyncio.Lock] = {}  # several loops ask the same engine
+        self._asked: dict[str, asyncio.Task[object]] = {}  # what an engine has not answered yet
 
     async def replication(self, node: NodePlan) -> Replication | None:
-        """Return what an engine says of its role; `None`: it is busy.  Raises HostError."""
+        """Return what an engine says of its role; `None`: it is busy, or slow.  Raises HostError.
+
+        What it does not answer in time stays asked.  Its answer, however late, says that it lives, but not how things
+        are by then: it is asked anew.
+        """
         try:
-            said = await self._say(node, ANSWER_SECONDS, "INFO", "replication")
+            said = await self._ask(node)
         except EngineError as error:
             if str(error).startswith(BUSY):
                 return None
             raise HostError(str(error), f"ask {node.name}") from error
+        if said is None:
+            return None
         if not isinstance(said, str):
             raise HostError(f"not an answer to INFO: {said!r}", f"ask {node.name}")
         return parse(said)
@@ -62,7 +74,47 @@ class Administrator:
     def forget(self, process: str) -> None:
         """Close the connection to an engine that has ended."""
         self._turns.pop(process, None)
+        self._asked.pop(process, None)  # it ends with the connection
         self._hang_up(process)
+
+    async def _ask(self, node: NodePlan) -> object:
+        """Ask an engine for its role; `None`: it lives, and is slow."""
+        async with self._turn(node):
+            late = self._asked.get(node.process)
+            if late:
+                with contextlib.suppress(EngineError):  # an answer, too
+                    await self._heard(node, late, ANSWER_SECONDS)
+            asked = asyncio.ensure_future(self._say_now(node, PATIENCE_SECONDS, "INFO", "replication"))
+            asked.add_done_callback(_notice)
+            self._asked[node.process] = asked
+            try:
+                return await self._heard(node, asked, SLOW_SECONDS if late else ANSWER_SECONDS)
+            except _Unanswered:
+                if late:
+                    return None
+                raise
+
+    async def _heard(self, node: NodePlan, asked: "asyncio.Task[object]", seconds: float) -> object:
+        """Return the answer to a question.  Raises HostError, EngineError; _Unanswered, and it stays asked."""
+        for patience in (seconds, READ_SECONDS):
+            if (await asyncio.wait({asked}, timeout=patience))[0]:
+                self._asked.pop(node.process, None)
+                return await asked
+        raise _Unanswered(f"TimeoutError: nothing within {seconds} s", f"ask {node.name}")
+
+    async def _settle(self, node: NodePlan, seconds: float) -> None:
+        """Have what was asked before answered, or hang up: answers come in the order of the questions."""
+        asked = self._asked.get(node.process)
+        if asked is None:
+            return
+        if not (await asyncio.wait({asked}, timeout=seconds))[0]:
+            asked.cancel()
+            await asyncio.wait({asked})
+            raise HostError(f"TimeoutError: nothing within {seconds} s", f"ask {node.name}")
+        self._asked.pop(node.process, None)
+
+    def _turn(self, node: NodePlan) -> asyncio.Lock:
+        return self._turns.setdefault(node.process, asyncio.Lock())
 
     def _hang_up(self, process: str) -> None:
         if connection := self._open.pop(process, None):
@@ -74,7 +126,8 @@ class Administrator:
             self.forget(process)
 
     async def _say(self, node: NodePlan, seconds: float, *words: str) -> object:
-        async with self._turns.setdefault(node.process, asyncio.Lock()):
+        async with self._turn(node):
+            await self._settle(node, seconds)
             return await self._say_now(node, seconds, *words)
 
     async def _say_now(self, node: NodePlan, seconds: float, *words: str) -> object:
@@ -82,7 +135,8 @@ class Administrator:
             async with asyncio.timeout(seconds):
                 connection = self._open.get(node.process)
                 if connection is None:
-                    connection = Connection(self._socket_of(node), ADMINISTRATOR, self._password)
+                    where = self._socket_of(node)
+                    connection = Connection(where, ADMINISTRATOR, self._password, seconds=PATIENCE_SECONDS)
                     await connection.__aenter__()
                     self._open[node.process] = connection
                 return await connection.ask(*words)
@@ -95,17 +149,35 @@ class Administrator:
             raise
 
 
+class _Unanswered(HostError):
+    """There is no answer yet."""
+
+
+def _notice(asked: "asyncio.Task[object]") -> None:
+    """Have asyncio know that somebody knows of an error: an engine that ended is asked no more."""
+    if not asked.cancelled():
+        asked.exception()
+
+
 async def connects(sock: socket.socket, address: str, port: int) -> bool:
-    """Tell whether a connection is made in time, whenever we come to look; closes the socket."""
+    """Tell whether a connection is made in time, whenever we come to look; closes the socket.
+
+    Not by the loop's own `sock_connect`: uvloop's has a thread read the address first, and a daemon that is late
+    would not have begun to connect by the end of its time.
+    """
+    loop, answered = asyncio.get_running_loop(), asyncio.Event()
     sock.setblocking(False)
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
-    except TimeoutError:  # ours: the kernel needs no time of ours to connect
-        try:
-            sock.getpeername()
-        except OSError:
+        if sock.connect_ex((address, port)) not in (0, errno.EINPROGRESS):
             return False
+        loop.add_writer(sock, answered.set)
+        try:
+            with contextlib.suppress(TimeoutError):  # ours: the kernel needs no time of ours to connect
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await answered.wait()
+        finally:
+            loop.remove_writer(sock)
+        sock.getpeername()
     except OSError:
         return False
     finally:
