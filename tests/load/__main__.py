@@ -15,11 +15,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.daemon.atoll import Atoll, running
-from tests.load import docs, kernel
+from tests.load import docs, kernel, told
 from tests.load.inside import connects
 from tests.load.world import Loaded
 from tests.tidy.tree import ROOT
@@ -29,6 +30,8 @@ SAMPLE_SECONDS = 2.0
 GROWTH_MAX = 0.02  # of memory, a minute, and
 GROWTH_MB = 3.0  # no less than this: what an allocator keeps or gives back
 PAIRS = 2  # in a sample
+END_SECONDS = 120.0  # for clients and traffic, after their time
+TROUBLE = (OSError, AssertionError, ClientError, BotoCoreError, subprocess.TimeoutExpired)  # of a daemon that is none
 
 
 @dataclass
@@ -66,27 +69,32 @@ def run(atoll: Atoll, found: Found, seed: int) -> None:
     say(f"built in {found.build_seconds:.0f} s: {len(world.nodes)} nodes, {len(world.pids)} instances")
     found.nodes, found.instances = len(world.nodes), len(world.pids)
     seconds = found.minutes * 60
+    begun_bytes = len(atoll.said())
     callers, traffic = start(atoll, found, world, seconds)
     try:
         watch(atoll, found, world, seconds, random.Random(seed))
-        finish(found, callers, traffic)
+        finish(atoll, found, callers, traffic)
+    except TROUBLE as error:  # what was seen until then is told, and all is deleted
+        found.wrong.append(f"ended early: {error}")
     finally:
         for process in (callers, traffic):
             process.kill()
             process.communicate()
+    found.wrong += told.harms(atoll.said()[begun_bytes:])
     begun = time.monotonic()
     try:
         world.delete()
-    except (ClientError, AssertionError) as error:
+        found.delete_seconds = time.monotonic() - begun
+        say(f"deleted in {found.delete_seconds:.0f} s")
+        check_empty(atoll, found, before, groups)
+    except TROUBLE as error:
         found.wrong.append(f"not deleted: {error}")
-    found.delete_seconds = time.monotonic() - begun
-    say(f"deleted in {found.delete_seconds:.0f} s")
-    check_empty(atoll, found, before, groups)
     found.wrong += [line for line in atoll.said().splitlines() if "Traceback" in line or "mistake" in line][:10]
 
 
 def start(atoll, found, world, seconds):
     """Start the clients of the API and the traffic."""
+    flows = world.flows()
     here = {"stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
     callers = subprocess.Popen(
         [sys.executable, "-m", "tests.load.callers", str(atoll.port), str(found.clients), str(seconds), world.vpc],
@@ -95,7 +103,7 @@ def start(atoll, found, world, seconds):
     traffic = subprocess.Popen(
         [sys.executable, "-m", "tests.load.traffic", str(seconds)], stdin=subprocess.PIPE, **here
     )
-    json.dump(world.flows(), traffic.stdin)
+    json.dump(flows, traffic.stdin)
     traffic.stdin.close()
     traffic.stdin = None
     return callers, traffic
@@ -105,15 +113,20 @@ def watch(atoll, found, world, seconds, rng):
     """Until the time is up: weigh everything, and compare packets with the tracer."""
     keeper, pid = atoll.status()["keeper"], atoll.status()["pid"]
     begun, daemon, guests = time.monotonic(), [], []
-    told = 0.0
+    said_at = 0.0
     while (now := time.monotonic() - begun) < seconds:
         below = kernel.children(keeper)
         daemon.append((now, kernel.resident_mb(pid)))
         guests.append((now, sum(map(kernel.resident_mb, below))))
         found.processes = len(below)
-        compare(atoll, found, world, rng)
-        if now - told > 30:
-            told = now
+        try:
+            compare(atoll, found, world, rng)
+        except TROUBLE as error:
+            if not kernel.resident_mb(pid):
+                raise  # there is nobody to ask any more
+            found.wrong.append(f"not compared: {error}")
+        if now - said_at > 30:
+            said_at = now
             say(f"{now:4.0f} s: daemon {daemon[-1][1]:.0f} MB, guests {guests[-1][1]:.0f} MB in {len(below)} "
                 f"processes, {found.pairs} pairs, {len(found.wrong)} wrong")  # fmt: skip
         time.sleep(max(0.0, SAMPLE_SECONDS - (time.monotonic() - begun - now)))
@@ -155,18 +168,20 @@ def check(atoll, found, world, instance, address, port, name):
     return made
 
 
-def finish(found, callers, traffic):
+def finish(atoll, found, callers, traffic):
     """Read what clients and traffic saw."""
-    said, heard = (json.loads(process.communicate(timeout=120)[0] or "{}") for process in (callers, traffic))
+    said, heard = (json.loads(process.communicate(timeout=END_SECONDS)[0] or "{}") for process in (callers, traffic))
     found.calls, found.call_seconds_max = said.get("calls", 0), said.get("seconds_max", 0.0)
     found.answers = heard.get("answers", 0)
-    for what, told in (("clients", said), ("traffic", heard)):
-        if not told:
+    for what, seen in (("clients", said), ("traffic", heard)):
+        if not seen:
             found.wrong.append(f"{what} ended without a word")
-        elif told["errors"]:
-            found.wrong += [f"{what}: {told['errors']} errors", *told["told"][:5]]
+        elif seen["errors"]:
+            found.wrong += [f"{what}: {seen['errors']} errors", *seen["told"][:5]]
     if not found.answers:
         found.wrong.append("there was no traffic")
+    for address in heard.get("addresses", ()):
+        say("\n  ".join([f"{address}:", *told.about(atoll, address)]))
 
 
 def check_empty(atoll, found, before, groups):
@@ -193,13 +208,15 @@ def main():
     parser.add_argument("--keep-log", metavar="FILE", help="keep the daemon's log")
     asked = parser.parse_args()
     found = Found(asked.nodes, asked.instances, asked.clients, asked.minutes)
-    with running("root") as atoll:
-        try:
-            run(atoll, found, asked.seed)
-        finally:
-            if asked.keep_log:
-                with open(asked.keep_log, "w") as log:
-                    log.write(atoll.said())
+    try:
+        with running("root") as atoll:
+            try:
+                run(atoll, found, asked.seed)
+            finally:
+                if asked.keep_log:
+                    Path(asked.keep_log).write_text(atoll.said())
+    except TROUBLE as error:  # it was not built, or something of it is left
+        found.wrong.append(f"ended early: {error}")
     say(docs.text(found))
     for wrong in found.wrong:
         say(f"WRONG {wrong}")

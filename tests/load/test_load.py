@@ -1,13 +1,24 @@
 """The load of `python -m tests.load`, small and short: that it finds nothing, and that it would find something."""
 
+import os
+import signal
 import socket
 
 import pytest
 
-from tests.daemon.atoll import running
-from tests.load import docs, kernel
+from tests.daemon.atoll import running, until
+from tests.load import __main__ as load
+from tests.load import docs, kernel, told
 from tests.load.__main__ import Found, run
 from tests.load.traffic import Flow
+
+LOG = """\
+2026-11-28T06:54:36.900+00:00 info not measured {"node": "0/us-east-1/mem-3:0002", "because": "TimeoutError: "}
+2026-11-28T06:54:36.934+00:00 info failover {"act": "fence", "group": "pair-2-2", "id": "pair-2-2-002", \
+"because": "it has not answered for 10.7 s"}
+2026-11-28T06:54:37.568+00:00 info process ended {"machine": "0/us-east-1/pair-2-2-002:0001#1", "status": -9, \
+"last_words": "Finished with success"}
+"""
 
 
 @pytest.mark.kernel
@@ -22,6 +33,58 @@ def test_a_small_load_has_no_error_and_leaves_nothing():
     assert found.answers > 0
     assert found.pairs > 0
     assert "| Wrong | nothing |" in docs.text(found)
+
+
+@pytest.mark.kernel
+@pytest.mark.engines
+def test_a_run_whose_daemon_dies_ends_by_itself_and_says_so(monkeypatch):
+    begin, found = load.start, Found(nodes=2, instances=2, clients=2, minutes=0.05)
+
+    def start(atoll, *about):
+        processes = begin(atoll, *about)
+        atoll.kill()
+        return processes
+
+    monkeypatch.setattr(load, "start", start)
+    with running("root") as atoll:
+        run(atoll, found, seed=1)
+    assert any(wrong.startswith("ended early: ") for wrong in found.wrong)
+    assert any(wrong.startswith("not deleted: ") for wrong in found.wrong)
+
+
+@pytest.mark.kernel
+@pytest.mark.engines
+def test_all_is_told_of_an_engine_that_ended():
+    with running("root") as atoll:
+        cache = atoll.client("elasticache")
+        cache.create_cache_cluster(CacheClusterId="one", Engine="redis", CacheNodeType="cache.t3.micro",
+            NumCacheNodes=1)  # fmt: skip
+        node = until(lambda: available(atoll), 60.0, "a cache")
+        begun, first = len(atoll.said()), atoll.machine(node["address"])["pid"]
+
+        os.kill(first, signal.SIGKILL)
+        until(lambda: atoll.machine(node["address"]).get("pid") not in (None, first), 60.0, "another process")
+
+        said = told.about(atoll, node["address"])
+        harms = told.harms(atoll.said()[begun:])
+        assert [harm.partition(":")[0] for harm in harms] == ["process ended 000000000000/us-east-1/one"]
+        assert said[0].startswith(f"one:0001 runs as process {atoll.machine(node['address'])['pid']}")
+        assert any(line.startswith("the daemon: ") and "process ended" in line for line in said)
+        assert any(line.startswith("the engine: ") for line in said)
+        cache.delete_cache_cluster(CacheClusterId="one")
+        until(lambda: not atoll.status()["caches"], 60.0, "the end of the cache")
+        assert f"no interface has the private address {node['address']}" in told.about(atoll, node["address"])[0]
+
+
+def available(atoll):
+    return next((n for c in atoll.status()["caches"] for n in c["nodes"] if n["status"] == "available"), None)
+
+
+def test_every_harm_to_an_engine_is_found_in_the_log():
+    assert told.harms(LOG) == [
+        "failover fence pair-2-2-002: it has not answered for 10.7 s",
+        "process ended 0/us-east-1/pair-2-2-002:0001#1 -9: Finished with success",
+    ]
 
 
 def test_growth_is_seen_and_a_start_is_none():

@@ -1,7 +1,7 @@
 """`python -m tests.load.traffic SECONDS < FLOWS`: full-speed traffic from instances to caches, every answer checked.
 
 FLOWS is JSON: [pid of an instance, address, port, "valkey" or "memcached"].  One process holds a connection in each
-instance's network and keeps a batch of writes and reads under way on each.  Prints JSON: answers, errors.
+instance's network and keeps a batch of writes and reads under way on each.  Prints JSON: answers, errors, whose.
 """
 
 import json
@@ -10,12 +10,14 @@ import selectors
 import socket
 import sys
 import time
+from datetime import UTC, datetime
 
 from tests.load.inside import network_of
 
 BATCH, KEYS, VALUE = 32, 100, b"v" * 100  # the data of a connection are bounded: 10 kB
 CONNECT_SECONDS, SILENCE_SECONDS = 20.0, 30.0  # of a machine whose neighbours are busy too
 LINE_MAX = 80  # of what was not to be heard: enough to tell what it is
+ERRORS_MAX, ADDRESSES_MAX = 20, 5  # that are told in full
 NICE = 5  # whoever else works on this machine goes first
 
 
@@ -23,7 +25,7 @@ class Flow:
     """One connection: what it sends again and again, and what it must hear."""
 
     def __init__(self, number, pid, address, port, engine):
-        self.at, self.answers, self.heard, self.since = f"{address}:{port}", 0, b"", time.monotonic()
+        self.address, self.answers, self.heard, self.since = address, 0, b"", time.monotonic()
         keys = [f"{number}:{key}".encode() for key in range(KEYS)]
         words = _valkey if engine == "valkey" else _memcached
         self.question, self.answer = (b"".join(part) for part in zip(*(words(k) for k in keys[:BATCH]), strict=True))
@@ -66,35 +68,44 @@ def _memcached(key):
 
 
 def run(flows, seconds):
-    """Run until the time is up; returns how many answers came, and what was wrong."""
+    """Run until the time is up; returns how many answers came, and what was wrong: (address, why)."""
     selector, errors, until = selectors.DefaultSelector(), [], time.monotonic() + seconds
     answers = 0
     for number, where in enumerate(flows):
+        if time.monotonic() > until:
+            errors += [(where[1], "there was no time to connect") for where in flows[number:]]
+            break
         try:
             flow = Flow(number, *where)
             selector.register(flow.socket, selectors.EVENT_READ, flow)
         except OSError as error:
-            errors.append(f"{where}: {error}")
+            errors.append((where[1], f"no connection from process {where[0]}: {error}"))
     while time.monotonic() < until and selector.get_map():
         for key, _ in selector.select(1.0):
             try:
                 key.data.read()
             except (OSError, ValueError) as error:
-                errors.append(f"{key.data.at}: {error}")
+                errors.append((key.data.address, f"{error}, at {_clock()}"))
                 answers += key.data.answers
                 selector.unregister(key.fileobj)
         for key in list(selector.get_map().values()):
             if time.monotonic() - key.data.since > SILENCE_SECONDS:
-                errors.append(f"{key.data.at}: silent for {SILENCE_SECONDS:.0f} s")
+                errors.append((key.data.address, f"silent for {SILENCE_SECONDS:.0f} s, at {_clock()}"))
                 answers += key.data.answers
                 selector.unregister(key.fileobj)
     return answers + sum(key.data.answers for key in selector.get_map().values()), errors
 
 
+def _clock():
+    return f"{datetime.now(UTC):%H:%M:%S}"  # as the daemon's log has it
+
+
 def main():
     os.nice(NICE)
     answers, errors = run(json.load(sys.stdin), float(sys.argv[1]))
-    print(json.dumps({"answers": answers, "errors": len(errors), "told": errors[:20]}))
+    told = [f"{address}: {why}" for address, why in errors[:ERRORS_MAX]]
+    addresses = list(dict.fromkeys(address for address, _ in errors))[:ADDRESSES_MAX]
+    print(json.dumps({"answers": answers, "errors": len(errors), "told": told, "addresses": addresses}))
 
 
 if __name__ == "__main__":
