@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.console.stage import place
-from tests.daemon.atoll import own_mode, running
+from tests.daemon.atoll import Atoll, own_mode, running, until
 
 
 def test_a_network_is_made_and_an_instance_launched_in_it(person):
@@ -76,14 +76,66 @@ def test_axe_finds_nothing_serious_in_pages_of_things(sit, atoll):
     assert {path: said for path, said in found.items() if said} == {}
 
 
+def launched(atoll: Atoll) -> str:
+    ec2 = atoll.client("ec2")
+    x86 = [{"Name": "architecture", "Values": ["x86_64"]}]
+    image = ec2.describe_images(Owners=["amazon"], Filters=x86)["Images"][-1]["ImageId"]
+    made = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    return str(made["Instances"][0]["InstanceId"])
+
+
+def comes_to_be(atoll: Atoll, id: str, state: str) -> None:
+    def now():
+        return atoll.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]["State"]
+
+    until(lambda: now()["Name"] == state, 20, state)
+
+
+def test_a_page_shows_what_became_possible_before_it_listened_and_afterwards(sit, atoll):
+    atoll.reset()
+    id, held = launched(atoll), []
+    comes_to_be(atoll, id, "running")
+    somebody = sit(atoll)
+    terminal = somebody.page.get_by_text(somebody.say("ec2.terminal"), exact=True)
+    start = somebody.page.get_by_text(somebody.say("ec2.start"), exact=True)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    somebody.page.route("**/live?*", hold)
+    somebody.go(f"/ec2/instances/{id}")
+    until(lambda: held or somebody.page.wait_for_timeout(10), 20, "the page's question what has changed")
+    expect(terminal).to_be_visible()
+    atoll.client("ec2").stop_instances(InstanceIds=[id])
+    comes_to_be(atoll, id, "stopped")
+    expect(terminal).to_be_visible()  # nobody has told the page
+
+    for route in held:
+        route.continue_()
+    expect(start).to_be_visible()
+    expect(terminal).to_have_count(0)
+    atoll.client("ec2").start_instances(InstanceIds=[id])
+    expect(terminal).to_be_visible()
+    expect(start).to_have_count(0)
+
+
+def test_what_one_is_asked_about_is_done_though_the_page_changes_meanwhile(sit, atoll):
+    atoll.reset()
+    id = launched(atoll)
+    comes_to_be(atoll, id, "running")
+    somebody = sit(atoll).go(f"/ec2/instances/{id}")
+    somebody.act("ec2.terminate")
+    atoll.client("ec2").stop_instances(InstanceIds=[id])
+    expect(somebody.page.get_by_text(somebody.say("ec2.start"), exact=True)).to_have_count(1)  # where "Stop" was
+
+    somebody.sure()
+    somebody.sees(somebody.say("common.status_terminated"))
+
+
 @pytest.mark.kernel
 def test_a_terminal_is_a_shell_in_the_instance(sit):
     with running(own_mode()) as real:
-        ec2 = real.client("ec2")
-        x86 = [{"Name": "architecture", "Values": ["x86_64"]}]
-        image = ec2.describe_images(Owners=["amazon"], Filters=x86)["Images"][-1]["ImageId"]
-        launched = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
-        id = launched["Instances"][0]["InstanceId"]
+        id = launched(real)
         somebody = sit(real)
         page = somebody.go(f"/ec2/instances/{id}").page
         page.get_by_role("link", name="Terminal").click()  # it appears by itself, when the instance runs

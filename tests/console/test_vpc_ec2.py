@@ -23,6 +23,15 @@ def test_every_page_shows_markup_as_text(visitor, there):
         assert not re.search(r"<b>hello", page.html), path
 
 
+def test_what_can_be_done_is_in_a_part_that_follows_changes(visitor, there):
+    for path in there.pages:
+        for act in visitor.get(path).main.all("div", **{"class": "act"}):
+            around = act
+            while around and "hx-get" not in around.attributes:
+                around = around.parent
+            assert around, f"{path}: {act.text}"
+
+
 def test_lists_show_what_there_is(visitor, there):
     listed = {
         "/vpc/vpcs": there.vpc, "/vpc/subnets": there.subnet, "/vpc/route-tables": there.table,

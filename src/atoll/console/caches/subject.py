@@ -9,8 +9,7 @@ from atoll.console.ask import Ask
 Kind = Literal["group", "cluster", "serverless"]
 KINDS: tuple[Kind, ...] = ("group", "cluster", "serverless")
 ONE_BY_ONE_MAX = 6  # members that are asked for by name; of more than that, all clusters are listed at once
-# What changes them; and the stream's own first event, for what changed before this page listened: docs/console.md.
-LIVE = ("hello", "ReplicationGroup", "CacheCluster", "ServerlessCache")
+LIVE = ("ReplicationGroup", "CacheCluster", "ServerlessCache")  # what changes them
 Said = Mapping[str, Any]
 
 
@@ -27,6 +26,11 @@ class Cache:
         """Return its name."""
         member = {"group": "ReplicationGroupId", "cluster": "CacheClusterId", "serverless": "ServerlessCacheName"}
         return str(self.said[member[self.kind]])
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """Return the kinds whose changes its pages follow."""
+        return LIVE
 
     @property
     def path(self) -> str:

@@ -1,7 +1,7 @@
 """A cache's first page: what it is, where it is reached, and what it was asked to become."""
 
 from atoll.console.ask import Answered, Ask
-from atoll.console.caches.subject import LIVE, Cache, cache_of
+from atoll.console.caches.subject import Cache, cache_of
 from atoll.console.caches.tabs import tabs_of
 from atoll.console.site import page
 
@@ -17,7 +17,6 @@ async def details(ask: Ask) -> Answered:
         endpoints=_endpoints(cache),
         zones=sorted({n["CustomerAvailabilityZone"] for c in cache.clusters for n in c.get("CacheNodes", ())}),
         pending=_pending(cache),
-        kinds=LIVE,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from atoll.console.ask import Answered, Ask, by
 from atoll.console.caches.change import modify
-from atoll.console.caches.subject import LIVE, Cache, Said, cache_of
+from atoll.console.caches.subject import Cache, Said, cache_of
 from atoll.console.caches.tabs import tabs_of
 from atoll.console.site import act, page
 
@@ -39,7 +39,6 @@ async def network(ask: Ask) -> Answered:
         steps=[(step, ask.t(f"cache.tls_to_{step}")) for step in TLS_STEPS[mode]] if cache.kind == "group" else [],
         given=given,
         user_groups=[(g["UserGroupId"], g["UserGroupId"]) for g in user_groups if _fits(g, cache)],
-        kinds=LIVE,
     )
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from atoll.console.ask import Answered, Ask
 from atoll.console.caches.numbers import SECONDS, Metric, lines_of
-from atoll.console.caches.subject import LIVE, Cache, Said, cache_of, path_of
+from atoll.console.caches.subject import Cache, Said, cache_of, path_of
 from atoll.console.caches.tabs import tabs_of
 from atoll.console.draw.slots_bar import Share, bar, ranges_of
 from atoll.console.site import act, page
@@ -50,7 +50,6 @@ async def nodes(ask: Ask) -> Answered:
         replicas=_replicas(cache),
         choices=[(share.name, share.name) for share in shares],
         moving=_moving(cache),
-        kinds=LIVE,
     )
 
 
