@@ -5,13 +5,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from atoll.cli.drill_link import HOW_MANY
 from atoll.cli.failure import Failure
 
+LOOK_SECONDS = 0.01
 # -I and -S: neither the environment nor site-packages decide what the program imports.
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from atoll.cli.{} import main; main(*sys.argv[2:])"
 
@@ -30,15 +33,26 @@ class Clients:
         """Speak with them."""
         self._stdin, self._stdout = stdin, stdout
 
+    def go_on(self, seconds: float) -> bool:
+        """Wait until one of them has written once more; tells whether that was within so many seconds."""
+        until, before = time.time() + seconds, self._ask(HOW_MANY)
+        while self._ask(HOW_MANY) == before:
+            if time.time() > until:
+                return False
+            time.sleep(LOOK_SECONDS)
+        return True
+
     def end(self) -> dict[str, Any]:
         """Have them end, and return what they wrote down.  Raises Failure."""
-        self._stdin.write("\n")
-        self._stdin.flush()
-        line = self._stdout.readline()
-        if not line:
-            raise Failure("the clients ended without a word", "run the drill again")
-        said: dict[str, Any] = json.loads(line)
+        said: dict[str, Any] = self._ask("")
         return said
+
+    def _ask(self, line: str) -> Any:
+        self._stdin.write(f"{line}\n")
+        self._stdin.flush()
+        if not (answer := self._stdout.readline()):
+            raise Failure("the clients ended without a word", "run the drill again")
+        return json.loads(answer)
 
 
 @contextmanager

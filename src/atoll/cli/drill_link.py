@@ -20,6 +20,7 @@ TLS = bool(os.environ.get("DRILL_TLS"))  # the cache's clients speak it
 LIBRARY = os.environ.get("DRILL_LIBRARY", "")
 FINAL_SECONDS = 15.0
 KEPT_SECONDS = 3600  # then the records go
+HOW_MANY = "?"
 
 
 class Refused(Exception):
@@ -109,7 +110,10 @@ class LibraryLink:
 def play(
     bodies: Sequence[Callable[[], None]], acks: Sequence[object], errors: Sequence[object], stop: Callable[[], None]
 ) -> None:
-    """Run clients at once until a line comes on standard input; says `ready` when something was acknowledged."""
+    """Run clients at once until a line comes on standard input; says `ready` when something was acknowledged.
+
+    The line HOW_MANY ends nothing: it is answered with how much was acknowledged so far.
+    """
     threads = [threading.Thread(target=body, daemon=True) for body in bodies]
     for thread in threads:
         thread.start()
@@ -117,7 +121,8 @@ def play(
     while not acks and time.time() < until:
         time.sleep(0.01)
     print("ready" if acks else f"failed: {errors[-1:]}", flush=True)
-    os.read(0, 1)
+    while sys.stdin.readline().strip() == HOW_MANY:
+        print(len(acks), flush=True)
     stop()
     for thread in threads:
         thread.join()

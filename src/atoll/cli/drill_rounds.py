@@ -87,6 +87,7 @@ def _batch(
             before = private.post("/_atoll/drill", _about(world["group"], fault=fault))
             begins.append((fault, before["at"]))
             _recover(world["group"], before["primary"])
+            writers.go_on(SETTLE_SECONDS)  # a client that waits for a processor may take longer than the group
             steps |= {step["at"]: step for step in described(world["group"])["steps"]}
         said = writers.end()
     return divided(said, begins, list(steps.values()))
