@@ -12,7 +12,14 @@ from atoll.cache.failover_acts import Fence
 from atoll.cache.plan import Planner, nodes
 from atoll.cache.transitions import node_answered, node_silent
 from atoll.control import global_groups
-from atoll.control.global_groups import AS_EVER, ENOUGH, HANDOVER_SECONDS, PATIENCE_SECONDS, GlobalGroups
+from atoll.control.global_groups import (
+    AS_EVER,
+    ENOUGH,
+    HANDOVER_SECONDS,
+    PATIENCE_SECONDS,
+    YIELD_SECONDS,
+    GlobalGroups,
+)
 from atoll.control.hearing import PATIENCE, SHORT_SECONDS
 from atoll.control.lag import Lag
 from atoll.control.watch import Watch
@@ -37,6 +44,7 @@ class Engines:
     def __init__(self, paper):
         self.paper, self.calls, self.ended = paper, [], set()
         self.silent, self.deaf, self.behind = set(), set(), set()  # by the names of members
+        self.elected = set()
         self.tuned = []
         self.seconds = 0.0  # for each answer
 
@@ -48,7 +56,7 @@ class Engines:
         await asyncio.sleep(self.seconds)
         if who in self.silent | self.ended:
             raise HostError("no answer", "ask")
-        if who in LEADERS and who.startswith(NEAR):
+        if (who in LEADERS and who.startswith(NEAR)) or who in self.elected:
             return {"role": "master", "master_replid": HISTORY, "master_repl_offset": "10"}
         link = "down" if who in self.deaf else "up"
         offset = "9" if who in self.behind else "10"
@@ -183,14 +191,59 @@ def test_a_target_that_hears_its_primary_again_goes_on(story):
 
 
 @pytest.mark.parametrize("silent", ["one-0001-001", "one-0002-001"])
-def test_a_primary_that_is_lost_is_taken_over_from(story, silent):
+def test_a_primary_that_is_lost_is_taken_over_from_when_all_its_leaders_have_ended(story, silent):
     story.engines.silent.add(silent)
 
     tell(story.look(PATIENCE_SECONDS - 1.0))
     assert story.stage == "asked"
     tell(story.look(PATIENCE_SECONDS + 0.1))
+    assert (story.stage, story.engines.ended) == ("deposing", set()), "written before it is done"
+    story.engines.silent.clear()  # it answers again in this very moment
+    tell(story.look())
+    assert (story.stage, story.engines.ended) == ("deposing", {"one-0001-001", "one-0002-001"})
+    tell(story.look())
 
     assert (story.stage, story.datastore.primary_id) == ("promoting", story.group(FAR).id)
+    assert story.engines.called("hold") == set(), "nobody waits for what it had not sent"
+
+
+def test_whoever_was_elected_in_a_lost_region_is_ended_before_another_region_leads(story, paper):
+    saw(paper, steps.deposing)
+    tell(story.look())
+    story.engines.elected.add("one-0002-002")  # by those who have ended meanwhile
+
+    tell(story.look())
+    assert (story.stage, "one-0002-002" in story.engines.ended) == ("deposing", True)
+    tell(story.look())
+
+    assert story.stage == "promoting"
+
+
+def test_a_replica_of_a_lost_region_that_does_not_answer_is_ended_after_a_while(story, paper):
+    async def told():
+        saw(paper, steps.deposing)
+        story.engines.silent.add("one-0002-002")
+        await story.look(0.0, YIELD_SECONDS)
+        assert (story.stage, story.engines.ended) == ("deposing", {"one-0001-001", "one-0002-001"})
+        await story.look(0.1, 0.0)
+
+    tell(told())
+
+    assert (story.stage, "one-0002-002" in story.engines.ended) == ("promoting", True)
+
+
+def test_guards_of_a_lost_region_promote_nobody_and_end_whoever_leads(story, paper):
+    one = story.group(NEAR)
+    shard = one.node_groups[0]
+    watch = Watch(Claims(shard.member_ids[1], ("10.0.0.1", 6379)), Lag(), one.id, shard.id)
+    tell(watch.look(paper.world, story.want(), full=True, probe=True))
+    assert not watch.is_outdated(paper.world)
+
+    saw(paper, steps.deposing)
+
+    assert watch.is_outdated(paper.world), "what was decided before must not be done"
+    act = decide(tell(watch.look(paper.world, story.want(), full=True, probe=True)))
+    assert act == Fence(shard.leader_id, "it does not copy from outside")
 
 
 def test_what_was_lost_for_a_moment_and_heard_again_is_not_lost(story):
@@ -312,7 +365,9 @@ def test_when_one_has_ended_there_is_no_way_back(story, paper):
 
     tell(story.look(HANDOVER_SECONDS + 1.0))
 
-    assert story.engines.ended == {"one-0001-001"}
+    assert (story.stage, story.engines.ended) == ("deposing", {"one-0001-001"})
+    tell(story.look(0.0))
+    assert story.engines.ended == {"one-0001-001", "one-0002-001"}
     assert (story.stage, story.datastore.primary_id) == ("promoting", story.group(FAR).id)
 
 

@@ -77,9 +77,17 @@ class BackboneHost(ShardHost, ChainHost):
 
     def masters(self) -> dict[str, list[Engine]]:
         """Return who takes writes, by the ids of shards, of all regions."""
+        found = {}
+        for shard, engines in self.primaries().items():
+            if ready := [e for e in engines if not e.is_stopped and self.loop.time() >= e.paused_until]:
+                found[shard] = ready
+        return found
+
+    def primaries(self) -> dict[str, list[Engine]]:
+        """Return who is a primary, by the ids of shards, of all regions, also if it hangs or is cut off just now."""
         found: dict[str, list[Engine]] = {}
         for engine in self.engines.values():
-            if engine.follows is None and not engine.is_stopped and self.loop.time() >= engine.paused_until:
+            if engine.follows is None:
                 found.setdefault(shard_id(engine), []).append(engine)
         return found
 

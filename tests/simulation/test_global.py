@@ -6,6 +6,7 @@ gone, no two engines may take writes, and in the end one region leads and the ot
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -32,6 +33,7 @@ from tests.simulation.clock import VirtualLoop
 from tests.simulation.faulty import FaultyStore
 from tests.simulation.globe import GlobeHost
 from tests.simulation.planted import search
+from tests.simulation.rough import Roughness
 from tests.simulation.test_machines import CALLER
 
 SEEDS = int(os.environ.get("ATOLL_SEEDS", "20")) // 2
@@ -53,6 +55,27 @@ def test_planned_changes_of_the_primary_region_lose_nothing_whenever_the_daemon_
     assert not story.wrongs, story.wrongs[:3]
     assert not story.lost, f"lost {story.lost[:5]} of {len(story.acknowledged)}"
     assert len(story.acknowledged) > 200, "hardly anything was written"
+
+
+@pytest.mark.parametrize("seed", range(100, 100 + SEEDS))
+def test_whatever_fails_one_region_leads_and_the_other_copies_in_the_end(seed, tmp_path):
+    story = Rough(seed, tmp_path / "store.db")
+
+    story.play()
+
+    assert not story.wrongs, story.wrongs[:3]
+    assert len(story.acknowledged) > 200, "hardly anything was written"
+
+
+def test_a_target_that_is_promoted_before_a_lost_primary_yields_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("atoll.control.global_groups.steps.deposing", steps.taken_over)
+
+    def notices(seed):
+        story = Rough(seed, tmp_path / f"{seed}.db")
+        story.play()
+        return story.wrongs
+
+    search(notices, BUG_SEEDS, telling=8)
 
 
 def test_a_planted_bug_is_found(tmp_path, monkeypatch):
@@ -155,17 +178,31 @@ class Story:
             group = "one" if region == "us-east-1" else "two"
             self._ask(region, "FailoverGlobalReplicationGroup", global_replication_group_id="ldgnf-g",
                       primary_region=region, primary_replication_group_id=group)  # fmt: skip
+            for act in self._acts():
+                await act()
             await asyncio.sleep(self.dice.expovariate(0.2))
             if self.dice.random() < 0.3:
                 self._crash_soon()
         self.host.crash_chance = self.host.trouble = 0.0
+        self._heal()
         await asyncio.sleep(5.0)
+        self._heal()
         await asyncio.sleep(QUIET_SECONDS)
         self._judge()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self.life.end()
+
+    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
+        return []
+
+    async def _crash(self) -> None:
+        await asyncio.sleep(self.dice.random() * 3.0)
+        self._crash_soon()
+
+    def _heal(self) -> None:
+        """Nothing is broken."""
 
     async def _client(self) -> None:
         record = 0
@@ -197,9 +234,9 @@ class Story:
             self.wrongs.append(f"it is {globe.status}: {globe.handover}")
         if self.host.masters() != [leaders[globe.primary_id]]:
             self.wrongs.append(f"{self.host.masters()} lead, the World says {globe.primary_id}")
-        kept = set(engines[leaders[globe.primary_id]].records)
-        self.lost = sorted(set(self.acknowledged) - kept)
-        behind = [id for id in leaders.values() if not set(self.acknowledged[:-20]) <= set(engines[id].records)]
+        kept = engines[leaders[globe.primary_id]].records
+        self.lost = sorted(set(self.acknowledged) - set(kept))
+        behind = [id for id in leaders.values() if not set(kept[:-20]) <= set(engines[id].records)]
         if behind:
             self.wrongs.append(f"{behind} have not copied everything")
 
@@ -225,3 +262,7 @@ class Story:
         await asyncio.sleep(self.dice.random() * 3.0)
         self.life = Life(self)
         self._crashing = None
+
+
+class Rough(Roughness, Story):
+    """A story in which engines die, hang and fall silent, and regions are cut off."""

@@ -8,7 +8,6 @@ region copies from the other.  While nothing but the daemon fails, no acknowledg
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 import pytest
 
@@ -22,7 +21,6 @@ from atoll.control.sight import Sight, looking
 from atoll.control.wanted import Wanted
 from atoll.ec2.defaults import open_territory
 from atoll.model.cache import CacheCluster, ReplicationGroup
-from atoll.model.fault import Fault
 from atoll.model.global_group import links
 from atoll.model.kinds import KINDS
 from tests.simulation import test_global
@@ -30,6 +28,7 @@ from tests.simulation.backbone import BackboneHost
 from tests.simulation.engines import Engine
 from tests.simulation.faulty import FaultyStore
 from tests.simulation.planted import search
+from tests.simulation.rough import ZONES, Roughness, region_of
 from tests.simulation.test_global import CALLERS, REGIONS
 
 SEEDS = int(os.environ.get("ATOLL_SEEDS", "1"))  # a story takes two to five seconds
@@ -39,7 +38,6 @@ PLUG_SECONDS_MAX = 0.1  # until the network obeys
 WRITE_SECONDS = 0.02
 BUG_SEEDS = 20
 GROUPS = {"us-east-1": "one", "eu-west-1": "two"}
-ZONES = {"us-east-1": "us-east-1a", "eu-west-1": "eu-west-1c"}  # so that their addresses differ
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -205,14 +203,15 @@ class Story(test_global.Story):
         record = 0
         while True:
             await asyncio.sleep(WRITE_SECONDS)
-            for shard, masters in self.host.masters().items():
+            for masters in self.host.masters().values():
                 record += 1
                 took = [e for e in masters if self.host.write(e.address, record)]
                 if took:
                     self.acknowledged.append(record)
-                if len({_region(e) for e in took}) > 1:
-                    who = [engine.plan.process for engine in took]
-                    self.wrongs.append(f"{self.loop.now:.3f}: {who} take writes of {shard}")
+            for shard, primaries in self.host.primaries().items():
+                if len({region_of(e) for e in primaries}) > 1:
+                    who = [engine.plan.process for engine in primaries]
+                    self.wrongs.append(f"{self.loop.now:.3f}: {who} are primaries of {shard}")
 
     def _judge(self) -> None:
         globe, world = self._globe(), self.life.store.world.seen_by(None)
@@ -251,60 +250,8 @@ class Story(test_global.Story):
         self._crashing = None
 
 
-class Rough(Story):
+class Rough(Roughness, Story):
     """A story in which engines die, hang and fall silent, and regions are cut off."""
-
-    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
-        acts = [self._kill, self._kill, self._hang, self._mute, self._cut_off, self._crash, self._heal_later]
-        return [self.dice.choice(acts) for _ in range(self.dice.randrange(3))]
-
-    def _any(self) -> Engine | None:
-        engines = sorted(self.host.engines.values(), key=lambda e: e.plan.process)
-        return self.dice.choice(engines) if engines else None
-
-    async def _kill(self) -> None:
-        await asyncio.sleep(self.dice.random() * 3.0)
-        if engine := self._any():
-            self.host.end(engine.plan.process, -9)
-
-    async def _hang(self) -> None:
-        await asyncio.sleep(self.dice.random())
-        if engine := self._any():
-            engine.is_stopped = True
-            if self.dice.random() < 0.5:  # for a moment: nobody is sure
-                self.loop.call_later(self.dice.random() * 2.0, setattr, engine, "is_stopped", False)
-
-    async def _mute(self) -> None:
-        if engine := self._any():
-            engine.answers = False
-            self.loop.call_later(self.dice.random() * 5.0, setattr, engine, "answers", True)
-
-    async def _cut_off(self) -> None:
-        """Cut a region off, so that nothing reaches it."""
-        zone = ZONES[self.dice.choice(REGIONS)]
-        if self._crashing:
-            return
-        fault = Fault(id=f"f-{zone}", account="", region="", act="partition-zone", target=zone,
-                      since=datetime.now(UTC))  # fmt: skip
-        self.life.store.write(lambda tx: tx.put(fault), what="chaos")
-        self.host.cut |= {e.address for e in self.host.engines.values() if _region(e) == zone[:-1]}
-
-    async def _heal_later(self) -> None:
-        await asyncio.sleep(self.dice.random() * 10.0)
-        self._heal()
-
-    def _heal(self) -> None:
-        for engine in self.host.engines.values():
-            engine.is_stopped, engine.answers = False, True
-        if self._crashing:
-            return
-        self.host.cut.clear()
-        for fault in list(self.life.store.world.all(Fault)):
-            self.life.store.write(lambda tx, fault=fault: tx.delete(fault), what="revert")
-
-
-def _region(engine: Engine) -> str:
-    return engine.plan.cluster_id.split("/")[1]
 
 
 def _places(region: str) -> list[dict[str, object]]:

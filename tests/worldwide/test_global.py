@@ -1,17 +1,21 @@
 """A global datastore over two regions whose VPCs have the same addresses: real engines, a real backbone."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.daemon.atoll import Atoll, own_mode, running, until
 from tests.worldwide.conftest import inside
+from tests.worldwide.local_writer import LocalWriter
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
@@ -103,6 +107,34 @@ class Globe:
     def copied(self, key: str, value: str, *regions: str) -> None:
         for region in regions or GROUPS:
             until(lambda r=region: self.redis(r, "GET", key) == value, 30.0, f"{key} in {region}")
+
+    def members(self, region: str) -> list[str]:
+        return [m["CacheClusterId"] for one in self.group(region)["NodeGroups"] for m in one["NodeGroupMembers"]]
+
+    def zones(self, region: str) -> set[str]:
+        """Return the zones that a region's nodes are in."""
+        nodes = [m for one in self.group(region)["NodeGroups"] for m in one["NodeGroupMembers"]]
+        return {m["PreferredAvailabilityZone"] for m in nodes}
+
+    def writer(self, region: str, member: str, place: Path, *keys: str) -> LocalWriter:
+        """Have a client write to a node, from where the node is."""
+        found = self.cache[region].describe_cache_clusters(CacheClusterId=member, ShowCacheNodeInfo=True)
+        name = found["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]["Address"]
+        address = self.inside(region, f"getent hosts {name}").split()[0]
+        pid = self.atoll.get(f"/_atoll/machines/{member}?region={region}")["pid"]
+        return LocalWriter(pid, address, list(keys), place / member)
+
+    @contextmanager
+    def writing(self, place: Path, *keys: str) -> Iterator[dict[str, list[LocalWriter]]]:
+        """Have a client write to each node of both regions."""
+        writers: dict[str, list[LocalWriter]] = {}
+        try:
+            for region in GROUPS:
+                writers[region] = [self.writer(region, member, place, *keys) for member in self.members(region)]
+            yield writers
+        finally:
+            for writer in itertools.chain(*writers.values()):
+                writer.stop()
 
     def fail_over(self, region: str) -> None:
         self.cache[FAR].failover_global_replication_group(
@@ -246,14 +278,59 @@ def test_a_secondary_takes_over_from_a_primary_that_is_cut_off_which_takes_no_wr
     assert "READONLY" in globe.redis(near, "SET", "own", "1")
 
 
+@pytest.mark.skipif(own_mode() != "root", reason="only root enters a node's network")
+def test_a_primary_that_is_cut_off_accepts_its_last_write_before_the_new_one_its_first(globe, tmp_path):
+    cut_off(globe, tmp_path, "cut")
+
+    globe.whole()
+    globe.copied("cut", "local")
+
+
+def cut_off(globe: Globe, place: Path, *keys: str) -> None:
+    """Cut the primary's region off and have the other one take over; look when either accepted writes."""
+    near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
+    with globe.writing(place, *keys) as writers:
+
+        def accepted(region: str) -> list[tuple[float, float]]:
+            return [write for writer in writers[region] for write in writer.accepted()]
+
+        for zone in globe.zones(near):
+            globe.atoll.cli("chaos", "partition-zone", zone)
+        asked = time.time()
+        globe.fail_over(far)
+        until(lambda: globe.roles()[far] == "PRIMARY", 30.0, f"a new primary ({globe.atoll.log})")
+        until(lambda: accepted(far), 30.0, "its first write")
+    assert max(begun for begun, _ in accepted(near)) > asked, "who is cut off goes on"
+    assert max(begun for begun, _ in accepted(near)) < min(ended for _, ended in accepted(far))
+    globe.atoll.cli("chaos", "revert", "--all")
+
+
+@pytest.mark.parametrize("step", ["deposing", "taken_over"])
+def test_the_next_daemon_deposes_a_primary_that_is_cut_off(globe, step):
+    near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
+    for zone in globe.zones(near):
+        globe.atoll.cli("chaos", "partition-zone", zone)
+    begun = globe.atoll.log.stat().st_size
+    globe.fail_over(far)
+    until(lambda: f'"step": "{step}"' in globe.atoll.said(begun), 20.0, step)
+    globe.atoll.kill()
+
+    globe.atoll.up()
+
+    until(lambda: globe.redis(far, "SET", "deposed", step) == "OK", 30.0, "its first write")
+    globe.atoll.cli("chaos", "revert", "--all")
+    globe.whole()
+    globe.copied("deposed", step)
+    assert "READONLY" in globe.redis(near, "SET", "own", "1")
+
+
 def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_from_it(globe):
     if globe.roles()[NEAR] != "PRIMARY":
         globe.fail_over(NEAR)
         globe.whole()
     globe.redis(NEAR, "SET", "before", "5")
     globe.copied("before", "5", FAR)
-    zones = {m["PreferredAvailabilityZone"] for m in globe.group(NEAR)["NodeGroups"][0]["NodeGroupMembers"]}
-    for zone in zones:
+    for zone in globe.zones(NEAR):
         globe.atoll.cli("chaos", "kill-zone", zone)
 
     globe.fail_over(FAR)

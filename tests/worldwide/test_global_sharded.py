@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.atoll import own_mode, running, until
-from tests.worldwide.test_global import FAR, GROUPS, NEAR, Globe
+from tests.worldwide.test_global import FAR, GROUPS, NEAR, Globe, cut_off
 
 pytestmark = [pytest.mark.kernel, pytest.mark.engines]
 
@@ -196,10 +196,7 @@ def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_fro
         globe.whole()
     globe.write(NEAR, "sixth")
     globe.all_copied("sixth", FAR)
-    zones = {
-        m["PreferredAvailabilityZone"] for one in globe.group(NEAR)["NodeGroups"] for m in one["NodeGroupMembers"]
-    }
-    for zone in zones:
+    for zone in globe.zones(NEAR):
         globe.atoll.cli("chaos", "kill-zone", zone)
 
     globe.fail_over(FAR)
@@ -216,10 +213,7 @@ def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_fro
 
 def test_a_primary_that_was_cut_off_takes_no_writes_when_another_one_has_taken_over(globe):
     near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
-    zones = {
-        m["PreferredAvailabilityZone"] for one in globe.group(near)["NodeGroups"] for m in one["NodeGroupMembers"]
-    }
-    for zone in zones:
+    for zone in globe.zones(near):
         globe.atoll.cli("chaos", "partition-zone", zone)
 
     globe.fail_over(far)
@@ -232,6 +226,17 @@ def test_a_primary_that_was_cut_off_takes_no_writes_when_another_one_has_taken_o
     globe.steady(near)
     globe.all_copied("cut")
     globe.refuses(near)
+
+
+@pytest.mark.skipif(own_mode() != "root", reason="only root enters a node's network")
+def test_leaders_that_are_cut_off_accept_their_last_writes_before_the_new_ones_their_first(globe, tmp_path):
+    near = NEAR if globe.roles()[NEAR] == "PRIMARY" else FAR
+
+    cut_off(globe, tmp_path, *KEYS)
+
+    until(lambda: globe.group(near)["Status"] == "available", 90.0, f"that {near} is well ({globe.atoll.log})")
+    globe.whole()
+    globe.steady(near)
 
 
 def test_a_secondary_that_leaves_keeps_its_data_and_accepts_writes(globe):

@@ -4,6 +4,7 @@
     leave     disassociating -> (not a member)
     failover  asked -> demoting -> promoting -> (nothing)
               asked -> fencing  -> promoting -> (nothing), in cluster mode
+              asked, demoting, fencing -> deposing -> promoting -> (nothing), when the primary is lost
     shards    every member has a `resharding` -> nobody has one, and nobody has a shard without slots
 
 Like all observations these take a transaction without a caller and do nothing when things have moved on.
@@ -102,6 +103,12 @@ def without_heir(world: World, datastore: GlobalReplicationGroup) -> str | None:
         return None
     lacking = next((shard.id for shard in target.node_groups if not has_heir(world, target.id, shard.id)), None)
     return f"no replica of its node group {lacking} has all data" if lacking else None
+
+
+def deposing(tx: Tx, id: str) -> None:
+    """Tell that the primary is lost: it is to take no writes any more, whether it answers or not."""
+    for stage in ("asked", "demoting", "fencing"):
+        _move(tx, id, stage, "deposing")
 
 
 def back(tx: Tx, id: str) -> None:

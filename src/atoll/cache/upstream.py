@@ -23,7 +23,9 @@ def upstream(world: World, group: ReplicationGroup, shard: NodeGroup) -> Primary
     source_id = datastore.source_id(group.id) if datastore else None
     if datastore and _copies_on(world, group, shard):
         source_id = datastore.primary_id
-    end = end_of(world, datastore, source_id, shard.id) if datastore and source_id else None
+    if datastore is None or source_id is None:
+        return None
+    end = end_of(world, datastore.but(primary_id=source_id), source_id, shard.id)  # to its copies it is the primary
     return Primary(end.known_as, end.port) if end else None
 
 

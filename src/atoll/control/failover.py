@@ -175,6 +175,8 @@ class Failovers:
 
     async def _lead(self, watch: Watch, plan: NodePlan) -> None:
         """Make a node the leader: a primary, or the one that copies from outside."""
+        if watch.is_outdated(self._store.world):  # another region may be about to lead
+            raise HostError("the World has moved on", f"promote {plan.name}")
         if plan.cluster:
             await self._host.command(plan, *TAKE_OVER)
             return

@@ -31,6 +31,7 @@ PAUSE_SECONDS = 1.5  # for the last of them to arrive
 POLL_SECONDS = 0.005
 PATIENCE_SECONDS = 3.0  # with a primary that does not answer, or that the secondary does not hear
 HANDOVER_SECONDS = 20.0  # in all, while the primary answers
+YIELD_SECONDS = 1.0  # for a node of a lost primary to be told by its guard, or to answer, before it is ended
 OFFSETS_KEPT = 240  # of a primary: two minutes
 
 Heard = Sequence[Said]  # of the leaders of a member's shards, in order
@@ -111,6 +112,9 @@ class GlobalGroups:
             if steps.lead(said[datastore.primary_id]):
                 self._write(steps.promoted, id)
             return
+        if stage == "deposing":
+            await self._depose(datastore)
+            return
         primary, target = said[datastore.primary_id], said[datastore.handover.target_id]
         silent = self._lasts(id, "silent target", so=not _is_heard(target))
         lost = self._lasts(id, "lost primary", so=not _is_heard(primary) or not self._is_linked(datastore))
@@ -134,7 +138,36 @@ class GlobalGroups:
         if because := steps.without_heir(self._store.world, datastore):  # nor will it have any, without the primary
             self._write(steps.given_up, datastore.id, f"its primary is out of reach, and {because}")
         else:
+            self._write(steps.deposing, datastore.id)
+
+    async def _depose(self, datastore: GlobalReplicationGroup) -> None:
+        """Have nobody of the lost primary take writes, whether it answers again or not; then promote the target.
+
+        Its guards obey the World, and promote nobody any more.  Whoever was promoted or elected a moment ago is found
+        by the next look: the target is promoted after one that had nobody to end.
+        """
+        world = self._store.world.seen_by(None)
+        members = [cluster for cluster in world.all(CacheCluster) if cluster.group_id == datastore.primary_id]
+        if all(await asyncio.gather(*(self._yields(datastore, cluster) for cluster in members))):
             self._write(steps.taken_over, datastore.id)
+
+    async def _yields(self, datastore: GlobalReplicationGroup, cluster: CacheCluster) -> bool:
+        """Tell whether a node of a lost primary takes no writes; end it if it does not yield."""
+        node = cluster.nodes[0] if cluster.nodes else None
+        process = f"{cluster.id}:{node.id}#{node.boot}" if node else ""
+        if self._host.vital(process) is None:
+            return True
+        role, what = (await self._said(self._plan_of(cluster))).get("role"), f"{process} does not yield"
+        lasts = self._lasts(datastore.id, what, so=role != "slave")
+        if lasts is None:
+            return True
+        group = self._store.world.seen_by(None).get(ReplicationGroup, datastore.primary_id)
+        leads = group is not None and any(shard.leader_id == cluster.id for shard in group.node_groups)
+        may_yield = not cluster.sharded if role else not leads  # none in cluster mode can be told to copy
+        if not may_yield or lasts > YIELD_SECONDS:
+            log("global datastore", ends=process, because="its region is lost, and it does not copy from the new one")
+            await self._host.fence(process)
+        return False
 
     async def _obstacle(self, datastore: GlobalReplicationGroup, target: Heard) -> str | None:
         """Say why writes are not held back yet, for the target to have all of them; None: they may be."""
@@ -199,7 +232,7 @@ class GlobalGroups:
             await self._hold(leaders, 0)
             return
         if not left or is_late:
-            self._write(steps.taken_over, datastore.id)  # whoever is left is ended for not following
+            self._write(steps.deposing if left else steps.taken_over, datastore.id)
             return
         await self._hold(leaders, PAUSE_MILLISECONDS)
         await self._tell(self._followers(leaders), *ENOUGH)

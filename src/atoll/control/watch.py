@@ -92,6 +92,12 @@ class Watch:
             self._history = leader.history
         return self._shard(group, shard, tuple(sights.values()))
 
+    def is_outdated(self, world: World) -> bool:
+        """Tell whether the leader is to copy from another one by now than at the last look, or from nobody."""
+        group = world.get(ReplicationGroup, self.group_id)
+        shard = next((s for s in group.node_groups if s.id == self.shard_id), None) if group else None
+        return group is None or shard is None or upstream(world, group, shard) != self.upstream
+
     async def _compare(self, sights: dict[str, Sight]) -> dict[str, Sight]:
         """Have primaries beside each other say their epochs."""
         rivals = [

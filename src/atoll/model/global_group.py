@@ -41,7 +41,8 @@ class Handover:
 
     `stage`: "asked"; "demoting": the old primary follows the new one, which still follows it; "promoting": by the
     World the new one is the primary, and it is about to become it.  In cluster mode "fencing" takes the place of
-    "demoting": the old primary's leaders end, each when the new one has all of it.
+    "demoting": the old primary's leaders end, each when the new one has all of it.  When the old primary is lost,
+    "deposing" does: it follows the new one as in "demoting", and whoever of it cannot be told so is ended.
     """
 
     target_id: str  # World id of the group that is to accept writes
@@ -70,7 +71,7 @@ class GlobalReplicationGroup(Resource):
             return None
         if group_id != self.primary_id:
             return self.primary_id
-        return self.handover.target_id if self.handover and self.handover.stage == "demoting" else None
+        return self.handover.target_id if self.handover and self.handover.stage in ("demoting", "deposing") else None
 
 
 class End(NamedTuple):
