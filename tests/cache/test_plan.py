@@ -1,15 +1,19 @@
 """Which processes must exist."""
 
+import random
 from dataclasses import replace
+from ipaddress import IPv4Address
+from operator import attrgetter
 
 import pytest
 
 from atoll.cache import plan
-from atoll.cache.plan import SHARED, Planner, nodes, of_cluster
-from atoll.model.cache import CacheCluster
+from atoll.cache.plan import LONE, Planner, nodes, of_cluster, sources
+from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.interface import Interface
-from atoll.model.notes import Notes
-from tests.cache.worlds import Life, cluster, group, interface, node
+from atoll.model.looks import witness
+from atoll.model.stamp import STEPS_KEPT
+from tests.cache.worlds import Life, cluster, group, interface, node, parameters
 
 
 def lived():
@@ -67,16 +71,72 @@ def test_an_untouched_clusters_plan_is_the_same_object():
     assert after[f"{first.id}:0001"] is before[f"{first.id}:0001"]
 
 
-def test_a_plan_of_a_cluster_without_a_group_is_made_of_nothing_that_the_planner_does_not_look_at():
+def test_a_plan_of_a_cluster_without_a_group_is_made_of_no_other_cluster_and_of_its_own_interfaces():
     life, *_ = lived()
     life.put(interface("eni-5", "10.0.1.5"), cluster("lone", node("eni-5")))
-    notes = Notes()
+    lone = [one for one in life.world.all(CacheCluster) if one.group_id is None]
 
-    for one in life.world.all(CacheCluster):
-        if one.group_id is None:
-            assert of_cluster(life.world.noted(notes), one)
+    for one in lone:
+        seen = witness(life.world.noted())
+        assert of_cluster(seen, one)
+        looks = {kind: look for kind, look in (seen.seen or {}).items() if kind in LONE}
+        assert not any(look.is_whole or look.buckets for look in looks.values())
+        ids = {id for look in looks.values() for id in look.resources}
+        assert ids <= {one.id, *(node.interface_id for node in one.nodes)}
 
-    assert notes.kinds.keys() <= {CacheCluster, Interface, *SHARED}
+    assert len(lone) == 2
+
+
+def test_plans_that_are_kept_are_those_of_the_world_alone():
+    life, first, second, _ = lived()
+    dice, planner = random.Random(7), Planner()
+    names = [f"lone-{n}" for n in range(4)]
+    rg = life.world[ReplicationGroup, first.group_id]
+    life.put(parameters())
+
+    def move():
+        one = dice.choice(list(life.world.all(Interface)))
+        life.put(one.but(private_ips=(IPv4Address(f"10.0.2.{dice.randrange(1, 250)}"),)))
+
+    def make():
+        name = dice.choice(names)
+        life.put(interface(f"eni-{name}", "10.0.1.9"), cluster(name, node(f"eni-{name}"), parameter_group="custom"))
+
+    def drop():
+        if one := life.world.get(CacheCluster, cluster(dice.choice(names)).id):
+            life.write(lambda tx: [tx.delete(one), tx.delete(tx.world[Interface, one.nodes[0].interface_id])])
+
+    def join():
+        one = life.world.get(CacheCluster, cluster(names[0]).id)
+        if one and one.group_id is None:
+            members = first, second, one
+            life.put(one.but(group_id=rg.id), group("rg", *members))
+        elif one:
+            life.put(one.but(group_id=None), group("rg", first, second))
+
+    def reconfigure():
+        life.put(parameters(("maxmemory-samples", str(dice.randrange(1, 9)))))
+
+    for _ in range(200):
+        for _ in range(dice.choice((1, 1, 1, 3, 2 * STEPS_KEPT + 1))):
+            dice.choice((move, move, make, drop, join, reconfigure))()
+        key = attrgetter("name")
+        assert sorted(planner.nodes(life.world), key=key) == sorted(nodes(life.world), key=key)
+
+
+def test_a_planner_asks_nothing_of_clusters_whose_sources_are_as_they_were(monkeypatch):
+    life, *_ = lived()
+    life.put(interface("eni-5", "10.0.1.5"), cluster("lone", node("eni-5")), interface("eni-6", "10.0.1.6"))
+    planner, asked = Planner(), []
+    before = planner.processes(life.world)
+    monkeypatch.setattr(plan, "sources", lambda world, one: asked.append(one.name) or sources(world, one))
+
+    life.put(interface("eni-6", "10.0.1.7"))
+    assert planner.processes(life.world) is before
+    life.put(interface("eni-5", "10.0.1.8"))
+    planner.nodes(life.world)
+
+    assert asked == ["lone"]
 
 
 def test_a_plan_of_a_cluster_without_a_group_follows_its_interfaces():

@@ -6,17 +6,9 @@ from atoll.cache import transitions
 from atoll.cache.plan import Planner, nodes
 from atoll.cache.tuning import APPLYING, IN_SYNC, PENDING_REBOOT, state
 from atoll.model.cache import CacheCluster
-from atoll.model.parameter import CacheParameterGroup
-from tests.cache.worlds import ACCOUNT, REGION, Life, cluster, interface, node
+from tests.cache.worlds import Life, cluster, interface, node, parameters
 
 LIMIT = "client-output-buffer-limit"
-
-
-def parameters(*values, family="redis7"):
-    return CacheParameterGroup(
-        id=f"{ACCOUNT}/{REGION}/custom", account=ACCOUNT, region=REGION, name="custom", family=family,
-        description="", values=tuple(sorted(values)),
-    )  # fmt: skip
 
 
 def lived(*values, has=(), status="available", version="7.0.15"):

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 
 from atoll.model.cache import CacheCluster, CacheNode, NodeGroup, ReplicationGroup
 from atoll.model.interface import Interface
+from atoll.model.parameter import CacheParameterGroup
 from atoll.model.world import Tx, World
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -34,6 +35,13 @@ def interface(id, address):
     return Interface(
         id=id, account=ACCOUNT, region=REGION, vpc_id="vpc-1", subnet_id="subnet-1", zone="us-east-1a", number=1,
         mac="02:00:00:00:00:01", private_ips=(IPv4Address(address),),
+    )  # fmt: skip
+
+
+def parameters(*values, family="redis7"):
+    return CacheParameterGroup(
+        id=f"{ACCOUNT}/{REGION}/custom", account=ACCOUNT, region=REGION, name="custom", family=family,
+        description="", values=tuple(sorted(values)),
     )  # fmt: skip
 
 

@@ -6,10 +6,13 @@ import random
 import pytest
 
 from atoll.control.guests import Guests, guests
-from atoll.control.machines import GUESTS_TOGETHER
+from atoll.control.machines import GUESTS_TOGETHER, Machines
 from atoll.control.record import Recorder
+from atoll.control.sight import Sight
+from atoll.control.wanted import Wanted
 from atoll.host.contract import HostError
 from atoll.host.paper import PaperHost
+from atoll.model.cache import CacheCluster
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.vpc import DhcpOptions
@@ -106,6 +109,84 @@ def test_an_instance_that_boots_keeps_its_plan(paper):
 
     assert paper.world[Instance, id].state == "running"
     assert after is before
+
+
+def test_an_instance_that_runs_is_not_looked_at_again_because_that_was_written_down(paper):
+    class Host(PaperHost):
+        looks = 0
+
+        def seen(self):
+            self.looks += 1
+            return super().seen()
+
+    host, wanted = Host(), Wanted(lambda: paper.world)
+
+    async def run():
+        recorder = Recorder(sight := Sight(paper.store))
+        loop = Machines(sight.through(wanted.machines), host, recorder, _is_ready)
+        sight.watch(loop.wake)
+        running = asyncio.create_task(loop.run())
+        await _pauses(loop)
+        before = host.looks
+        launch(paper, 1)
+        await _pauses(loop)
+        after = host.looks
+        launch(paper, 1)
+        await _pauses(loop)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await loop.close()
+        return after - before, host.looks - after
+
+    assert asyncio.run(run()) == (1, 1)
+    assert states(paper) == ["running"] * 2
+
+
+def test_a_cache_that_has_all_is_not_looked_at_again_for_another(paper):
+    class Counting(Recorder):
+        asked = ()
+
+        def awaits(self, node):
+            self.asked += (node.cluster_id,)
+            return super().awaits(node)
+
+    host, wanted, cache = PaperHost(), Wanted(lambda: paper.world), paper.client("elasticache")
+
+    def make(name):
+        cache.create_cache_cluster(
+            CacheClusterId=name, Engine="redis", CacheNodeType="cache.t3.micro", NumCacheNodes=1
+        )
+
+    async def run():
+        recorder = Counting(sight := Sight(paper.store))
+        loop = Machines(sight.through(wanted.machines), host, recorder, _is_ready)
+        sight.watch(loop.wake)
+        running = asyncio.create_task(loop.run())
+        make("one")
+        await _pauses(loop)
+        recorder.asked = ()
+        make("other")
+        await _pauses(loop)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await loop.close()
+        return {id.rpartition("/")[2] for id in recorder.asked}
+
+    assert asyncio.run(run()) == {"other"}
+    assert {it.status for it in paper.world.all(CacheCluster)} == {"available"}
+
+
+async def _is_ready():
+    return True
+
+
+async def _pauses(loop):
+    """Wait until the loop has nothing to do, and nobody whom it asks has."""
+    rounds = -1
+    async with asyncio.timeout(SECONDS_MAX):
+        while rounds != loop.rounds or loop.rounds == 0:
+            rounds = loop.rounds
+            await asyncio.sleep(0.2)
 
 
 def test_plans_that_are_kept_are_those_of_the_world_alone(paper):

@@ -25,6 +25,7 @@ from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Caller, World
 from atoll.network.facts import Container
+from atoll.network.plan import compile
 from atoll.offer import offer_services
 from atoll.store.sqlite import Store, StoreError, utc_now
 
@@ -32,9 +33,24 @@ REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-
 CALLER = Caller(account="000000000000", region="us-east-1", arn="arn:aws:iam::000000000000:root")
 
 
+class Gate(PaperHost):
+    """A host that lets somebody look at each plan before it is in force, in the network's thread."""
+
+    is_paper = False
+
+    def __init__(self):
+        super().__init__()
+        self.applied, self.before = [], lambda: None
+
+    def apply(self, plan):
+        self.before()
+        self.applied.append(plan)
+        return ()
+
+
 def network(store, after=lambda *_: True, kind=Services, host=None):
     services = kind(store, utc_now, lambda _: Front(None, [], None))  # there is no endpoint
-    return Wires(lambda: store.world, host or PaperHost(), services, after)
+    return Wires(lambda: store.world, host or Gate(), services, after)
 
 
 class Slow(Services):
@@ -243,19 +259,6 @@ def _open_port(store, vpc, port):
     return f"{group.id}_in_6_{port}_{port}".replace("-", "_")
 
 
-class Gate(PaperHost):
-    """A host that lets somebody look at each plan before it is in force, in the network's thread."""
-
-    def __init__(self):
-        super().__init__()
-        self.applied, self.before = [], lambda: None
-
-    def apply(self, plan):
-        self.before()
-        self.applied.append(plan)
-        return ()
-
-
 def test_a_rule_of_a_group_that_no_interface_can_have_does_not_ask_the_thread(idle):
     other, vpc = idle.world.all(Vpc, is_default=True), next(idle.world.all(Vpc, is_default=False))
     host = Gate()
@@ -357,3 +360,47 @@ def test_what_failed_is_tried_again_whatever_changes_elsewhere(idle):
 
 def _containers(plan):
     return {fact.name for fact in plan.facts() if isinstance(fact, Container)}
+
+
+def test_an_interface_is_compiled_without_the_question_whether_the_plan_stands(idle, monkeypatch):
+    vpc, asked = next(idle.world.all(Vpc, is_default=False)), []
+    _ec2(idle, "CreateSubnet", vpc_id=vpc.id, cidr_block="10.7.0.0/24")
+    monkeypatch.setattr(wires, "stands", lambda *given: asked.append(given) or False)
+    host = Gate()
+
+    async def run():
+        loop = network(idle, host=host)
+        async with running(loop, idle):
+            assert await loop.in_force(idle.world.revision)
+            _interface_in(idle, vpc)
+            assert await loop.in_force(idle.world.revision)
+            assert vpc.id in host.applied[-1].vpc_ids
+            assert not asked
+            _open_port(idle, vpc, 6379)
+            assert await loop.in_force(idle.world.revision)
+            assert asked
+
+    asyncio.run(run())
+
+
+def test_where_there_is_no_network_a_plan_is_made_for_who_asks_and_for_nobody_else(idle, monkeypatch):
+    vpc, compiled = next(idle.world.all(Vpc, is_default=False)), []
+    _ec2(idle, "CreateSubnet", vpc_id=vpc.id, cidr_block="10.7.0.0/24")
+    monkeypatch.setattr(wires, "compile", lambda *given: compiled.append(given) or compile(*given))
+    told = []
+
+    async def run():
+        loop = network(idle, lambda world, failures: not told.append((world.revision, failures)), host=PaperHost())
+        async with running(loop, idle):
+            assert await loop.in_force(idle.world.revision)
+            _interface_in(idle, vpc)
+            name = _open_port(idle, vpc, 6379)
+            assert await loop.in_force(idle.world.revision)
+            assert loop.report.revision == idle.world.revision
+            assert not compiled
+            assert name in _containers(loop.plan)
+            assert loop.plan is loop.plan
+
+    asyncio.run(run())
+    assert told
+    assert not any(failures for _, failures in told)

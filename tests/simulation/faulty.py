@@ -16,6 +16,8 @@ from atoll.store.sqlite import Store, StoreError
 class FaultyHost(PaperHost):
     """Keeps processes and disks as the keeper does; survives the daemons that use it."""
 
+    is_paper = False
+
     def __init__(self, dice: Random):
         super().__init__()
         self.dice = dice

@@ -31,8 +31,8 @@ def due(world: World, now: datetime) -> list[Backed]:
     """Return what an automatic snapshot is to be taken of now: once in each window, if it is available."""
     taken = [s for s in world.seen_by(None).all(Snapshot) if s.source == AUTOMATED]
     found: list[Backed] = []
-    for it in _backed(world.seen_by(None)):
-        begun = opened(it.snapshot_window, now) if it.snapshot_retention and it.snapshot_window else None
+    for it in _daily(world.seen_by(None)):
+        begun = opened(it.snapshot_window, now) if it.snapshot_window else None
         if begun is None or it.status != "available":
             continue
         if not any(s.created >= begun and it.id in (s.group_id, s.cluster_id) for s in taken):
@@ -118,6 +118,12 @@ def is_new(world: World, cluster: CacheCluster) -> bool:
     """Tell whether a cluster has not been available yet, with its group: what it was made of is loaded again."""
     group = world.get(ReplicationGroup, cluster.group_id) if cluster.group_id else None
     return (group or cluster).status == "creating"
+
+
+def _daily(world: World) -> Iterator[Backed]:
+    """Yield what an automatic snapshot is taken of, once a day."""
+    yield from world.all(CacheCluster, is_snapshotted=True)
+    yield from world.all(ReplicationGroup, is_snapshotted=True)
 
 
 def _backed(world: World) -> Iterator[Backed]:

@@ -120,8 +120,13 @@ class DefaultGroup:
 
 def default_groups(world: World) -> tuple[DefaultGroup, ...]:
     """Return the default parameter groups, by name."""
+    return _default_groups_of(families(world))
+
+
+@lru_cache(maxsize=8)
+def _default_groups_of(names: tuple[str, ...]) -> tuple[DefaultGroup, ...]:
     found = []
-    for name in families(world):
+    for name in names:
         found.append(DefaultGroup(f"default.{name}", name, f"Default parameter group for {name}", cluster_on=False))
         if engine_of(name) != "memcached":
             text = f"Customized default parameter group for {name} with cluster mode on"

@@ -1,7 +1,10 @@
 """Which cache processes must exist: compiled from the World, for the control loop to compare with what runs."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
+from operator import attrgetter, is_
+from typing import NamedTuple
 
 from atoll.cache import shards
 from atoll.cache.backup import is_new
@@ -17,15 +20,15 @@ from atoll.cache.users import admission, users_of
 from atoll.cache.users import sources as user_sources
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup, Seed
 from atoll.model.interface import Interface
-from atoll.model.parameter import CacheParameterGroup
-from atoll.model.resource import Resource, unlike
-from atoll.model.serverless import ServerlessCache
-from atoll.model.world import Table, World
+from atoll.model.notes import Notes
+from atoll.model.resource import Resource
+from atoll.model.world import Kind, Noted, World
 
 __all__ = ["NodePlan", "Planner", "Primary", "nodes", "of_cluster", "sources"]
 
-# What a cluster without a group depends on, beside itself and its interfaces.
-SHARED: tuple[type[Resource], ...] = (CacheParameterGroup, ServerlessCache)
+# Of these, a cluster without a group depends on itself and its interfaces only.
+LONE: frozenset[Kind] = frozenset((CacheCluster, Interface))
+HOMES_MAX = 10_000  # interfaces that are remembered, beside those that are there
 # A cluster in these statuses runs nothing, and neither does a node that is `deleting`.
 STOPPED = ("deleting", "incompatible-network", "restore-failed")
 
@@ -82,45 +85,86 @@ class Rosters:
         return known[1]
 
 
+class _Known(NamedTuple):
+    """The plans of a cluster, and what they were made from."""
+
+    cluster: CacheCluster
+    basis: tuple[Resource, ...]
+    named: tuple[tuple[str, NodePlan], ...]
+
+
 class Planner:
     """Plans, and remembers each cluster's plan until one of its sources is another object."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._plans: dict[str, tuple[tuple[Resource, ...], tuple[NodePlan, ...]]] = {}
+        self._plans: dict[str, _Known] = {}
+        self._homes: dict[str, str] = {}  # of interfaces: the clusters whose nodes have them, or had them
         self._rosters = Rosters()
-        self._stamps: Mapping[type[Resource], object] = {}  # of what lone clusters share
-        self._interfaces: Table = {}  # when the plans were made
+        self._found: Mapping[str, NodePlan] = {}
+        self._looked: dict[Kind, object] = {}  # what all of it was made of, when it was
 
     def nodes(self, world: World) -> tuple[NodePlan, ...]:
-        """Return every process that must exist; costs a few identity checks for each cluster that did not change."""
-        world, fresh = world.seen_by(None), {}
-        interfaces = world.table(Interface)
-        touched = {interface.id for interface in unlike(self._interfaces, interfaces)}
-        stamps = {kind: world.stamp(kind) for kind in SHARED}
-        are_as_before = stamps == self._stamps
-        for cluster in world.all(CacheCluster):
-            known = self._plans.get(cluster.id)
-            if known and are_as_before and _is_lone_and_same(cluster, known[0][0], touched):
-                fresh[cluster.id] = known
-                continue
-            basis = sources(world, cluster)
-            if known and len(known[0]) == len(basis) and all(a is b for a, b in zip(known[0], basis, strict=True)):
-                fresh[cluster.id] = known
-            else:
-                fresh[cluster.id] = basis, of_cluster(world, cluster, self._rosters)
-        self._plans, self._stamps, self._interfaces = fresh, stamps, interfaces
-        return tuple(node for _, plans in fresh.values() for node in plans)
+        """Return every process that must exist."""
+        return tuple(self.processes(world).values())
+
+    def processes(self, world: World) -> Mapping[str, NodePlan]:
+        """Return every process that must exist, by its name: the same object if there is nothing new.
+
+        Costs what has changed, while that is lone clusters and their interfaces; else a few identity checks for each
+        cluster that is as it was.
+        """
+        notes = Notes()
+        view = world.seen_by(None).noted(notes)
+        view.note(self._looked)  # plans that are remembered were made of them
+        touched = self._touched(view)
+        if touched is None or touched:
+            self._plan(view, touched)
+        self._looked = {kind: view.stamp(kind) for kind in notes.kinds}
+        if isinstance(world, Noted):
+            world.note(notes.kinds)
+        return self._found
+
+    def _touched(self, world: World) -> Collection[str] | None:
+        """Return the clusters that may have other sources, if only lone ones may; None: any may."""
+        news = [kind for kind, stamp in self._looked.items() if world.stamp(kind) is not stamp]
+        if not self._looked or not LONE.issuperset(news):
+            return None
+        ids, homes = (world.changed(kind, self._looked.get(kind)) for kind in (CacheCluster, Interface))
+        if ids is None or homes is None:
+            return None
+        if len(self._homes) > HOMES_MAX + 2 * len(self._plans):  # most of them have gone
+            return None
+        touched = dict.fromkeys((*ids, *(self._homes[id] for id in homes if id in self._homes)))
+        return touched if all(self._is_lone(world, id) for id in touched) else None
+
+    def _is_lone(self, world: World, id: str) -> bool:
+        """Tell whether a cluster is without a group, and was: nobody else's plan is made from it then."""
+        cluster, known = world.get(CacheCluster, id), self._plans.get(id)
+        return not (cluster and cluster.group_id) and not (known and known.cluster.group_id)
+
+    def _plan(self, world: World, touched: Collection[str] | None) -> None:
+        """Plan anew what has other sources: of the clusters that are touched, or (None) of all."""
+        if touched is None:
+            plans, homes, clusters = {}, {}, list(world.all(CacheCluster))
+        else:
+            plans, homes = dict(self._plans), dict(self._homes)
+            clusters = [one for id in touched if (one := world.get(CacheCluster, id))]
+            for id in touched:
+                if world.get(CacheCluster, id) is None:
+                    plans.pop(id, None)
+        for cluster in clusters:
+            homes.update((node.interface_id, cluster.id) for node in cluster.nodes)
+            basis, known = sources(world, cluster), self._plans.get(cluster.id)
+            is_same = known is not None and len(known.basis) == len(basis) and all(map(is_, known.basis, basis))
+            named = known.named if known and is_same else _named(of_cluster(world, cluster, self._rosters))
+            plans[cluster.id] = _Known(cluster, basis, named)
+        self._plans, self._homes = plans, homes
+        self._found = dict(chain.from_iterable(map(attrgetter("named"), plans.values())))
 
 
-def _is_lone_and_same(cluster: CacheCluster, before: Resource, touched: Container[str]) -> bool:
-    """Tell, if SHARED is as it was, whether a cluster without a group has the sources that it had.
-
-    `touched` are the interfaces that are others now.
-    """
-    if before is not cluster or cluster.group_id:
-        return False
-    return not touched or not any(node.interface_id in touched for node in cluster.nodes)
+def _named(nodes: Iterable[NodePlan]) -> tuple[tuple[str, NodePlan], ...]:
+    return tuple((node.process, node) for node in nodes)
 
 
 def is_guarded(world: World, cluster: CacheCluster, node: CacheNode) -> bool:

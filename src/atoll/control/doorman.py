@@ -91,7 +91,7 @@ class Doorman:
 
     def _wanted(self) -> dict[str, NodePlan]:
         plans = (machine for machine in self._want().values() if isinstance(machine, NodePlan))
-        return {plan.process: plan for plan in plans if any(user.by_token for user in plan.users)}
+        return {plan.process: plan for plan in plans if plan.users and any(user.by_token for user in plan.users)}
 
     async def _attend(self, plan: NodePlan) -> None:
         if plan.process in self._open or self._host.vital(plan.process) is None:

@@ -1,9 +1,9 @@
 """Which instances must run, and how they look from inside: a pure function of the World."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from ipaddress import IPv4Address, ip_address
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from atoll.host.contract import GuestPlan
 from atoll.model.image import image
@@ -13,9 +13,8 @@ from atoll.model.interface import Interface
 from atoll.model.ip import Ip
 from atoll.model.lookup import primary_interface
 from atoll.model.names import internal_domain, private_dns
-from atoll.model.resource import unlike
 from atoll.model.vpc import DhcpOptions, Vpc
-from atoll.model.world import Kind, Table, World
+from atoll.model.world import Kind, World
 
 RUNS = ("pending", "running")
 SHARED: tuple[Kind, ...] = (Vpc, DhcpOptions)  # what many plans are made from
@@ -28,48 +27,66 @@ class Guests:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._plans: dict[str, _Known] = {}
-        self._interfaces: Table = {}  # when they were made; and what all of them share
-        self._shared: Mapping[Kind, object] = {}
+        self._known: dict[str, _Known] = {}  # by instance
+        self._homes: dict[str, str] = {}  # of their first interfaces: the instances
+        self._plans: dict[str, GuestPlan] = {}  # by process name
+        self._stamps: Mapping[Kind, object] = {}  # of what they were made of
 
-    def guests(self, world: World) -> dict[str, GuestPlan]:
-        """Return the instances that must run, by process name; costs 0.2 us for each that is known."""
-        interfaces = world.table(Interface)
-        shared: Mapping[Kind, object] = {kind: world.stamp(kind) for kind in SHARED}
-        known = self._plans if shared == self._shared else {}
-        touched = {cast(Interface, one).instance_id for one in unlike(self._interfaces, interfaces)}
-        fresh, plans = {}, {}
-        for state in RUNS:
-            for id, instance in world.bucket(Instance, "state", state).items():
-                found = known.get(id)
-                if found is None or found.instance is not instance or id in touched:
-                    found = self._plan(world, cast(Instance, instance))
-                if found:
-                    fresh[id] = found
-                    plans[found.process] = found.plan
-        self._plans, self._interfaces, self._shared = fresh, interfaces, shared
+    def guests(self, world: World) -> Mapping[str, GuestPlan]:
+        """Return the instances that must run, by process name.
+
+        Costs what has changed of instances and interfaces, or, if more has, each instance.
+        """
+        stamps = {kind: world.stamp(kind) for kind in (*SHARED, Instance, Interface)}
+        stands = bool(self._stamps) and all(stamps[kind] is self._stamps[kind] for kind in SHARED)
+        touched = self._touched(world) if stands else None
+        known, homes, plans = {}, {}, {}
+        if touched is not None:
+            known, homes, plans = dict(self._known), dict(self._homes), dict(self._plans)
+        for id in _running(world) if touched is None else touched:
+            if before := known.pop(id, None):
+                del plans[before.plan.process], homes[before.interface.id]
+            instance = world.get(Instance, id)
+            if instance and instance.state in RUNS and (found := self._plan(world, instance, stands=stands)):
+                known[id], homes[found.interface.id], plans[found.plan.process] = found, id, found.plan
+        self._known, self._homes, self._plans, self._stamps = known, homes, plans, stamps
         return plans
 
-    def _plan(self, world: World, instance: Instance) -> "_Known | None":
-        """Make a plan; one that says what it said before stays the same object."""
-        interface = primary_interface(world, instance.id)
+    def _touched(self, world: World) -> Collection[str] | None:
+        """Return the instances that have changed, or whose interfaces have; None: nobody knows."""
+        ids, interfaces = (world.changed(kind, self._stamps[kind]) for kind in (Instance, Interface))
+        if ids is None or interfaces is None:
+            return None
+        now = (one.instance_id for id in interfaces if (one := world.get(Interface, id)) and one.instance_id)
+        return dict.fromkeys((*ids, *now, *(self._homes[id] for id in interfaces if id in self._homes)))
+
+    def _plan(self, world: World, instance: Instance, *, stands: bool) -> "_Known | None":
+        """Make a plan; one that says what it said before stays the same object.  `stands`: what all share does."""
+        interface, before = primary_interface(world, instance.id), self._known.get(instance.id)
         if interface is None:
             return None
+        if before and stands and before.instance is instance and before.interface is interface:
+            return before
         vpc = world[Vpc, interface.vpc_id]
         dhcp = None if vpc.dhcp_options_id == "default" else world[DhcpOptions, vpc.dhcp_options_id]
-        before, plan = self._plans.get(instance.id), guest(instance, interface, vpc, dhcp)
-        return _Known(instance, plan.process, before.plan if before and before.plan == plan else plan)
+        plan = guest(instance, interface, vpc, dhcp)
+        return _Known(instance, interface, before.plan if before and before.plan == plan else plan)
 
 
 class _Known(NamedTuple):
-    """A plan, and the instance that it was made for."""
+    """A plan, and the instance and the interface that it was made for."""
 
     instance: Instance
-    process: str
+    interface: Interface
     plan: GuestPlan
 
 
-def guests(world: World) -> dict[str, GuestPlan]:
+def _running(world: World) -> Iterator[str]:
+    for state in RUNS:
+        yield from world.bucket(Instance, "state", state)
+
+
+def guests(world: World) -> Mapping[str, GuestPlan]:
     """Return the instances that must run, by process name.  `Guests` does it incrementally."""
     return Guests().guests(world)
 

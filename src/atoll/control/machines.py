@@ -62,6 +62,8 @@ class Machines:
         self._serving: list[NodePlan] = []  # that is not written down yet
         self._booted: list[GuestPlan] = []  # neither is that; and since when
         self._booted_at = 0.0
+        self._kept: Mapping[str, Machine] = {}  # those that were wanted when others were forgotten
+        self._settled: dict[str, NodePlan] = {}  # of which there is nothing to see while these are their plans
         self._written = float("-inf")
         self._untidy = True  # an earlier daemon may have been killed before it threw a disk away
         self.rounds = 0
@@ -128,11 +130,8 @@ class Machines:
 
     async def _round(self) -> None:
         want = self._want()
-        self._attempts.keep(want)
-        self._tuner.keep(want)
-        self._admitter.keep(want)
-        self._encrypter.keep(want)
-        self._started = {name: at for name, at in self._started.items() if name in want}
+        if want is not self._kept:
+            self._keep(want)
         seen = await self._host_call(self._host.seen)
         steps = decide(want, seen, self._attempts, self._now())
         starts = [step.machine for step in steps if isinstance(step, Start)]
@@ -142,6 +141,15 @@ class Machines:
         for machines in _together(starts):
             await self._start(machines)
         await self._attempt(self._observe(want, seen, {machine.process for machine in starts}))
+
+    def _keep(self, want: Mapping[str, Machine]) -> None:
+        """Forget the processes that nobody wants any more."""
+        for keeper in (self._attempts, self._tuner, self._admitter, self._encrypter):
+            keeper.keep(want)
+        for of_processes in (self._started, self._settled):
+            for gone in of_processes.keys() - want.keys():
+                del of_processes[gone]
+        self._kept = want
 
     async def _attempt(self, work: Awaitable[None]) -> None:
         """Do one thing; whatever is wrong with it, the others are done all the same, and it in the next round."""
@@ -168,8 +176,15 @@ class Machines:
         alive = {name for name, process in seen.items() if process.alive}
         unsettled = self._record.unsettled()
         for name, machine in want.items():
-            if name in alive and (isinstance(machine, NodePlan) or machine.instance_id in unsettled):
+            if name not in alive:
+                continue
+            if isinstance(machine, GuestPlan):
+                if machine.instance_id in unsettled:
+                    self._look(machine)
+            elif self._settled.get(name) is not machine:
                 self._look(machine)
+                if _has_all(machine) and not self._record.awaits(machine):
+                    self._settled[name] = machine
         await self._attempt(self._write_booted())
         self._record.absent(alive | started)
         if self._untidy:
@@ -252,7 +267,10 @@ class Machines:
         """Write down which guests run: those of a round together, but none much later than it is seen."""
         guests, self._booted = self._booted, []
         lasting = [guest for guest in guests if self._lived(guest) >= QUICK_DEATH_SECONDS]
+        is_woken = self._wake.is_set()  # by something else
         _each_if_not_all(self._record.booted, guests)
+        if not is_woken:  # after that write nothing is to be done for them
+            self._wake.clear()
         _each_if_not_all(self._record.lasting, lasting)
 
     def _tell(self, node: NodePlan) -> None:
@@ -312,6 +330,9 @@ class Machines:
         return asyncio.get_running_loop().time()
 
     async def _host_call(self, call: Callable[[], T]) -> T:
+        if self._host.is_paper:
+            await asyncio.sleep(0)  # requests have their turn
+            return call()
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
@@ -320,6 +341,11 @@ def _together(machines: Sequence[Machine]) -> Iterator[Sequence[Machine]]:
     guests = [machine for machine in machines if isinstance(machine, GuestPlan)]
     yield from (guests[first : first + GUESTS_TOGETHER] for first in range(0, len(guests), GUESTS_TOGETHER))
     yield from ((machine,) for machine in machines if isinstance(machine, NodePlan))
+
+
+def _has_all(node: NodePlan) -> bool:
+    """Tell whether nothing is to be told to a node that serves: so it is for as long as its plan is this object."""
+    return not (node.tuning or node.admission or node.encryption or node.encrypted)
 
 
 def _start_each(host: Host, machines: Sequence[Machine]) -> list[tuple[Machine, Exception | None]]:

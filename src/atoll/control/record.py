@@ -183,7 +183,7 @@ class Recorder:
 
     def absent(self, alive: set[str]) -> None:
         """Finish what was to end and has ended."""
-        leaving = [c for c in self.world.all(CacheCluster) if _leaves(c)]
+        leaving = list(self.world.all(CacheCluster, is_leaving=True))
         if leaving or self._ending("stopping") or self._ending("shutting-down"):
             self._gone(leaving, {subject_of(process) for process in alive})
         self.users()
@@ -281,10 +281,6 @@ class Recorder:
         self._store.write(nat_gateways.forget_old, what="forget")
         self._store.write(instances.forget_old_peerings, what="forget")
         self._store.write(caches.forget_old_events, what="forget")
-
-
-def _leaves(cluster: CacheCluster) -> bool:
-    return cluster.status == "deleting" or any(node.status == "deleting" for node in cluster.nodes)
 
 
 def _some(machines: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -84,20 +84,19 @@ def decide(want: Mapping[str, Machine], seen: Mapping[str, Seen], attempts: Atte
     """Return the steps of this round, stops first."""
     steps: list[Step] = []
     leaving = set()  # subjects of which an unwanted boot still runs: two boots would share a disk and an address
-    for name, process in seen.items():
-        if name not in want:
-            steps.append(Stop(name) if process.alive else Forget(name))
-            if process.alive:
-                leaving.add(subject_of(name))
-    for name, machine in want.items():
-        process_seen = seen.get(name)
-        if isinstance(machine, NodePlan) and machine.guarded and not (process_seen and process_seen.alive):
+    for name in [name for name in seen if name not in want]:
+        steps.append(Stop(name) if seen[name].alive else Forget(name))
+        if seen[name].alive:
+            leaving.add(subject_of(name))
+    alive = {name for name, process in seen.items() if process.alive}
+    for name in [name for name in want if name not in alive]:  # few: all others are passed in 0.05 us each
+        machine, process_seen = want[name], seen.get(name)
+        if isinstance(machine, NodePlan) and machine.guarded:
             continue
-        if process_seen is None:
-            if subject_of(name) not in leaving and not attempts.cooling(name, now):
-                steps.append(Start(machine))
-        elif not process_seen.alive:
+        if process_seen is not None:
             steps.append(Ended(machine, process_seen.status or 0))
+        elif subject_of(name) not in leaving and not attempts.cooling(name, now):
+            steps.append(Start(machine))
     return steps
 
 

@@ -4,6 +4,7 @@ What stands on a host that is down does not run until the fault is reverted; the
 """
 
 from collections.abc import Callable, Mapping
+from operator import is_
 
 from atoll.cache.plan import Planner
 from atoll.control.guests import Guests
@@ -57,11 +58,11 @@ class Wanted:
         return {**_on_standing_hosts(world, self._guests.guests(world)), **nodes}
 
     def _nodes(self, world: World) -> Mapping[str, Machine]:
-        return _on_standing_hosts(world, {node.process: node for node in self._planner.nodes(world)})
+        return _on_standing_hosts(world, self._planner.processes(world))
 
 
 def _are_same(some: Mapping[str, Machine], others: Mapping[str, Machine]) -> bool:
-    return len(some) == len(others) and all(a is b for a, b in zip(some.values(), others.values(), strict=True))
+    return some is others or (len(some) == len(others) and all(map(is_, some.values(), others.values())))
 
 
 def _on_standing_hosts(world: World, machines: Mapping[str, Machine]) -> Mapping[str, Machine]:

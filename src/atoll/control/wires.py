@@ -4,6 +4,8 @@ It is woken by each commit of something that it looked at, compiles the plan of 
 apply it in one thread that owns the kernel's network.  Many commits that arrive while it works, or in a burst, are
 one round.  Callers wait in `in_force` until the kernel obeys their revision (design, decision 9), at once and not
 for the end of the burst; nobody waits longer than IN_FORCE_SECONDS for a host that fails.
+
+On paper nothing has to obey: there a plan is made only for who asks for it.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from atoll.control.news import BURST_SECONDS, Burst
 from atoll.control.pulse import waits
 from atoll.control.services import Services
 from atoll.host.contract import Door, Failure, Host
+from atoll.model.interface import Interface
 from atoll.model.notes import Notes
 from atoll.model.world import World
 from atoll.network.plan import Plan, compile, stands
@@ -64,7 +67,9 @@ class Wires:
 
     @property
     def plan(self) -> Plan:
-        """The plan that was applied last."""
+        """The plan that was applied last; where there is no network, that of the newest World."""
+        if self._host.is_paper:
+            self._plan = compile(self._world(), self._plan)
         return self._plan or Plan()
 
     def wake(self) -> None:
@@ -163,8 +168,12 @@ class Wires:
 
     async def _applied(self, world: World) -> tuple[Plan, Sequence[Failure]]:
         """Have the kernel obey a World.  The thread need not be asked if it does already, and few VPCs tell so."""
-        plan = self._plan
-        if plan is not None and not self.report.failures and len(plan.vpc_ids) <= VPCS_ASKED and stands(world, plan):
+        plan, is_asked = self._plan, False
+        if self._host.is_paper:
+            return plan or Plan(), ()
+        if plan is not None and not self.report.failures and len(plan.vpc_ids) <= VPCS_ASKED:
+            is_asked = world.stamp(Interface) is self._notes.kinds.get(Interface)  # with another one, none stands
+        if plan is not None and is_asked and stands(world, plan):
             return plan, ()
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._apply, world)
 
@@ -187,6 +196,8 @@ class Wires:
     async def _serve(self, world: World) -> list[Failure]:
         """Have the services of the VPCs that are in the kernel, and of no others."""
         assert self._plan, "the plan was just applied"
+        if self._host.is_paper:
+            return []
         return await self._services.follow(world, self._plan.vpc_ids, self._sockets)
 
     async def _sockets(self, vpc_id: str | None, doors: tuple[Door, ...]) -> list[socket.socket]:

@@ -6,6 +6,7 @@ address.
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import cast
 
 from atoll.aws.errors import Err
@@ -133,7 +134,8 @@ def _host(world: World, zone: str, group_id: str | None) -> str:
 def check_quota(world: World, more: int) -> None:
     """Check that the caller may have so many more nodes in the region."""
     limit = allowed(world, CACHE_NODES)
-    if sum(len(cluster.nodes) for cluster in world.all(CacheCluster)) + more > limit:
+    have = sum(map(len, map(attrgetter("nodes"), world.all(CacheCluster))))
+    if have + more > limit:
         raise errors.REGION_NODES(limit=limit)
 
 

@@ -184,6 +184,7 @@ class Host(Protocol):
 
     mode: str  # "root", "rootless", "flat" or "paper"
     because: str  # why it is not a better one, and what it cannot do; empty: there is none
+    is_paper: bool  # nothing runs: no call takes long enough for a thread, and no plan need be made to be obeyed
     doorway: Doorway
     disks: Disks
 

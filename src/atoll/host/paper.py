@@ -63,6 +63,7 @@ class PaperHost:
 
     mode = "paper"
     because = "Nothing runs on the paper host: every call works, and the tracer gives the verdicts."
+    is_paper = True
     doorway: Doorway = PaperDoorway()
     disks: Disks = NoDisks()
 

@@ -107,6 +107,16 @@ class CacheCluster(Resource):
         return self.former is not None
 
     @property
+    def is_snapshotted(self) -> bool:
+        """Tell whether an automatic snapshot is taken of it, and not with its group; an index field."""
+        return self.group_id is None and self.snapshot_retention > 0
+
+    @property
+    def is_leaving(self) -> bool:
+        """Tell whether it, or one of its nodes, goes when its processes have ended; an index field."""
+        return self.status == "deleting" or any(node.status == "deleting" for node in self.nodes)
+
+    @property
     def is_memcached(self) -> bool:
         """Tell whether the engine is Memcached."""
         return self.engine == "memcached"
@@ -231,6 +241,11 @@ class ReplicationGroup(Resource):
     becoming: str | None = None  # the cluster mode that its members are being changed to
     resharding: Resharding | None = None
     endpoint_code: str | None = None  # as CacheCluster.endpoint_code
+
+    @property
+    def is_snapshotted(self) -> bool:
+        """Tell whether an automatic snapshot is taken of it; an index field."""
+        return self.snapshot_retention > 0
 
     @property
     def encryption(self) -> str:

@@ -13,12 +13,12 @@ touched stays the *same object*, which is how the network compiler recognises an
 A write copies the tables it touches: about 10 ns a resource.
 
 Each table has a stamp, an object of its own that a write of the kind replaces: two Worlds with the same stamp have
-the same resources of the kind.  `Noted` is a World that notes the stamps of all that its reader looked at, so that
-what was made of it can be used again while they stand, and a loop is woken only by what it looks at.  `looks.py`
-notes the very resources instead.
+the same resources of the kind, and it is known what has changed since a stamp that is not old.  `Noted` is a World
+that notes the stamps of all that its reader looked at, so that what was made of it can be used again while they
+stand, and a loop is woken only by what it looks at.  `looks.py` notes the very resources instead.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,6 +27,7 @@ from typing import Any, TypeVar, cast
 
 from atoll.model.notes import Notes
 from atoll.model.resource import Resource
+from atoll.model.stamp import Stamp
 
 R = TypeVar("R", bound=Resource)
 Kind = type[Resource]
@@ -60,12 +61,12 @@ class World:
         revision: int = 0,
         caller: Caller | None = None,
         indexes: dict[tuple[Kind, str], Index] | None = None,
-        stamps: Stamps | None = None,
+        stamps: Mapping[Kind, Stamp] | None = None,
     ) -> None:
         """Build a World from its tables: kind -> id -> resource.  They are never changed afterwards."""
         self._tables = tables or {}
         self._indexes = {} if indexes is None else indexes
-        self._stamps = {kind: object() for kind in self._tables} if stamps is None else stamps
+        self._stamps = {kind: Stamp() for kind in self._tables} if stamps is None else stamps
         self.revision = revision
         self.caller = caller
 
@@ -88,9 +89,14 @@ class World:
         """Tell whether this very resource is here, whosever it is."""
         return self._tables.get(type(resource), _EMPTY).get(resource.id) is resource
 
-    def stamp(self, kind: Kind) -> object | None:
+    def stamp(self, kind: Kind) -> Stamp | None:
         """Return what stands for all resources of a kind; None: there was none yet."""
         return self._stamps.get(kind)
+
+    def changed(self, kind: Kind, since: object) -> Collection[str] | None:
+        """Return the ids of all that may be otherwise, or gone, since a kind had a stamp; None: nobody knows."""
+        stamp = self.stamp(kind)
+        return () if stamp is since else stamp.changed_since(since) if stamp else None
 
     def __getitem__(self, key: tuple[type[R], str]) -> R:
         """Follow a reference that another resource holds, in whatever account; the store never lets one dangle."""
@@ -116,7 +122,7 @@ class World:
             return
         (field, value), *others = where.items()
         for resource in self.bucket(kind, field, value).values():
-            if all(getattr(resource, name) == wanted for name, wanted in others):
+            if not others or all(getattr(resource, name) == wanted for name, wanted in others):
                 yield cast(R, resource)
 
     def count(self, kind: Kind) -> int:
@@ -167,7 +173,7 @@ class World:
                     table.pop(id, None)
                 else:
                     table[id] = resource
-            tables[kind], stamps[kind] = table, object()
+            tables[kind], stamps[kind] = table, Stamp(stamps.get(kind), tuple(changed))
             for (indexed, field), index in list(indexes.items()):  # our copy: a reader may add to that of all
                 if indexed is kind:
                     indexes[kind, field] = _carry(index, field, old, changed)
@@ -212,7 +218,7 @@ class Noted(World):
         self._note(kind)
         return super().all(kind, **where)
 
-    def stamp(self, kind: Kind) -> object | None:
+    def stamp(self, kind: Kind) -> Stamp | None:
         """Return what stands for all resources of a kind, and note it."""
         self._note(kind)
         return super().stamp(kind)

@@ -51,6 +51,7 @@ class FlatHost(Network):
     """Keeps the contract on loopback."""
 
     mode = "flat"
+    is_paper = False
     disks: Disks = NoDisks()
 
     def __init__(

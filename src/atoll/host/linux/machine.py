@@ -61,6 +61,8 @@ _KILL_SECONDS = 10.0  # between KILL and the end of a process, with all its chil
 class LinuxHost:
     """Keeps the contract with namespaces, nftables and processes."""
 
+    is_paper = False
+
     def __init__(self, keeper: Keeper, state_dir: Path) -> None:
         """Use `enter`."""
         self.mode = "rootless" if keeper.rootless else "root"
