@@ -35,6 +35,11 @@ def typed(it, name: str, *words: str) -> str:
     return " ".join(("/usr/bin/python3", f"/root/{name}", *words))
 
 
+def begun(it, command: str, told: str) -> str:
+    """Start a command as root whose words go to a file, and return the first ones."""
+    return it.run(f": > {told}; ({command} > {told} 2>&1 &); while ! grep . {told}; do sleep 0.1; done", user="root")
+
+
 def the_kernel_refuses_what_is_not_his(it):
     said = dict(line.rpartition(": ")[::2] for line in it.run(typed(it, "calls.py"), user="root").splitlines())
 
@@ -108,7 +113,7 @@ def test_who_enters_from_outside_is_never_stronger_than_he_and_shows_nothing(hos
     """And nothing of him counts as the machine's own: his limits are the instance's."""
 
     def steps(it):
-        it.run(f"({typed(it, 'watcher.py', '3')} > /root/found 2>&1 &) ; sleep 0.3; cat /root/found", user="root")
+        begun(it, typed(it, "watcher.py", "3"), "/root/found")
         enter = f"import atoll.host.linux.inside as it; it.run_inside({it.process.pid}, ['true'], rootless=False)"
         for _ in range(5):
             subprocess.run([sys.executable, "-c", enter], env={"ATOLL_SECRET": "of the host"}, check=True, timeout=60)
@@ -174,7 +179,7 @@ def test_a_disk_that_is_full_is_written_to_no_more_and_can_be_emptied(hostile):
         assert 500 <= taken()[1] - files < 550
         assert quota.used(it.directory / "upper", bytes_max=MB, files_max=10).bytes < 30 * MB, "no further than asked"
         writer = "trap '' XFSZ; while :; do head -c 1M /dev/zero >> ~/more 2>/dev/null; sleep 0.01; done"
-        it.run(f"({writer}) </dev/null >/dev/null 2>&1 & sleep 0.5")
+        it.run(f"({writer}) </dev/null >/dev/null 2>&1 & until [ -s ~/more ]; do sleep 0.01; done")
 
         assert quota.hold(it.process.pid, held=True)
         size = it.run("sleep 0.3; stat -c %s ~/more")
@@ -196,8 +201,7 @@ def test_files_without_a_name_count_once_wherever_they_are_kept_and_memory_does_
 
     def steps(it):
         before = quota.nameless(it.process.pid)
-        command = typed(it, "ghosts.py")
-        said = it.run(f"({command} > /tmp/said 2>&1 &) ; while ! grep . /tmp/said; do sleep 0.1; done", user="root")
+        said = begun(it, typed(it, "ghosts.py"), "/tmp/said")
         found = quota.nameless(it.process.pid) - before
 
         assert said == "kept\n"
