@@ -9,7 +9,7 @@ from atoll.network.facts import Fact
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
-MEMO_MAX = 50_000  # resources; a region of AWS has 2,500 security groups
+MEMO_MAX = 10_000  # resources; a region of AWS has 2,500 security groups, and one that has gone weighs 2 kB here
 
 
 class Key(NamedTuple):
