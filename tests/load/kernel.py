@@ -47,13 +47,22 @@ def holdings(status, groups):
     found.update(f"link {line.partition(':')[0].strip()}" for line in lines)
     mounts = [line.split()[4] for line in Path(f"/proc/{keeper}/mountinfo").read_text().splitlines()]
     found.update(f"mount {mount}" for mount in mounts)
-    below = (p for g in groups for p in Path("/sys/fs/cgroup").glob(f"**/{g}/*/**") if p.is_dir())
-    found.update(f"group {p}" for p in below)  # what is above them goes with the daemon: `running` looks for that
+    found.update(f"group {path}" for path in groups_below(set(groups)))
     if nft := shutil.which("nft"):
         said = subprocess.run(["nsenter", f"--net=/proc/{keeper}/ns/net", nft, "list", "tables"],
             capture_output=True, text=True, check=False).stdout  # fmt: skip
         found.update(f"nft {line}" for line in said.splitlines())
     return found
+
+
+def groups_below(names, top="/sys/fs/cgroup"):
+    """Yield the control groups below those of these names, which go with the daemon themselves (`running` looks).
+
+    Not by glob: it fails when a group goes while it looks.
+    """
+    for path, below, _ in os.walk(top):
+        if not names.isdisjoint(path.split("/")):
+            yield from (f"{path}/{name}" for name in below)
 
 
 def slope(samples):

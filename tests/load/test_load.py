@@ -1,6 +1,7 @@
 """The load of `python -m tests.load`, small and short: that it finds nothing, and that it would find something."""
 
 import os
+import shutil
 import signal
 import socket
 
@@ -85,6 +86,17 @@ def test_every_harm_to_an_engine_is_found_in_the_log():
         "failover fence pair-2-2-002: it has not answered for 10.7 s",
         "process ended 0/us-east-1/pair-2-2-002:0001#1 -9: Finished with success",
     ]
+
+
+def test_control_groups_are_found_while_others_go(tmp_path):
+    for path in ("ours/a", "ours/b/c", "other/d"):
+        (tmp_path / path).mkdir(parents=True)
+    looked = kernel.groups_below({"ours"}, str(tmp_path))
+
+    first = next(looked)
+    shutil.rmtree(tmp_path / "ours" / "b")
+
+    assert {first, *looked} == {f"{tmp_path}/ours/a", f"{tmp_path}/ours/b"}, "what was there when it looked"
 
 
 def test_growth_is_seen_and_a_start_is_none():
