@@ -141,7 +141,6 @@ COMMON = {
     "metadata-options.http-protocol-ipv6": "disabled",
     "metadata-options.state": "applied",
     "network-interface.addresses.primary": "true",
-    "network-interface.addresses.private-dns-name": "ip-*",
     "network-interface.attachment.attach-time": "2026-*",
     "network-interface.attachment.delete-on-termination": "true",
     "network-interface.attachment.device-index": "0",
@@ -172,6 +171,7 @@ HIDDEN = {
     "network-interface.addresses.association.allocation-id": "eipalloc-*",
     "network-interface.addresses.association.association-id": "eipassoc-*",
     "network-interface.addresses.association.ip-owner-id": "000000000000",
+    "network-interface.addresses.private-dns-name": "ip-*",  # the VPC of the other gives no names
     "network-interface.association.allocation-id": "eipalloc-*",
     "network-interface.association.association-id": "eipassoc-*",
     "network-interface.association.ip-owner-id": "000000000000",
@@ -318,3 +318,40 @@ def test_an_instance_outlives_its_image_in_the_catalogue(paper, ec2):
 
     assert (shown["ImageId"], shown["Architecture"]) == ("ami-0123456789abcdef0", "x86_64")
     assert "BootMode" not in shown
+
+
+def test_an_instance_without_tags_in_a_vpc_without_names_tells_neither(ec2, other):
+    (interface,) = other["NetworkInterfaces"]
+
+    assert "Tags" not in other
+    assert other["PrivateDnsName"] == f"{other['InstanceId']}.ec2.internal"
+    assert "PrivateDnsName" not in interface
+    assert interface["PrivateIpAddresses"] == [{"Primary": True, "PrivateIpAddress": other["PrivateIpAddress"]}]
+
+    ec2.modify_vpc_attribute(VpcId=other["VpcId"], EnableDnsHostnames={"Value": True})
+
+    (interface,) = show(ec2, other["InstanceId"])["NetworkInterfaces"]
+    assert interface["PrivateDnsName"] == other["PrivateDnsName"]
+    assert interface["PrivateIpAddresses"][0]["PrivateDnsName"] == "ip-10-0-0-4.ec2.internal"
+
+
+def test_launches_and_attachments_are_told_to_the_second_as_filters_have_them(paper, ec2):
+    paper.clock = paper.clock.replace(microsecond=345_000)
+    machine = launch_running(paper, ec2)
+    id = machine["InstanceId"]
+    (volume,) = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [id]}])["Volumes"]
+    interfaces = ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [id]}])
+
+    told = {
+        machine["LaunchTime"],
+        machine["UsageOperationUpdateTime"],
+        machine["BlockDeviceMappings"][0]["Ebs"]["AttachTime"],
+        machine["NetworkInterfaces"][0]["Attachment"]["AttachTime"],
+        volume["Attachments"][0]["AttachTime"],
+        interfaces["NetworkInterfaces"][0]["Attachment"]["AttachTime"],
+    }
+
+    assert [moment.microsecond for moment in told] == [0]
+    assert volume["CreateTime"].microsecond == 345_000
+    launched = machine["LaunchTime"].strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    assert instances(ec2.describe_instances(Filters=[{"Name": "launch-time", "Values": [launched]}])) == [id]

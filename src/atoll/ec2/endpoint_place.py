@@ -87,7 +87,7 @@ def check_private_dns(world: World, vpc: Vpc, endpoint: VpcEndpoint) -> None:
     names = private_names(world, endpoint)
     if not names:
         raise NO_PRIVATE_DNS_SERVICE(name=endpoint.service_name)
-    if not (vpc.dns_support and vpc.dns_hostnames):
+    if not vpc.gives_names:
         raise NO_PRIVATE_DNS_VPC(vpc=vpc.id)
     for other in world.all(VpcEndpoint, vpc_id=vpc.id):
         if other.id != endpoint.id and other.private_dns and other.state != "deleting":

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 
 from atoll.aws.fragments import told
 from atoll.aws.operation import Shape
+from atoll.ec2.path import second
 from atoll.ec2.tags import render_tags
 from atoll.ec2.tracking import render_timeouts
 from atoll.model import image as catalogue
@@ -60,7 +61,7 @@ def render(world: World, i: Instance) -> Shape:
         "State": state(i.state),
         "StateTransitionReason": i.state_transition,
         "AmiLaunchIndex": i.launch_index,
-        "LaunchTime": i.launched,
+        "LaunchTime": second(i.launched),
         "Placement": _placement(world, i),
         "Monitoring": {"State": i.monitoring},
         "Architecture": architecture,
@@ -80,12 +81,13 @@ def render(world: World, i: Instance) -> Shape:
         "EnclaveOptions": {"Enabled": False},
         "PlatformDetails": "Linux/UNIX",
         "UsageOperation": "RunInstances",
-        "UsageOperationUpdateTime": i.launched,
+        "UsageOperationUpdateTime": second(i.launched),
         "MaintenanceOptions": {"AutoRecovery": i.auto_recovery, "RebootMigration": "default"},
         "CurrentInstanceBootMode": "uefi" if architecture == "arm64" else "legacy-bios",
-        "Tags": render_tags(i),
         **_network(world, i),
     }
+    if i.tags:  # EC2 leaves the member out, as it does not for a subnet or a volume
+        shape["Tags"] = render_tags(i)
     if image and image.boot_mode:
         shape["BootMode"] = image.boot_mode
     if i.key_name:
@@ -132,7 +134,7 @@ def block_devices(world: World, i: Instance) -> list[Shape]:
             "DeviceName": volume.device,
             "Ebs": {
                 "VolumeId": volume.id,
-                "AttachTime": volume.created,
+                "AttachTime": second(volume.created),
                 "DeleteOnTermination": True,
                 "Status": "attached",
             },
@@ -154,8 +156,8 @@ def private_name(i: Instance, address: IPv4Address) -> str:
 
 def public_name(world: World, interface: Interface) -> str:
     """Return an interface's public DNS name; empty unless its VPC gives names and it has a public address."""
-    vpc, address = world[Vpc, interface.vpc_id], public_ip_of(world, interface)
-    if address is None or not (vpc.dns_hostnames and vpc.dns_support):
+    address = public_ip_of(world, interface)
+    if address is None or not world[Vpc, interface.vpc_id].gives_names:
         return ""
     return public_dns(address, interface.region)
 
@@ -224,7 +226,6 @@ def _interface(world: World, i: Instance, interface: Interface) -> Shape:
         "Description": interface.description,
         "MacAddress": interface.mac,
         "PrivateIpAddress": str(interface.address),
-        "PrivateDnsName": private_name(i, interface.address),
         "SourceDestCheck": interface.source_dest_check,
         "Status": interface.status,
         "InterfaceType": interface.kind,
@@ -233,7 +234,7 @@ def _interface(world: World, i: Instance, interface: Interface) -> Shape:
         "Ipv6Addresses": [{"Ipv6Address": str(ip), "IsPrimaryIpv6": False} for ip in interface.ipv6_addresses],
         "Attachment": {
             "AttachmentId": interface.attachment.id,
-            "AttachTime": interface.attachment.time,
+            "AttachTime": second(interface.attachment.time),
             "DeleteOnTermination": interface.attachment.delete_on_termination,
             "DeviceIndex": interface.attachment.device_index,
             "NetworkCardIndex": 0,
@@ -241,6 +242,8 @@ def _interface(world: World, i: Instance, interface: Interface) -> Shape:
         },
         "PrivateIpAddresses": [_address(world, i, interface, ip) for ip in interface.private_ips],
     }
+    if world[Vpc, interface.vpc_id].gives_names:  # the instance itself has a name in every VPC
+        shape["PrivateDnsName"] = private_name(i, interface.address)
     if association := _association(world, interface, interface.address):
         shape["Association"] = association
     return shape
@@ -251,8 +254,9 @@ def _address(world: World, i: Instance, interface: Interface, ip: IPv4Address) -
     shape: Shape = {
         "Primary": ip == interface.address,
         "PrivateIpAddress": str(ip),
-        "PrivateDnsName": private_dns(ip, i.region),
     }
+    if world[Vpc, interface.vpc_id].gives_names:
+        shape["PrivateDnsName"] = private_dns(ip, i.region)
     if association := _association(world, interface, ip):
         shape["Association"] = association
     return shape
@@ -264,6 +268,5 @@ def _association(world: World, interface: Interface, ip: IPv4Address) -> Shape |
     address = eip.public_ip if eip else interface.public_ip if ip == interface.address else None
     if address is None:
         return None
-    vpc = world[Vpc, interface.vpc_id]
-    name = public_dns(address, interface.region) if vpc.dns_hostnames and vpc.dns_support else ""
+    name = public_dns(address, interface.region) if world[Vpc, interface.vpc_id].gives_names else ""
     return {"IpOwnerId": eip.account if eip else "amazon", "PublicDnsName": name, "PublicIp": str(address)}

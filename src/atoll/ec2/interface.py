@@ -15,7 +15,7 @@ from atoll.ec2.cidr import parse_address
 from atoll.ec2.filters import Field, Table, absent, listing
 from atoll.ec2.group import groups_for
 from atoll.ec2.kinds import find
-from atoll.ec2.path import shown
+from atoll.ec2.path import second, shown
 from atoll.ec2.tags import render_tags, tags_for
 from atoll.ec2.tracking import render_timeouts, timeouts_of
 from atoll.model import quota
@@ -151,8 +151,7 @@ def delete_network_interface(tx: Tx, *, network_interface_id: str) -> None:
 
 def render(world: World, i: Interface) -> Shape:
     """Return an interface as AWS shows it."""
-    vpc = vpc_of(world, i)
-    has_names = vpc.dns_hostnames and vpc.dns_support
+    has_names = vpc_of(world, i).gives_names
     addresses = [_address(world, i, ip, has_names) for ip in i.private_ips]
     where = zone(i.region, i.zone)
     shape: Shape = {
@@ -194,7 +193,7 @@ def render_attachment(a: Attachment) -> Shape:
     """Return what an interface is plugged into."""
     return {
         "AttachmentId": a.id,
-        "AttachTime": a.time,
+        "AttachTime": second(a.time),
         "DeleteOnTermination": a.delete_on_termination,
         "DeviceIndex": a.device_index,
         "NetworkCardIndex": 0,

@@ -26,6 +26,11 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
+def second(moment: datetime) -> datetime:
+    """Return a time as EC2 tells that of a launch or an attachment: in whole seconds, as in filters."""
+    return moment.replace(microsecond=0)
+
+
 def along(value: Any, members: list[str]) -> Iterator[Any]:
     """Yield what a structure has at a path; nothing where a member is absent."""
     if isinstance(value, list):

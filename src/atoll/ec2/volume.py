@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from atoll.aws.fragments import told
 from atoll.aws.operation import Shape, operation
 from atoll.ec2.filters import Table, absent, listing
-from atoll.ec2.path import iso, shown
+from atoll.ec2.path import iso, second, shown
 from atoll.ec2.tags import render_tags
 from atoll.model.volume import Volume
 from atoll.model.world import World
@@ -60,7 +60,7 @@ def render(world: World, v: Volume) -> Shape:
                 "InstanceId": v.instance_id,
                 "Device": v.device,
                 "State": "attached",
-                "AttachTime": v.created,
+                "AttachTime": second(v.created),
                 "DeleteOnTermination": True,
             }
         ],

@@ -111,7 +111,7 @@ def _is_answered(world: World, asking_id: str, vpc_id: str) -> bool:
     peering = peering_between(world, asking_id, vpc_id)
     if peering is None or peering.status != "active" or not peering.end_of(vpc_id).allow_dns:
         return False
-    return all(world[Vpc, id].dns_support and world[Vpc, id].dns_hostnames for id in (asking_id, vpc_id))
+    return all(world[Vpc, id].gives_names for id in (asking_id, vpc_id))
 
 
 def _address(parts: tuple[str, ...]) -> IPv4Address | None:

@@ -31,6 +31,11 @@ class Vpc(Resource):
     address_usage_metrics: bool = False
 
     @property
+    def gives_names(self) -> bool:
+        """Whether what is in it has names of AWS's: public ones, and private ones of network interfaces."""
+        return self.dns_support and self.dns_hostnames
+
+    @property
     def cidr(self) -> IPv4Network:
         """The primary range."""
         return self.ranges[0].cidr
