@@ -1,7 +1,6 @@
 """Remove an installation whose daemon does not run, or cannot: what runs, its namespaces, its state."""
 
 import os
-import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,8 @@ def purge(state: Path, also: Collection[Path] = ()) -> None:
 
     `also`: run directories that the daemon told of; its own environment may have been another one than ours.
     """
+    import shutil
+
     from atoll.host.directories import make_private, run_dir
     from atoll.host.flat import leftovers
     from atoll.options import CannotStart
@@ -53,6 +54,8 @@ def _end_keeper(directory: Path) -> None:
 
 def remove(state: Path) -> None:
     """Remove a state directory; an overlay that was in use leaves directories that not even their owner may read."""
+    import shutil
+
     for parent, names, _ in os.walk(state):
         for name in names:
             if not os.path.islink(f"{parent}/{name}"):

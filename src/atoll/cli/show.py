@@ -4,7 +4,6 @@ Rich is imported when something is shown; it honours NO_COLOR by itself.
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,8 +40,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
         drawn.add_column(column, no_wrap=not wrap)
     for row in rows:
         drawn.add_row(*("" if cell is None else str(cell) for cell in row))
-    narrow = wrap and sys.stdout.isatty()
-    console().print(drawn, width=shutil.get_terminal_size().columns if narrow else COLUMNS_MAX)
+    width = COLUMNS_MAX
+    if wrap and sys.stdout.isatty():
+        import shutil
+
+        width = shutil.get_terminal_size().columns
+    console().print(drawn, width=width)
 
 
 def line(text: str = "", style: str | None = None) -> None:

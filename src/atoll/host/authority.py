@@ -11,7 +11,6 @@ import os
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -67,6 +66,8 @@ class Authority:
 
     def server(self, names: Sequence[str]) -> ssl.SSLContext:
         """Return what a server of these names needs to speak TLS.  Raises HostError."""
+        import tempfile
+
         from cryptography import x509
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
