@@ -121,3 +121,20 @@ def test_news_that_come_meanwhile_are_not_missed(during):
         await room.until(lambda: ("mem", 2) in room.recorded)
 
     during(room, body)
+
+
+def test_clusters_that_do_not_answer_do_not_wake_each_other(during):
+    other = replace(SECOND, name="other:0001", cluster_id="other")
+    room = Room(FIRST)
+    room.silent = {FIRST.node_id, other.node_id}
+
+    async def body():
+        room.loop.wake()
+        while not room.asked:
+            await asyncio.sleep(0)
+        room.want = {one.process: one for one in (FIRST, other)}
+        room.loop.wake()  # while the first one is being asked
+        await asyncio.sleep(0.3)
+        assert 3 <= len(room.asked) <= 6, "the first one twice, the other one, and perhaps all by the clock"
+
+    during(room, body)

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+TURNS_MAX = 50_000  # of the loop in one instant: whatever is under way ends in some hundred
+
 
 class _Sleeper(selectors.SelectSelector):
     """Waits for nobody: it moves the clock instead."""
 
     loop: "VirtualLoop"
+    turns = 0  # since it was moved last
 
     def select(self, timeout: float | None = None) -> list[Any]:
         assert timeout is not None, "everybody waits, and nothing will ever happen"
+        self.turns = 0 if timeout > 0 else self.turns + 1
+        assert self.turns < TURNS_MAX, f"at {self.loop.now:.3f} something goes on for ever, and time stands still"
         self.loop.now += timeout
         return []
 

@@ -46,27 +46,35 @@ class Discovery:
                 task.cancel()
 
     def _look(self, *, only_news: bool) -> None:
-        clusters: dict[str, list[NodePlan]] = {}
-        for machine in self._want().values():
-            if isinstance(machine, NodePlan) and machine.is_memcached:
-                clusters.setdefault(machine.cluster_id, []).append(machine)
+        clusters = self._clusters()
         processes = {node.process for nodes in clusters.values() for node in nodes}
         for kept in (self._told, self._complaints):
             for gone in kept.keys() - processes:
                 del kept[gone]
         for id, nodes in clusters.items():
-            asked = [n for n in nodes if not only_news or self._told.get(n.process) != n.discovery]
-            if asked and id in self._tasks:
-                self._missed.add(id)
-            elif asked:
-                self._tasks[id] = asyncio.create_task(self._announce(id, asked))
-                self._tasks[id].add_done_callback(partial(self._done, id))
+            self._attend(id, nodes, only_news=only_news)
 
-    def _done(self, cluster_id: str, _: asyncio.Task[None]) -> None:
+    def _clusters(self) -> dict[str, list[NodePlan]]:
+        clusters: dict[str, list[NodePlan]] = {}
+        for machine in self._want().values():
+            if isinstance(machine, NodePlan) and machine.is_memcached:
+                clusters.setdefault(machine.cluster_id, []).append(machine)
+        return clusters
+
+    def _attend(self, cluster_id: str, nodes: Iterable[NodePlan], *, only_news: bool) -> None:
+        asked = [n for n in nodes if not only_news or self._told.get(n.process) != n.discovery]
+        if asked and cluster_id in self._tasks:
+            self._missed.add(cluster_id)
+        elif asked:
+            self._tasks[cluster_id] = asyncio.create_task(self._announce(cluster_id, asked))
+            self._tasks[cluster_id].add_done_callback(partial(self._done, cluster_id))
+
+    def _done(self, cluster_id: str, task: "asyncio.Task[None]") -> None:
         del self._tasks[cluster_id]
-        if cluster_id in self._missed:  # there were news meanwhile
+        if cluster_id in self._missed and not task.cancelled():  # there were news meanwhile
             self._missed.discard(cluster_id)
-            self._news.tell()
+            # Of this cluster only: two whose nodes do not run would each find the other's question under way, for ever.
+            self._attend(cluster_id, self._clusters().get(cluster_id, ()), only_news=True)
 
     async def _announce(self, cluster_id: str, nodes: Iterable[NodePlan]) -> None:
         """Tell the nodes of a cluster, all at once, and write down that it was done."""
