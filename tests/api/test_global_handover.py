@@ -1,6 +1,7 @@
 """A change of the primary region on paper, with engines that say what a test has them say, and a clock of its own."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from atoll.cache.transitions import node_answered, node_silent
 from atoll.control import global_groups
 from atoll.control.global_groups import (
     AS_EVER,
+    CALM_SECONDS,
     ENOUGH,
     HANDOVER_SECONDS,
     PATIENCE_SECONDS,
@@ -24,7 +26,7 @@ from atoll.control.hearing import PATIENCE, SHORT_SECONDS
 from atoll.control.lag import Lag
 from atoll.control.watch import Watch
 from atoll.host.contract import HostError, Replication, Vital
-from atoll.model.cache import ReplicationGroup
+from atoll.model.cache import CacheCluster, ReplicationGroup
 from atoll.model.fault import Fault
 from atoll.model.global_group import GlobalReplicationGroup, leader_of, links
 from atoll.model.interface import Interface
@@ -45,11 +47,13 @@ class Engines:
         self.paper, self.calls, self.ended = paper, [], set()
         self.silent, self.deaf, self.behind = set(), set(), set()  # by the names of members
         self.elected = set()
+        self.former = set()  # processes of nodes before they were rebooted
         self.tuned = []
         self.seconds = 0.0  # for each answer
 
     def vital(self, process):
-        return None if name(process) in self.ended else Vital(is_stopped=False, ticks=1)
+        runs = process in self.former or any(plan.process == process for plan in nodes(self.paper.world))
+        return Vital(is_stopped=False, ticks=1) if runs and name(process) not in self.ended else None
 
     async def statistics(self, plan):
         who = name(plan.name)
@@ -201,7 +205,7 @@ def test_a_primary_that_is_lost_is_taken_over_from_when_all_its_leaders_have_end
     story.engines.silent.clear()  # it answers again in this very moment
     tell(story.look())
     assert (story.stage, story.engines.ended) == ("deposing", {"one-0001-001", "one-0002-001"})
-    tell(story.look())
+    tell(story.look(CALM_SECONDS))
 
     assert (story.stage, story.datastore.primary_id) == ("promoting", story.group(FAR).id)
     assert story.engines.called("hold") == set(), "nobody waits for what it had not sent"
@@ -215,8 +219,39 @@ def test_whoever_was_elected_in_a_lost_region_is_ended_before_another_region_lea
     tell(story.look())
     assert (story.stage, "one-0002-002" in story.engines.ended) == ("deposing", True)
     tell(story.look())
+    assert story.stage == "deposing", "a start may be under way"
+    tell(story.look(CALM_SECONDS))
 
     assert story.stage == "promoting"
+
+
+def test_whoever_is_rebooted_in_a_lost_region_is_looked_at_until_its_former_process_has_ended(story, paper):
+    rebooted = story.member("one-0001-001")
+    plan = next(plan for plan in story.want().values() if plan.cluster_id == rebooted)
+    saw(paper, steps.deposing)
+    story.engines.former.add(plan.process)
+    cluster = paper.world[CacheCluster, rebooted]
+    again = tuple(replace(node, boot=node.boot + 1) for node in cluster.nodes)
+    paper.write(lambda tx: tx.put(cluster.but(nodes=again)))
+    story.engines.ended = {"one-0002-001"}
+
+    tell(story.look())
+
+    assert ("fence", "one-0001-001") in story.engines.calls
+    assert story.stage == "deposing"
+
+
+def test_a_leader_of_a_lost_region_that_has_only_just_been_started_is_not_ended_at_once(story, paper):
+    async def told():
+        saw(paper, steps.deposing)
+        story.loses("one-0001-001")
+        story.engines.silent.add("one-0001-001")
+        await story.look()
+        assert "one-0001-001" not in story.engines.ended
+        await story.look(YIELD_SECONDS + 0.1)
+        assert "one-0001-001" in story.engines.ended
+
+    tell(told())
 
 
 def test_a_replica_of_a_lost_region_that_does_not_answer_is_ended_after_a_while(story, paper):
@@ -225,7 +260,7 @@ def test_a_replica_of_a_lost_region_that_does_not_answer_is_ended_after_a_while(
         story.engines.silent.add("one-0002-002")
         await story.look(0.0, YIELD_SECONDS)
         assert (story.stage, story.engines.ended) == ("deposing", {"one-0001-001", "one-0002-001"})
-        await story.look(0.1, 0.0)
+        await story.look(0.1, 0.0, CALM_SECONDS + 0.1)
 
     tell(told())
 
@@ -366,7 +401,7 @@ def test_when_one_has_ended_there_is_no_way_back(story, paper):
     tell(story.look(HANDOVER_SECONDS + 1.0))
 
     assert (story.stage, story.engines.ended) == ("deposing", {"one-0001-001"})
-    tell(story.look(0.0))
+    tell(story.look(0.0, CALM_SECONDS + 0.1))
     assert story.engines.ended == {"one-0001-001", "one-0002-001"}
     assert (story.stage, story.datastore.primary_id) == ("promoting", story.group(FAR).id)
 

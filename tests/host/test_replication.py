@@ -109,14 +109,15 @@ def test_a_busy_engine_lives(tmp_path, word):
     assert with_engine(tmp_path, engine, lambda administrator: administrator.replication(NODE)) is None
 
 
-def test_an_answer_that_comes_late_shows_that_the_engine_lives(tmp_path):
+def test_an_answer_that_comes_late_shows_that_the_engine_lives(tmp_path, monkeypatch):
     """And only that: how things are by then, it is asked anew."""
-    engine = Engine(b"+OK\r\n", 0.2, bulk(PRIMARY), bulk(REPLICA))
+    monkeypatch.setattr(replication, "SLOW_SECONDS", 20.0)  # on a busy machine
+    engine = Engine(b"+OK\r\n", 1.0, bulk(PRIMARY), bulk(REPLICA))
 
     async def use(administrator):
         with pytest.raises(HostError, match="Timeout"):
             await administrator.replication(NODE)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1.0)
         return await administrator.replication(NODE)
 
     assert with_engine(tmp_path, engine, use).role == "replica"
@@ -136,7 +137,8 @@ def test_one_that_answers_late_each_time_is_slow_and_not_silent(tmp_path, monkey
     assert engine.connections == 1
 
 
-def test_one_that_was_slow_is_given_longer_to_say_its_role(tmp_path):
+def test_one_that_was_slow_is_given_longer_to_say_its_role(tmp_path, monkeypatch):
+    monkeypatch.setattr(replication, "SLOW_SECONDS", 20.0)  # on a busy machine
     engine = Engine(b"+OK\r\n", *(0.15, bulk(PRIMARY)) * 2)
 
     async def use(administrator):
@@ -174,6 +176,24 @@ def test_an_order_to_a_silent_engine_fails_and_the_next_one_has_a_connection_of_
 
     with_engine(tmp_path, engine, use)
     assert engine.connections == 2
+
+
+def test_a_question_that_was_given_up_for_an_order_is_no_answer_to_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(replication, "ORDER_SECONDS", 0.1)
+    engine = Engine(b"+OK\r\n", None, b"+OK\r\n", None, b"+OK\r\n", bulk(PRIMARY))
+
+    async def use(administrator):
+        with pytest.raises(HostError, match="nothing within"):
+            await administrator.replication(NODE)
+        with pytest.raises(HostError, match="nothing within"):
+            await administrator.known(NODE)
+        with pytest.raises(HostError, match="nothing within"):  # who looks must not be cancelled with the question
+            await administrator.replication(NODE)
+        with pytest.raises(HostError, match="nothing within"):
+            await administrator.known(NODE)
+        return await administrator.replication(NODE)
+
+    assert with_engine(tmp_path, engine, use).role == "primary"
 
 
 def test_a_silent_engine_is_asked_on_another_connection_in_the_end(tmp_path, monkeypatch):

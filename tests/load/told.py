@@ -15,7 +15,8 @@ OWN = "000000000000/us-east-1"  # whose engines these are
 
 def harms(said):
     """Return each harm that a log tells of, without its time."""
-    return [brief for line in said.splitlines() if (brief := _brief(line))]
+    whole = said[: said.rfind("\n") + 1]  # the last line may still be being written
+    return [brief for line in whole.splitlines() if (brief := _brief(line))]
 
 
 def _brief(line):
@@ -35,7 +36,7 @@ def about(atoll, address):
     except AssertionError as error:  # there is none any more
         return [str(error)]
     name = machine["id"].partition(":")[0]
-    node = next(n for c in atoll.status()["caches"] for n in c["nodes"] if n["address"] == address)
+    node = next((n for c in atoll.status()["caches"] for n in c["nodes"] if n["address"] == address), "gone")
     group = name.rpartition("-")[0]  # of a failover, which speaks of it and its shard
     daemon = [line for line in atoll.said().splitlines() if f'"{group}' in line or f"/{group}" in line]
     engine = engine_log(atoll.run_dir / "nodes" / short(f"{OWN}/{machine['id']}")).splitlines()

@@ -44,11 +44,23 @@ def test_resources_of_different_ids_do_not_displace_each_other():
 
 
 def test_its_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(fragment, "MEMO_MAX", 3)
+    monkeypatch.setattr(fragment, "MEMO_MAX", 4)
     memo, asked = counted()
-    groups = [group(i) for i in range(4)]
+    groups = [group(i) for i in range(5)]
 
     for it in (*groups, groups[0]):
         memo(it)
 
-    assert len(asked) == 5
+    assert len(asked) == 6
+
+
+def test_those_that_have_gone_do_not_displace_those_that_are_asked_for(monkeypatch):
+    monkeypatch.setattr(fragment, "MEMO_MAX", 8)
+    memo, asked = counted()
+    living = [group(i) for i in range(3)]
+
+    for gone in range(10, 30):
+        for it in (*living, group(gone)):
+            memo(it)
+
+    assert len(asked) == 3 + 20

@@ -117,12 +117,15 @@ class Planner:
         notes = Notes()
         view = world.seen_by(None).noted(notes)
         view.note(self._looked)  # plans that are remembered were made of them
-        touched = self._touched(view)
-        if touched is None or touched:
-            self._plan(view, touched)
+        try:
+            touched = self._touched(view)
+            if touched is None or touched:
+                self._plan(view, touched)
+        finally:  # whoever has failed is to try again when something of it has changed
+            if isinstance(world, Noted):
+                world.note(notes.kinds)
+        assert not notes.are_everything, "a plan is made of kinds that are named"
         self._looked = {kind: view.stamp(kind) for kind in notes.kinds}
-        if isinstance(world, Noted):
-            world.note(notes.kinds)
         return self._found
 
     def _touched(self, world: World) -> Collection[str] | None:

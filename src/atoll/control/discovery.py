@@ -73,7 +73,7 @@ class Discovery:
         del self._tasks[cluster_id]
         if cluster_id in self._missed and not task.cancelled():  # there were news meanwhile
             self._missed.discard(cluster_id)
-            # Of this cluster only: two whose nodes do not run would each find the other's question under way, for ever.
+            # This one only: two whose nodes do not run would each find the other's question under way, for ever.
             self._attend(cluster_id, self._clusters().get(cluster_id, ()), only_news=True)
 
     async def _announce(self, cluster_id: str, nodes: Iterable[NodePlan]) -> None:

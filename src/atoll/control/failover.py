@@ -48,7 +48,7 @@ from atoll.model.world import Tx, World
 from atoll.store.sqlite import StoreError
 
 TICK_SECONDS = 0.1  # between two quick looks, and
-TICK_SHARE = 4.0  # no less than so many times what the last one took: hundreds of shards share one processor
+TICK_SHARE = 4.0  # no less than so many times what the leader took: hundreds of shards share one processor
 FULL_SECONDS = 1.0  # between two full ones; no quick look waits for longer
 AGAIN_FIRST_SECONDS, AGAIN_LAST_SECONDS = 0.001, 0.05  # while something is about to happen, or an act did nothing
 NEWS_SECONDS = 1.0  # a look at the World even when nothing woke us
@@ -116,7 +116,7 @@ class Failovers:
             self._guards.pop(key).task.cancel()
         for key, basis in wanted.items():
             guard = self._guards.get(key)
-            if guard is None:
+            if guard is None or guard.task.done():  # none ends by itself, but for a mistake of ours
                 guard = self._guards[key] = _Guard(self, *key)
             guard.notice(basis)
 
@@ -252,7 +252,6 @@ class _Guard:
     async def _run(self) -> None:
         last, again, failures = None, AGAIN_FIRST_SECONDS, 0
         while True:
-            begun = asyncio.get_running_loop().time()
             try:
                 act = await self._step(hot=last is not None)
                 failures = 0
@@ -265,8 +264,8 @@ class _Guard:
                 act = None
             if act is None:
                 last = None
-                took = asyncio.get_running_loop().time() - begun
-                rest = TICK_SECONDS if self._watch.in_doubt else max(TICK_SECONDS, TICK_SHARE * took)
+                took = TICK_SHARE * self._watch.leader_seconds
+                rest = TICK_SECONDS if self._watch.in_doubt else max(TICK_SECONDS, took)
                 await self._rest(min(rest, FULL_SECONDS))
                 continue
             again = min(again * 1.3, AGAIN_LAST_SECONDS) if type(act) is type(last) else AGAIN_FIRST_SECONDS

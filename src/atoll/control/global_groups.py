@@ -31,6 +31,8 @@ PAUSE_SECONDS = 1.5  # for the last of them to arrive
 POLL_SECONDS = 0.005
 PATIENCE_SECONDS = 3.0  # with a primary that does not answer, or that the secondary does not hear
 HANDOVER_SECONDS = 20.0  # in all, while the primary answers
+CALM_SECONDS = 0.2  # in which nobody of a lost primary is found who takes writes: a start may be under way
+BOOTS_LOOKED_AT = 4  # the newest first: a reboot does not wait for the end of the former one
 YIELD_SECONDS = 1.0  # for a node of a lost primary to be told by its guard, or to answer, before it is ended
 OFFSETS_KEPT = 240  # of a primary: two minutes
 
@@ -143,18 +145,24 @@ class GlobalGroups:
     async def _depose(self, datastore: GlobalReplicationGroup) -> None:
         """Have nobody of the lost primary take writes, whether it answers again or not; then promote the target.
 
-        Its guards obey the World, and promote nobody any more.  Whoever was promoted or elected a moment ago is found
-        by the next look: the target is promoted after one that had nobody to end.
+        Its guards obey the World, and promote nobody any more.  Whoever was promoted, elected or started a moment ago
+        is found by the next looks: the target is promoted when some had nobody to end.
         """
         world = self._store.world.seen_by(None)
         members = [cluster for cluster in world.all(CacheCluster) if cluster.group_id == datastore.primary_id]
-        if all(await asyncio.gather(*(self._yields(datastore, cluster) for cluster in members))):
+        all_yield = all(await asyncio.gather(*(self._yields(datastore, cluster) for cluster in members)))
+        if (self._lasts(datastore.id, "all yield", so=all_yield) or 0.0) >= CALM_SECONDS:
             self._write(steps.taken_over, datastore.id)
 
     async def _yields(self, datastore: GlobalReplicationGroup, cluster: CacheCluster) -> bool:
         """Tell whether a node of a lost primary takes no writes; end it if it does not yield."""
         node = cluster.nodes[0] if cluster.nodes else None
-        process = f"{cluster.id}:{node.id}#{node.boot}" if node else ""
+        if node is None:
+            return True
+        process, *former = (f"{cluster.id}:{node.id}#{node.boot - n}" for n in range(BOOTS_LOOKED_AT))
+        if left := [one for one in former if self._host.vital(one) is not None]:
+            await asyncio.gather(*map(self._host.fence, left))
+            return False
         if self._host.vital(process) is None:
             return True
         role, what = (await self._said(self._plan_of(cluster))).get("role"), f"{process} does not yield"
@@ -163,7 +171,8 @@ class GlobalGroups:
             return True
         group = self._store.world.seen_by(None).get(ReplicationGroup, datastore.primary_id)
         leads = group is not None and any(shard.leader_id == cluster.id for shard in group.node_groups)
-        may_yield = not cluster.sharded if role else not leads  # none in cluster mode can be told to copy
+        # None in cluster mode can be told to copy.  A leader that is silent hangs, unless it has just been started.
+        may_yield = not cluster.sharded if role else not (leads and node.status == "available")
         if not may_yield or lasts > YIELD_SECONDS:
             log("global datastore", ends=process, because="its region is lost, and it does not copy from the new one")
             await self._host.fence(process)

@@ -43,9 +43,10 @@ class Guests:
         known, homes, plans = {}, {}, {}
         if touched is not None:
             known, homes, plans = dict(self._known), dict(self._homes), dict(self._plans)
-        for id in _running(world) if touched is None else touched:
+        for id in touched or ():  # all of them first: an interface may be another one's by now
             if before := known.pop(id, None):
                 del plans[before.plan.process], homes[before.interface.id]
+        for id in _running(world) if touched is None else touched:
             instance = world.get(Instance, id)
             if instance and instance.state in RUNS and (found := self._plan(world, instance, stands=stands)):
                 known[id], homes[found.interface.id], plans[found.plan.process] = found, id, found.plan

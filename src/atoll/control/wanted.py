@@ -38,7 +38,7 @@ class Compiled:
                 finally:
                     noted.note(before.kinds)  # machines that are remembered were made of them
                 if not _are_same(found, self._found):
-                    self._found = found
+                    self._found = dict(found)  # never an object that somebody was told of before
             self._revision = world.revision
         return self._found
 
@@ -62,7 +62,7 @@ class Wanted:
 
 
 def _are_same(some: Mapping[str, Machine], others: Mapping[str, Machine]) -> bool:
-    return some is others or (len(some) == len(others) and all(map(is_, some.values(), others.values())))
+    return len(some) == len(others) and all(map(is_, some.values(), others.values()))
 
 
 def _on_standing_hosts(world: World, machines: Mapping[str, Machine]) -> Mapping[str, Machine]:

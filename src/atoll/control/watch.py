@@ -61,6 +61,7 @@ class Watch:
         self.is_handed_over = False
         self.plans: dict[str, NodePlan] = {}  # of the members that may run, by the World ids of their clusters
         self.processes: dict[str, str] = {}  # of all members, likewise
+        self.leader_seconds = 0.0  # what looking at the leader took; a slow replica has nobody wait for the next look
         self.in_doubt = False  # whether the leader was out of reach, or stopped, at the last look: look again soon
 
     async def look(self, world: World, want: Mapping[str, Machine], *, full: bool, probe: bool) -> Shard | None:
@@ -145,6 +146,8 @@ class Watch:
         vital = self._host.vital(process)
         if said is not None or vital is None or memory.ticks == 0:
             memory.ticks = vital.ticks if vital else 0
+        if cluster.id == shard.leader_id:
+            self.leader_seconds = _now() - now
         return self._sight(cluster, memory, vital, said)
 
     def _glance(self, cluster: CacheCluster) -> Sight:

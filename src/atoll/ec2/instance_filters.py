@@ -9,6 +9,7 @@ from atoll.model.address import ElasticIp
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.lookup import elastic_ip_of, interfaces_of
+from atoll.model.vpc import Vpc
 from atoll.model.world import World
 
 Value = Callable[[World, Instance, Interface], object]
@@ -27,7 +28,7 @@ _OF_INTERFACE: dict[str, Value] = {
     "attachment.instance-id": lambda _w, i, _n: i.id,
     "attachment.instance-owner-id": lambda _w, i, _n: i.account,
     "availability-zone": lambda _w, _i, n: n.zone,
-    "private-dns-name": lambda _w, i, n: private_name(i, n.address),
+    "private-dns-name": lambda w, i, n: private_name(i, n.address) if w[Vpc, n.vpc_id].gives_names else None,
     "public-dns-name": lambda w, _, n: public_name(w, n) or None,
     "requester-id": lambda _w, _i, n: n.requester_id,
     "requester-managed": lambda _w, _i, n: n.requester_managed,

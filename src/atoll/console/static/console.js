@@ -4,11 +4,14 @@ document.documentElement.classList.add("js");
 
 const find = (selector, within = document) => within.querySelector(selector);
 
+// Forms of this page; not in their attributes, which a page that is live takes from the server's.
+let sure = new WeakSet(), sent = new WeakSet();
+
 // Ask before an act that cannot be undone.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const question = form.dataset.sure;
-  if (!question || form.dataset.isSure) return;
+  if (!question || sure.has(form)) return;
   event.preventDefault();
   const dialog = find("#sure");
   find("#sure-text").textContent = question;
@@ -16,7 +19,7 @@ document.addEventListener("submit", (event) => {
   dialog.showModal();
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "yes") return;
-    form.dataset.isSure = "yes";
+    sure.add(form);
     form.requestSubmit(event.submitter);
   }, { once: true });
 });
@@ -24,13 +27,10 @@ document.addEventListener("submit", (event) => {
 // No form is sent twice by a second click.
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || event.target.method !== "post") return;
-  if (event.target.dataset.isSent) return event.preventDefault();
-  event.target.dataset.isSent = "yes";
+  if (sent.has(event.target)) return event.preventDefault();
+  sent.add(event.target);
 });
-addEventListener("pageshow", () => document.querySelectorAll("[data-is-sent]").forEach((form) => {
-  delete form.dataset.isSent;
-  delete form.dataset.isSure;
-}));
+addEventListener("pageshow", () => { sent = new WeakSet(); sure = new WeakSet(); });
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();

@@ -14,7 +14,7 @@ from atoll.host.engine.cluster import read_nodes
 from atoll.host.engine.resp import Connection, EngineError
 
 ANSWER_SECONDS = 0.1  # an engine answers in 0.1 ms
-SLOW_SECONDS = 0.5  # for one whose last answer came late: it lives, and has little of the processor
+SLOW_SECONDS = 0.3  # for one whose last answer came late: it lives, and has little of the processor
 READ_SECONDS = 0.01  # what came while this daemon was late is read after its timers: look once more
 PATIENCE_SECONDS = 30.0  # with a question, before another connection is tried
 ORDER_SECONDS = 2.0
@@ -107,11 +107,12 @@ class Administrator:
         asked = self._asked.get(node.process)
         if asked is None:
             return
-        if not (await asyncio.wait({asked}, timeout=seconds))[0]:
+        done, _ = await asyncio.wait({asked}, timeout=seconds)
+        self._asked.pop(node.process, None)  # answered or given up: nobody waits for it any more
+        if not done:
             asked.cancel()
             await asyncio.wait({asked})
             raise HostError(f"TimeoutError: nothing within {seconds} s", f"ask {node.name}")
-        self._asked.pop(node.process, None)
 
     def _turn(self, node: NodePlan) -> asyncio.Lock:
         return self._turns.setdefault(node.process, asyncio.Lock())
@@ -127,8 +128,9 @@ class Administrator:
 
     async def _say(self, node: NodePlan, seconds: float, *words: str) -> object:
         async with self._turn(node):
+            until = _now() + seconds
             await self._settle(node, seconds)
-            return await self._say_now(node, seconds, *words)
+            return await self._say_now(node, until - _now(), *words)
 
     async def _say_now(self, node: NodePlan, seconds: float, *words: str) -> object:
         try:
@@ -157,6 +159,10 @@ def _notice(asked: "asyncio.Task[object]") -> None:
     """Have asyncio know that somebody knows of an error: an engine that ended is asked no more."""
     if not asked.cancelled():
         asked.exception()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def connects(sock: socket.socket, address: str, port: int) -> bool:

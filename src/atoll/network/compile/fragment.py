@@ -9,7 +9,7 @@ from atoll.network.facts import Fact
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
-MEMO_MAX = 10_000  # resources; a region of AWS has 2,500 security groups, and one that has gone weighs 2 kB here
+MEMO_MAX = 20_000  # resources: 10,000, and those that have gone, of 2 kB each; AWS allows 2,500 security groups
 
 
 class Key(NamedTuple):
@@ -56,14 +56,18 @@ class Memo(Generic[R, T]):
         """Remember what `derive` returns."""
         self._derive = derive
         self._known: dict[str, tuple[R, T]] = {}
+        self._older: dict[str, tuple[R, T]] = {}  # not asked for since `_known` was full: most have gone
 
     def __call__(self, resource: R) -> T:
         """Return what is derived from a resource."""
         known = self._known.get(resource.id)
         if known is None or known[0] is not resource:
-            if len(self._known) >= MEMO_MAX:  # most of them have gone from the World
-                self._known.clear()
-            known = self._known[resource.id] = resource, self._derive(resource)
+            if len(self._known) >= MEMO_MAX // 2:
+                self._known, self._older = {}, self._known
+            known = self._older.pop(resource.id, None)
+            if known is None or known[0] is not resource:
+                known = resource, self._derive(resource)
+            self._known[resource.id] = known
         return known[1]
 
 
