@@ -166,8 +166,14 @@ def _promote_beside(shard: Shard, leader: Sight) -> Act:
         if leader.is_available:
             return Wait(f"no replica of {leader.name} is in step")
         return Fence(leader.id, "it copies from a primary that is gone, and nobody else has the data")
-    lacks = leader.is_available and chosen.history == leader.history and chosen.offset < leader.offset
-    return Wait(f"{chosen.name} catches up") if lacks else Promote(chosen.id, because)
+    # A leader that hears nobody any more gives its data to none who connects anew: nobody waits for that in vain.
+    may_catch_up = chosen.link_up or shard.promotion_seconds < HOPE_SECONDS
+    lacks = leader.is_available and not _has_all(chosen, leader)
+    return Wait(f"{chosen.name} catches up") if lacks and may_catch_up else Promote(chosen.id, because)
+
+
+def _has_all(replica: Sight, leader: Sight) -> bool:
+    return replica.history == leader.history and replica.offset >= leader.offset
 
 
 def after(shard: Shard, act: Act) -> Shard | None:
