@@ -308,7 +308,8 @@ class Daemon:
         log("ready", mode=self._host.mode, resources=len(self._store.world))
         hooks = asyncio.create_task(self.hooks.run("ready"))
         await asyncio.wait([stopping, *tasks], return_when=FIRST_COMPLETED)
-        because = lost.result() if lost.done() else "it was told to"
+        ended = next((task for task in tasks if task.done()), None)
+        because = lost.result() if lost.done() else f"{ended.get_name()} has ended" if ended else "it was told to"
         log("stopping", purge=self._purge, because=because)
         await self.hooks.run("shutdown")
         self.hooks.close()
@@ -329,6 +330,8 @@ class Daemon:
         for result in results:
             if isinstance(result, Exception):  # a loop ended by itself: our mistake
                 raise result
+        if ended:  # likewise: what it waited for was cancelled
+            raise RuntimeError(because)
 
     def _named_loops(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """Yield every loop, by the name under which people are told of it."""
