@@ -249,7 +249,7 @@ def test_a_secondary_that_leaves_keeps_its_data_and_accepts_writes(globe):
         GlobalReplicationGroupId=globe.name, ReplicationGroupId=GROUPS[far], ReplicationGroupRegion=far
     )
 
-    until(lambda: len(globe.roles()) == 1, 60.0, f"a datastore with one member ({globe.atoll.log})")
+    until(lambda: len(globe.roles()) == 1, 150.0, f"a datastore with one member ({globe.atoll.log})")
     globe.available(far)
     assert globe.read(far) == {"seventh"}
     globe.write(far, "own")

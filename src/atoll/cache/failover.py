@@ -167,7 +167,7 @@ def _promote_beside(shard: Shard, leader: Sight) -> Act:
             return Wait(f"no replica of {leader.name} is in step")
         return Fence(leader.id, "it copies from a primary that is gone, and nobody else has the data")
     # A leader that hears nobody any more gives its data to none who connects anew: nobody waits for that in vain.
-    may_catch_up = chosen.link_up or shard.promotion_seconds < HOPE_SECONDS
+    may_catch_up = chosen.link_up or leader.link_up or shard.promotion_seconds < HOPE_SECONDS
     lacks = leader.is_available and not _has_all(chosen, leader)
     return Wait(f"{chosen.name} catches up") if lacks and may_catch_up else Promote(chosen.id, because)
 
