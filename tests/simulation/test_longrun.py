@@ -10,9 +10,11 @@ from tests.kernel.conftest import why_not_root
 from tests.simulation.longrun import real
 from tests.simulation.longrun.blows import Blows
 from tests.simulation.longrun.paper import Story
+from tests.simulation.planted import search
 from tests.simulation.test_machines import start_beside_others
 
 SEEDS, STEPS = 3, 100
+BUG_SEEDS = 20
 REAL_SEED, REAL_STEPS, REAL_SECONDS = 11, 30, 75.0
 
 
@@ -73,17 +75,18 @@ def believe_the_disk(store, tx, what, *, real=Store._persist):
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "mistake"),
+    ("place", "name", "mistake", "telling"),
     [
-        ("atoll.control.machines", "decide", start_beside_others),
-        ("atoll.control.wires", "compile", forget_a_change),
-        ("atoll.store.sqlite.Store", "_persist", believe_the_disk),
+        ("atoll.control.machines", "decide", start_beside_others, 11),
+        ("atoll.control.wires", "compile", forget_a_change, 0),
+        ("atoll.store.sqlite.Store", "_persist", believe_the_disk, 0),
     ],
 )
-def test_a_planted_mistake_is_found(place, name, mistake, monkeypatch, tmp_path):
+def test_a_planted_mistake_is_found(place, name, mistake, telling, monkeypatch, tmp_path):
     monkeypatch.setattr(f"{place}.{name}", mistake)
-    for seed in range(4):
+
+    def notices(seed):
         (tmp_path / str(seed)).mkdir()
-        if Story(seed, tmp_path / str(seed), 100).play().wrongs:
-            return
-    pytest.fail("nobody noticed it")
+        return Story(seed, tmp_path / str(seed), 100).play().wrongs
+
+    search(notices, BUG_SEEDS, telling)
