@@ -87,7 +87,12 @@ async def _serve(
 
     await _requests_go_first()
     daemon = Daemon(options, host, store, hooks, reception)
-    await daemon.serve(sock, ready)
+    try:
+        await daemon.serve(sock, ready)
+    except CannotStart:
+        if begun and begun.process:  # a keeper that keeps nothing yet
+            host.destroy()
+        raise
 
 
 async def _requests_go_first() -> None:

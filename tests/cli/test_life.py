@@ -8,7 +8,9 @@ import signal
 import pytest
 
 from atoll.cli import up
+from atoll.host.linux.ignition import run_dir
 from tests.cli.daemon import Atoll
+from tests.daemon.atoll import own_mode
 
 
 @pytest.fixture
@@ -102,6 +104,19 @@ def test_who_cannot_make_certificates_is_told_so_and_starts_nothing(atoll):
 
     assert done.returncode == 1
     assert done.stderr.startswith("error: nobody can be answered over TLS on 0.0.0.0: make the certificate authority")
+
+
+@pytest.mark.kernel
+def test_a_start_that_fails_leaves_no_keeper(atoll):
+    other = atoll.state / "other"
+    other.mkdir()
+    (other / "authority").write_text("in the way")
+
+    bound = ("--bind", "0.0.0.0", "--keys", "required", "--mode", own_mode())
+    done = atoll("up", *bound, "--port", "0", "--state", other)
+
+    assert (done.returncode, run_dir(other).exists()) == (1, False)
+    assert done.stderr.startswith("error: nobody can be answered over TLS"), done.stderr
 
 
 @pytest.mark.parametrize(("bind", "said"), [("192.0.2.5", "--bind 0.0.0.0"), ("0.0.0.0", "Console: http://127.0.0.1:1/")])
