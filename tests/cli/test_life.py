@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from atoll.cli import up
-from atoll.host.linux.ignition import run_dir
+from atoll.host.directories import run_dir
 from tests.cli.daemon import Atoll
 from tests.daemon.atoll import own_mode
 
