@@ -12,6 +12,8 @@ import uvloop
 from atoll.control.hooks import Hooks
 from atoll.control.pulse import did
 from atoll.ground import host_of, log_to, raise_limit
+from atoll.host.authority import Authority
+from atoll.host.errors import HostError
 from atoll.model.kinds import KINDS
 from atoll.options import CannotStart, Options
 from atoll.reception import Reception
@@ -57,13 +59,25 @@ def run(
         low_numbers.reserve()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        store = Store(options.state_dir.absolute() / "atoll.db", KINDS)
-    except (StoreError, TooNew) as error:
+        store = _prepare(options)
+    except CannotStart:
         if begun:
             begun.undo()
-        raise CannotStart(f"{error}") from error
+        raise
     store.noted = did
     uvloop.run(_serve(options, sock, store, begun, ready, hooks or Hooks(None, {})))
+
+
+def _prepare(options: Options) -> Store:
+    """Open the store, and have what the API needs where others reach it.  Raises CannotStart."""
+    try:
+        if options.is_abroad:
+            Authority(options.state_dir).certificate()
+        return Store(options.state_dir.absolute() / "atoll.db", KINDS)
+    except HostError as error:
+        raise CannotStart(f"nobody can be answered over TLS on {options.bind}: {error}") from None
+    except (StoreError, TooNew) as error:
+        raise CannotStart(f"{error}") from error
 
 
 async def _serve(
@@ -87,12 +101,7 @@ async def _serve(
 
     await _requests_go_first()
     daemon = Daemon(options, host, store, hooks, reception)
-    try:
-        await daemon.serve(sock, ready)
-    except CannotStart:
-        if begun and begun.process:  # a keeper that keeps nothing yet
-            host.destroy()
-        raise
+    await daemon.serve(sock, ready)
 
 
 async def _requests_go_first() -> None:

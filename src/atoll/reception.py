@@ -15,9 +15,8 @@ from atoll.cloudwatch.samples import Samples
 from atoll.ec2 import console
 from atoll.gate import Backend, Gate
 from atoll.host.authority import Authority
-from atoll.host.errors import HostError
 from atoll.offer import offer_services
-from atoll.options import CannotStart, Options
+from atoll.options import Options
 from atoll.secure import server_of
 from atoll.server import Server
 from atoll.store.sqlite import Store
@@ -57,12 +56,9 @@ class Reception:
         self._gate = Gate(self.backend, self._private, self._console, bind=options.bind)
 
     async def open(self, sock: socket.socket) -> None:
-        """Accept connections, unless it does already.  Raises CannotStart."""
+        """Accept connections, unless it does already.  Raises HostError."""
         if self._server is None:
-            try:
-                self._server = server_of(self._options, self._gate.answer, sock, self.authority)
-            except HostError as error:
-                raise CannotStart(f"nobody can be answered over TLS on {self._options.bind}: {error}") from None
+            self._server = server_of(self._options, self._gate.answer, sock, self.authority)
             await self._server.start()
 
     def show_in(self, house: House) -> None:

@@ -264,8 +264,8 @@ class _Guard:
                 act = None
             if act is None:
                 last = None
-                took = TICK_SHARE * self._watch.leader_seconds
-                rest = TICK_SECONDS if self._watch.in_doubt else max(TICK_SECONDS, took)
+                watch = self._watch
+                rest = TICK_SECONDS if watch.in_doubt else max(TICK_SECONDS, TICK_SHARE * watch.leader_seconds)
                 await self._rest(min(rest, FULL_SECONDS))
                 continue
             again = min(again * 1.3, AGAIN_LAST_SECONDS) if type(act) is type(last) else AGAIN_FIRST_SECONDS
