@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from atoll.cli.show import plain
+
 REFUSED = 1  # the answer is no: not delivered, a check failed, the machine refused
 NOT_RUNNING = 2  # there is no daemon at the endpoint; also click's code for wrong usage
 NO_KERNEL = 3  # this kernel allows neither root nor rootless mode
@@ -24,7 +26,7 @@ class Failure(Exception):
 
     def show(self) -> None:
         """Print it to standard error."""
-        print(self.told(), file=sys.stderr)
+        print(plain(self.told()), file=sys.stderr)
 
 
 def exit_code(command: Callable[[], None]) -> int:

@@ -161,7 +161,7 @@ def _explain(place: enter.Place, forward: Forward, error: str, *, as_json: bool)
         told = {"failed": forward.port, "error": error, "why": [line.strip() for line in lines]}
         print(json.dumps(told), flush=True)
     else:
-        print("\n".join([f"{forward.target.name}: {error}", *lines]), file=sys.stderr, flush=True)
+        print(show.plain("\n".join([f"{forward.target.name}: {error}", *lines])), file=sys.stderr, flush=True)
 
 
 def _end(relay: int) -> None:

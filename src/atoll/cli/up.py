@@ -258,7 +258,7 @@ def _wait_for_start(daemon: "subprocess.Popen[bytes]", start: Start, log: Path, 
             return url
         if daemon.poll() is not None:
             lines = log.read_bytes()[told:].decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-            print("\n".join(lines), file=sys.stderr)
+            print(show.plain("\n".join(lines)), file=sys.stderr)
             raise Failure(
                 "Atoll did not start; its last words are above", f"the whole log is {log}", daemon.returncode
             )

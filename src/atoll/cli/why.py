@@ -78,7 +78,7 @@ def _commands(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _confirmed(command: str) -> bool:
-    print(f"run: {command}\n[y/N] ", file=sys.stderr, end="", flush=True)
+    print(show.plain(f"run: {command}\n[y/N] "), file=sys.stderr, end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -89,7 +89,7 @@ def _run(command: str) -> None:
     environment["PATH"] = f"{own}{os.pathsep}{os.environ.get('PATH', '')}"
     if shutil.which(command.split()[0], path=environment["PATH"]) is None:
         raise Failure(f"there is no `{command.split()[0]}` on this machine", f"run it where there is one: {command}")
-    print(f"+ {command}", file=sys.stderr, flush=True)
+    print(show.plain(f"+ {command}"), file=sys.stderr, flush=True)
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, timeout=MEND_SECONDS,
@@ -99,4 +99,4 @@ def _run(command: str) -> None:
         print(f"it took longer than {MEND_SECONDS:.0f} s, and was ended", file=sys.stderr, flush=True)
         return
     if done.returncode != 0:
-        print(f"it failed: {done.stderr.strip()[-500:]}", file=sys.stderr, flush=True)
+        print(show.plain(f"it failed: {done.stderr.strip()[-500:]}"), file=sys.stderr, flush=True)
