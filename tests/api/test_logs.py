@@ -1,5 +1,7 @@
 """The CloudWatch Logs API, over groups in memory."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from atoll.logs import shelf
@@ -142,3 +144,37 @@ def test_a_group_that_is_being_deleted_cannot_be_made_yet(logs):
     logs.delete_log_group(logGroupName="flows")
 
     assert refusal(logs.create_log_group, logGroupName="flows")[0] == "OperationAbortedException"
+
+
+def test_a_group_keeps_its_events_as_long_as_it_is_told(logs, paper):
+    stream = {"logGroupName": "/caches/slow", "logStreamName": "elasticache/redis/mem/0001/slow-log"}
+    begun = datetime.fromtimestamp(T, UTC)
+
+    logs.put_retention_policy(logGroupName="/caches/slow", retentionInDays=7)
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/caches")["logGroups"]
+    assert group["retentionInDays"] == 7
+    paper.clock = begun + timedelta(days=7, seconds=3)  # and each question is a second later
+    assert stamps(logs.get_log_events(**stream)) == [4]
+    paper.clock = begun + timedelta(days=7, seconds=2)
+    assert stamps(logs.filter_log_events(logGroupName="/caches/slow")) == [3, 3, 4, 4]
+    paper.clock = begun + timedelta(days=7, seconds=2)
+    (first, _) = logs.describe_log_streams(logGroupName="/caches/slow")["logStreams"]
+    assert first["firstEventTimestamp"] == (T + 3) * 1000
+
+    logs.delete_retention_policy(logGroupName="/caches/slow")
+    assert "retentionInDays" not in logs.describe_log_groups(logGroupNamePrefix="/caches")["logGroups"][0]
+    assert stamps(logs.get_log_events(**stream)) == [0, 1, 2, 3, 4]
+
+
+def test_a_retention_is_one_of_awss_and_of_a_group_that_exists(logs):
+    refused = refusal(logs.put_retention_policy, logGroupName="flows", retentionInDays=2)
+    assert refused[0] == "InvalidParameterException"
+    assert refused[1].startswith("Invalid retention value. Must be one of: [1, 3, 5, 7, 14, 30,")
+    for call, more in ((logs.put_retention_policy, {"retentionInDays": 1}), (logs.delete_retention_policy, {})):
+        assert refusal(call, logGroupName="gone", **more)[0] == "ResourceNotFoundException"
+
+
+def test_a_group_is_of_the_standard_class(logs):
+    logs.create_log_group(logGroupName="mine", logGroupClass="STANDARD")
+    refused = refusal(logs.create_log_group, logGroupName="cheap", logGroupClass="INFREQUENT_ACCESS")
+    assert refused[1] == "A logGroupClass of INFREQUENT_ACCESS is not supported here."

@@ -85,6 +85,14 @@ def test_what_cannot_be_reserved_is_refused(cache, offering):
     assert code(cache.describe_reserved_cache_nodes_offerings, Duration="2") == "InvalidParameterValue"
 
 
+@pytest.mark.parametrize(("duration", "seconds"), [("1", 31_536_000), ("P1Y", 31_536_000), ("94608000", 94_608_000),
+                                                   ("P3Y", 94_608_000)])  # fmt: skip
+def test_a_duration_is_in_years_in_seconds_or_as_terraform_says_it(cache, duration, seconds):
+    one = {"CacheNodeType": "cache.t3.micro", "ProductDescription": "redis", "OfferingType": "No Upfront"}
+    (offer,) = cache.describe_reserved_cache_nodes_offerings(Duration=duration, **one)["ReservedCacheNodesOfferings"]
+    assert offer["Duration"] == seconds
+
+
 def test_a_reservation_takes_tags(cache, offering):
     bought = cache.purchase_reserved_cache_nodes_offering(
         ReservedCacheNodesOfferingId=offering, Tags=[{"Key": "team", "Value": "x"}]

@@ -1,10 +1,11 @@
 """The loop of log delivery: reads the logs of caches' engines once a second, and writes them into log groups.
 
-It also removes the files of log groups that were deleted.  What was delivered is on the disk (`log_cursor.py`), so
-that a daemon that is killed loses and repeats nothing.
+It also removes the files of log groups that were deleted, and those that are older than their group keeps.  What was
+delivered is on the disk (`log_cursor.py`), so that a daemon that is killed loses and repeats nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ from atoll.model.world import Tx, World
 from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS = 1.0
+EXPIRE_SECONDS = 600.0  # between looks for old files; verbs show nothing that is too old meanwhile
+DAY_SECONDS = 86_400
 
 
 class LogDeliveries:
@@ -36,6 +39,7 @@ class LogDeliveries:
         self.files, self._directory = LogFiles(state_dir / "flow-logs"), state_dir / "log-delivery"
         shelf.read_with(self.files)
         self._cursors: dict[Path, Cursor] = {}
+        self._expiry_due = 0.0  # Unix time
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -58,6 +62,7 @@ class LogDeliveries:
     async def look(self) -> None:
         """Deliver what is new.  Raises StoreError."""
         world = self._store.world.seen_by(None)
+        await self._expire(world, time.time())
         for group in list(world.all(LogGroup)):
             if group.is_deleted:
                 await asyncio.to_thread(self.files.remove, group.account, group.region, group.name)
@@ -69,6 +74,16 @@ class LogDeliveries:
                 self._drop(delivery)
                 continue
             await self._deliver(delivery, {cluster.id: cluster for cluster in clusters})
+
+    async def _expire(self, world: World, now: float) -> None:
+        """Remove what is older than its group keeps, now and then."""
+        if now < self._expiry_due:
+            return
+        self._expiry_due = now + EXPIRE_SECONDS
+        for group in list(world.all(LogGroup)):
+            if group.retention_days is not None:
+                before = now - group.retention_days * DAY_SECONDS
+                await asyncio.to_thread(self.files.expire, group.account, group.region, group.name, before)
 
     def clear(self) -> None:
         """Forget how far everything was delivered."""

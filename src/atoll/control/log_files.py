@@ -8,6 +8,7 @@ Nothing grows for ever.  Flow logs and the logs of caches write them; the `logs`
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -35,6 +36,13 @@ class LogFiles:
     def remove(self, account: str, region: str, group: str) -> None:
         """Remove a group, with all its streams."""
         shutil.rmtree(self.group(account, region, group), ignore_errors=True)
+
+    def expire(self, account: str, region: str, group: str, before: float) -> None:
+        """Remove the files of a group in which the newest event came before a Unix time."""
+        for path in _entries(self.group(account, region, group)):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
     # For the `logs` API
 

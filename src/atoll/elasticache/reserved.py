@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
-from atoll.cache.offerings import YEAR_SECONDS, Offering, offerings
+from atoll.cache.offerings import TERMS, YEAR_SECONDS, Offering, offerings
 from atoll.elasticache import errors
 from atoll.elasticache.find import arn_of, owner_key
 from atoll.elasticache.tags import tags_of
@@ -20,8 +20,9 @@ from atoll.model.world import Tx, World
 
 COUNT_MAX = 300  # nodes, in an account and region
 FREE: list[Shape] = [{"RecurringChargeAmount": 0.0, "RecurringChargeFrequency": "Hourly"}]
-DURATIONS = {"1": YEAR_SECONDS, "3": 3 * YEAR_SECONDS, str(YEAR_SECONDS): YEAR_SECONDS}
-DURATIONS[str(3 * YEAR_SECONDS)] = 3 * YEAR_SECONDS
+DURATIONS = {f"{before}{years * unit}{after}": years * YEAR_SECONDS
+             for before, unit, after in (("", 1, ""), ("", YEAR_SECONDS, ""), ("P", 1, "Y"))
+             for years in TERMS}  # fmt: skip
 
 EXISTS = Err("ReservedCacheNodeAlreadyExists", "You already have a reservation with the identifier {name}.", 404)
 TOO_MANY = Err("ReservedCacheNodeQuotaExceeded", "You can have at most {limit} reserved cache nodes.")
@@ -131,7 +132,7 @@ def _offering(id: str) -> Offering:
 
 
 def _seconds(duration: str | None) -> int | None:
-    """Return a duration in seconds; AWS takes years and seconds."""
+    """Return a duration in seconds; AWS takes years, seconds and, as Terraform writes it, P1Y."""
     if not duration:
         return None
     if duration not in DURATIONS:

@@ -31,3 +31,4 @@ TWO_PREFIXES = Err(
 PREFIX_BY_TIME = Err("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
 NO_NAME = Err("InvalidParameterException", "One of logGroupName and logGroupIdentifier must be specified.")
 UNSUPPORTED = Err("InvalidParameterException", "{what} is not supported here.")
+BAD_RETENTION = Err("InvalidParameterException", "Invalid retention value. Must be one of: [{known}]")

@@ -17,6 +17,7 @@ from atoll.logs.errors import (
     NO_NAME,
     TWO_NAMES,
     TWO_PREFIXES,
+    UNSUPPORTED,
 )
 from atoll.logs.shelf import shelf
 from atoll.model.log_delivery import LogGroup, log_group_id
@@ -54,8 +55,12 @@ def describe_log_groups(
 
 
 @operation("logs", "CreateLogGroup")
-def create_log_group(tx: Tx, *, log_group_name: str, tags: Mapping[str, str] | None = None) -> None:
+def create_log_group(
+    tx: Tx, *, log_group_name: str, log_group_class: str | None = None, tags: Mapping[str, str] | None = None
+) -> None:
     """Make a group; what is delivered makes its own, too."""
+    if log_group_class not in (None, STANDARD):
+        raise UNSUPPORTED(what=f"A logGroupClass of {log_group_class}")
     if len(log_group_name) > NAME_CHARS_MAX or not _NAME.fullmatch(log_group_name):
         raise BAD_NAME(got=log_group_name)
     id = log_group_id(tx.account, tx.region, log_group_name)
@@ -123,11 +128,20 @@ def _groups(world: World) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def made(tx: Tx, name: str) -> LogGroup:
+    """Return the record of a group that exists; one that came with what was delivered to it gets its first."""
+    account, region = where(tx.world)
+    id = log_group_id(account, region, name)
+    return tx.get(LogGroup, id) or tx.make(LogGroup, id, name=name, created=tx.now)
+
+
 def _render(world: World, name: str) -> Shape:
+    known = world.get(LogGroup, log_group_id(*where(world), name))
     size = sum(stream.size for stream in shelf().streams(*where(world), name))
     return {
         "logGroupName": name,
         "creationTime": _groups(world)[name],
+        "retentionInDays": known.retention_days if known else None,
         "metricFilterCount": 0,
         "arn": f"{group_arn(world, name)}:*",
         "logGroupArn": group_arn(world, name),

@@ -31,6 +31,7 @@ class LogGroup(Resource):
 
     name: str
     created: datetime
+    retention_days: int | None = None  # how long events are kept; None: for ever
     is_deleted: bool = False  # its files are about to go, and then it goes
 
 

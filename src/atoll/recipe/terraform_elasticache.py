@@ -137,7 +137,9 @@ _ALARM = same("AlarmName AlarmDescription ActionsEnabled AlarmActions Insufficie
 
 OTHERS: Table = {
     ("logs", "CreateLogGroup"): Row("aws_cloudwatch_log_group", {
-        "logGroupName": "name", "tags": "tags"}, "logGroupName"),
+        "logGroupName": "name", "logGroupClass": "log_group_class", "tags": "tags"}, "logGroupName"),
+    ("logs", "PutRetentionPolicy"): Change("aws_cloudwatch_log_group", "logGroupName", {
+        "retentionInDays": "retention_in_days"}),
     ("cloudwatch", "PutMetricAlarm"): Row("aws_cloudwatch_metric_alarm", {
         **_ALARM, "OKActions": "ok_actions", "Dimensions": lambda them: [
             ("dimensions", {one.get("Name", ""): one.get("Value", "") for one in them})], **TAGS}, "AlarmName"),

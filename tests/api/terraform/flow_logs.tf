@@ -29,10 +29,17 @@ resource "aws_flow_log" "vpc" {
   tags = { Name = "everything" }
 }
 
+resource "aws_cloudwatch_log_group" "rejected" {
+  name              = "/aws/vpc-flow-log/rejected"
+  retention_in_days = 30
+  log_group_class   = "STANDARD"
+  tags              = { Name = "rejected" }
+}
+
 resource "aws_flow_log" "subnet" {
   subnet_id                = aws_subnet.logged.id
   traffic_type             = "REJECT"
-  log_destination          = "arn:aws:logs:us-east-1:000000000000:log-group:rejected"
+  log_destination          = aws_cloudwatch_log_group.rejected.arn
   iam_role_arn             = "arn:aws:iam::000000000000:role/flow-logs"
   max_aggregation_interval = 60
 }
