@@ -216,6 +216,22 @@ def test_a_change_that_is_taken_back_needs_no_reboot(cache, paper, custom):
     assert applied(cache) == ("in-sync", [])
 
 
+def test_a_default_that_a_user_has_set_is_the_users_and_changes_nothing(cache, paper, custom):
+    cache.redis(CacheParameterGroupName=custom)
+    settle(paper)
+    (before,) = nodes(paper.world)
+
+    put(cache, custom, maxmemory_policy="volatile-lru", databases="16")
+
+    said = {"maxmemory-policy": "volatile-lru", "databases": "16"}
+    assert values(cache, custom, Source="user") == said, "else Terraform wants to set it again each time"
+    assert applied(cache) == ("in-sync", [])
+    assert nodes(paper.world) == (before,)
+    cache.reset_cache_parameter_group(CacheParameterGroupName=custom, ResetAllParameters=True)
+    assert values(cache, custom, Source="user") == {}
+    assert applied(cache) == ("in-sync", [])
+
+
 def test_a_reset_is_applied_as_a_change_is(cache, paper, custom):
     put(cache, custom, maxmemory_policy="allkeys-lru")
     cache.redis(CacheParameterGroupName=custom)

@@ -6,7 +6,7 @@ takes a reboot stays as it is until the next process of the node.
 """
 
 from collections.abc import Container, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from atoll.cache.config import server_settings
 from atoll.cache.families import family
@@ -17,6 +17,8 @@ from atoll.model.cache import CacheCluster, CacheNode
 from atoll.model.names import key
 from atoll.model.parameter import CacheParameterGroup
 from atoll.model.world import World
+
+DIFFERING_MAX = 1_000  # parameter groups, of which it is remembered what they change: it is asked for every node
 
 IN_SYNC, APPLYING, PENDING_REBOOT = "in-sync", "applying", "pending-reboot"
 
@@ -29,7 +31,7 @@ def group_of(world: World, cluster: CacheCluster) -> CacheParameterGroup | None:
 def wanted(world: World, cluster: CacheCluster) -> Values:
     """Return what a cluster's parameter group says, where it differs from the defaults."""
     group = group_of(world, cluster)
-    return group.values if group else ()
+    return _differing(group.family, group.values) if group else ()
 
 
 def applied(cluster: CacheCluster, now: Values, said: Values, *, refused: Container[str] = ()) -> Values:
@@ -101,6 +103,13 @@ def _settings(cluster: CacheCluster, values: Mapping[str, str]) -> dict[tuple[st
             cluster.engine, cluster.engine_version, node_type, cluster.port, values, sharded=cluster.sharded
         )
     )
+
+
+@lru_cache(maxsize=DIFFERING_MAX)
+def _differing(family: str, values: Values) -> Values:
+    """Return values without those that are the family's defaults anyway."""
+    usual = {row.name: row.value or "" for row in of_family(family)}
+    return tuple((name, value) for name, value in values if value != usual.get(name))
 
 
 @cache

@@ -127,8 +127,6 @@ def modify_cache_parameter_group(
         if parameter.name == MODE and value != values.get(MODE, "no") and _is_used(tx.world, group):
             raise MODE_IN_USE(name=group.name)
         values[parameter.name] = value
-        if value == (parameter.value or ""):
-            del values[parameter.name]
     tx.put(group.but(values=tuple(sorted(values.items()))))
     for parameter, value in changes:
         record(tx, group, PARAMETER_GROUP, group.name, f"Updated parameter {parameter.name} to {value}")

@@ -12,4 +12,4 @@ class CacheParameterGroup(Resource):
     name: str
     family: str  # "redis7"
     description: str
-    values: tuple[tuple[str, str], ...] = ()  # only those that differ from the family's defaults, by name
+    values: tuple[tuple[str, str], ...] = ()  # those that a user has set, by name; to the default, too

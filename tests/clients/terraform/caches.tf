@@ -44,6 +44,10 @@ resource "aws_elasticache_parameter_group" "sharded" {
     name  = "maxmemory-policy"
     value = var.policy
   }
+  parameter {
+    name  = "timeout"
+    value = "0" # the default
+  }
 }
 resource "aws_elasticache_user" "default" {
   user_id       = "off"
