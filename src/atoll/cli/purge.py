@@ -1,6 +1,5 @@
 """Remove an installation whose daemon does not run, or cannot: what runs, its namespaces, its state."""
 
-import os
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +12,7 @@ def purge(state: Path, also: Collection[Path] = ()) -> None:
 
     `also`: run directories that the daemon told of; its own environment may have been another one than ours.
     """
-    import shutil
-
+    from atoll.host import trees
     from atoll.host.directories import make_private, run_dir
     from atoll.host.flat import leftovers
     from atoll.options import CannotStart
@@ -28,7 +26,7 @@ def purge(state: Path, also: Collection[Path] = ()) -> None:
                     leftovers.end(directory)
                 if (directory / "keeper.sock").exists():  # nobody removes it but with all that it was for
                     _end_keeper(directory)
-                shutil.rmtree(directory, ignore_errors=True)
+                trees.remove(directory)
             remove(state)
     except CannotStart as refusal:
         raise Failure(str(refusal), "name its endpoint, with --endpoint or ATOLL_ENDPOINT") from None
@@ -54,10 +52,8 @@ def _end_keeper(directory: Path) -> None:
 
 def remove(state: Path) -> None:
     """Remove a state directory; an overlay that was in use leaves directories that not even their owner may read."""
-    import shutil
+    from atoll.host import trees
 
-    for parent, names, _ in os.walk(state):
-        for name in names:
-            if not os.path.islink(f"{parent}/{name}"):
-                os.chmod(f"{parent}/{name}", 0o700)
-    shutil.rmtree(state)
+    trees.remove(state)
+    if state.exists():
+        raise PermissionError(f"some files in {state} could not be deleted")

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from atoll.cache.carrying import Brought
 from atoll.cache.node import NodePlan
 from atoll.control.events import log
 from atoll.control.pulse import rest
+from atoll.host import trees
 from atoll.host.contract import Host, HostError, Machine
 from atoll.model.cache import CacheCluster, Seed
 from atoll.model.engine import EngineBuild
@@ -98,7 +98,7 @@ class Worlds:
                 target.unlink(missing_ok=True)
                 raise
             finally:
-                await self._call(partial(shutil.rmtree, directory, ignore_errors=True))
+                await self._call(partial(trees.remove, directory))
         return {
             "file": str(target),
             "resources": sum(1 for _ in carrying.carried(world)),
@@ -125,10 +125,10 @@ class Worlds:
                 await self._call(partial(self._place_snapshots, directory))
                 self._store.write(lambda tx: carrying.arrive(tx, arriving, brought), what="snapshot load")
             except archive.NotASnapshot as error:
-                await self._call(partial(shutil.rmtree, directory, ignore_errors=True))
+                await self._call(partial(trees.remove, directory))
                 raise Refused(str(error)) from None
             except BaseException:
-                await self._call(partial(shutil.rmtree, directory, ignore_errors=True))
+                await self._call(partial(trees.remove, directory))
                 raise
             finally:
                 with contextlib.suppress(OSError):
@@ -241,7 +241,7 @@ class Worlds:
         }
         for path in self.directory.glob("*"):
             if path.is_dir() and path.name not in needed:
-                shutil.rmtree(path, ignore_errors=True)
+                trees.remove(path)
             elif path.suffix == SUFFIX and time.time() - path.stat().st_mtime > FETCH_SECONDS:
                 path.unlink(missing_ok=True)
 
@@ -250,7 +250,7 @@ class Worlds:
 
 
 def _begin(directory: Path, world: bytes) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
+    trees.remove(directory)
     for name in ("caches", "disks", "snapshots"):
         (directory / name).mkdir(mode=0o700, parents=True)
     (directory / archive.WORLD).write_bytes(world)

@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from atoll.cache.node import NodePlan
+from atoll.host import trees
 from atoll.host.contract import HostError
 from atoll.host.engine import engine_logs
 from atoll.host.engine.announcing import Announcing
@@ -76,7 +76,7 @@ class FlatNodes(Talker):
         kept = {short(name) for name in keep}
         for directory in self._directory.glob("*"):
             if directory.name not in kept:
-                shutil.rmtree(directory, ignore_errors=True)
+                trees.remove(directory)
 
     def trim(self) -> None:
         """Keep logs short."""

@@ -8,6 +8,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -116,10 +117,19 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
 
 def _walk(directory: Path) -> Iterator[Path]:
     """Yield everything below a directory, directories before what is in them; links are not followed."""
-    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+    todo = _inside(directory)
+    while todo:
+        entry = todo.pop()
         yield Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+            with suppress(FileNotFoundError, NotADirectoryError):  # deleted since
+                todo += _inside(entry.path)
+
+
+def _inside(directory: Path | str) -> "list[os.DirEntry[str]]":
+    """Return what is in a directory, the first one last."""
+    with os.scandir(directory) as entries:
+        return sorted(entries, key=lambda entry: entry.name, reverse=True)
 
 
 def _attribute(path: Path, name: str) -> str | None:

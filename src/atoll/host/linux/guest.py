@@ -12,12 +12,11 @@ every boot but the first.  `Keeper.find(name).status` afterwards: 0 powered off,
 """
 
 import os
-import shutil
 import signal
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from atoll.host import trees
 from atoll.host.contract import HostError
 from atoll.host.linux import cgroups
 from atoll.host.linux.chamber import CAPABILITIES, LIMITS
@@ -109,12 +108,7 @@ def forget(keeper: Keeper, name: str) -> None:
 
 def remove(directory: Path) -> None:
     """Delete an instance's disk and console."""
-    for parent, names, _ in os.walk(directory):
-        for name in names:
-            if not os.path.islink(path := f"{parent}/{name}"):
-                with suppress(OSError):  # overlayfs closes its work directory, and an ordinary user is kept out by it
-                    os.chmod(path, 0o700)
-    shutil.rmtree(directory, ignore_errors=True)
+    trees.remove(directory)
     if directory.exists():
         raise HostError("some files could not be deleted", f"remove {directory}")
 

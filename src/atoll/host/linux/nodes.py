@@ -1,11 +1,11 @@
 """Cache nodes as processes of the keeper, each in its interface's namespace and a cgroup of its own."""
 
-import shutil
 import socket
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from atoll.cache.node import NodePlan
+from atoll.host import trees
 from atoll.host.engine import engine_logs
 from atoll.host.engine.programs import Engine
 from atoll.host.engine.talker import SOCKET, Talker, short
@@ -95,5 +95,5 @@ class Nodes(Talker):
         kept = {short(name) for name in keep}
         for directory in self._directory.glob("*"):
             if directory.name not in kept:
-                shutil.rmtree(directory, ignore_errors=True)
+                trees.remove(directory)
                 cgroups.remove(self._keeper.run_dir, directory.name)

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from atoll.host import trees
 from atoll.host.disks import Use
 from atoll.host.linux.chamber import LIMITS
 from atoll.host.linux.syscalls import set_real_ids
@@ -26,12 +27,15 @@ _DELETED = re.compile(rb"^(\w+)-(\w+) \S+ \S+ \S+ \d+ +/.* \(deleted\)$", re.M)
 
 
 def used(upper: Path, *, bytes_max: int, files_max: int) -> Use:
-    """Return what is in a directory, each file once; counts no further than either limit."""
-    bytes_, files, seen, todo = 0, 0, set[int](), [str(upper)]
-    while todo and bytes_ <= bytes_max and files <= files_max:
-        with contextlib.suppress(OSError), os.scandir(todo.pop()) as entries:  # deleted since
-            for entry in entries:
-                with contextlib.suppress(OSError):
+    """Return what is in a directory, each file once; counts no further than either limit.
+
+    What is deeper than anybody can look counts as too much.
+    """
+    bytes_, files, seen = 0, 0, set[int]()
+    try:
+        with contextlib.closing(trees.entries(upper)) as found:
+            for entry in found:
+                with contextlib.suppress(OSError):  # deleted since
                     stat = entry.stat(follow_symlinks=False)
                     if stat.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
                         if stat.st_ino in seen:
@@ -39,8 +43,12 @@ def used(upper: Path, *, bytes_max: int, files_max: int) -> Use:
                         seen.add(stat.st_ino)
                     bytes_ += stat.st_blocks * _BLOCK_BYTES
                     files += 1
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
+                    if bytes_ > bytes_max or files > files_max:
+                        break
+    except FileNotFoundError:  # it has no disk any more
+        pass
+    except trees.TooDeepError:
+        return Use(bytes_, files_max + 1)
     return Use(bytes_, files)
 
 
