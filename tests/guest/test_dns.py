@@ -1,5 +1,7 @@
 """The resolver: what each name means, seen from a VPC and from the internet, and what garbage gets."""
 
+import asyncio
+import contextlib
 import random
 import socket
 from dataclasses import replace
@@ -8,6 +10,7 @@ import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
 from atoll.cache.endpoint import node_name, reader_name
+from atoll.guest import dns
 from atoll.guest.dns import Resolver, answer
 from atoll.model.cache import CacheCluster
 from atoll.model.names import public_dns
@@ -111,9 +114,21 @@ def test_garbage_gets_no_answer_and_does_no_harm(prod):
     assert answer(world, vpc, b"") is None
 
 
-def test_the_server_answers_by_datagram_and_by_stream(prod):
-    import asyncio
+def test_of_a_query_only_its_one_question_is_read(prod):
+    """To read ten thousand, each a pointer to a long name, took seconds, in which nobody else was answered."""
+    world, vpc = prod
+    many, name = DNSRecord.question("ip-10-0-0-55.ec2.internal"), b"\1a" * 127 + b"\0\0\1\0\1"
+    one = many.pack()
+    pointers = b"\xc0\x0c\0\1\0\1" * 8_000
 
+    assert answer(world, vpc, one[:4] + (8_001).to_bytes(2, "big") + one[6:] + pointers) is None
+    behind = answer(world, vpc, one[:10] + (8_000).to_bytes(2, "big") + one[12:] + pointers)
+    assert [str(rr.rdata) for rr in DNSRecord.parse(behind).rr] == ["10.0.0.55"]
+    assert DNSRecord.parse(answer(world, vpc, one[:12] + name)).header.rcode == RCODE.NXDOMAIN
+    assert answer(world, vpc, one[:12] + b"\1a" + name) is None, "longer than a name may be"
+
+
+def test_the_server_answers_by_datagram_and_by_stream(prod):
     world, vpc = prod
 
     async def scenario():
@@ -134,6 +149,47 @@ def test_the_server_answers_by_datagram_and_by_stream(prod):
         return [str(DNSRecord.parse(r).rr[0].rdata) for r in replies]
 
     assert asyncio.run(scenario()) == ["10.0.0.55", "10.0.0.55"]
+
+
+def ask_on(deaf, asked):
+    while True:
+        with contextlib.suppress(TimeoutError):
+            deaf.sendall(asked * 1_000)
+
+
+def test_one_guest_leaves_connections_to_the_resolver_to_the_rest(prod, monkeypatch):
+    """And who does not read what he asked for is cut."""
+    monkeypatch.setattr(dns, "_TCP_SECONDS", 1.0)
+    monkeypatch.setattr(dns, "_TCP_PART_SECONDS", 0.1)
+    world, vpc = prod
+    question = DNSRecord.question("ip-10-0-0-55.ec2.internal").pack()
+    asked = len(question).to_bytes(2, "big") + question
+
+    async def scenario():
+        resolver = Resolver(vpc, lambda: world)
+        await resolver.serve([listening := socket.create_server(("127.0.0.1", 0))])
+        place = listening.getsockname()
+        greedy = [await asyncio.open_connection(*place, local_addr=("127.0.0.2", 0)) for _ in range(40)]
+        for reader, _ in greedy[dns._TCP_CLIENTS_OF_ONE_MAX :]:
+            assert await reader.read() == b""
+        assert resolver._tcp_clients == {"127.0.0.2": dns._TCP_CLIENTS_OF_ONE_MAX}
+        reader, writer = await asyncio.open_connection(*place)
+        writer.write(asked)
+        assert (await reader.read(2))[0] == 0
+        writer.close()
+
+        deaf = socket.create_connection(place)
+        deaf.settimeout(0.1)
+        async with asyncio.timeout(20):
+            with pytest.raises(ConnectionError, match=r"."):
+                await asyncio.to_thread(ask_on, deaf, asked)
+            while resolver._tcp_clients:  # noqa: ASYNC110  # the resolver has no event for it
+                await asyncio.sleep(0.02)
+        resolver.close()
+        for one in (deaf, *(writer for _, writer in greedy)):
+            one.close()
+
+    asyncio.run(scenario())
 
 
 def test_the_readers_name_leads_to_the_replicas_in_turn():

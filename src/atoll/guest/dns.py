@@ -5,32 +5,41 @@ were opened inside the router's namespace by the host, and stay there whatever t
 """
 
 import asyncio
-import contextlib
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
-from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSRecord
+from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.dns import DNSError
-from dnslib.label import DNSLabelError
+from dnslib.label import DNSBuffer, DNSLabelError
 
 from atoll.guest.resolve import TTL_SECONDS, addresses, reverse
 from atoll.model.world import World
 
 PORT = 53
 _QUERY_BYTES_MAX = 4096
-_TCP_IDLE_SECONDS = 10.0
-_TCP_CLIENTS_MAX = 64  # per resolver: a guest that opens more waits
+_QUESTION_ENDS = 12 + 255 + 4  # at the latest: header, name, type and class (RFC 1035, 2.3.4 and 4.1)
+_TCP_SECONDS = 10.0  # for all that one connection asks
+_TCP_PART_SECONDS = 2.0  # until its last answers must have been taken
+_TCP_CLIENTS_MAX = 512  # of a resolver
+_TCP_CLIENTS_OF_ONE_MAX = 16  # so that nobody keeps the others out; a program opens one
 
 
 def answer(world: World, vpc_id: str | None, query: bytes) -> bytes | None:
-    """Answer one DNS message; `None` when it is not one, which deserves no answer."""
+    """Answer one DNS message; `None` when it is not one, which deserves no answer.
+
+    A query has one question (RFC 9619).  What comes behind it is not looked at: to read thousands of records, each a
+    pointer to a long name, takes seconds.
+    """
+    buffer = DNSBuffer(query[:_QUESTION_ENDS])
     try:
-        request = DNSRecord.parse(query)
+        header = DNSHeader.parse(buffer)
+        if header.qr or header.q != 1:
+            return None
+        request = DNSRecord(header, questions=[DNSQuestion.parse(buffer)])
     except (DNSError, struct.error, UnicodeError, ValueError, IndexError):
-        return None
-    if request.header.qr or not request.questions:
         return None
     try:
         return bytes(_reply(world, vpc_id, request).pack())
@@ -67,7 +76,7 @@ class Resolver:
         self._vpc_id, self._world = vpc_id, world
         self._transports: list[asyncio.DatagramTransport] = []
         self._servers: list[asyncio.Server] = []
-        self._tcp_clients = asyncio.Semaphore(_TCP_CLIENTS_MAX)
+        self._tcp_clients = Counter[str]()  # by the address of who asks
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve on bound sockets, datagram and (listening) stream ones."""
@@ -92,21 +101,36 @@ class Resolver:
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the messages of one TCP connection, each behind its length.  RFC 1035, 4.2.2."""
+        peer = str((writer.get_extra_info("peername") or ("",))[0])
+        self._tcp_clients[peer] += 1
         try:
-            async with self._tcp_clients, asyncio.timeout(_TCP_IDLE_SECONDS):
-                while True:
-                    (size,) = struct.unpack("!H", await reader.readexactly(2))
-                    reply = self._answer(await reader.readexactly(size))
-                    if reply is None:
-                        return
-                    writer.write(struct.pack("!H", len(reply)) + reply)
-                    await writer.drain()
+            if self._tcp_clients[peer] <= _TCP_CLIENTS_OF_ONE_MAX and self._tcp_clients.total() <= _TCP_CLIENTS_MAX:
+                async with asyncio.timeout(_TCP_SECONDS):
+                    await self._converse(reader, writer)
         except (OSError, EOFError, TimeoutError):
             pass  # the guest went away or fell silent: there is nobody to tell
         finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            await _part(writer)
+            self._tcp_clients -= Counter((peer,))
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            (size,) = struct.unpack("!H", await reader.readexactly(2))
+            query = await reader.readexactly(size)
+            if size > _QUERY_BYTES_MAX or (reply := self._answer(query)) is None:
+                return
+            writer.write(struct.pack("!H", len(reply)) + reply)
+            await writer.drain()
+
+
+async def _part(writer: asyncio.StreamWriter) -> None:
+    """Close a connection; who does not take what he asked for has it cut."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_TCP_PART_SECONDS):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 class _Datagrams(asyncio.DatagramProtocol):
