@@ -1,6 +1,7 @@
 """The gate: a request is either an AWS call or one of the private API.  And what the wire asks of the World."""
 
 import asyncio
+import functools
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -159,6 +160,7 @@ class Gate:
         return None
 
 
+@functools.lru_cache(maxsize=16)  # a client says the same in each request; to parse an address takes 3 us
 def is_ours(host: str, bind: str) -> bool:
     """Tell whether a Host header names us as only a client that means us does: no DNS server can say otherwise."""
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host

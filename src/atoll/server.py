@@ -7,6 +7,7 @@ of a small answer (docs/performance.md).
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import time
@@ -169,7 +170,7 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._measure_head(len(name) + len(value))
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key, text = _header_name(name), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
@@ -331,6 +332,11 @@ def _head(status: int, headers: Mapping[str, str], more: list[str]) -> bytes:
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}", f"date: {_date()}"]
     lines += [f"{name.lower()}: {value}" for name, value in headers.items()]
     return ("\r\n".join([*lines, *more]) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+@functools.lru_cache(maxsize=64)  # clients send a dozen
+def _header_name(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 _dated = (0, "")

@@ -1,7 +1,7 @@
 """The codec against botocore's own, in both directions, for every operation of every service."""
 
 import zlib
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from botocore.parsers import create_parser
@@ -9,6 +9,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll.aws.errors import AwsError
 from atoll.aws.http import Request, parameters, read_form
 from atoll.aws.models import protocol
 from atoll.aws.parse import parse
@@ -63,6 +64,21 @@ def check_result(name, action, seed):
     result = Dice(seed).value(shape) if shape else {}
     text = envelope(name, action, serialize(name, action, result), "a-request")
     assert read(name, action, text) == (result, "a-request")
+
+
+@given(st.text(alphabet="ab=&+% 4\u00e9;", max_size=20))
+def test_a_form_is_read_as_by_the_library_of_python(text):
+    try:
+        found = read_form(Request("POST", "/", "", {}, text.encode()))
+    except AwsError as error:
+        found = error.code
+
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+        is_clear = len(dict(pairs)) == len(pairs)  # no field is given twice
+    except UnicodeDecodeError:
+        is_clear = False
+    assert found == (dict(pairs) if is_clear else "MalformedQueryString")
 
 
 @pytest.mark.parametrize("name", SERVICES)

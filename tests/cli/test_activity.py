@@ -4,10 +4,13 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
 
+from atoll.admin.activity import Activity
+from atoll.aws.answer import Call
 from tests.daemon.atoll import running, until
 
 
@@ -70,6 +73,29 @@ def test_a_call_that_is_too_large_is_told_without_its_parameters(paper):
 
     assert (call["action"], call["whole"], call["parameters"]) == ("AuthorizeSecurityGroupIngress", False, {})
     assert call["command"] is None
+
+
+def test_what_is_kept_of_a_call_is_json():
+    activity = Activity()
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    given = {"At": at, "Raw": b"12345", "Text": "a\0b", "Many": [1, 2.5, True, None, {"UserData": "secret"}]}
+    call = Call(
+        service="ec2", action="RunInstances", caller=None, status=200, error=None, milliseconds=1.0, request_id="r",
+        parameters=given,
+    )  # fmt: skip
+
+    activity.note(call, at)
+
+    [kept] = activity
+    assert kept.call.parameters == {
+        "At": "2026-01-02T03:04:05+00:00",
+        "Raw": "5 bytes",
+        "Text": "a\ufffdb",
+        "Many": [1, 2.5, True, None, {"UserData": "$USER_DATA"}],
+    }
+    assert kept.is_whole
+    assert kept.has_secrets
+    assert json.loads(json.dumps(kept.to_json()))["parameters"] == kept.call.parameters
 
 
 def test_following_prints_what_comes_until_ctrl_c(paper):

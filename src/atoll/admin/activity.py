@@ -16,6 +16,7 @@ from atoll.recipe.shell import Variable
 CALLS_MAX = 1_000
 PARAMETERS_BYTES_MAX = 16 << 10  # of one call; what is larger is told to be so: a thousand of them are 16 MB
 PAGE_MAX = 500  # in one answer
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +80,14 @@ class Activity:
         """Keep a call, without its secrets."""
         self._number += 1
         shown = hidden(_named(call))
-        text = json.dumps(_clean(shown), ensure_ascii=False, default=_plain)
-        is_whole = len(text) <= PARAMETERS_BYTES_MAX
+        kept = _clean(shown)
+        is_whole = len(_JSON.encode(kept)) <= PARAMETERS_BYTES_MAX
         noted = Noted(
             number=self._number,
             at=at,
-            call=replace(call, parameters=json.loads(text) if is_whole else {}),
+            call=replace(call, parameters=kept if is_whole else {}),
             is_whole=is_whole,
-            has_secrets=shown != dict(call.parameters),
+            has_secrets=shown != call.parameters,
         )
         self._calls.append(noted)
 
@@ -119,21 +120,24 @@ def _named(call: Call) -> Mapping[str, Any]:
 
 
 def _clean(value: Any) -> Any:
-    """Return a value without the character that marks variables (`recipe.shell`), and with variables as text."""
+    """Return a value as JSON has it, with variables as text and without the character that marks them.
+
+    Costs 0.3 us for each text: this is in the way of every call.
+    """
+    if type(value) is str:
+        return value.replace("\0", "\ufffd") if "\0" in value else value
     match value:
-        case Variable():
-            return f"${value.name}"
-        case str():
-            return value.replace("\0", "\ufffd")
+        case None | bool() | int() | float():
+            return value
         case Mapping():
-            return {name: _clean(one) for name, one in value.items()}
+            return {str(name): _clean(one) for name, one in value.items()}
         case list() | tuple():
             return [_clean(one) for one in value]
+        case Variable():
+            return f"${value.name}"
+        case datetime():
+            return value.isoformat()
+        case bytes():
+            return f"{len(value)} bytes"
         case _:
-            return value
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+            return _clean(str(value))

@@ -28,6 +28,7 @@ from atoll.aws.models import (
     protocol,
     service,
 )
+from atoll.aws.operation import find
 from atoll.aws.parse import parse
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Stamps, Tx, World
@@ -171,7 +172,9 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
     )
 
     # 3. With which parameters?
-    key = kept.key_of(asked.service, caller, form) if form else None  # only a form is one
+    operation = find(asked.service, asked.action)
+    assert operation, "it was chosen"
+    key = kept.key_of(asked.service, caller, form) if form and operation.pure else None  # only a form is one
     if key and (found := _kept(key, backend, caller)):
         asked.given = found.given
         return found.body
@@ -183,7 +186,7 @@ async def _perform(request: Request, backend: Backend, asked: _Asked) -> str | b
     call = bind.bind(asked.service, asked.action, given)
 
     # 4. and 5. Do it, and wait until the next packet obeys.
-    if key and call.operation.pure:
+    if key:
         try:
             return _keep(key, given, call, backend, caller)
         except _TooEarly:

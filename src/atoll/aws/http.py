@@ -5,7 +5,7 @@ The server reads at most `BODY_BYTES_MAX + 1` bytes of a body and passes on what
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from atoll.aws.dialect import MALFORMED, TOO_LARGE, clip
 
@@ -87,6 +87,12 @@ def _fields(text: str) -> list[tuple[str, str]]:
     if text.count("&") >= FIELDS_MAX:
         raise MALFORMED(why=f"it has more than {FIELDS_MAX} fields")
     try:
-        return parse_qsl(text, keep_blank_values=True, errors="strict")
+        pairs = (field.partition("=") for field in text.split("&") if field)
+        return [(_decoded(name), _decoded(value)) for name, _, value in pairs]
     except UnicodeDecodeError:
         raise MALFORMED(why="it is not UTF-8") from None
+
+
+def _decoded(text: str) -> str:
+    """Return a name or a value as `urllib.parse.parse_qsl` reads it; most have nothing to decode."""
+    return unquote(text.replace("+", " "), errors="strict") if "%" in text or "+" in text else text

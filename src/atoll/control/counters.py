@@ -73,7 +73,7 @@ class Counters:
         await self.flow_logs.run()
 
     def _notice(self, world: World) -> None:
-        if not self._is_asked_for.is_set() and next(world.seen_by(None).all(FlowLog), None):
+        if not self._is_asked_for.is_set() and world.table(FlowLog):
             self._is_asked_for.set()
 
     async def _take(self, containers: Sequence[Container]) -> Sequence[Tallied]:

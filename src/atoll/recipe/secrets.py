@@ -21,6 +21,8 @@ def hidden(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _hidden(name: str, value: Any) -> Any:
     if name in SECRET:
         return _placeholders(name, value)
+    if type(value) is str:  # most are
+        return value
     match value:
         case Mapping():
             return hidden(value)
