@@ -22,7 +22,7 @@ from atoll.aws.operation import OPERATIONS, Operation
 
 PAGE = Path(__file__).with_name("coverage.md")
 # botocore's names; there are no hyphens in packages
-VERBS = ("cloudwatch", "ec2", "elasticache", "elbv2", "logs", "service-quotas", "sts")
+VERBS = ("cloudwatch", "ec2", "elasticache", "elbv2", "logs", "service-quotas", "ssm", "sts")
 EVERYWHERE = {"ec2": ("DryRun", "ClientToken")}  # served for every operation alike, see aws/answer.py
 HEAD = """\
 # Coverage

@@ -188,7 +188,7 @@ class Daemon:
 
     def health(self) -> dict[str, Any]:
         """Say that we serve, and how."""
-        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "logs", "service-quotas", "sts"), "running")
+        services = dict.fromkeys(("ec2", "elasticache", "elbv2", "logs", "service-quotas", "ssm", "sts"), "running")
         body = {"status": "running", "version": atoll.__version__, "mode": self._host.mode, "services": services}
         if self._host.because:
             body["because"] = self._host.because

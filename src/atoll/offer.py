@@ -13,12 +13,22 @@ import atoll.elasticache
 import atoll.elbv2
 import atoll.logs
 import atoll.servicequotas
+import atoll.ssm
 import atoll.sts
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 
 REST_SECONDS = 0.2  # the first requests after a start come at once, and load what they need
-SERVICES = (atoll.cloudwatch, atoll.ec2, atoll.elasticache, atoll.elbv2, atoll.logs, atoll.servicequotas, atoll.sts)
+SERVICES = (
+    atoll.cloudwatch,
+    atoll.ec2,
+    atoll.elasticache,
+    atoll.elbv2,
+    atoll.logs,
+    atoll.servicequotas,
+    atoll.ssm,
+    atoll.sts,
+)
 
 
 def load(service: ModuleType) -> None:

@@ -22,6 +22,7 @@ import atoll.elasticache
 import atoll.elbv2
 import atoll.logs
 import atoll.servicequotas
+import atoll.ssm
 import atoll.sts
 from atoll.aws.answer import answer
 from atoll.aws.http import Request
@@ -47,6 +48,7 @@ for service in (
     atoll.elbv2,
     atoll.logs,
     atoll.servicequotas,
+    atoll.ssm,
     atoll.sts,
 ):
     for module in pkgutil.iter_modules(service.__path__, f"{service.__name__}."):

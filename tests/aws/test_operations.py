@@ -9,7 +9,7 @@ from botocore import xform_name
 from atoll.aws.operation import OPERATIONS
 from tests.aws.shapes import SERVICES, SESSION
 
-ALL = (*SERVICES, "service-quotas", "cloudwatch", "logs")
+ALL = (*SERVICES, "service-quotas", "cloudwatch", "logs", "ssm")
 
 # Members that the model requires and an operation gives a default, each with its reason.
 # `aws/once.py` takes the client token of every operation, and SDKs send one by themselves.

@@ -14,6 +14,7 @@ _OTHER = {
     "IpPermissions": [{"IpProtocol": "udp", "FromPort": 53, "ToPort": "#", "IpRanges": [{"CidrIp": "10.#.0.0/16"}]}]
 }
 _NODE = {"CacheNodeType": "cache.t3.micro", "CacheSubnetGroupName": "private"}
+_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 _METRIC = {"Namespace": "AWS/ElastiCache", "MetricName": "CPUUtilization"}
 _WHEN = {"StartTime": 1_795_100_000, "EndTime": 1_795_200_000}
 
@@ -233,6 +234,9 @@ EXAMPLES: dict[str, tuple[Params, ...]] = {
     "cloudwatch:ListTagsForResource": ({"ResourceARN": "@alarmarn"},),
     "logs:DescribeLogStreams": ({"logGroupName": "/shop/slow"},),
     "logs:FilterLogEvents": ({"logGroupName": "/shop/slow", "filterPattern": '{ $.a = "b" }'},),
+    "ssm:GetParameter": ({"Name": _PARAMETER},),
+    "ssm:GetParameters": ({"Names": [_PARAMETER, "+"]},),
+    "ssm:GetParametersByPath": ({"Path": _PARAMETER.rpartition("/")[0]},),
     "service-quotas:GetRequestedServiceQuotaChange": ({"RequestId": "@id"},),
 }  # fmt: skip
 

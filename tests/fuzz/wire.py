@@ -16,6 +16,7 @@ TARGETS = {
     "service-quotas": "ServiceQuotasV20190624",
     "cloudwatch": "GraniteServiceVersion20100801",
     "logs": "Logs_20140328",
+    "ssm": "AmazonSSM",
 }
 Pair = tuple[str, str]
 

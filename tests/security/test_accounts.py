@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from tests.daemon.atoll import running
 
 MINE, OTHER = "111111111111", "222222222222"
-SERVICES = ("ec2", "elasticache", "elbv2", "logs", "cloudwatch", "service-quotas")
+SERVICES = ("ec2", "elasticache", "elbv2", "logs", "cloudwatch", "service-quotas", "ssm")
 READS = re.compile("^(Describe|List|Get|Search|Filter)")
 NAME = "of-the-first-account"
 IDS = re.compile(r"\b(?:vpc|subnet|sg|sgr|i|eni|igw|rtb|nat|eipalloc|pcx|acl|pl|dopt|key|vol|fl|r)-[0-9a-f]{8,17}\b")

@@ -111,6 +111,15 @@ LOGS = replace(
     unsupported=Err("InvalidParameterException", "Atoll does not support the parameter {name} of {action}."),
 )
 
+SSM = replace(
+    SERVICE_QUOTAS,
+    unsupported_action=Err(
+        "UnknownOperationException",
+        "Atoll does not support the operation {action}: of Systems Manager it has the public parameters of machine "
+        "images. Into a VPC lead `atoll port-forward` and `atoll exec` (docs/getting-in.md).",
+    ),
+)
+
 DIALECTS = {
     "ec2": EC2,
     "elasticache": _query(
@@ -123,6 +132,7 @@ DIALECTS = {
     "cloudwatch": _VALIDATION,
     "service-quotas": SERVICE_QUOTAS,
     "logs": LOGS,
+    "ssm": SSM,
 }
 
 

@@ -10,7 +10,6 @@ from atoll.aws.http import Answer, Request
 from atoll.aws.models import SIGNING_NAMES
 from atoll.aws.serialize import PROLOGUE, escape
 
-HINTS = {"ssm": " Into a VPC lead `atoll port-forward` and `atoll exec` (docs/getting-in.md)."}
 SERVED = ", ".join(SIGNING_NAMES.values())
 
 
@@ -25,7 +24,7 @@ class Foreign(Exception):
 
 def refuse(request: Request, service: str, request_id: str) -> Answer:
     """Answer a request for a service that Atoll does not serve, in the form of its protocol."""
-    message = f"Atoll serves {SERVED}; it does not serve {service}.{HINTS.get(service, '')}"
+    message = f"Atoll serves {SERVED}; it does not serve {service}."
     headers, content_type = request.headers, request.headers.get("content-type", "")
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
         body = cbor.dumps({"__type": "UnknownOperationException", "message": message})

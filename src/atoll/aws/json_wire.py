@@ -28,6 +28,7 @@ CONTENT_TYPES = {
     "service-quotas": "application/x-amz-json-1.1",
     "cloudwatch": "application/x-amz-json-1.0",
     "logs": "application/x-amz-json-1.1",
+    "ssm": "application/x-amz-json-1.1",
 }
 CBOR_TYPE, CBOR_HEADERS = "application/cbor", {"smithy-protocol": "rpc-v2-cbor"}
 CBOR = ("cloudwatch",)  # the services that speak it

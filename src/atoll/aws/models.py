@@ -23,6 +23,7 @@ SIGNING_NAMES: Mapping[str, str] = {
     "service-quotas": "servicequotas",
     "cloudwatch": "monitoring",
     "logs": "logs",
+    "ssm": "ssm",
 }
 BY_SIGNING_NAME = {signing: name for name, signing in SIGNING_NAMES.items()}
 BY_VERSION: Mapping[str, str] = {
@@ -35,7 +36,7 @@ BY_VERSION: Mapping[str, str] = {
 }
 CLASSIC_BALANCERS = "2012-06-01"  # another service under the signing name of elbv2
 PROTOCOLS = ("ec2", "query", "json")
-JSON = ("service-quotas", "cloudwatch", "logs")  # the services that speak it
+JSON = ("service-quotas", "cloudwatch", "logs", "ssm")  # the services that speak it
 QUERY_TOO = ("cloudwatch",)  # those of them that older SDKs speak the query protocol with
 
 

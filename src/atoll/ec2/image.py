@@ -12,11 +12,18 @@ from atoll.ec2.path import iso, shown
 from atoll.ec2.tags import render_tags
 from atoll.model import image as catalogue
 from atoll.model.image import Image
+from atoll.model.image_parameter import AMAZON_LINUX, RESOLVE, split
+from atoll.model.image_parameter import find as named_by
 from atoll.model.world import World
 
 IMAGE_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image id '[{id}]' does not exist")
 IMAGES_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image ids '[{ids}]' do not exist")
 IMAGE_MALFORMED = Err("InvalidAMIID.Malformed", MALFORMED_MESSAGE)
+BAD_PARAMETER = Err(  # Systems Manager's words are not known; the code is what EC2 says of parameters it cannot use
+    "SsmInvalidParameter",
+    "There is no parameter {name}. Atoll has the public ones that `aws ssm get-parameters-by-path --path {path}` "
+    "lists.",
+)
 NOT_YOUR_IMAGE = Err("AuthFailure", "Not authorized for image:{id}", 403)
 
 
@@ -74,6 +81,18 @@ def describe_image_attribute(world: World, *, attribute: str, image_id: str) -> 
 def find(world: World, id: str) -> Image:
     """Return an image of the caller's region; raises IMAGE_MALFORMED, IMAGE_NOT_FOUND."""
     return find_all(world, [id])[0]
+
+
+def find_for_launch(world: World, id: str) -> Image:
+    """Return an image by its id, or by the parameter that names it; raises as `find`, and BAD_PARAMETER."""
+    if not id.startswith(RESOLVE):
+        return find(world, id)
+    assert world.caller, "the wire knows the caller"
+    name = id.removeprefix(RESOLVE)
+    parameter = named_by(world.caller.region, name)
+    if parameter is None or split(name)[1] not in (None, str(parameter.version)):
+        raise BAD_PARAMETER(name=name, path=AMAZON_LINUX)
+    return parameter.image
 
 
 def find_all(world: World, ids: Sequence[str]) -> list[Image]:

@@ -55,7 +55,7 @@ def run_instances(
 ) -> Shape:  # fmt: skip
     """Launch instances: as many as there is room for, up to `max_count`, and none if that is under `min_count`."""
     _check_counts(min_count, max_count)
-    image = images.find(tx.world, image_id)
+    image = images.find_for_launch(tx.world, image_id)
     type = options.instance_type(instance_type, image)
     _refuse_enabled("HibernationOptions.Configured", (hibernation_options or {}).get("Configured"))
     _refuse_enabled("EnclaveOptions.Enabled", (enclave_options or {}).get("Enabled"))
