@@ -1,11 +1,14 @@
 """Memory and process limits hold where cgroups can be written to, and are removed with what they limited."""
 
+import logging
+import sys
+
 import pytest
 
 from atoll.host.linux import cgroups
 from atoll.host.linux.client import Spawn
 
-from .conftest import in_child, start
+from .conftest import in_child, start, until
 
 pytestmark = pytest.mark.kernel
 MB = 1 << 20
@@ -78,5 +81,33 @@ def test_a_limit_grows_and_shrinks_and_there_is_never_more_with_swap_than_withou
             assert all(file.read_text().strip() == "0" for path in made for file in path.glob("memory.swap.max"))
         cgroups.remove_all(place)
         assert not any(path.exists() for path in made)
+
+    in_child(steps)
+
+
+@pytest.mark.parametrize("mode", ["root"], indirect=True)
+def test_a_limit_that_cannot_be_lowered_is_told_to_the_log(place):
+    if because := cgroups.support().because:
+        pytest.skip(because)
+
+    def steps():
+        told = []
+        logger = logging.getLogger("atoll")
+        logger.addFilter(lambda record: told.append((record.getMessage(), record.fields)) is None)
+        keeper = start(place, "root")
+        limits = cgroups.create(keeper.run_dir, "a", memory_bytes=256 * MB, processes=10)
+        code = f"import time; x = b'a' * (100 << 20); open({str(place / 'has')!r}, 'x').close(); time.sleep(600)"
+        eater = keeper.spawn(Spawn("eater", (sys.executable, "-c", code), cgroups=limits))
+        until((place / "has").exists)
+
+        cgroups.create(keeper.run_dir, "a", memory_bytes=200 * MB, processes=10)
+        assert told == []
+        cgroups.create(keeper.run_dir, "a", memory_bytes=50 * MB, processes=10)
+
+        assert not eater.exited()
+        ((event, fields),) = told
+        assert (event, fields["of"], fields["bytes"]) == ("limit_not_lowered", "a", 50 * MB)
+        assert "in use" in fields["because"]
+        keeper.destroy()
 
     in_child(steps)

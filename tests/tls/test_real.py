@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from atoll.host.linux import cgroups
 from tests.daemon.atoll import until
 from tests.tls.conftest import NODE
 
@@ -44,6 +45,24 @@ def test_clients_that_look_at_the_certificate_are_served_and_plain_ones_are_not(
     member = vault.described(name)["NodeGroups"][0]["NodeGroupMembers"][1]["ReadEndpoint"]["Address"]
     assert member.startswith(f"{name}-002.{name}.")
     assert vault.cli(member, "GET", "a") == "1"
+
+
+def test_what_speaks_tls_has_limits_of_its_own(vault):
+    if because := cgroups.support().because:
+        pytest.skip(because)
+    vault.kept("kept-valkey", "valkey", 2)
+    limits = {}
+
+    for line in Path(f"/proc/{vault.terminator('kept-valkey-001')}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for name in ("memory.max", "memory.limit_in_bytes", "pids.max"):
+            file = Path(f"/sys/fs/cgroup/{controllers}{path}/{name}")
+            if path.endswith("+tls") and file.exists():
+                limits[name] = file.read_text().strip()
+
+    assert limits.pop("pids.max") == "16"
+    assert all(int(value) < 1 << 30 for value in limits.values()), "the type has 512 MiB"
+    assert limits
 
 
 CLUSTER = """

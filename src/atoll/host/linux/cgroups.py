@@ -63,7 +63,9 @@ def create(
         try:
             group = _make(found, parent, run_dir, name)
             _set(group / "pids.max", processes)
-            _limit_memory(group, memory_bytes)
+            if memory_bytes is not None and (because := _limit_memory(group, memory_bytes)):
+                fields = {"of": name, "bytes": memory_bytes, "because": because}
+                _log.warning("limit_not_lowered", extra={"fields": fields})
             _share(group, weight)
             made.append(group)
         except OSError as error:
@@ -230,24 +232,29 @@ def _share(group: Path, weight: int) -> None:
     _set(group / "cpu.shares", round(weight * _V1_PER_V2))
 
 
-def _limit_memory(group: Path, bytes_: int | None) -> None:
-    """Limit memory, and memory with swap to as much: else who has too much of the one fills the machine's other."""
-    if bytes_ is None:
-        return
+def _limit_memory(group: Path, bytes_: int) -> str | None:
+    """Limit memory, and memory with swap to as much: else who has too much of the one fills the machine's other.
+
+    Returns why it has more than that all the same.
+    """
     if (group / "memory.max").exists():
+        _set(group / "memory.swap.max", 0)
         # v1 refuses a limit below what is used (EBUSY); v2 takes it, and kills: an engine may have freed what its
         # allocator keeps.
-        if bytes_ >= _memory_kept(group):
-            _set(group / "memory.max", bytes_)
-        _set(group / "memory.swap.max", 0)
-        return
-    both = group / "memory.memsw.limit_in_bytes"
+        if bytes_ < (kept := _memory_kept(group)):
+            return f"{kept} bytes are in use, and who uses them would be killed"
+        _set(group / "memory.max", bytes_)
+        return None
+    both, because = group / "memory.memsw.limit_in_bytes", None
     for path in (both, group / "memory.limit_in_bytes", both):  # it is never less than the other: first when it grows
         try:
             _set(path, bytes_)
         except OSError as error:
-            if error.errno != errno.EBUSY and not (path == both and error.errno == errno.EINVAL):
+            if error.errno == errno.EBUSY:
+                because = f"the kernel cannot take back so much of what is in use ({path.name})"
+            elif not (path == both and error.errno == errno.EINVAL):
                 raise
+    return because
 
 
 def _memory_kept(group: Path) -> int:

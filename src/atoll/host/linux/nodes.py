@@ -9,7 +9,7 @@ from atoll.host import trees
 from atoll.host.engine import engine_logs
 from atoll.host.engine.programs import Engine
 from atoll.host.engine.talker import SOCKET, Talker, short
-from atoll.host.linux import cgroups
+from atoll.host.linux import cgroups, terminators
 from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.terminators import Terminators
@@ -96,4 +96,5 @@ class Nodes(Talker):
         for directory in self._directory.glob("*"):
             if directory.name not in kept:
                 trees.remove(directory)
-                cgroups.remove(self._keeper.run_dir, directory.name)
+                for group in (directory.name, terminators.group(directory.name)):
+                    cgroups.remove(self._keeper.run_dir, group)

@@ -10,13 +10,23 @@ from pathlib import Path
 from atoll.cache import terminator
 from atoll.cache.node import NodePlan
 from atoll.host.authority import Authority
+from atoll.host.engine.talker import short
 from atoll.host.engine.terminating import SUFFIX, Orders
+from atoll.host.linux import cgroups
 from atoll.host.linux.client import Keeper, Process, Spawn
 from atoll.host.linux.nft import Nft
 
 # CAP_DAC_OVERRIDE, SETGID and SETUID: it begins as root, which alone may find its files, and ends that by itself.
 _BEGINNER = 1 << 1 | 1 << 6 | 1 << 7
 _KILL_SECONDS = 5.0
+# As much again as its node has: 17 KB for a connection, 33 KB for one that is not read from.
+_MEMORY_BYTES = 256 << 20  # beside that: the program itself has 19 MB
+_PROCESSES_MAX = 16  # threads: it has terminator.THREADS
+
+
+def group(node: str) -> str:
+    """Return the name of the control group of a node's terminator; `node` is that of the node's own."""
+    return node + SUFFIX
 
 
 class Terminators(Orders):
@@ -39,6 +49,14 @@ class Terminators(Orders):
         command = self.furnish(node, socket_name=socket_name)
         directory = self._directory_of(node)
         self.end(node)
+        limits = cgroups.create(
+            self._keeper.run_dir,
+            group(short(node.name)),
+            memory_bytes=node.memory_bytes + _MEMORY_BYTES,
+            processes=_PROCESSES_MAX,
+            weight=cgroups.NODE_WEIGHT,
+            keeper=self._keeper.pid,
+        )
         return self._keeper.spawn(
             Spawn(
                 node.process + SUFFIX,
@@ -48,6 +66,7 @@ class Terminators(Orders):
                 capabilities=0 if self._uid is None else _BEGINNER,
                 guard="engine",
                 rlimits={"nofile": (self._files_max, self._files_max), "core": (0, 0)},
+                cgroups=limits,
                 console=directory / "tls.log",
             )
         )
