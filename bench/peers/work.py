@@ -130,9 +130,13 @@ def instances(sizes: Sizes) -> Iterator[Step]:
         seat.made.setdefault("instances", []).extend(it["InstanceId"] for it in made)
 
     def fill(seat: Seat) -> Sequence[float]:
-        while left := sizes.instances - len(seat.made["instances"]):
+        """Make a round's share of what is left, and return the milliseconds of the calls for each instance."""
+        made = seat.made["instances"]
+        before, begun = len(made), time.perf_counter()
+        end = min(sizes.instances, before + -(-(sizes.instances - alone) // sizes.rounds))
+        while left := end - len(made):
             run(seat, min(BATCH, left))
-        return ()
+        return ((time.perf_counter() - begun) * 1e3 / max(1, end - before),)
 
     def settle(seat: Seat) -> Sequence[float]:
         """Wait, for a bounded time, until none is pending: what is read should be at rest, with each of them."""
@@ -143,8 +147,11 @@ def instances(sizes: Sizes) -> Iterator[Step]:
         return ()
 
     yield Step((), furnish, 1)
-    yield from _create(sizes, "RunInstances, 1", min(BATCH, sizes.instances), run)
-    yield Step((), fill, 1)
+    alone = min(BATCH, sizes.instances)
+    yield from _create(sizes, "RunInstances, 1", alone, run)
+    if sizes.instances > alone:
+        row = Row(f"RunInstances, {BATCH} at once: for each", "ms")
+        yield Step((row,), fill, sizes.rounds, makes=True)
     yield Step((), settle, 1)
     of = ("ec2", "DescribeInstances", "Reservations")
     yield from _read(sizes, *of, f", {sizes.instances:,}", is_listing=True)

@@ -304,10 +304,22 @@ def test_what_the_host_could_not_do_impairs_the_instance(paper, ec2, web):
     assert show(ec2, id)["StateReason"]["Message"] == "Server.InternalError: no memory left"
 
 
-def test_describing_and_launching_say_the_same(ec2):
-    made = launch(ec2, ImageId=image_id(LINUX))
+def test_a_launch_tells_only_what_has_come_about(ec2):
+    """As recorded answers of EC2 have it: no volume and no public address yet, and nothing of what it is billed."""
+    made = launch(ec2, ImageId=image_id(LINUX), Monitoring={"Enabled": True})
 
-    assert show(ec2, made["InstanceId"]) == made
+    later = show(ec2, made["InstanceId"])
+
+    assert made["StateReason"] == {"Code": "pending", "Message": "pending"}
+    assert (made["BlockDeviceMappings"], made["PublicDnsName"]) == ([], "")
+    assert (made["MetadataOptions"]["State"], made["Monitoring"]["State"]) == ("pending", "pending")
+    (interface,) = made["NetworkInterfaces"]
+    assert interface["Attachment"]["Status"] == "attaching"
+    assert "Association" not in interface | interface["PrivateIpAddresses"][0]
+    billed = {"PlatformDetails", "UsageOperation", "UsageOperationUpdateTime"}
+    assert later.keys() - made.keys() == billed | {"PublicIpAddress", "HibernationOptions"}
+    different = {"BlockDeviceMappings", "PublicDnsName", "MetadataOptions", "Monitoring", "NetworkInterfaces"}
+    assert {name for name, value in made.items() if value != later.get(name)} == different | {"StateReason"}
 
 
 def test_an_instance_outlives_its_image_in_the_catalogue(paper, ec2):

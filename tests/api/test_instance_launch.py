@@ -34,7 +34,7 @@ def test_a_launch_says_everything_about_the_instance(ec2):
     )
 
     assert instance["Architecture"] == "x86_64"
-    assert instance["Monitoring"] == {"State": "enabled"}
+    assert show(ec2, instance["InstanceId"])["Monitoring"] == {"State": "enabled"}
     assert instance["IamInstanceProfile"]["Arn"] == "arn:aws:iam::000000000000:instance-profile/web"
     assert instance["MaintenanceOptions"]["AutoRecovery"] == "disabled"
     assert instance["Placement"] == {
@@ -162,7 +162,7 @@ def test_metadata_options_follow_the_image(ec2, image, tokens, hops):
     options = launch(ec2, ImageId=image_id(image))["MetadataOptions"]
 
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == (tokens, hops)
-    assert options["State"] == "applied"
+    assert options["State"] == "pending"
 
 
 def test_metadata_options_are_what_the_launch_says(ec2):

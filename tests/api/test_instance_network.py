@@ -69,12 +69,13 @@ def test_the_private_address_is_the_one_asked_for(ec2, subnet, group):
     assert made["PrivateIpAddress"] == "10.0.0.55"
     assert made["PrivateDnsName"] == "ip-10-0-0-55.ec2.internal"
     assert [g["GroupId"] for g in made["SecurityGroups"]] == [group]
-    assert "PublicIpAddress" not in made
-    assert made["PublicDnsName"] == ""
+    later = show(ec2, made["InstanceId"])
+    assert "PublicIpAddress" not in later
+    assert later["PublicDnsName"] == ""
 
 
 def test_a_public_subnet_gives_a_public_address(ec2):
-    made = launch(ec2)
+    made = show(ec2, launch(ec2)["InstanceId"])
 
     assert made["PublicIpAddress"] == "203.0.113.1"
     assert made["PublicDnsName"] == "ec2-203-0-113-1.compute-1.amazonaws.com"
@@ -87,13 +88,13 @@ def test_the_launch_decides_about_the_public_address(ec2, subnet, asked, public)
 
     made = launch(ec2, NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": where, "AssociatePublicIpAddress": asked}])
 
-    assert ("PublicIpAddress" in made) is public
+    assert ("PublicIpAddress" in show(ec2, made["InstanceId"])) is public
 
 
 def test_public_addresses_are_never_given_twice(ec2):
     eip = ec2.allocate_address(Domain="vpc")["PublicIp"]
 
-    given = [launch(ec2)["PublicIpAddress"] for _ in range(3)]
+    given = [show(ec2, launch(ec2)["InstanceId"])["PublicIpAddress"] for _ in range(3)]
 
     assert len({eip, *given}) == 4
 

@@ -13,7 +13,7 @@ from atoll.ec2 import metadata
 from atoll.ec2 import placement as placements
 from atoll.ec2.errors import BAD_COMBINATION, UNSUPPORTED
 from atoll.ec2.instance import refuse_members
-from atoll.ec2.instance_render import reservations
+from atoll.ec2.instance_render import render_launched
 from atoll.ec2.instance_state import give_public_ip
 from atoll.ec2.keypair import find_named
 from atoll.ec2.tags import tags_for
@@ -97,7 +97,8 @@ def run_instances(
                 raise
             break
         made.append(_make(tx, nets, root, reservation, n, facts))
-    return reservations(tx.world, made)[0]
+    told = [render_launched(tx.world, instance) for instance in made]
+    return {"ReservationId": reservation, "OwnerId": tx.account, "Groups": [], "Instances": told}
 
 
 def _make(

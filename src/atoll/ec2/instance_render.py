@@ -50,8 +50,42 @@ def reservations(world: World, instances: Sequence[Instance]) -> list[Shape]:
     return list(launches.values())
 
 
+def render_launched(world: World, i: Instance) -> Shape:
+    """Return AWS's Instance as RunInstances answers it, after recorded answers of EC2: nothing has come about yet.
+
+    The volume and a public address are not there, the interface is attaching, metadata options are pending, and
+    what the instance is billed as is not told.
+    """
+    return {
+        **_facts(world, i),
+        "BlockDeviceMappings": [],
+        "MetadataOptions": {**metadata_options(i.metadata), "State": "pending"},
+        "Monitoring": {"State": "pending" if i.monitoring == "enabled" else i.monitoring},
+        "StateReason": {"Code": "pending", "Message": "pending"},
+        **_network(world, i, is_attached=False),
+    }
+
+
 def render(world: World, i: Instance) -> Shape:
     """Return AWS's Instance."""
+    shape: Shape = {
+        **_facts(world, i),
+        "BlockDeviceMappings": block_devices(world, i),
+        "MetadataOptions": metadata_options(i.metadata),
+        "Monitoring": {"State": i.monitoring},
+        "HibernationOptions": {"Configured": False},
+        "PlatformDetails": "Linux/UNIX",
+        "UsageOperation": "RunInstances",
+        "UsageOperationUpdateTime": second(i.launched),
+        **_network(world, i),
+    }
+    if reason := state_reason(i):
+        shape["StateReason"] = {"Code": reason[0], "Message": reason[1]}
+    return shape
+
+
+def _facts(world: World, i: Instance) -> Shape:
+    """Return what an instance is told as from its launch on."""
     type, image = INSTANCE_TYPES[i.type], catalogue.image(i.region, i.image_id)
     architecture = image.architecture if image else type.architectures[-1]  # a later catalogue may lack the image
     shape: Shape = {
@@ -63,9 +97,7 @@ def render(world: World, i: Instance) -> Shape:
         "AmiLaunchIndex": i.launch_index,
         "LaunchTime": second(i.launched),
         "Placement": _placement(world, i),
-        "Monitoring": {"State": i.monitoring},
         "Architecture": architecture,
-        "BlockDeviceMappings": block_devices(world, i),
         "ClientToken": i.client_token or "",
         "EbsOptimized": i.ebs_optimized,
         "EnaSupport": True,
@@ -76,15 +108,9 @@ def render(world: World, i: Instance) -> Shape:
         "VirtualizationType": "hvm",
         "CpuOptions": {"CoreCount": type.vcpus // type.threads_per_core, "ThreadsPerCore": type.threads_per_core},
         "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
-        "HibernationOptions": {"Configured": False},
-        "MetadataOptions": metadata_options(i.metadata),
         "EnclaveOptions": {"Enabled": False},
-        "PlatformDetails": "Linux/UNIX",
-        "UsageOperation": "RunInstances",
-        "UsageOperationUpdateTime": second(i.launched),
         "MaintenanceOptions": {"AutoRecovery": i.auto_recovery, "RebootMigration": "default"},
         "CurrentInstanceBootMode": "uefi" if architecture == "arm64" else "legacy-bios",
-        **_network(world, i),
     }
     if i.tags:  # EC2 leaves the member out, as it does not for a subnet or a volume
         shape["Tags"] = render_tags(i)
@@ -94,8 +120,6 @@ def render(world: World, i: Instance) -> Shape:
         shape["KeyName"] = i.key_name
     if i.instance_profile:
         shape["IamInstanceProfile"] = rendered_profile(i)
-    if reason := state_reason(i):
-        shape["StateReason"] = {"Code": reason[0], "Message": reason[1]}
     return shape
 
 
@@ -183,8 +207,11 @@ def placement_group(world: World, i: Instance) -> PlacementGroup | None:
     return world.get(PlacementGroup, i.placement_group_id) if i.placement_group_id else None
 
 
-def _network(world: World, i: Instance) -> Shape:
-    """Return what an instance shows of its interfaces; nothing once it is terminated."""
+def _network(world: World, i: Instance, *, is_attached: bool = True) -> Shape:
+    """Return what an instance shows of its interfaces; nothing once it is terminated.
+
+    Before they are attached, no public address is told of.
+    """
     interfaces = interfaces_of(world, i.id)
     if i.ended_at or not interfaces:
         return {"PrivateDnsName": "", "PublicDnsName": "", "SecurityGroups": [], "NetworkInterfaces": []}
@@ -194,7 +221,7 @@ def _network(world: World, i: Instance) -> Shape:
         "SubnetId": first.subnet_id,
         "PrivateIpAddress": str(first.address),
         "PrivateDnsName": private_name(i, first.address),
-        "PublicDnsName": public_name(world, first),
+        "PublicDnsName": public_name(world, first) if is_attached else "",
         "PrivateDnsNameOptions": {
             "HostnameType": i.hostname_type,
             "EnableResourceNameDnsARecord": i.resource_name_a_record,
@@ -202,11 +229,11 @@ def _network(world: World, i: Instance) -> Shape:
         },
         "SecurityGroups": group_names(world, first.group_ids),
         "SourceDestCheck": first.source_dest_check,
-        "NetworkInterfaces": [_interface(world, i, interface) for interface in interfaces],
+        "NetworkInterfaces": [_interface(world, i, interface, is_attached) for interface in interfaces],
     }
     if first.ipv6_address:
         shape["Ipv6Address"] = str(first.ipv6_address)
-    if address := public_ip_of(world, first):
+    if is_attached and (address := public_ip_of(world, first)):
         shape["PublicIpAddress"] = str(address)
     if is_classic(world, first.vpc_id):
         for member in ("VpcId", "SubnetId", "SourceDestCheck", "PrivateDnsNameOptions"):
@@ -215,7 +242,7 @@ def _network(world: World, i: Instance) -> Shape:
     return shape
 
 
-def _interface(world: World, i: Instance, interface: Interface) -> Shape:
+def _interface(world: World, i: Instance, interface: Interface, is_attached: bool) -> Shape:
     """Return AWS's InstanceNetworkInterface."""
     assert interface.attachment, "an instance's interface is attached to it"
     shape: Shape = {
@@ -238,18 +265,18 @@ def _interface(world: World, i: Instance, interface: Interface) -> Shape:
             "DeleteOnTermination": interface.attachment.delete_on_termination,
             "DeviceIndex": interface.attachment.device_index,
             "NetworkCardIndex": 0,
-            "Status": interface.attachment.status,
+            "Status": interface.attachment.status if is_attached else "attaching",
         },
-        "PrivateIpAddresses": [_address(world, i, interface, ip) for ip in interface.private_ips],
+        "PrivateIpAddresses": [_address(world, i, interface, ip, is_attached) for ip in interface.private_ips],
     }
     if world[Vpc, interface.vpc_id].gives_names:  # the instance itself has a name in every VPC
         shape["PrivateDnsName"] = private_name(i, interface.address)
-    if association := _association(world, interface, interface.address):
+    if is_attached and (association := _association(world, interface, interface.address)):
         shape["Association"] = association
     return shape
 
 
-def _address(world: World, i: Instance, interface: Interface, ip: IPv4Address) -> Shape:
+def _address(world: World, i: Instance, interface: Interface, ip: IPv4Address, is_attached: bool) -> Shape:
     """Return AWS's InstancePrivateIpAddress."""
     shape: Shape = {
         "Primary": ip == interface.address,
@@ -257,7 +284,7 @@ def _address(world: World, i: Instance, interface: Interface, ip: IPv4Address) -
     }
     if world[Vpc, interface.vpc_id].gives_names:
         shape["PrivateDnsName"] = private_dns(ip, i.region)
-    if association := _association(world, interface, ip):
+    if is_attached and (association := _association(world, interface, ip)):
         shape["Association"] = association
     return shape
 
