@@ -241,6 +241,27 @@ def test_a_transaction_gets_only_what_its_caller_may_see():
     assert begin(world, None).get(InternetGateway, "igw-b") is not None
 
 
+def test_a_transaction_gets_what_it_has_put_and_not_what_it_has_deleted():
+    tx = begin(gateways(World(), "igw-1", "igw-2"))
+    tx.delete(tx.world[InternetGateway, "igw-1"])
+    put = tx.put(tx.world[InternetGateway, "igw-2"].but(vpc_id="vpc-1"))
+    with tx.acting_as(BOB.account):
+        his = tx.make(InternetGateway, "igw-3")
+        assert tx.get(InternetGateway, "igw-3") is his
+        assert tx.get(InternetGateway, "igw-2") is None
+
+    found = [tx.get(InternetGateway, f"igw-{n}") for n in (1, 2, 3)]
+
+    assert found == [None, put, None]
+    assert found == [tx.world.get(InternetGateway, f"igw-{n}") for n in (1, 2, 3)]
+
+
+def test_a_transaction_without_a_caller_gets_what_it_has_put_for_anybody():
+    tx = begin(gateways(World(), "igw-b", caller=BOB), None)
+    put = tx.put(tx.world[InternetGateway, "igw-b"].but(vpc_id="vpc-1"))
+    assert tx.get(InternetGateway, "igw-b") is put
+
+
 def test_a_listing_may_be_changed_while_it_is_walked():
     tx = begin(gateways(World(), "igw-1", "igw-2"))
     for gateway in tx.all(InternetGateway):

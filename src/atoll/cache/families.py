@@ -4,12 +4,13 @@ Source: ElastiCache User Guide, "Engine versions and upgrading" and "Parameter m
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 from atoll.model.engine import EngineBuild
-from atoll.model.world import World
+from atoll.model.world import Table, World
 
 ENGINES = ("memcached", "redis", "valkey")
 
@@ -79,17 +80,8 @@ def engine_of(family: str) -> str:
 
 def builds(world: World, engine: str | None = None) -> tuple[Build, ...]:
     """Return what can be asked for, oldest first: what the host runs, or AWS's list where no host has spoken."""
-    wanted = ENGINES if engine is None else (engine,)
-    if any(world.bucket(EngineBuild, "engine", e) for e in ENGINES):
-        found = [
-            Build(b.engine, b.version, b.tls)
-            for e in wanted
-            for b in (cast(EngineBuild, r) for r in world.bucket(EngineBuild, "engine", e).values())
-            if numbers(b.version) >= OLDEST[e]
-        ]
-    else:
-        found = [Build(e, version, tls=True) for e in wanted for version in AWS_VERSIONS[e]]
-    return tuple(sorted(found, key=lambda b: (b.engine, numbers(b.version))))
+    every = _offered(world).builds
+    return every if engine is None else tuple(b for b in every if b.engine == engine)
 
 
 def choose(world: World, engine: str, requested: str | None) -> Build | None:
@@ -104,8 +96,33 @@ def choose(world: World, engine: str, requested: str | None) -> Build | None:
 
 def families(world: World) -> tuple[str, ...]:
     """Return the families for which there are default parameter groups: AWS's, and those of the builds here."""
-    offered = {family(e, v) for e, versions in AWS_VERSIONS.items() for v in versions}
-    return tuple(sorted(offered | {b.family for b in builds(world)}))
+    return _offered(world).families
+
+
+class _Offer(NamedTuple):
+    """What can be asked for beside the builds of a table."""
+
+    table: Table
+    builds: tuple[Build, ...]
+    families: tuple[str, ...]
+
+
+_last: _Offer | None = None  # builds come when a daemon starts, and each cache that is made asks three times
+
+
+def _offered(world: World) -> _Offer:
+    global _last
+    table, offer = world.table(EngineBuild), _last  # another thread may ask about another World
+    if offer is None or offer.table is not table:
+        found = [Build(b.engine, b.version, b.tls) for b in cast("Iterable[EngineBuild]", table.values())]
+        if found:
+            found = [b for b in found if numbers(b.version) >= OLDEST[b.engine]]
+        else:
+            found = [Build(e, version, tls=True) for e, versions in AWS_VERSIONS.items() for version in versions]
+        found.sort(key=lambda b: (b.engine, numbers(b.version)))
+        of_aws = {family(e, version) for e, versions in AWS_VERSIONS.items() for version in versions}
+        _last = offer = _Offer(table, tuple(found), tuple(sorted(of_aws | {b.family for b in found})))
+    return offer
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter, is_
 from typing import NamedTuple
@@ -224,14 +225,19 @@ def _settings(world: World, cluster: CacheCluster, node: CacheNode) -> Settings:
 
     One that has left its group's cluster mode for a migration would take keys of other shards' slots: it takes none.
     """
-    version, type_ = cluster.engine_version, NODE_TYPES[cluster.node_type]
-    found = server_settings(
-        cluster.engine, version, type_, cluster.port, dict(node.parameters), sharded=cluster.sharded
-    )
+    version, parameters = cluster.engine_version, node.parameters
+    found = _usual(cluster.engine, version, cluster.node_type, cluster.port, parameters, sharded=cluster.sharded)
     if not _has_left(world, cluster):
         return found
     instead = dict(NO_WRITES)
     return (*(pair for pair in found if pair[0] not in instead), *NO_WRITES)
+
+
+@lru_cache(maxsize=256)  # most nodes have what others have, and each is planned again when it has answered
+def _usual(
+    engine: str, version: str, node_type: str, port: int, parameters: tuple[tuple[str, str], ...], *, sharded: bool
+) -> Settings:
+    return server_settings(engine, version, NODE_TYPES[node_type], port, dict(parameters), sharded=sharded)
 
 
 def _has_left(world: World, cluster: CacheCluster) -> bool:

@@ -107,6 +107,8 @@ def named(world: World, dns_name: str) -> ServerlessCache | None:
 
 def ready(tx: Tx, backing: Resource, *, created: bool) -> None:
     """Tell that what is behind a serverless cache is available."""
+    if backing.account != SERVICE:
+        return  # no look: each makes a World of what was put before
     if cache := in_front_of(tx.world, backing):
         what = "created" if created else "modified"
         record(tx, cache, SOURCE, cache.name, f"Serverless cache {cache.name} {what}")

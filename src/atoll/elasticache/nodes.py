@@ -128,13 +128,16 @@ def _host(world: World, zone: str, group_id: str | None) -> str:
     hosts = standing_hosts(world, zone)
     if not hosts:
         raise NO_CAPACITY(zone=zone)
-    return min(hosts, key=lambda host: (siblings[host], len(everyone.bucket(Interface, "host", host))))
+    loads = [(siblings.get(host, 0), len(everyone.bucket(Interface, "host", host))) for host in hosts]
+    return hosts[loads.index(min(loads))]
 
 
 def check_quota(world: World, more: int) -> None:
     """Check that the caller may have so many more nodes in the region."""
-    limit = allowed(world, CACHE_NODES)
-    have = sum(map(len, map(attrgetter("nodes"), world.all(CacheCluster))))
+    limit, caller = allowed(world, CACHE_NODES), world.caller
+    assert caller, "a quota is a caller's"
+    mine = world.bucket(CacheCluster, "owner", (caller.account, caller.region)).values()
+    have = sum(map(len, map(attrgetter("nodes"), mine)))
     if have + more > limit:
         raise errors.REGION_NODES(limit=limit)
 

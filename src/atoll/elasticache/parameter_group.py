@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from atoll.aws.errors import Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_query
-from atoll.cache.families import default_groups, families
+from atoll.cache.families import DefaultGroup, default_groups, families
 from atoll.cache.history import PARAMETER_GROUP, record
 from atoll.cache.parameters import Parameter, of_family
 from atoll.cache.tuning import APPLYING, IN_SYNC, PENDING_REBOOT, state, wanted
@@ -169,10 +169,10 @@ def find_group(world: World, name: str) -> Group:
     made = world.get(CacheParameterGroup, owner_key(world, name))
     if made:
         return _custom(made)
-    group = next((group for group in _defaults(world) if group.name == name.lower()), None)
+    group = next((group for group in default_groups(world) if group.name == name.lower()), None)
     if group is None:
         raise errors.PARAMETER_GROUP_NOT_FOUND(name=name)
-    return group
+    return _default(group)
 
 
 def find(world: World, name: str) -> CacheParameterGroup | None:
@@ -210,8 +210,8 @@ def render_status(world: World, cluster: CacheCluster) -> Shape:
     }
 
 
-def _defaults(world: World) -> list[Group]:
-    return [Group(g.name, g.family, g.description, g.cluster_on, (), None) for g in default_groups(world)]
+def _default(group: DefaultGroup) -> Group:
+    return Group(group.name, group.family, group.description, group.cluster_on, (), None)
 
 
 def _custom(made: CacheParameterGroup) -> Group:
@@ -219,7 +219,7 @@ def _custom(made: CacheParameterGroup) -> Group:
 
 
 def _every(world: World) -> list[Group]:
-    return _defaults(world) + [_custom(made) for made in world.all(CacheParameterGroup)]
+    return [*map(_default, default_groups(world)), *map(_custom, world.all(CacheParameterGroup))]
 
 
 def _changeable(world: World, name: str) -> CacheParameterGroup:

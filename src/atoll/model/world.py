@@ -388,8 +388,12 @@ class Tx:
         self.changes[key] = self._fresh[key] = None
 
     def get(self, kind: type[R], id: str) -> R | None:
-        """Look up an id that a caller gave us; see `World.get`."""
-        return self.world.get(kind, id)
+        """Look up an id that a caller gave us; see `World.get`.  Makes no World of what was put before."""
+        if (kind, id) not in self._fresh:
+            return self._world.get(kind, id)
+        found = self._fresh[kind, id]
+        is_seen = self.caller is None or (found is not None and found.owner == (self.account, self.region))
+        return cast("R | None", found) if is_seen else None
 
     def all(self, kind: type[R], **where: object) -> list[R]:
         """Return the matching resources; a list, so that the caller may change them while it walks."""
