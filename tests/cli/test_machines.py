@@ -89,6 +89,14 @@ def test_exec_as_a_user_who_is_not_there_is_refused(atoll, app):
     assert "no user nemo" in done.stderr
 
 
+def test_exec_of_what_is_not_there_says_so_as_a_shell_does(atoll, app):
+    missing = atoll("exec", app, "--", "frobnicate", "-x")
+    closed = atoll("exec", app, "--", "/etc/passwd")
+
+    assert (missing.stderr, missing.returncode) == ("error: frobnicate: command not found in the instance\n", 127)
+    assert (closed.stderr, closed.returncode) == ("error: /etc/passwd: Permission denied\n", 126)
+
+
 def test_exec_without_a_command_is_a_shell(atoll, app):
     done = atoll("exec", app, given="echo I am $(id -un)\nexit 3\n")
 
@@ -149,6 +157,21 @@ def test_nobody_can_log_in_to_a_node(atoll, node):
     assert "as on AWS" in done.stderr
 
 
+@pytest.mark.parametrize("engine", ["memcached", "redis"])
+def test_a_cache_may_have_a_port_that_elsewhere_takes_rights(atoll, app, engine):
+    cache, name = atoll.client("elasticache"), f"low-{engine}"
+    cache.create_cache_cluster(
+        CacheClusterId=name, Engine=engine, CacheNodeType="cache.t3.micro", NumCacheNodes=1, Port=443
+    )
+    waiter = cache.get_waiter("cache_cluster_available")
+    waiter.wait(CacheClusterId=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+
+    done = atoll("why", app, f"{name}:443")
+
+    assert done.returncode == 0, done.stdout
+    cache.delete_cache_cluster(CacheClusterId=name)
+
+
 def test_an_internet_client_is_not_an_instance(atoll):
     atoll("run", "--as", CLIENT, "--", "true")
 
@@ -174,11 +197,19 @@ def test_ssh_comes_from_the_internet_and_obeys_the_groups(atoll, app, key):
     command = ("ssh", "app", "-i", key, "--", "echo", "in", ";", "hostname", "-I")
 
     before = atoll("run", "--as", CLIENT, "--", "timeout", "1.5", "ssh", "-oBatchMode=yes", public(ec2, app), "true")
+    warned = subprocess.run(
+        ["timeout", "5", sys.executable, "-m", "atoll.cli", *map(str, command)],
+        capture_output=True, text=True, env=atoll.env, check=False,
+    )  # fmt: skip
     ec2.authorize_security_group_ingress(**rule)
     after = atoll(*command)
     stranger = atoll("run", "--as", "198.51.100.28", "--", "timeout", "1.5", "ssh", public(ec2, app), "true")
 
     assert before.returncode == 124
+    assert warned.returncode == 124
+    assert f"note: {CLIENT} does not get in: no rule of {group} allows tcp 22" in warned.stderr
+    assert f"`atoll why {CLIENT} app:22`" in warned.stderr
+    assert "note:" not in after.stderr
     assert after.stdout.startswith("in\n172.31."), after.stderr
     assert stranger.returncode == 124
 

@@ -263,6 +263,16 @@ def test_a_name_that_means_nothing_there_is_named(paper):
     assert codes(done)[0] == "NAME_UNKNOWN"
 
 
+def test_from_the_internet_a_machine_is_asked_for_at_its_public_address(paper):
+    """As people ask first: why do I not get in?  Not because of the private address, which nobody outside uses."""
+    why, trace = (paper(command, "outside", "web:22", "--json") for command in ("why", "trace"))
+
+    (blocker,) = json.loads(why.stdout)["blockers"]
+    assert (blocker["code"], why.returncode) == ("ENI_SG_RULES_MISMATCH", 1)
+    assert f"--port 22 --cidr {CLIENT}/32" in blocker["mend"][0]["command"]
+    assert json.loads(trace.stdout)["packet"]["destination"].startswith("203.0.113.")
+
+
 def test_a_name_that_means_nothing_anywhere_is_named_too(paper):
     done = paper("why", "app", "cache.example.com:80", "--json")
     assert (done.returncode, codes(done)) == (1, ["NAME_UNKNOWN"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from atoll.model.gateway import InternetGateway
 from atoll.model.interface import Interface
 from atoll.model.route import RouteTable
 from atoll.network.explain import as_dict, explain
@@ -49,6 +50,15 @@ def test_a_refused_flow_ends_with_the_command_that_mends_it(prod):
         "mend: let sg-cache allow it from group sg-bastion",
         f"  {SG} sg-cache --protocol tcp --port 6379 --source-group sg-bastion",
     ]
+
+
+@pytest.mark.parametrize("public", ["203.0.113.60", "203.0.113.73"], ids=["automatic", "elastic"])
+def test_a_public_address_leads_nowhere_until_its_vpc_has_a_gateway(prod, public):
+    gateway = next(prod.world.all(InternetGateway))
+    prod.put(gateway, vpc_id=None)
+
+    attach = f"aws ec2 attach-internet-gateway --internet-gateway-id {gateway.id} --vpc-id vpc-prod"
+    assert commands(prod, "198.51.100.27", public, "tcp", 22) == [attach]
 
 
 def test_the_same_as_data(prod):

@@ -7,7 +7,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.names import endpoint_hash, region_code
 from atoll.model.world import Caller
-from atoll.network.places import AmbiguousPlace, UnknownPlace, endpoint
+from atoll.network.places import AmbiguousPlace, UnknownPlace, endpoint, receiver
 from tests.network.worlds import ACCOUNT, CALLER, REGION, Lab
 
 H = endpoint_hash(ACCOUNT, REGION)
@@ -51,6 +51,32 @@ def lab(prod) -> Lab:
 def test_people_name_places_so(lab, text, at, address):
     place = endpoint(lab.world, CALLER, text)
     assert (place.at, str(place.address)) == (at, address)
+
+
+def test_outside_is_the_usual_client_unless_something_is_called_so(lab):
+    assert str(endpoint(lab.world, CALLER, "outside").at) == "198.51.100.27"
+
+    lab.put(lab.world[Instance, "i-app"], tags={"Name": "outside"})
+    assert endpoint(lab.world, CALLER, "outside").at == "eni-app"
+
+
+@pytest.mark.parametrize(
+    ("sender", "text", "address"),
+    [
+        ("outside", "i-bastion", "203.0.113.60"),
+        ("outside", "eni-nat", "203.0.113.73"),
+        ("outside", "10.0.0.55", "10.0.0.55"),
+        ("outside", "203.0.113.73", "203.0.113.73"),
+        ("outside", "app", "10.0.1.10"),
+        ("outside", "sessions-001", "10.0.1.230"),
+        ("outside", "198.51.100.28", "198.51.100.28"),
+        ("app", "eni-nat", "10.0.0.55"),
+    ],
+)
+def test_who_is_outside_speaks_to_a_machine_by_its_public_address(lab, sender, text, address):
+    from_there = endpoint(lab.world, CALLER, sender)
+
+    assert str(receiver(lab.world.seen_by(CALLER), from_there, text).address) == address
 
 
 @pytest.mark.parametrize("text", ["198.51.100.27", "8.8.8.8", "169.254.169.254"])

@@ -46,7 +46,7 @@ from atoll.model.world import Caller, Tx, World
 from atoll.network.explain import as_dict, explain
 from atoll.network.facts import Container
 from atoll.network.flow import Verdict
-from atoll.network.places import Place, PlaceError, UnknownPlace, endpoint
+from atoll.network.places import Place, PlaceError, UnknownPlace, endpoint, receiver
 from atoll.network.plan import Plan
 from atoll.network.trace import trace
 from atoll.store.sqlite import StoreError
@@ -226,7 +226,8 @@ class _Api:
     async def trace(self, request: Request) -> Answer:
         body = _body(request)
         world = self._service.world.seen_by(_caller(body))
-        source, target = self._place(world, _text(body, "from")), self._place(world, _text(body, "to"))
+        source = self._place(world, _text(body, "from"))
+        target = self._place(world, _text(body, "to"), source)
         port = body.get("port", 0)
         if not isinstance(port, int) or not 0 <= port <= 65535:
             raise Bad(400, f"{port!r} is not a port: give a number from 0 to 65535")
@@ -373,9 +374,9 @@ class _Api:
     def _machine(self, found: Machine) -> Answer:
         return _json(self._service.where() | found.to_json())
 
-    def _place(self, world: World, text: str) -> Place:
+    def _place(self, world: World, text: str, sender: Place | None = None) -> Place:
         try:
-            return endpoint(world, world.caller, text)
+            return receiver(world, sender, text) if sender else endpoint(world, world.caller, text)
         except PlaceError as error:
             raise _unknown(error) from None
 

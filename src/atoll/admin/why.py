@@ -25,7 +25,7 @@ from atoll.network.explain import NO, WIDTH
 from atoll.network.inside.judge import Beyond
 from atoll.network.inside.seen import Inside, read
 from atoll.network.mend import Mend
-from atoll.network.places import Place, UnknownPlace, endpoint
+from atoll.network.places import Place, UnknownPlace, endpoint, receiver
 from atoll.network.why import Blocker, Named, Question, Why, explain, to_json, told, why
 
 NODE = re.compile(r"[^:]+:0\d{3}")  # a Memcached node, `mc:0002`, is no place with a port
@@ -135,7 +135,7 @@ def _targets(world: World, sender: Place, text: str, protocol: str) -> list[_Tar
     if _is_name(host) and (named := _by_name(world, sender, host)):
         by_name = [_Target(address, _holder(world, address, sender), 0, (n,)) for address, n in named]
     else:
-        place = endpoint(world, world.caller, host)
+        place = receiver(world, sender, host)
         named_badly = _unknown(world, sender, host) if _is_name(host) else ()
         id = place.at if isinstance(place.at, str) and world.seen_by(None).get(Interface, place.at) else None
         by_name = [_Target(place.address, id, 0, named_badly)]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -45,6 +46,8 @@ def ssh(instance: str, *, key: str | None, source: str, user: str, command: Sequ
     private_place = _instance(instance)
     public = _public_address(private_place.id)
     place = enter.place_of(private.outside(_client(source))) if public else private_place
+    if public:
+        _warn(place.address, instance, public)
     login = [program, *SSH_OPTIONS, *(["-i", key] if key else []), f"{user}@{public or private_place.address}"]
     enter.in_network(place)([*login, *command])
 
@@ -64,6 +67,21 @@ def _instance(name: str) -> enter.Place:
             "use an instance of the same VPC; `atoll status` lists them",
         )
     return place
+
+
+def _warn(client: str, instance: str, public: str) -> None:
+    """Say at once what a login would end with after two minutes: that the network lets nobody in."""
+    port = 22
+    asked = {"from": client, "to": public, "port": port, "protocol": "tcp"}
+    found = private.post("/_atoll/trace", asked | private.whose())
+    refusal = next((step["because"] for step in (*found["steps"], *found["back"]) if not step["allowed"]), None)
+    if not found["delivered"] and refusal:
+        print(
+            f"note: {client} does not get in: {refusal}\n"
+            f"      `atoll why {client} {instance}:{port}` says what mends it; Ctrl-C ends the waiting",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _public_address(instance_id: str) -> str | None:

@@ -336,8 +336,17 @@ def _destination(call: _Refusal) -> list[Mend]:
         says = "ask from an instance of its VPC, or forward through a NAT instance that has an Elastic IP"
         return [Mend(says)]
     if step.layer == "internet":
-        return _unassociated(call.world, destination)
+        return _without_gateway(call, destination) or _unassociated(call.world, destination)
     return [Mend(NOBODY.get(step.layer, NOBODY["delivery"]))]
+
+
+def _without_gateway(call: _Refusal, public: Ip) -> list[Mend]:
+    """Attach a gateway, if a machine has the public address and only its VPC has none."""
+    eips = (cast(ElasticIp, eip) for eip in call.world.bucket(ElasticIp, "public_ip", public).values())
+    held = [call.world[Interface, eip.interface_id] for eip in eips if eip.interface_id is not None]
+    held += [cast(Interface, i) for i in call.world.bucket(Interface, "public_ip", public).values()]
+    closed = [i.vpc_id for i in held if internet_gateway_of(call.world, i.vpc_id) is None]
+    return _attach_gateway(call, closed[0]) if closed else []
 
 
 def _unassociated(world: World, public: Ip) -> list[Mend]:

@@ -2,13 +2,13 @@
 
 i-0a...   eni-0a...   app (a Name tag)   10.0.1.20   203.0.113.73   ip-10-0-1-20.ec2.internal
 sessions-001 (a cache cluster)   sessions (a replication group: its primary)   mc:0002 (a node)
-sessions-001.abc123.0001.use1.cache.amazonaws.com:6379   198.51.100.27 (outside)
+sessions-001.abc123.0001.use1.cache.amazonaws.com:6379   198.51.100.27, or "outside" (outside)
 web (a load balancer)   vpce-0a... (an endpoint)   and their DNS names: see `places_service`
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import cast
@@ -18,7 +18,7 @@ from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
 from atoll.model.ip import Ip
-from atoll.model.lookup import primary_interface
+from atoll.model.lookup import primary_interface, public_ip_of
 from atoll.model.subnet import Subnet
 from atoll.model.vpc import Vpc
 from atoll.model.world import Caller, World
@@ -29,6 +29,7 @@ from atoll.network.layers.vpc_services import LINK_LOCAL, RESOLVER_OFFSET, ROUTE
 from atoll.network.places_service import named
 
 CANDIDATES_MAX = 8  # as many as people read
+OUTSIDE, TRUSTED_CLIENT = "outside", ip_address("198.51.100.27")  # the client of the documented scenario
 EC2_NAME = re.compile(r"(?:ip|ec2)-(\d+)-(\d+)-(\d+)-(\d+)(?:\..+\.(?:internal|amazonaws\.com))$")
 
 
@@ -70,6 +71,8 @@ def endpoint(world: World, caller: Caller | None, text: str) -> Place:
     text = text.strip()
     found = _by_id(world, text) or _by_address(world, text) or _by_endpoint_name(world, text)
     found = found or _by_node(world, text) or list(_by_name(world, text))
+    if text == OUTSIDE and not found:
+        return Place(TRUSTED_CLIENT, TRUSTED_CLIENT, str(TRUSTED_CLIENT))
     if len(found) == 1:
         return found[0]
     if found:
@@ -80,6 +83,20 @@ def endpoint(world: World, caller: Caller | None, text: str) -> Place:
     names = sorted({name for name, _ in _names(world)})
     near = get_close_matches(text, names, CANDIDATES_MAX) or names
     raise UnknownPlace(f"nothing is called {text!r}" + ("; there is" if near else ""), tuple(near))
+
+
+def receiver(world: World, sender: Place, text: str) -> Place:
+    """Return the place that a person means by what a sender speaks to; raises as `endpoint`.
+
+    Who is outside speaks to a machine by its public address, if it has one, unless the text is another of its
+    addresses.
+    """
+    place = endpoint(world, world.caller, text)
+    interface = world.seen_by(None).get(Interface, place.at) if isinstance(place.at, str) else None
+    if isinstance(sender.at, str) or interface is None or _by_address(world, text):
+        return place
+    public = interface.ipv6_address if sender.address.version == 6 else public_ip_of(world, interface)
+    return replace(place, address=public) if public else place
 
 
 def _by_id(world: World, text: str) -> list[Place]:

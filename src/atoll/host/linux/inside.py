@@ -80,14 +80,25 @@ def _become_guest(
             os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
             os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
         os.chdir(account.pw_dir)
-        command = list(argv) or [account.pw_shell, "-l"]
-        os.execvpe(command[0], command, {**_login(account), **environment})
+        _execute(list(argv) or [account.pw_shell, "-l"], {**_login(account), **environment})
     except KeyError:
         os.write(2, f"there is no user {user} in the instance\n".encode())
     except OSError as error:
         os.write(2, f"{error}\n".encode())
     finally:
         os._exit(127)
+
+
+def _execute(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Become a command, or say as a shell would why not, with its exit status."""
+    try:
+        os.execvpe(command[0], list(command), environment)
+    except FileNotFoundError:
+        os.write(2, f"error: {command[0]}: command not found in the instance\n".encode())
+        os._exit(127)
+    except OSError as error:
+        os.write(2, f"error: {command[0]}: {error.strerror}\n".encode())
+        os._exit(126)
 
 
 def _give_up_rights(rootless: bool) -> None:

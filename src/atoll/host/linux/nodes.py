@@ -12,11 +12,13 @@ from atoll.host.engine.talker import SOCKET, Talker, short
 from atoll.host.linux import cgroups, terminators
 from atoll.host.linux.announce import Announcer
 from atoll.host.linux.client import Keeper, Process, Spawn
+from atoll.host.linux.namespaces import set_sysctl
 from atoll.host.linux.terminators import Terminators
 
 ENGINE_UID = 64017  # belongs to nobody: below the range of dynamic users, above that of packages
 PROCESSES_MAX = 128  # threads of one engine: Memcached has one per vCPU, Redis OSS a handful
 MEMORY_SLACK = 256 << 20  # for what maxmemory does not count: buffers, copy on write, the program itself
+PRIVILEGED = 1024  # below it a port takes rights
 
 
 class Nodes(Talker):
@@ -48,6 +50,9 @@ class Nodes(Talker):
         program = self._engine(node.engine, node.version)
         directory = self._prepare(node)
         limits = self.confine(node, twice=node.loads)
+        if node.port < PRIVILEGED:  # neither the engine nor what speaks TLS for it has rights
+            with self._keeper.namespaces.inside(node.interface_id):
+                set_sysctl("net.ipv4.ip_unprivileged_port_start", node.port)
         if node.encryption:  # before anybody can talk to the engine
             self.encrypt(node)
             self.terminators.lead(node)
