@@ -93,6 +93,30 @@ def test_the_free_address_is_the_lowest_that_nobody_has(used):
         assert free_address(lab.world, subnet(lab)) == IPv4Address(f"10.0.0.{left[0]}")
 
 
+@given(st.lists(st.integers(4, 14), max_size=30))
+def test_the_lowest_is_found_while_others_come_and_go(steps):
+    lab = Lab()
+    lab.vpc("v", "10.0.0.0/16")
+    lab.subnet("a", "10.0.0.0/28")
+    used: dict[int, Interface] = {}
+    for n in steps:  # one that is there goes
+        if n in used:
+            lab.tx.delete(used.pop(n))
+        else:
+            number = free_number(lab.world, Interface, "vpc-v")
+            used[n] = new_interface(lab.tx, subnet(lab), ["sg-v"], address=IPv4Address(f"10.0.0.{n}"))
+            assert used[n].number == number
+        numbers = {one.number for one in used.values()}
+        assert free_number(lab.world, Interface, "vpc-v") == min(set(range(1, 20)) - numbers)
+        left = sorted(set(range(4, 15)) - used.keys())
+        if left:
+            assert free_address(lab.world, subnet(lab)) == IPv4Address(f"10.0.0.{left[0]}")
+        if len(left) > 1:
+            assert free_address(lab.world, subnet(lab), [IPv4Address(f"10.0.0.{left[0]}")]) == IPv4Address(
+                f"10.0.0.{left[1]}"
+            )
+
+
 def test_numbers_are_unique_in_a_vpc_and_used_again(lab):
     lab.subnet("b", "10.0.1.0/24")
     lab.vpc("w", "10.0.0.0/16")

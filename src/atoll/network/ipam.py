@@ -32,6 +32,7 @@ class Taken:
         """Remember what `numbers` returns."""
         self._numbers = numbers
         self._known: dict[object, tuple[Table, frozenset[int]]] = {}
+        self._full: dict[object, range] = {}  # of these, all are taken
 
     def __call__(self, bucket: Table, name: object) -> frozenset[int]:
         """Return the numbers that are taken in the bucket of this name."""
@@ -39,14 +40,28 @@ class Taken:
         if old is not bucket:
             if len(self._known) >= MEMO_MAX:
                 self._known.clear()
+                self._full.clear()
             more: Iterable[Resource] = bucket.values()
             if len(old) <= len(bucket) and all(map(operator.is_, old.values(), bucket.values())):
                 more = itertools.islice(bucket.values(), len(old), None)
             else:
                 found = frozenset()
+                self._full.pop(name, None)
             found = found.union(*map(self._numbers, more))
             self._known[name] = bucket, found
         return found
+
+    def lowest_free(self, bucket: Table, name: object, first: int) -> int:
+        """Return the lowest number from `first` on that is not taken in the bucket of this name.
+
+        Costs a step for each that was taken since the last time, while the bucket only grows.
+        """
+        found, full = self(bucket, name), self._full.get(name)
+        number = full.stop if full and full.start == first else first
+        while number in found:
+            number += 1
+        self._full[name] = range(first, number)
+        return number
 
 
 def _addresses_of(interface: Resource) -> Iterable[int]:
@@ -90,13 +105,16 @@ def free_addresses(world: World, subnet: Subnet) -> int:
 
 def free_address(world: World, subnet: Subnet, also_taken: Iterable[IPv4Address] = ()) -> IPv4Address:
     """Return the lowest address of a subnet that no interface has, above AWS's own.  Raises NoFreeAddress."""
-    used = _addresses(world.bucket(Interface, "subnet_id", subnet.id), subnet.id).union(map(int, also_taken))
+    bucket = world.bucket(Interface, "subnet_id", subnet.id)
     first = int(subnet.cidr.network_address) + RESERVED_FIRST
     last = int(subnet.cidr.broadcast_address) - RESERVED_LAST
-    for number in range(first, last + 1):
-        if number not in used:
-            return IPv4Address(number)
-    raise NoFreeAddress(subnet.id)
+    number = _addresses.lowest_free(bucket, subnet.id, first)
+    used, also = _addresses(bucket, subnet.id), frozenset(map(int, also_taken))
+    while number in used or number in also:
+        number += 1
+    if number > last:
+        raise NoFreeAddress(subnet.id)
+    return IPv4Address(number)
 
 
 def is_reserved6(cidr: IPv6Network, address: IPv6Address) -> bool:
@@ -142,11 +160,7 @@ def free_public_ip(world: World, wanted: IPv4Address | None = None) -> IPv4Addre
 
 def free_number(world: World, kind: type[Resource], vpc_id: str) -> int:
     """Return the lowest number from 1 that no resource of the kind has in the VPC."""
-    used = _numbers(world.bucket(kind, "vpc_id", vpc_id), (kind, vpc_id))
-    number = 1
-    while number in used:
-        number += 1
-    return number
+    return _numbers.lowest_free(world.bucket(kind, "vpc_id", vpc_id), (kind, vpc_id), first=1)
 
 
 def new_interface(
