@@ -8,6 +8,8 @@ import asyncio
 import re
 import socket
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,26 +18,36 @@ from atoll.aws.answer import Backend, answer
 from atoll.aws.errors import Err
 from atoll.aws.http import Answer, Request
 from atoll.aws.models import BY_SIGNING_NAME
-from atoll.guest.objects import Objects
+from atoll.guest.objects import SLOW_DOWN, Objects, refusal
 from atoll.host.authority import Authority
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.endpoint_lookup import own_services
 from atoll.server import Answering, Server
 
 TLS_PORT = 443
+CONNECTIONS_OF_ONE_MAX = 100  # of one guest, at each port of each endpoint: it leaves some to the rest
+WAITING_MAX = 64  # requests to the store of objects at one endpoint, which are answered one after another
 GLOBAL_STORE = "s3.amazonaws.com"  # the name of S3 in us-east-1 that older clients use
 WRONG_SCOPE = Err(
     "SignatureDoesNotMatch", "Credential should be scoped to the service '{service}' in the region '{region}'.", 403
 )
-_SCOPE = re.compile(r"Credential=[^,&]*/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4_request")
+# What stands before the region is short, as of a real credential: without an end, each of many would be looked for to
+# the end of what was sent.
+_SCOPE = re.compile(r"Credential=[^,&]{0,256}/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4_request")
 
 
 class Front:
     """An endpoint's server, on the sockets that it is given."""
 
-    def __init__(self, answering: Answering, names: list[str], authority: Authority) -> None:
-        """Prepare to have requests answered, under these names; nothing listens yet."""
-        self._answering, self._names, self._authority = answering, names, authority
+    def __init__(
+        self,
+        answering: Answering,
+        names: list[str],
+        authority: Authority,
+        ended: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Prepare to have requests answered, under these names; nothing listens yet.  At the end call `ended`."""
+        self._answering, self._names, self._authority, self._ended = answering, names, authority, ended
         self._servers: list[Server] = []
 
     async def serve(self, sockets: list[socket.socket]) -> None:
@@ -47,7 +59,7 @@ class Front:
         for sock, port in zip(sockets, ports, strict=True):
             sock.setblocking(False)
             context = tls if port == TLS_PORT else None
-            server = Server(self._answering, sock, context)
+            server = Server(self._answering, sock, context, of_one_max=CONNECTIONS_OF_ONE_MAX)
             self._servers.append(server)
             await server.start()
 
@@ -55,6 +67,7 @@ class Front:
         """Close the sockets and the connections."""
         for server in self._servers:
             server.abort()
+        self._ended()
 
 
 def front_of(endpoint: VpcEndpoint, backend: Backend, authority: Authority, objects: Path) -> Front:
@@ -63,12 +76,29 @@ def front_of(endpoint: VpcEndpoint, backend: Backend, authority: Authority, obje
     if not endpoint.serves_objects:
         return Front(_Api(endpoint, backend).answer, [own.private_name, f"*.{endpoint.dns_suffix}"], authority)
     names = [own.private_name, GLOBAL_STORE]
-    store = Objects(objects, names)
+    store = _Store(Objects(objects, names))
+    return Front(store.answer, [*names, *(f"*.{name}" for name in names)], authority, store.close)
 
-    async def answering(request: Request) -> Answer:
-        return await asyncio.to_thread(store.answer, request)
 
-    return Front(answering, [*names, *(f"*.{name}" for name in names)], authority)
+class _Store:
+    """The store of objects: one request after another, in a thread of its own, for which nobody else waits."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects, self._waiting = objects, 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="objects")
+
+    async def answer(self, request: Request) -> Answer:
+        if self._waiting >= WAITING_MAX:
+            return refusal(SLOW_DOWN())
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._objects.answer, request)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class _Api:

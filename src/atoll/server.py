@@ -11,7 +11,7 @@ import functools
 import socket
 import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from atoll.aws.http import BODY_BYTES_MAX, Answer, Request, Stream
 Answering = Callable[[Request], Awaitable[Answer | Stream]]  # never raises
 
 CONNECTIONS_MAX = 1_000
+HANDSHAKE_SECONDS = 5.0  # of TLS: meanwhile a connection is not counted
 HEAD_BYTES_MAX = 64 << 10  # of the first line and the headers; those of a signed request have about 2 KB
 PIPELINED_MAX = 16  # requests that wait on one connection; further ones wait in the kernel
 IDLE_SECONDS = 75.0  # AWS's clients keep connections for 60 s
@@ -43,22 +44,45 @@ _REASONS = {
 class Server:
     """The connections of one socket."""
 
-    def __init__(self, answering: Answering, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        """Have requests answered by `answering`, over TLS if there is a context; nothing is accepted yet."""
-        self.answering, self._sock, self._tls = answering, sock, tls
+    def __init__(
+        self,
+        answering: Answering,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None = None,
+        *,
+        of_one_max: int = CONNECTIONS_MAX,
+    ) -> None:
+        """Have requests answered by `answering`, over TLS if there is a context; nothing is accepted yet.
+
+        `of_one_max`: connections from one address.
+        """
+        self.answering, self._sock, self._tls, self._of_one_max = answering, sock, tls, of_one_max
         self.connections: set[_Connection] = set()
+        self._peers = Counter[str]()  # of the connections
         self._tasks: list[asyncio.Task[None]] = []
         self._listening: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Accept connections."""
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(self.connection, sock=self._sock, ssl=self._tls)
+        more: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if self._tls else {}
+        self._listening = await loop.create_server(self.connection, sock=self._sock, ssl=self._tls, **more)
         self.begin()
 
     def connection(self, answering: Answering | None = None) -> "_Connection":
         """Return what serves one connection; by another answering than the server's, if one is given."""
         return _Connection(self, answering or self.answering)
+
+    def enter(self, connection: "_Connection") -> bool:
+        """Take note of a connection that was made; tells whether there is room for it."""
+        self.connections.add(connection)
+        self._peers[connection.peer] += 1
+        return len(self.connections) <= CONNECTIONS_MAX and self._peers[connection.peer] <= self._of_one_max
+
+    def leave(self, connection: "_Connection") -> None:
+        """Forget a connection that has ended."""
+        self.connections.discard(connection)
+        self._peers -= Counter((connection.peer,))
 
     def begin(self, *tasks: Coroutine[Any, Any, None]) -> None:
         """Run what runs while connections are served."""
@@ -102,6 +126,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, server: Server, answering: Answering) -> None:
         self._server, self._answering = server, answering
+        self.peer = ""  # the address that it comes from
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()  # with whether the connection stays open
         self._task: asyncio.Task[None] | None = None
@@ -119,12 +144,12 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if len(self._server.connections) >= CONNECTIONS_MAX:
+        self.peer = str((transport.get_extra_info("peername") or ("",))[0])
+        if not self._server.enter(self):
             self._refuse(503)
-        self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._server.connections.discard(self)
+        self._server.leave(self)
         self._closing = True
         self._waiting.clear()
         self.resume_writing()
@@ -212,11 +237,6 @@ class _Connection(asyncio.Protocol):
             self.abort()
         else:
             self._refuse(408)
-
-    @property
-    def peer(self) -> str:
-        """The address that it comes from."""
-        return str((self._transport.get_extra_info("peername") or ("",))[0])
 
     def abort(self) -> None:
         """Close at once."""

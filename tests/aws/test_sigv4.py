@@ -141,6 +141,19 @@ def test_a_signature_that_does_not_cover_the_host_is_refused():
     assert refused(signed(signer=Hostless)) == (401, "AuthFailure")
 
 
+def test_a_header_that_is_signed_twice_is_refused():
+    """Ten thousand times one of 32 KB would be a text of 320 MB to sign."""
+
+    class Twice(SigV4Auth):
+        def signed_headers(self, headers_to_sign):
+            return super().signed_headers(headers_to_sign) + ";host"
+
+        def canonical_headers(self, headers_to_sign):
+            return f"{super().canonical_headers(headers_to_sign)}\nhost:{headers_to_sign['host']}"
+
+    assert refused(signed(signer=Twice)) == (401, "AuthFailure")
+
+
 @pytest.mark.parametrize(
     ("minutes", "fine"),
     [(-16, False), (-14, True), (14, True), (16, False)],

@@ -5,8 +5,12 @@ from io import BytesIO
 
 import pytest
 
+from atoll import front
 from atoll.admin.twin_routes import _files
 from atoll.apply import document
+from atoll.aws import answer as answering
+from atoll.aws.errors import AwsError
+from atoll.aws.http import Request, read_form
 from atoll.cache import rdb
 from atoll.cache.families import numbers
 from atoll.guest import dns
@@ -187,3 +191,21 @@ def test_what_is_brought_as_a_twin_is_a_recording(packed):
 def test_a_machine_is_described_by_an_object():
     with pytest.raises(TypeError, match="not an object"):
         seen.read(0)
+
+
+@pytest.mark.parametrize("scope", [front._SCOPE, answering._SCOPE], ids=["front", "answer"])
+@pytest.mark.parametrize("told", ["Credential=" * 50_000, "Credential=/" * 50_000, "Credential=a/" * 50_000])
+def test_what_looks_like_many_credentials_is_read_once(scope, told):
+    """To the end from each of them, of 64 KB, took three seconds, in which nobody else was answered."""
+    ours = "/20260101/us-east-1/ec2/aws4_request"
+
+    assert scope.search(told) is None
+    assert scope.search(f"Credential={'a' * 128}{ours}")
+    assert scope.search(f"Credential={'a' * 1_000}{ours}") is None
+
+
+def test_one_field_in_many_that_is_there_twice_is_named():
+    form = "&".join(f"Filter.{number}=1" for number in range(9_000))
+
+    with pytest.raises(AwsError, match=r"Filter\.8999 is given more than once"):
+        read_form(Request("POST", "/", "", {}, f"{form}&Filter.8999=2".encode()))

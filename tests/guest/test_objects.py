@@ -1,6 +1,8 @@
 """The store of objects behind gateway endpoints: what it keeps, lists and refuses."""
 
 import re
+import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +46,34 @@ def test_a_streamed_body_is_put_together(store):
     assert ask(store, "GET", "/seeds/k").body == b"hello!"
     for bad in (b"x\r\n", b"9\r\nhi\r\n", b"-1\r\n\r\n"):
         assert code(ask(store, "PUT", "/seeds/k", body=bad, **streamed)) == (400, "IncompleteBody")
+
+
+def test_a_body_of_a_hundred_thousand_parts_is_read_once(store):
+    """To cut off each part from what follows took a minute, in which the daemon did nothing else."""
+    ask(store, "PUT", "/seeds")
+    streamed = {"x_amz_content_sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+
+    assert ask(store, "PUT", "/seeds/k", body=b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n", **streamed).status == 200
+    assert ask(store, "GET", "/seeds/k").body == b"a" * 100_000
+    endless = b"1;" + b"x" * objects.CHUNK_HEAD_BYTES_MAX + b"\r\na\r\n0\r\n\r\n"
+    assert code(ask(store, "PUT", "/seeds/k", body=endless, **streamed)) == (400, "IncompleteBody")
+
+
+def test_nothing_is_kept_when_the_machines_disk_is_nearly_full(store, monkeypatch):
+    ask(store, "PUT", "/seeds")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=100 << 30, free=200 << 20))
+
+    assert code(ask(store, "PUT", "/seeds/k", body=b"x")) == (503, "ServiceUnavailable")
+    assert ask(store, "GET", "/seeds/k").status == 404
+
+
+def test_an_object_that_was_replaced_has_another_tag(store):
+    ask(store, "PUT", "/seeds")
+    seen = set()
+    for body in (b"one", b"two", b"six"):
+        ask(store, "PUT", "/seeds/k", body=body)
+        seen.add(ask(store, "GET", "/seeds/k").headers["etag"])
+    assert len(seen) == 3
 
 
 def test_listings_have_prefixes_delimiters_and_pages(store):

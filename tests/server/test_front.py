@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import stat
+import threading
 from datetime import timedelta
 
 import boto3
@@ -11,15 +12,18 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from atoll import front, server
+from atoll.aws.http import Answer, Request
 from atoll.front import front_of
+from atoll.guest.objects import Objects
 from atoll.host.authority import RENEWED, Authority
 from atoll.model.endpoint import VpcEndpoint
 from tests.api.paper import START, Paper
 
 
-def endpoint(service="ec2"):
+def endpoint(service="ec2", kind="Interface"):
     return VpcEndpoint(
-        id="vpce-1", account="000000000000", region="us-east-1", vpc_id="vpc-1", type="Interface", created=START,
+        id="vpce-1", account="000000000000", region="us-east-1", vpc_id="vpc-1", type=kind, created=START,
         service_name=f"com.amazonaws.us-east-1.{service}", state="available", digits="0a",
     )  # fmt: skip
 
@@ -142,3 +146,67 @@ def handshake(client, server, name):
             except ssl.SSLWantReadError:
                 continue
     return ours.version()
+
+
+async def said(place, raw, own="127.0.0.1"):
+    reader, writer = await asyncio.open_connection(*place, local_addr=(own, 0))
+    writer.write(raw)
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def test_one_guest_leaves_connections_to_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setattr(front, "CONNECTIONS_OF_ONE_MAX", 2)
+    made = front_of(endpoint("s3", "Gateway"), Paper().backend, Authority(tmp_path), tmp_path)
+    hello = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+    async def run():
+        sock = socket.create_server(("127.0.0.1", 0))
+        await made.serve([sock])
+        place = sock.getsockname()
+        kept = [await asyncio.open_connection(*place, local_addr=("127.0.0.2", 0)) for _ in range(2)]
+        assert (await said(place, hello, "127.0.0.2")).startswith(b"HTTP/1.1 503")
+        assert (await said(place, hello)).startswith(b"HTTP/1.1 403")
+        for _, writer in kept:
+            writer.close()
+        async with asyncio.timeout(20):
+            while (await said(place, hello, "127.0.0.2")).startswith(b"HTTP/1.1 503"):  # noqa: ASYNC110  # the server has no event for it
+                await asyncio.sleep(0.05)
+        made.close()
+
+    asyncio.run(run())
+
+
+def test_a_guest_that_asks_the_store_without_end_is_told_so_and_holds_up_no_other_thread(tmp_path, monkeypatch):
+    monkeypatch.setattr(front, "WAITING_MAX", 3)
+    goes_on = threading.Event()
+    monkeypatch.setattr(Objects, "answer", lambda *_: goes_on.wait(20) and Answer(200, {}, b""))
+    made = front_of(endpoint("s3", "Gateway"), Paper().backend, Authority(tmp_path), tmp_path)
+    asking = Request("GET", "/", "", {}, b"")
+
+    async def run():
+        waiting = [asyncio.create_task(made._answering(asking)) for _ in range(3)]
+        await asyncio.sleep(0)
+        refused = await made._answering(asking)
+        assert await asyncio.to_thread(lambda: "free") == "free"
+        goes_on.set()
+        assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
+        made.close()
+        return refused
+
+    assert (refused := asyncio.run(run())).status == 503
+    assert b"<Code>SlowDown</Code>" in refused.body
+
+
+def test_who_does_not_shake_hands_is_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.2)
+
+    async def run():
+        made = server.Server(None, socket.create_server(("127.0.0.1", 0)), Authority(tmp_path).server(["localhost"]))
+        await made.start()
+        assert await said(made._sock.getsockname(), b"") == b""
+        await made.stop()
+
+    asyncio.run(run())

@@ -46,7 +46,7 @@ WRITERS: Mapping[str, Writer] = {
 }
 
 _IDS = random.Random()
-_SCOPE = re.compile(r"Credential=[^,&]*/([a-z0-9-]{1,64})/aws4_request")
+_SCOPE = re.compile(r"Credential=[^,&]{0,320}/([a-z0-9-]{1,64})/aws4_request")  # bounded, as it is searched for
 _WORD = re.compile(r"[A-Za-z0-9]{1,128}")
 
 

@@ -3,6 +3,7 @@
 The server reads at most `BODY_BYTES_MAX + 1` bytes of a body and passes on what it has; `answer` then refuses it.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -71,8 +72,8 @@ def read_form(request: Request) -> Form:
             raise MALFORMED(why="it is not UTF-8") from None
     form = dict(fields)
     if len(form) < len(fields):
-        names = [name for name, _ in fields]
-        raise MALFORMED(why=f"{clip(next(n for n in form if names.count(n) > 1))} is given more than once")
+        (name, _), *_ = Counter(name for name, _ in fields).most_common(1)
+        raise MALFORMED(why=f"{clip(name)} is given more than once")
     return form
 
 

@@ -86,8 +86,8 @@ def identify(
 
 
 def _verify(request: Request, claim: Claim, key: AccessKey, words: Dialect, now: datetime) -> None:
-    if "host" not in claim.signed_headers:
-        raise words.bad_signature()
+    if "host" not in claim.signed_headers or len({*claim.signed_headers}) < len(claim.signed_headers):
+        raise words.bad_signature()  # one header named 10,000 times would be signed as often
     signing_key = _signing_key(key.secret, claim.day, claim.region, claim.service)
     expected = hmac.new(signing_key, _string_to_sign(request, claim), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), claim.signature.encode()):

@@ -13,7 +13,7 @@ from atoll.control.events import going_on, log
 from atoll.control.pulse import rest
 from atoll.control.record import Recorder
 from atoll.host.contract import GuestPlan, Host, HostError, Machine
-from atoll.host.disks import Room
+from atoll.host.disks import Room, spare
 from atoll.store.sqlite import StoreError
 
 LOOK_SECONDS = 0.5  # at how much is free, which costs next to nothing; a fast disk takes 1 GB meanwhile
@@ -22,7 +22,6 @@ MEASURE_SECONDS = 60.0  # between two measurements, if nothing else asks for one
 GROWN_BYTES, GROWN_FILES = 64 << 20, 4_096  # on the file system since the last measurement: then it is time for one
 BYTES_MAX = 8 << 30
 FILES_MAX = BYTES_MAX // (16 << 10)
-SPARE_BYTES, SPARE_SHARE = 256 << 20, 0.02  # that instances leave to the rest: the smaller of the two
 
 
 @dataclass(slots=True)
@@ -59,8 +58,8 @@ class DiskRoom:
         if not guests and not self.held:
             return
         room = await asyncio.to_thread(self._host.disks.room)
-        spare = min(SPARE_BYTES, int(SPARE_SHARE * room.bytes))
-        short = f"the machine's disk has less than {spare >> 20} MiB left" if room.free_bytes < spare else None
+        least = spare(room.bytes)
+        short = f"the machine's disk has less than {least >> 20} MiB left" if room.free_bytes < least else None
         begun = asyncio.get_running_loop().time()
         is_due = begun >= self._not_before
         is_time = is_due and (short or self.held or self._is_time(room, frozenset(guests)))

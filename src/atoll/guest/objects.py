@@ -9,19 +9,24 @@ Source: Amazon S3 API Reference.
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote
 
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
 from atoll.aws.serialize import PROLOGUE, escape
+from atoll.host.disks import spare
 from atoll.model.digits import is_number
 
 BUCKETS_MAX, OBJECTS_MAX = 100, 1000  # of a bucket
+ETAGS_KEPT = 10_000  # some 200 bytes each
 FILE_NAME_BYTES_MAX = 250  # of a key, with its special characters written out
 PAGE_MAX = 1000
+CHUNK_HEAD_BYTES_MAX = 512  # of a part of a body: its length and its signature have some 90
 WHOLE_BYTES_MAX = 64 << 20  # of an object that is read: it is held in memory
 DENIED = Err("AccessDenied", "Access Denied", 403)
 NO_BUCKET = Err("NoSuchBucket", "The specified bucket does not exist", 404)
@@ -33,6 +38,8 @@ TOO_LARGE_TO_READ = Err(
     "EntityTooLarge", "Atoll gives whole objects only, of {limit} bytes at most: this one is a file in its bucket."
 )
 TOO_MANY = Err("TooManyBuckets", "You have attempted to create more buckets, or objects, than Atoll keeps.")
+NO_ROOM = Err("ServiceUnavailable", "The machine's disk has less than {mebibytes} MiB left.", 503)
+SLOW_DOWN = Err("SlowDown", "Please reduce your request rate.", 503)
 LONG_KEY = Err("KeyTooLongError", "Your key is too long for Atoll.")
 BAD_BODY = Err("IncompleteBody", "The request body is not what its headers say.")
 UNSUPPORTED = Err("NotImplemented", "Atoll's store of objects does not support {what}.", 501)
@@ -57,8 +64,7 @@ class Objects:
                 raise DENIED()
             return self._perform(request)
         except AwsError as error:
-            body = f"{PROLOGUE}<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
-            return _xml(body, error.status)
+            return refusal(error)
 
     def _perform(self, request: Request) -> Answer:
         host = request.headers.get("host", "").partition(":")[0].lower()
@@ -144,27 +150,44 @@ class Objects:
         body = b"".join(_chunks(request.body)) if streams else request.body
         if not file.exists() and sum(1 for _ in directory.iterdir()) >= OBJECTS_MAX:
             raise TOO_MANY()
+        disk = shutil.disk_usage(directory)
+        if disk.free < (least := spare(disk.total)):
+            raise NO_ROOM(mebibytes=least >> 20)
         unfinished = directory.parent / f".{directory.name}.new"
         unfinished.write_bytes(body)
         unfinished.replace(file)
         return Answer(200, {"etag": _etag(body)}, b"")
 
 
+def refusal(error: AwsError) -> Answer:
+    """Return what a caller is told."""
+    body = f"{PROLOGUE}<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+    return _xml(body, error.status)
+
+
 def _chunks(body: bytes) -> Iterator[bytes]:
-    """Yield the parts of a body in the encoding `aws-chunked`; what follows the last one (checksums) is left."""
-    rest = body
+    """Yield the parts of a body in the encoding `aws-chunked`; what follows the last one (checksums) is left.
+
+    Each byte is looked at once, however many parts there are.
+    """
+    at = 0
     while True:
-        head, end, rest = rest.partition(b"\r\n")
+        end = body.find(b"\r\n", at, at + CHUNK_HEAD_BYTES_MAX)
+        if end < 0:
+            raise BAD_BODY()
         try:
-            size = int(head.partition(b";")[0], 16)
+            size = int(body[at:end].partition(b";")[0], 16)
         except ValueError:
             raise BAD_BODY() from None
-        if not end or size < 0 or len(rest) < size:
+        at = end + 2
+        if size < 0 or size > len(body) - at:
             raise BAD_BODY()
         if size == 0:
             return
-        yield rest[:size]
-        rest = rest[size:].removeprefix(b"\r\n")
+        yield body[at : at + size]
+        at += size
+        if body[at : at + 2] == b"\r\n":
+            at += 2
 
 
 def _listing(directory: Path, asked: dict[str, str]) -> str:
@@ -213,9 +236,15 @@ def _entry(key: str, file: Path) -> str:
 def _etag_of(file: Path) -> str:
     """Return an object's ETag; a large one's, such as an exported snapshot's, is not made of its bytes."""
     found = file.stat()
-    return (
-        _etag(file.read_bytes()) if found.st_size <= BODY_BYTES_MAX else f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
-    )
+    if found.st_size > BODY_BYTES_MAX:
+        return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+    return _etag_at(file, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=ETAGS_KEPT)
+def _etag_at(file: Path, _inode: int, _changed: int) -> str:
+    """Return the ETag of a file as it is now: a list has a thousand, and they need not be read for each."""
+    return _etag(file.read_bytes())
 
 
 def _etag(body: bytes) -> str:

@@ -3,6 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+SPARE_BYTES, SPARE_SHARE = 256 << 20, 0.02  # what guests leave to the rest of the machine: the smaller of the two
+
+
+def spare(size_bytes: int) -> int:
+    """Return how much of a file system guests leave to the rest: when less is free, they may write no more."""
+    return min(SPARE_BYTES, int(SPARE_SHARE * size_bytes))
+
 
 class Room(NamedTuple):
     """What the file system of the disks has."""
