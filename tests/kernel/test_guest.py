@@ -171,6 +171,71 @@ def test_saved_rules_survive_a_reboot_and_others_do_not(site):
     site(steps)
 
 
+def test_the_nat_instance_of_the_vpc_guide_is_made_as_it_is_printed_there(site):
+    """docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html, with the interface's name of here."""
+
+    def steps(it):
+        it.boot()
+        it.run("sudo yum install iptables-services -y")
+        it.run("sudo systemctl enable iptables; sudo systemctl start iptables")
+        assert "-A FORWARD -j REJECT" in it.run("sudo iptables -S")  # as that package brings it
+        it.run("echo net.ipv4.ip_forward=1 | sudo tee /etc/sysctl.d/custom-ip-forwarding.conf")
+        it.run("sudo sysctl -p /etc/sysctl.d/custom-ip-forwarding.conf")
+        it.run("sudo /sbin/iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE; sudo /sbin/iptables -F FORWARD")
+        it.run("sudo service iptables save")
+        it.reboot()
+        rules = it.run("sudo iptables -S; sudo iptables -t nat -S; cat /proc/sys/net/ipv4/ip_forward")
+        assert "-A POSTROUTING -o eth0 -j MASQUERADE" in rules
+        assert "-A FORWARD" not in rules
+        assert "--dport 22" in rules
+        assert rules.endswith("\n1\n")
+
+    site(steps)
+
+
+def test_yum_installs_what_is_there_and_refuses_what_is_not(site):
+    def steps(it):
+        it.boot()
+        for words in ("yum update -y", "dnf -y install telnet iptables", "yum install -y httpd redis6"):
+            assert it.run(f"sudo {words}").endswith("Nothing to do.\nComplete!\n")
+        refused = it.run("sudo dnf install -y telnet mariadb105-server no-such", status=1)
+        assert "Package telnet is already installed." in refused
+        assert "Error: Unable to find a match: mariadb105-server no-such\n" in refused
+        assert "install it there" in refused
+        assert "nothing can be installed" in it.run("sudo yum remove telnet", status=1)
+        if it.mode == "root":
+            assert "superuser" in it.run("yum install -y telnet", status=1)
+        assert "redis-cli" in it.run("redis6-cli --version")
+
+    site(steps)
+
+
+def test_the_first_web_server_of_guides_serves_and_comes_back_when_it_is_enabled(site):
+    user_data = b"""#!/bin/bash
+set -e
+yum update -y
+yum install -y httpd
+systemctl start httpd
+systemctl enable httpd
+echo "Hello from $(hostname -f)" > /var/www/html/index.html
+"""
+    get = f"curl -sS --max-time 5 http://{ADDRESS}/"
+
+    def steps(it):
+        it.boot()
+        until(lambda: "user data: done" in it.console(), SECONDS)
+        assert it.run(get) == f"Hello from {HOSTNAME}\n"
+        assert it.run("systemctl is-active httpd; systemctl is-enabled httpd") == "active\nenabled\n"
+        it.reboot()
+        assert it.run(get) == f"Hello from {HOSTNAME}\n"
+        it.run("sudo service httpd restart && sudo systemctl disable httpd")
+        assert "Unit nginx.service not found" in it.run("sudo systemctl start nginx", status=5)
+        it.reboot()
+        assert it.run("systemctl is-active httpd", status=3) == "inactive\n"
+
+    site(steps, user_data=user_data)
+
+
 def test_the_nat_image_forwards_and_masquerades_from_the_start(site):
     def steps(it):
         for _ in range(2):

@@ -17,7 +17,7 @@ _MADE_HERE = "2"  # goes up when this file makes something else of the same root
 _DIRECTORIES = (
     "dev", "etc/alternatives", "etc/dropbear", "etc/sysconfig", "etc/sysctl.d", "home", "media", "mnt",
     "opt/atoll/seed", "proc", "root", "run", "srv", "sys", "tmp", "usr", "var/cache", "var/empty",
-    "var/lib/cloud/instance", "var/lib/php/sessions", "var/log", "var/spool/mail", "var/tmp",
+    "var/lib/cloud/instance", "var/lib/php/sessions", "var/log", "var/spool/mail", "var/tmp", "var/www/html",
 )  # fmt: skip
 # Below the host's /etc; those that a distribution does not have are left out.
 _FROM_HOST = (
