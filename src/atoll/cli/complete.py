@@ -15,23 +15,6 @@ from typing import Any
 
 NAMES_SECONDS = 0.1  # for the daemon; a Tab that waits longer feels broken
 ANSWER_BYTES_MAX = 8_000_000
-SCRIPTS = {
-    "bash": """_atoll() {
-  local IFS=$'\\n'
-  COMPREPLY=($(atoll __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-}
-complete -o default -F _atoll atoll
-""",
-    "zsh": """#compdef atoll
-_atoll() {
-  local -a found
-  found=("${(@f)$(atoll __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  [[ -n "$found" ]] && compadd -- $found || _files
-}
-compdef _atoll atoll
-""",
-    "fish": "complete -c atoll -a '(atoll __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'\n",
-}
 # What a parameter names, by its own name.
 INSTANCES = ("instance", "inside", "source")
 PLACES = ("place", "target", "targets")
@@ -161,12 +144,3 @@ def _described(command: Any) -> Tree:
         "arguments": [param.name for param in command.params if param.param_type_name == "argument"],
         "commands": {name: _described(one) for name, one in getattr(command, "commands", {}).items()},
     }
-
-
-def script(shell: str) -> str:
-    """Return the script of a shell.  Raises Failure."""
-    if shell not in SCRIPTS:
-        from atoll.cli.failure import Failure
-
-        raise Failure(f"{shell!r} is not a shell that Atoll knows", "name one of: " + ", ".join(SCRIPTS), 2)
-    return SCRIPTS[shell]

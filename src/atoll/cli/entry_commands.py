@@ -29,7 +29,7 @@ def port_forward(
 
 def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")]) -> None:
     """Print a script that completes commands, options and the names of what there is."""
-    from atoll.cli.complete import script
+    from atoll.cli.completion_scripts import script
 
     print(script(shell), end="")
 

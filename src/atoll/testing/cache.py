@@ -3,14 +3,12 @@
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from atoll.testing.account import Account
 from atoll.testing.daemon import AtollError
 from atoll.testing.vpc import Vpc
 from atoll.testing.waiting import until
-
-if TYPE_CHECKING:
-    from atoll.testing.world import World
 
 ENGINES = {"valkey": 6379, "redis": 6379, "memcached": 11211}
 NODE_TYPE = "cache.t3.micro"
@@ -33,7 +31,7 @@ class Failover:
 class Cache:
     """A replication group, or of Memcached a cluster."""
 
-    world: "World"
+    world: Account
     name: str
     engine: str
     group: str | None  # the security group that was made for it; None: others were given
@@ -154,7 +152,7 @@ class Cache:
 
 
 def make_cache(
-    world: "World", vpc: Vpc, engine: str, name: str, *, shards: int, replicas: int, wait: bool, aws: dict[str, Any]
+    world: Account, vpc: Vpc, engine: str, name: str, *, shards: int, replicas: int, wait: bool, aws: dict[str, Any]
 ) -> Cache:
     """Make a cache.  Raises AtollError for options that do not fit; AWS's own refusals come as they are."""
     if engine not in ENGINES:

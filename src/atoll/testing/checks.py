@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from atoll.cli.failure import Failure
 from atoll.cli.launch import Broker
 from atoll.cli.why import ask
+from atoll.testing.account import Account
 from atoll.testing.cache import Cache
 from atoll.testing.daemon import AtollError
 from atoll.testing.instance import Instance, place_of
-
-if TYPE_CHECKING:
-    from atoll.testing.world import World
 
 Place: TypeAlias = Instance | Cache | str  # a text: an id, a name, an address, as `atoll why` takes them
 
@@ -42,7 +40,7 @@ class Outcome:
         return any(resource in (b["at"], *b["because"].replace(",", " ").split()) for b in self.blockers)
 
 
-def look(world: "World", source: Place, target: Place, port: int | None, protocol: str) -> Outcome:
+def look(world: Account, source: Place, target: Place, port: int | None, protocol: str) -> Outcome:
     """Ask.  Raises AtollError if a place does not exist, or a port is missing."""
     question: dict[str, Any] = {
         "from": _named(source), "to": _named(target) if port is None else f"{_named(target)}:{port}",
@@ -58,7 +56,7 @@ def look(world: "World", source: Place, target: Place, port: int | None, protoco
     return Outcome(said["reachable"], tuple(said["lines"]), tuple(said["blockers"]))
 
 
-def check_reachable(world: "World", source: Place, target: Place, port: int | None, protocol: str) -> None:
+def check_reachable(world: Account, source: Place, target: Place, port: int | None, protocol: str) -> None:
     """Raise AssertionError unless a place reaches another."""
     __tracebackhide__ = True
     outcome = look(world, source, target, port, protocol)
@@ -72,7 +70,7 @@ def check_reachable(world: "World", source: Place, target: Place, port: int | No
 
 
 def check_blocked(
-    world: "World", source: Place, target: Place, port: int | None, protocol: str, by: str | None
+    world: Account, source: Place, target: Place, port: int | None, protocol: str, by: str | None
 ) -> None:
     """Raise AssertionError if a place reaches another, or if `by` is not in the way."""
     __tracebackhide__ = True
@@ -93,7 +91,7 @@ def _named(place: Place) -> str:
     return place.name if isinstance(place, Cache) else place
 
 
-def _knock(world: "World", source: Place, target: Place, port: int | None, seconds: float) -> str | None:
+def _knock(world: Account, source: Place, target: Place, port: int | None, seconds: float) -> str | None:
     """Connect from a place to another; returns why that failed, None if it did not."""
     with _sockets(world, source) as broker:
         try:
@@ -124,7 +122,7 @@ def _end(target: Place, port: int | None) -> tuple[str, int]:
 
 
 @contextmanager
-def _sockets(world: "World", source: Place) -> Iterator[Broker]:
+def _sockets(world: Account, source: Place) -> Iterator[Broker]:
     """Yield what makes sockets at a place."""
     if isinstance(source, Instance):
         yield source.sockets()
@@ -137,7 +135,7 @@ def _sockets(world: "World", source: Place) -> Iterator[Broker]:
         broker.close()
 
 
-def _outside(world: "World", address: str) -> dict[str, Any]:
+def _outside(world: Account, address: str) -> dict[str, Any]:
     found: dict[str, Any] = world.daemon.post("/_atoll/outside", {"address": address})
     return found
 

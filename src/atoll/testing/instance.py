@@ -12,18 +12,16 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from atoll.cli import enter
 from atoll.cli.failure import Failure
 from atoll.cli.launch import Broker, command
 from atoll.testing import sockets
+from atoll.testing.account import Account
 from atoll.testing.daemon import AtollError
 from atoll.testing.vpc import Vpc
 from atoll.testing.waiting import until
-
-if TYPE_CHECKING:
-    from atoll.testing.world import World
 
 T = TypeVar("T")
 
@@ -42,7 +40,7 @@ class Completed:
 class Instance:
     """A light machine: its own disk, users, network."""
 
-    def __init__(self, world: "World", id: str, name: str) -> None:
+    def __init__(self, world: Account, id: str, name: str) -> None:
         """Know an instance that exists; `World.instance` makes one."""
         self.world, self.id, self.name = world, id, name
         self._broker: Broker | None = None
@@ -170,7 +168,7 @@ class Instance:
         return "atoll: up" in said
 
 
-def place_of(world: "World", name: str) -> dict[str, Any]:
+def place_of(world: Account, name: str) -> dict[str, Any]:
     """Return how to enter an instance, a node or an internet client.  Raises AtollError."""
     if not world.is_real:
         raise AtollError(
@@ -182,7 +180,7 @@ def place_of(world: "World", name: str) -> dict[str, Any]:
 
 
 def make_instance(
-    world: "World", vpc: Vpc, name: str, *, public: bool, groups: list[str] | None, wait: bool, aws: dict[str, Any]
+    world: Account, vpc: Vpc, name: str, *, public: bool, groups: list[str] | None, wait: bool, aws: dict[str, Any]
 ) -> Instance:
     """Launch an instance."""
     ec2 = world.client("ec2")

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from atoll.model.zones import zones as zones_of
+from atoll.testing.account import Account
 from atoll.testing.daemon import AtollError
-
-if TYPE_CHECKING:
-    from atoll.testing.world import World
 
 ZONES_MAX = 6  # of us-east-1
 EVERYWHERE = "0.0.0.0/0"
@@ -41,7 +39,7 @@ class Vpc:
         return self.privates[0]
 
 
-def make_vpc(world: "World", cidr: str, *, zones: int, nat: bool) -> Vpc:
+def make_vpc(world: Account, cidr: str, *, zones: int, nat: bool) -> Vpc:
     """Make a VPC.  Raises AtollError for options that do not fit."""
     try:
         network = IPv4Network(cidr)
@@ -82,7 +80,7 @@ Ref = dict[str, Any]  # what a call will answer, as the private API takes it
 class Calls:
     """AWS calls that are made in one request: a VPC takes a score of them, and a client is slow."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: Account) -> None:
         """Make them in a world."""
         self._world = world
         self._calls: list[dict[str, Any]] = []
