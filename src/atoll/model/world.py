@@ -60,7 +60,7 @@ class World:
         tables: Mapping[Kind, Table] | None = None,
         revision: int = 0,
         caller: Caller | None = None,
-        indexes: dict[tuple[Kind, str], Index] | None = None,
+        indexes: dict[Kind, dict[str, Index]] | None = None,
         stamps: Mapping[Kind, Stamp] | None = None,
     ) -> None:
         """Build a World from its tables: kind -> id -> resource.  They are never changed afterwards."""
@@ -136,10 +136,11 @@ class World:
 
         The mapping is the same object in every later World in which none of them changed.
         """
-        index = self._indexes.get((kind, field))
+        mine = self._indexes.get(kind)
+        index = mine.get(field) if mine else None
         if index is None:
             index = _build(self._tables.get(kind, _EMPTY), field)
-            self._indexes[kind, field] = index
+            self._indexes.setdefault(kind, {})[field] = index
         return index[hash(value) % INDEX_PARTS].get(value, _EMPTY)
 
     def table(self, kind: Kind) -> Table:
@@ -174,9 +175,8 @@ class World:
                 else:
                     table[id] = resource
             tables[kind], stamps[kind] = table, Stamp(stamps.get(kind), tuple(changed))
-            for (indexed, field), index in list(indexes.items()):  # our copy: a reader may add to that of all
-                if indexed is kind:
-                    indexes[kind, field] = _carry(index, field, old, changed)
+            if mine := indexes.get(kind):  # Worlds with the same table share it, and readers of each may add to it
+                indexes[kind] = {field: _carry(index, field, old, changed) for field, index in list(mine.items())}
         return World(tables, self.revision + 1, self.caller, indexes, stamps)
 
 
@@ -392,7 +392,7 @@ class Tx:
         if (kind, id) not in self._fresh:
             return self._world.get(kind, id)
         found = self._fresh[kind, id]
-        is_seen = self.caller is None or (found is not None and found.owner == (self.account, self.region))
+        is_seen = not self.caller or (found is not None and found.owner == (self.account, self.region))
         return cast("R | None", found) if is_seen else None
 
     def all(self, kind: type[R], **where: object) -> list[R]:
