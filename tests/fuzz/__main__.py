@@ -3,9 +3,13 @@
 import argparse
 import random
 import sys
+import tempfile
+from pathlib import Path
 
-from tests.fuzz import written
+from tests.api.paper import Paper
+from tests.fuzz import sockets, written
 from tests.fuzz.run import REPORTED_MAX, ROUND, Runner, Tally
+from tests.guest.metadata import rich
 
 
 def main() -> int:
@@ -16,9 +20,12 @@ def main() -> int:
     asked.add_argument("--sweep", action="store_true", help="put each nasty value into each parameter instead")
     asked.add_argument("--all", action="store_true", help="sweep, and throw generated requests: as the tests do")
     asked.add_argument("--write-docs", action="store_true", help="put the figures into docs/reliability.md")
+    asked.add_argument("--sockets", type=int, metavar="VISITS", help="throw garbage at the sockets of guests instead")
     options = asked.parse_args()
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
+    if options.sockets:
+        return _besiege(options.sockets, f"{seed}")
     runner = Runner(options.only)
     if options.sweep or options.all:
         runner.sweep(seed)
@@ -28,6 +35,19 @@ def main() -> int:
     if options.write_docs:
         written.write(runner.tally, seed)
     return bool(runner.tally.violations)
+
+
+def _besiege(visits: int, seed: str) -> int:
+    """Throw as much at each house; what falls, falls with a trace and the number of the visits."""
+    for name in sockets.HOUSES:
+        paper = Paper()
+        with tempfile.TemporaryDirectory() as directory:
+            ec2 = paper.client("ec2")
+            vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+            answered = sockets.run(name, rich(paper, ec2, vpc=vpc, subnet=subnet), Path(directory), visits, seed)
+        print(f"{name}: stands; {visits} visits, of which {answered} were answered", flush=True)
+    return 0
 
 
 def _say(tally: Tally) -> None:
