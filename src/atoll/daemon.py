@@ -22,6 +22,7 @@ from atoll.admin.activity import Activity
 from atoll.aws.http import Answer, Request, Stream
 from atoll.cache.node import NodePlan
 from atoll.cache.serverless import owned_by
+from atoll.console.access import is_proof
 from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
@@ -174,6 +175,10 @@ class Daemon:
             self._private_api = private_api(self)
         return await self._private_api(request)
 
+    def is_owner(self, ticket: str) -> bool:
+        """Tell whether who asks can read the state directory: a user of this machine can always ask."""
+        return is_proof(self._options.state_dir.absolute(), ticket)
+
     async def console(self, request: Request) -> Answer | Stream:
         """Answer a request of the console."""
         if self._pages is None:
@@ -225,6 +230,7 @@ class Daemon:
             "relay": getattr(self._host, "relay", None),
             "rootless": self._host.mode == "rootless",
             "pid": os.getpid(),
+            "keys": self._options.keys,
             "state_dir": str(self._options.state_dir),
             "authority": str(self._options.state_dir.absolute() / "authority" / "ca.pem"),
             "keeper": getattr(self._host, "keeper_pid", None),

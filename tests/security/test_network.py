@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
+import urllib.error
+import urllib.request
 from contextlib import asynccontextmanager
 
 import boto3
@@ -13,6 +16,8 @@ from botocore.exceptions import ClientError
 
 from atoll import secure, server
 from atoll.aws.http import Answer
+from atoll.console.access import key_of
+from atoll.console.access import ticket as console_ticket
 from atoll.host.authority import Authority
 from atoll.host.errors import HostError
 from atoll.secure import SecureServer
@@ -223,3 +228,17 @@ def test_aws_clients_come_in_by_the_bundle_and_only_with_a_key(strict):
     )
     with pytest.raises(ClientError, match=r"AuthFailure|InvalidClientTokenId"):
         call.describe_vpcs()
+
+
+@pytest.mark.parametrize("ticket", [None, "", "9999999999.00.00", "console"])
+def test_only_who_can_read_the_state_makes_keys_and_deletes_them(strict, ticket):
+    if ticket == "console":  # a link into the console is no proof for anything else
+        ticket = console_ticket(key_of(strict.state))
+    before = strict.get("/_atoll/keys")["keys"]
+    for path, asked in (("", {"account": "111122223333"}), ("/delete", {"id": "AKIA"})):
+        url = f"http://127.0.0.1:{strict.port}/_atoll/keys{path}"
+        body = json.dumps(asked | ({} if ticket is None else {"ticket": ticket})).encode()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url, body)
+        assert refused.value.code == (403 if ticket else 400)
+    assert strict.get("/_atoll/keys")["keys"] == before

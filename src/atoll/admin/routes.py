@@ -15,6 +15,7 @@ from atoll.admin import (
     chaos_routes,
     classic_routes,
     drill_routes,
+    keys_routes,
     lesson_routes,
     map_routes,
     quotas,
@@ -116,6 +117,7 @@ class Service(Protocol):
     async def in_force(self) -> bool: ...  # noqa: D102
     async def reset(self, accounts: Collection[str] = ()) -> None: ...  # noqa: D102
     def stop(self, *, purge: bool) -> None: ...  # noqa: D102
+    def is_owner(self, ticket: str) -> bool: ...  # noqa: D102
     async def harm(self, cluster_id: str, what: Harm) -> None: ...  # noqa: D102
     def failover_steps(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
@@ -178,6 +180,7 @@ def _elsewhere(service: Service) -> dict[str, dict[str, Route]]:
         **twin_routes.table(service),
         **chaos_routes.table(service),
         **classic_routes.table(service),
+        **keys_routes.table(service),
         **drill_routes.table(service),
         **map_routes.table(service),
         **lesson_routes.table(lambda: service.lessons),

@@ -24,9 +24,10 @@ class Calls:
         session, config = Session(), Config(retries={"total_max_attempts": 1}, read_timeout=120)
         account = os.environ.get("AWS_ACCESS_KEY_ID") or "test"
         secret = os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"
+        token = os.environ.get("AWS_SESSION_TOKEN") or None
         self._make: Callable[[str], Any] = lambda service: session.create_client(
             service, region_name=region, endpoint_url=private.endpoint(), aws_access_key_id=account,
-            aws_secret_access_key=secret, config=config,
+            aws_secret_access_key=secret, aws_session_token=token, config=config,
         )  # fmt: skip
         self._clients: dict[str, Any] = {}
         self.ids: dict[str, str] = {}  # what steps call things, and the ids that they have got

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Mapping
 
+from atoll.cli import private
 from atoll.cli.failure import Failure
-from atoll.cli.private import endpoint
 
 SHELLS = ("sh", "bash", "zsh", "fish", "json")
 
@@ -12,13 +12,21 @@ SHELLS = ("sh", "bash", "zsh", "fish", "json")
 def variables() -> dict[str, str]:
     """Return the variables.  Dummy keys are part of it: a tool that ignores the endpoint must not find real ones."""
     return {
-        "AWS_ENDPOINT_URL": endpoint(),
+        "AWS_ENDPOINT_URL": private.endpoint(),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def wants_keys() -> bool:
+    """Tell whether the daemon takes only keys that it has made; False: nobody answers."""
+    try:
+        return bool(private.get("/_atoll/keys")["required"])
+    except Failure:
+        return False
 
 
 def exports(shell: str, chosen: Mapping[str, str] | None = None) -> str:

@@ -4,6 +4,7 @@ Those modules are imported when their command runs, so that `atoll --help` answe
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from atoll.cli.classic_commands import classic
 from atoll.cli.drill_commands import drill
 from atoll.cli.entry_commands import register as register_entries
 from atoll.cli.failure import exit_code
+from atoll.cli.keys_commands import keys
 from atoll.cli.learn_commands import learn
 from atoll.cli.quota_commands import quotas
 from atoll.cli.recipe_commands import register as register_recipes
@@ -139,9 +141,11 @@ def status(
 @app.command()
 def env(shell: Annotated[str, typer.Option(help="sh, bash, zsh or fish.")] = "sh") -> None:
     """Print the variables for AWS tools: eval "$(atoll env)"."""
-    from atoll.cli.environment import exports
+    from atoll.cli.environment import exports, wants_keys
 
     print(exports(shell))
+    if wants_keys():
+        print('Only keys that were made here may call: eval "$(atoll keys create)"', file=sys.stderr)
 
 
 @app.command()
@@ -374,6 +378,7 @@ def version() -> None:
     print(f"atoll {version('atoll')}")
 
 
+app.add_typer(keys, name="keys", help="Access keys, for callers that must have one: atoll up --keys required.")
 app.add_typer(quotas, name="quota", help="Show or set how much an account may have in a region.")
 add_snapshot(app)
 

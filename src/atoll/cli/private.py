@@ -3,6 +3,7 @@
 Only the standard library: a command that asks one question must not pay for an HTTP framework.
 """
 
+import functools
 import json
 import os
 from typing import Any
@@ -13,6 +14,7 @@ from atoll.cli.failure import NOT_RUNNING, Failure
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 ANSWER_SECONDS_MAX = 60.0  # a reset or a stop of many machines; everything else answers within a second
+ISSUED = ("AKIA", "ASIA")  # how keys begin that Atoll, or AWS, has issued
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,8 +36,20 @@ def whose() -> dict[str, str]:
     """Return the account and region that the environment's AWS settings mean: design.md, "Identity"."""
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
     account = key if len(key) == 12 and key.isdigit() else "000000000000"
+    if key.startswith(ISSUED):
+        account = _account_of(key, endpoint()) or account
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     return {"account": account, "region": region}
+
+
+@functools.cache
+def _account_of(key: str, at: str) -> str | None:
+    """Return the account of a key, as the daemon at an endpoint knows it; None: nobody answers."""
+    try:
+        found: str = get("/_atoll/keys", at=at, id=key)["account"]
+    except Failure:
+        return None
+    return found
 
 
 def get(path: str, *, at: str | None = None, **query: str) -> Any:

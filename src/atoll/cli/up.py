@@ -212,6 +212,8 @@ def _ready(start: Start, url: str, mode: str, because: str) -> None:
     if url.startswith("https:"):
         print(f"Others trust {start.state}/authority/ca.pem: as AWS_CA_BUNDLE, or curl --cacert", flush=True)
         url = f"http://127.0.0.1:{url.rpartition(':')[2]}" if start.bind in EVERYWHERE else ""
+    if start.keys == "required":
+        print('Keys: eval "$(atoll keys create --account 111122223333 --user ci)"', flush=True)
     if not url:
         print("The console and all commands of atoll need loopback: --bind 0.0.0.0 serves that, too", flush=True)
     else:

@@ -45,6 +45,16 @@ def link(url: str, state_dir: Path) -> str:
     return f"{url}/console/enter?ticket={ticket(key_of(state_dir))}"
 
 
+def proof(state_dir: Path) -> str:
+    """Return what shows the daemon, for five minutes, that a command may read the key.  Raises OSError."""
+    return _signed(key_of(state_dir), "command", TICKET_SECONDS)
+
+
+def is_proof(state_dir: Path, said: str) -> bool:
+    """Tell whether somebody who may read the key has just said this.  Raises OSError."""
+    return _is_good(key_of(state_dir), "command", said)
+
+
 class Door:
     """Lets in who has a ticket, and knows them again."""
 
