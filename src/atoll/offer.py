@@ -19,6 +19,8 @@ from atoll.aws.models import BY_SIGNING_NAME
 from atoll.aws.operation import LOADERS
 
 REST_SECONDS = 0.2  # the first requests after a start come at once, and load what they need
+# What `atoll down` and the other commands need: loaded before the package is replaced under a daemon that runs.
+PRIVATE = ("atoll.admin.routes", "atoll.recipe.cli", "atoll.control.flow_logs", "atoll.control.flow_files")
 SERVICES = (
     atoll.cloudwatch,
     atoll.ec2,
@@ -51,6 +53,9 @@ async def load_rest() -> None:
             importlib.import_module(module)
             await asyncio.sleep(0)
         LOADERS.pop(_name(service), None)  # now, for a request that comes meanwhile may ask for the rest
+    for module in PRIVATE:
+        await asyncio.sleep(REST_SECONDS)
+        importlib.import_module(module)
 
 
 def _name(service: ModuleType) -> str:

@@ -19,7 +19,12 @@ import httptools
 
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request, Stream
 
-Answering = Callable[[Request], Awaitable[Answer | Stream]]  # never raises
+Answering = Callable[[Request], Awaitable[Answer | Stream]]  # what it raises is a mistake of ours
+FAILED = Answer(
+    500,
+    {"content-type": "application/json"},
+    b'{"error": "Atoll failed to answer", "next": "its log says why: atoll.log in the state directory"}',
+)
 
 CONNECTIONS_MAX = 1_000
 HANDSHAKE_SECONDS = 5.0  # of TLS: meanwhile a connection is not counted
@@ -281,7 +286,12 @@ class _Connection(asyncio.Protocol):
             while self._waiting:
                 request, stays_open = self._waiting.popleft()
                 self.is_answering = True
-                answer = await self._answering(request)
+                try:
+                    answer = await self._answering(request)
+                except Exception:
+                    self._transport.write(_written(FAILED, with_body=request.method != "HEAD", stays_open=False))
+                    self._part()
+                    raise  # into the log; who asked knows at once, instead of waiting for nothing
                 if isinstance(answer, Stream):
                     await self._stream(answer)
                     return

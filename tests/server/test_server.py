@@ -1,6 +1,7 @@
 """The HTTP server: what it reads, what it refuses, how connections live and end.  On loopback, with raw sockets."""
 
 import asyncio
+import gc
 import socket
 from contextlib import asynccontextmanager
 
@@ -169,6 +170,33 @@ def test_of_a_body_that_is_too_large_one_byte_too_many_is_passed_on():
 
     assert len(request.body) == BODY_BYTES_MAX + 1
     assert b"connection: close\r\n" in said
+
+
+def test_who_asks_what_cannot_be_answered_is_told_so_and_the_server_goes_on():
+    async def answering(request):
+        if request.path == "/bad":
+            raise ImportError("the package was replaced meanwhile")
+        return Answer(200, {}, b"good")
+
+    async def run():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: raised.append(context["exception"]))
+        said = []
+        async with serving(answering) as (_, port), asyncio.timeout(5):
+            for path in (b"/bad", b"/good"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" % path)
+                said.append(await reader.read())
+                writer.close()
+        return said
+
+    raised: list[Exception] = []
+    bad, good = asyncio.run(run())
+    gc.collect()
+
+    assert bad.startswith(b"HTTP/1.1 500 ")
+    assert b'{"error": "Atoll failed to answer"' in bad
+    assert good.endswith(b"good")
+    assert [type(error) for error in raised] == [ImportError]
 
 
 def test_at_its_end_it_lets_answers_out_and_closes_idle_connections():
