@@ -227,6 +227,9 @@ def test_a_default_that_a_user_has_set_is_the_users_and_changes_nothing(cache, p
     assert values(cache, custom, Source="user") == said, "else Terraform wants to set it again each time"
     assert applied(cache) == ("in-sync", [])
     assert nodes(paper.world) == (before,)
+    cache.redis("two", CacheParameterGroupName=custom)
+    settle(paper)
+    assert applied(cache, "two") == ("in-sync", [])
     cache.reset_cache_parameter_group(CacheParameterGroupName=custom, ResetAllParameters=True)
     assert values(cache, custom, Source="user") == {}
     assert applied(cache) == ("in-sync", [])

@@ -31,7 +31,14 @@ def group_of(world: World, cluster: CacheCluster) -> CacheParameterGroup | None:
 def wanted(world: World, cluster: CacheCluster) -> Values:
     """Return what a cluster's parameter group says, where it differs from the defaults."""
     group = group_of(world, cluster)
-    return _differing(group.family, group.values) if group else ()
+    return differing(group.family, group.values) if group else ()
+
+
+@lru_cache(maxsize=DIFFERING_MAX)
+def differing(family: str, values: Values) -> Values:
+    """Return values without those that are the family's defaults anyway."""
+    usual = {row.name: row.value or "" for row in of_family(family)}
+    return tuple((name, value) for name, value in values if value != usual.get(name))
 
 
 def applied(cluster: CacheCluster, now: Values, said: Values, *, refused: Container[str] = ()) -> Values:
@@ -103,13 +110,6 @@ def _settings(cluster: CacheCluster, values: Mapping[str, str]) -> dict[tuple[st
             cluster.engine, cluster.engine_version, node_type, cluster.port, values, sharded=cluster.sharded
         )
     )
-
-
-@lru_cache(maxsize=DIFFERING_MAX)
-def _differing(family: str, values: Values) -> Values:
-    """Return values without those that are the family's defaults anyway."""
-    usual = {row.name: row.value or "" for row in of_family(family)}
-    return tuple((name, value) for name, value in values if value != usual.get(name))
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from atoll.aws.errors import Err
 from atoll.cache.families import Build
-from atoll.cache.tuning import at_start
+from atoll.cache.tuning import at_start, differing
 from atoll.elasticache import checks, encryption, errors, node_type, nodes, parameter_group, subnet_group
 from atoll.elasticache.engine_version import choose_build
 from atoll.elasticache.find import owner_key
@@ -125,7 +125,7 @@ def make_cluster(
     tx: Tx, order: Order, name: str, zones: Sequence[str], *, az_mode: str = "single-az", group_id: str | None = None
 ) -> CacheCluster:
     """Make a cluster with a node in each of the zones (which repeat); it is `creating` until the nodes answered."""
-    values = order.parameter_group.values
+    values = differing(order.parameter_group.family, order.parameter_group.values)
     group = tx.get(ReplicationGroup, group_id) if group_id else None
     return tx.make(
         CacheCluster,
