@@ -16,10 +16,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from atoll.cache.acl import ADMINISTRATOR
+from atoll.cache.access_string import parse
+from atoll.cache.acl import ADMINISTRATOR, rules
 from atoll.cache.config import memcached_arguments, server_text
 from atoll.cache.families import family
-from atoll.cache.node import Primary
+from atoll.cache.node import NodeUser, Primary
 from atoll.cache.parameters import of_family
 from atoll.cache.plan import nodes
 from atoll.cache.restricted import RENAMED, alias
@@ -238,6 +239,22 @@ def test_the_administrators_door_is_closed_without_the_password(one):
         redis.Redis(
             str(LOOPBACK), one.plan.port, username=ADMINISTRATOR, password="guess", protocol=2, retry=ONCE
         ).ping()
+
+
+def test_a_user_may_have_keys_whose_names_have_quotes(server, directory, start):
+    """In a configuration they have a meaning: unpaired, the engine did not start."""
+    keys = ('"a', "b'c", 'd"e"', "f\\")
+    said = f"on {' '.join(f'~{key}' for key in keys)} +@all"
+    user = NodeUser(
+        name="app", identity="app", rules=rules(parse(said.replace("\\", "\\\\")), *server[:2]), is_open=True
+    )
+
+    node = Node(replace(lone(server), users=(user,)), directory, server[2], start).ready()
+
+    client = redis.Redis(str(LOOPBACK), node.plan.port, username="app", password="x", protocol=2, retry=ONCE)
+    assert all(client.set(key, 1) for key in keys)
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        client.set("another", 1)
 
 
 def test_a_parameter_groups_values_are_in_force(server, directory, start):

@@ -37,10 +37,18 @@ def users(engine: str, version: str, password: str, known: Sequence[NodeUser] = 
     `password` is the administrator's: at least 128 bits of dice, without blanks, shared by the nodes of a group
     because a replica presents it to its primary.
     """
-    lines = [f"user {user.name} {' '.join(words(user))}" for user in known]
+    lines = [f"user {user.name} {' '.join(map(_quoted, words(user)))}" for user in known]
     if not any(user.name == "default" for user in known):
         lines.insert(0, f"user default on nopass sanitize-payload {client_rules(engine, version)}")
     return (*lines, f"user {ADMINISTRATOR} on >{password} ~* &* +@all")
+
+
+def _quoted(word: str) -> str:
+    """Write a word so that an engine's configuration reads it as it is: quotes have a meaning there."""
+    if not set(word) & set("\"'\\"):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _rules(permissions: Permissions, engine: str, version: str) -> str:

@@ -92,7 +92,8 @@ def server_text(node: NodePlan, *, directory: str, socket: str, password: str) -
             lines += [f"cluster-announce-hostname {name}", "cluster-preferred-endpoint-type hostname"]
     elif node.primary:
         lines.append(f"replicaof {node.primary.address} {node.primary.port}")
-    return "\n".join(lines) + "\n"
+    # Whatever a value is, of another installation's World too, it is no line of its own.
+    return "".join(f"{' '.join(line.split())}\n" for line in lines)
 
 
 def memcached_settings(

@@ -24,11 +24,12 @@ class Parameter:
     reboot: bool = False  # ChangeType requires-reboot
     since: str = "2.6.13"  # AWS's MinimumEngineVersion
     until: str | None = None  # the version that dropped it
+    letters: str = ""  # of a text with any value: what it consists of, for it becomes a line of a configuration
 
     def accepts(self, value: str) -> bool:
         """Tell whether AWS would take the value."""
         if self.kind == "string":
-            return not self.allowed or value in self.allowed.split(",")
+            return value in self.allowed.split(",") if self.allowed else set(value) <= set(self.letters)
         if self.kind == "float":
             low, _, high = self.allowed.partition("-")
             return bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?", value)) and float(low) <= float(value) <= float(high)
@@ -140,7 +141,7 @@ _REDIS: tuple[Parameter, ...] = (
     _P("min-replicas-to-write", "0", "0-", "The number of replicas a primary needs in order to take writes."),
     _P("notify-keyspace-events", None, "",
        "The keyspace events for Redis to notify Pub/Sub clients about. By default all notifications are disabled",
-       "string"),
+       "string", letters="KEg$lshzxeAntmd"),  # redis.io/docs/latest/develop/pubsub/keyspace-notifications
     _P("rename-commands", None, "", "Commands that are renamed, as pairs of names.", "string", reboot=True,
        since="5.0.3", modifiable=False),
     _P("repl-backlog-size", "1048576", "16384-",

@@ -247,7 +247,8 @@ def _check(parameter: Parameter, value: str) -> None:
     if not parameter.modifiable:
         raise NOT_MODIFIABLE(parameter=parameter.name)
     if not parameter.accepts(value):
-        raise BAD_PARAMETER(value=value, parameter=parameter.name, allowed=parameter.allowed)
+        allowed = parameter.allowed or f"letters of {parameter.letters}"
+        raise BAD_PARAMETER(value=value, parameter=parameter.name, allowed=allowed)
     only, because = _IMMUTABLE_HERE.get(parameter.name, (value, ""))
     if value != only:
         raise errors.UNSUPPORTED(what=f"{parameter.name}={value}", because=because)
