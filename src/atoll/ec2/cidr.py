@@ -1,5 +1,6 @@
 """CIDR blocks and addresses, as callers write them."""
 
+import functools
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -14,9 +15,14 @@ def read_cidr(text: str) -> IPv4Network | None:
     if not _CIDR.fullmatch(text):
         return None  # also what only Python would take: no length, a netmask for it
     try:
-        return IPv4Network(text, strict=False)
+        return _network(text)
     except ValueError:
         return None
+
+
+@functools.lru_cache(maxsize=1024)  # callers name the same ones again and again, and to read one takes 4 us
+def _network(text: str) -> IPv4Network:
+    return IPv4Network(text, strict=False)
 
 
 def parse_cidr(text: str, name: str = "cidrBlock") -> IPv4Network:

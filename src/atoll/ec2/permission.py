@@ -84,7 +84,8 @@ def _sources(world: World, group: SecurityGroup, p: Shape, egress: bool) -> Iter
     if not rules:
         raise errors.MISSING(name="ipRanges, ipv6Ranges, prefixListIds or groups")
     for source, found in rules:
-        yield replace(found, description=read_description(source.get("Description")))
+        description = read_description(source.get("Description"))
+        yield replace(found, description=description) if description != found.description else found
 
 
 def _from_list(world: World, rule: Rule, source: Shape) -> Rule:
