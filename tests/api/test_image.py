@@ -31,6 +31,23 @@ def test_the_names_that_programs_look_for_exist(ec2, pattern):
     assert ec2.describe_images(Owners=["137112412989"], Filters=[{"Name": "name", "Values": [pattern]}])["Images"]
 
 
+@pytest.mark.parametrize(
+    "name", ["hvm-ssd/ubuntu-jammy-22.04", "hvm-ssd-gp3/ubuntu-noble-24.04", "hvm-ssd/ubuntu-focal-20.04"]
+)
+def test_ubuntu_is_found_as_terraform_s_tutorial_finds_it(ec2, name):
+    wanted = {"name": f"ubuntu/images/{name}-amd64-server-*", "virtualization-type": "hvm"}
+    filters = [{"Name": key, "Values": [value]} for key, value in wanted.items()]
+
+    (image,) = ec2.describe_images(Owners=["099720109477"], Filters=filters)["Images"]
+
+    assert (image["Architecture"], image["RootDeviceName"], image["OwnerId"]) == (
+        "x86_64",
+        "/dev/sda1",
+        "099720109477",
+    )
+    assert "ImageOwnerAlias" not in image
+
+
 def test_an_image_says_everything(ec2):
     (image,) = ec2.describe_images(ImageIds=[image_id(LINUX)])["Images"]
 

@@ -39,6 +39,17 @@ def test_the_parameters_that_programs_ask_for_exist(ssm, ec2, name):
     assert ("minimal" in image["Name"]) == ("minimal" in name)
 
 
+@pytest.mark.parametrize(
+    "release", ["22.04/stable/current/amd64/hvm/ebs-gp2", "noble/stable/current/arm64/hvm/ebs-gp3"]
+)
+def test_ubuntu_has_parameters_of_its_own(ssm, ec2, release):
+    id = ssm.get_parameter(Name=f"/aws/service/canonical/ubuntu/server/{release}/ami-id")["Parameter"]["Value"]
+
+    (image,) = ec2.describe_images(ImageIds=[id])["Images"]
+    assert image["Name"].startswith("ubuntu/images/")
+    assert {"x86_64": "amd64", "arm64": "arm64"}[image["Architecture"]] in release
+
+
 def test_each_region_has_its_own_values(paper, ssm):
     there = paper.client("ssm", region="eu-west-1").get_parameter(Name=LINUX_2)["Parameter"]
 

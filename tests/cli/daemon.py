@@ -56,6 +56,6 @@ class Atoll:
         ec2 = self.client("ec2")
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
         call = {"ImageId": self.image(), "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
-        made = ec2.run_instances(**call, TagSpecifications=tags, **more)["Instances"][0]["InstanceId"]
+        made = ec2.run_instances(**call | more, TagSpecifications=tags)["Instances"][0]["InstanceId"]
         ec2.get_waiter("instance_running").wait(InstanceIds=[made], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
         return made

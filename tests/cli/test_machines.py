@@ -214,6 +214,18 @@ def test_ssh_comes_from_the_internet_and_obeys_the_groups(atoll, app, key):
     assert stranger.returncode == 124
 
 
+def test_ssh_to_ubuntu_is_as_ubuntu(atoll, key):
+    names = [{"Name": "name", "Values": ["ubuntu/images/*-noble-24.04-amd64-server-*"]}]
+    image = atoll.client("ec2").describe_images(Owners=["099720109477"], Filters=names)["Images"][0]["ImageId"]
+    subnet = atoll.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    nets = [{"DeviceIndex": 0, "SubnetId": subnet, "AssociatePublicIpAddress": False}]
+    atoll.launch("ubuntu", KeyName="mine", ImageId=image, NetworkInterfaces=nets)
+
+    done = atoll("ssh", "ubuntu", "-i", key, "--", "echo", "$USER", "$HOME")
+
+    assert done.stdout == "ubuntu /home/ubuntu\n", done.stderr
+
+
 def test_ssh_with_a_key_that_cannot_be_read_says_so(atoll, app):
     done = atoll("ssh", app, "-i", "/no/such/key")
 

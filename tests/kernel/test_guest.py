@@ -210,6 +210,22 @@ def test_yum_installs_what_is_there_and_refuses_what_is_not(site):
     site(steps)
 
 
+def test_the_user_of_another_distribution_has_his_name_and_the_key(site):
+    def steps(it):
+        it.boot()
+        assert it.run("echo $USER $HOME; sudo id -u", user="ubuntu") == "ubuntu /home/ubuntu\n0\n"
+        assert "ssh-ed25519 AAAA" in it.run("cat ~/.ssh/authorized_keys", user="ubuntu")
+        assert it.run("ls /home", user="root") == "ubuntu\n"
+        assert "no user ec2-user" in it.run("true", status=127)
+        said = it.run("sudo apt-get update && sudo apt install -y telnet nginx", user="ubuntu", status=100)
+        assert "telnet is already the newest version" in said
+        assert "E: Unable to locate package nginx" in said
+        it.reboot()
+        assert it.run("sudo -n whoami", user="ubuntu") == "root\n"
+
+    site(steps, user="ubuntu", authorized_keys=("ssh-ed25519 AAAA mine",))
+
+
 def test_the_first_web_server_of_guides_serves_and_comes_back_when_it_is_enabled(site):
     user_data = b"""#!/bin/bash
 set -e

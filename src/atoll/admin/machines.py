@@ -8,6 +8,7 @@ from typing import Any
 from atoll.host.contract import Seen
 from atoll.model.cache import CacheCluster
 from atoll.model.fault import dead
+from atoll.model.image import image
 from atoll.model.instance import Instance
 from atoll.model.interface import Interface
 from atoll.model.internet import OutsideHost
@@ -40,6 +41,7 @@ class Machine:
     search: str
     pid: int | None = None
     interface: str = ""  # its id; of an internet client: none
+    user: str = ""  # who logs in to an instance
     link: str = NIC  # what the interface that was asked for is called in there
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +76,15 @@ def machine(world: World, interface: Interface, seen: Mapping[str, Seen]) -> Mac
         pid=pid,
         link=link(interface),
         interface=interface.id,
+        user=login(world, id) if kind == "instance" else "",
     )
+
+
+def login(world: World, instance_id: str) -> str:
+    """Return the user who logs in to an instance with its key."""
+    instance = world[Instance, instance_id]
+    booted_from = image(instance.region, instance.image_id)
+    return booted_from.user if booted_from else "ec2-user"
 
 
 def _owner(world: World, interface: Interface, seen: Mapping[str, Seen]) -> tuple[str, str, int | None]:

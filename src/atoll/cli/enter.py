@@ -40,6 +40,7 @@ class Place:
     pid: int | None  # of an instance's init; None: nothing runs there
     resolvers: tuple[str, ...]
     search: str
+    user: str = "ec2-user"  # who logs in to an instance
     authority: str = ""  # a certificate that programs in its network should trust
     link: str = "eth0"  # of the interface that was asked for
     relay: flat.Relay | None = None  # on the flat host: the way into the network, instead of the namespace
@@ -65,6 +66,7 @@ def place_of(answer: Mapping[str, Any]) -> Place:
         pid=answer["pid"],
         resolvers=tuple(answer["resolvers"]),
         search=answer["search"],
+        user=answer.get("user") or "ec2-user",
         authority=answer.get("authority", ""),
         link=answer.get("link", "eth0"),  # an older daemon knows of no other
         relay=flat.relay_of(answer),

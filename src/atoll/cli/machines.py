@@ -10,7 +10,6 @@ from atoll.cli import enter, private
 from atoll.cli.failure import Failure
 
 TRUSTED_CLIENT = "198.51.100.27"  # the internet client of the documented scenario
-SSH_USER = "ec2-user"
 # Instances come and go at the same address: what ssh remembers of the last one means nothing for the next.
 SSH_OPTIONS = ("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "-F/dev/null")
 
@@ -36,7 +35,7 @@ def run(command: Sequence[str], *, inside: str | None, source: str | None) -> No
     enter.in_network(place)(command)
 
 
-def ssh(instance: str, *, key: str | None, source: str, user: str, command: Sequence[str]) -> NoReturn:
+def ssh(instance: str, *, key: str | None, source: str, user: str | None, command: Sequence[str]) -> NoReturn:
     """Log in to an instance: from the internet if it has a public address, else from its own network."""
     program = shutil.which("ssh")
     if program is None:
@@ -48,7 +47,8 @@ def ssh(instance: str, *, key: str | None, source: str, user: str, command: Sequ
     place = enter.place_of(private.outside(_client(source))) if public else private_place
     if public:
         _warn(place.address, instance, public)
-    login = [program, *SSH_OPTIONS, *(["-i", key] if key else []), f"{user}@{public or private_place.address}"]
+    to = f"{user or private_place.user}@{public or private_place.address}"
+    login = [program, *SSH_OPTIONS, *(["-i", key] if key else []), to]
     enter.in_network(place)([*login, *command])
 
 

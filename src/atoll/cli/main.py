@@ -177,7 +177,9 @@ def ssh(
     source: Annotated[
         str, typer.Option("--as", metavar="ADDRESS", help="The internet client to be.")
     ] = "198.51.100.27",
-    user: User = "ec2-user",
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="The user to be; else the image's: ec2-user, or ubuntu.")
+    ] = None,
 ) -> None:
     """Log in to an instance from the internet, or, if it has no public address, from its own network."""
     from atoll.cli import machines

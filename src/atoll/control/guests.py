@@ -109,6 +109,7 @@ def guest(instance: Instance, interface: Interface, vpc: Vpc, dhcp: DhcpOptions 
         is_nat=booted_from is not None and booted_from.is_nat,
         vpc_cidr=str(vpc.cidr),
         memory_bytes=type_.memory_mib << 20 if type_ else _MEMORY_BYTES,
+        user=booted_from.user if booted_from else "ec2-user",
         disk=instance.disk,
     )
 

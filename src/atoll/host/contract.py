@@ -40,6 +40,7 @@ class GuestPlan:
     is_nat: bool  # the NAT image: forwards and masquerades from the start
     vpc_cidr: str
     memory_bytes: int
+    user: str = "ec2-user"  # who logs in with the keys
     disk: str | None = None  # below the state directory: what it boots from instead of what it has, if it is there
 
     @property
@@ -217,10 +218,7 @@ class Host(Protocol):
         ...
 
     def dial(self, namespace: str) -> socket.socket | None:
-        """Return a TCP socket inside a namespace of the plan, to connect from there; None: on paper.
-
-        Raises HostError.
-        """
+        """Return a TCP socket in a namespace of the plan, to connect from; None: on paper.  Raises HostError."""
         ...
 
     def link_counts(self, names: Collection[str]) -> Mapping[str, Mapping[str, LinkCount]]:

@@ -5,14 +5,15 @@ name and the region alone, so it stays the same from one Atoll to the next.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from atoll.model.names import digest
 
 AMAZON = "137112412989"  # the account that publishes Amazon Linux
-ATOLL = "999999999999"  # the account that publishes Atoll's own images
+CANONICAL = "099720109477"  # that of Ubuntu
+ATOLL = "999999999999"  # that of Atoll's own images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Image:
     imds_v2: bool = False  # its instances ask for session tokens unless told otherwise
     is_nat: bool = False  # boots with forwarding and masquerade
     boot_mode: str | None = None  # None: AWS does not say
+    user: str = "ec2-user"  # who logs in with the key
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -46,7 +48,7 @@ class _Row:
     date: str
     architecture: str = "x86_64"
     volume_type: str = "gp2"
-    amazon: bool = True
+    owner: str = AMAZON
     imds_v2: bool = False
     is_nat: bool = False
 
@@ -58,17 +60,26 @@ class _Row:
         return "uefi-preferred" if self.imds_v2 else None
 
 
+def _ubuntu(release: str, code: str, date: str, *, volume_type: str, imds_v2: bool = False) -> Iterator[_Row]:
+    disk = "hvm-ssd-gp3" if volume_type == "gp3" else "hvm-ssd"
+    for architecture, name in (("x86_64", "amd64"), ("arm64", "arm64")):
+        yield _Row(
+            f"ubuntu/images/{disk}/ubuntu-{code}-{release}-{name}-server-{date.replace('-', '')}",
+            f"Canonical, Ubuntu, {release}, {name} {code} image", date, architecture, volume_type, CANONICAL, imds_v2,
+        )  # fmt: skip
+
+
 _ATOLL = "Atoll's light machine: what every image of this catalogue boots"
 _NAT = "Amazon Linux AMI VPC NAT x86_64 HVM"
 _AL2 = "Amazon Linux 2 AMI 2.0.20260915.0"
 _AL2023 = "Amazon Linux 2023 AMI 2023.9.20260921.0"
 
 _ROWS = (
-    _Row("atoll-linux-2026.11-x86_64", _ATOLL, "2026-11-20", volume_type="gp3", amazon=False),
-    _Row("atoll-linux-2026.11-arm64", _ATOLL, "2026-11-20", "arm64", volume_type="gp3", amazon=False),
+    _Row("atoll-linux-2026.11-x86_64", _ATOLL, "2026-11-20", volume_type="gp3", owner=ATOLL),
+    _Row("atoll-linux-2026.11-arm64", _ATOLL, "2026-11-20", "arm64", volume_type="gp3", owner=ATOLL),
     _Row(
         "atoll-vpc-nat-2026.11-x86_64", "Atoll's light machine as a NAT instance", "2026-11-20", volume_type="gp3",
-        amazon=False, is_nat=True,
+        owner=ATOLL, is_nat=True,
     ),
     _Row("amzn-ami-vpc-nat-2018.03.0.20230807.0-x86_64-ebs", f"{_NAT} ebs", "2023-08-07", is_nat=True),
     _Row("amzn-ami-vpc-nat-hvm-2018.03.0.20181116-x86_64-ebs", f"{_NAT} EBS", "2018-11-16", is_nat=True),
@@ -87,6 +98,9 @@ _ROWS = (
          "2026-09-21", volume_type="gp3", imds_v2=True),
     _Row("al2023-ami-minimal-2023.9.20260921.0-kernel-6.1-arm64", f"{_AL2023} arm64 Minimal HVM kernel-6.1",
          "2026-09-21", "arm64", volume_type="gp3", imds_v2=True),
+    *_ubuntu("20.04", "focal", "2025-06-03", volume_type="gp2"),
+    *_ubuntu("22.04", "jammy", "2026-09-14", volume_type="gp2"),
+    *_ubuntu("24.04", "noble", "2026-09-14", volume_type="gp3", imds_v2=True),
 )  # fmt: skip
 
 
@@ -115,11 +129,13 @@ def _image(row: _Row, region: str) -> Image:
         description=row.description,
         architecture=row.architecture,
         created=datetime.fromisoformat(row.date).replace(tzinfo=UTC),
-        owner=AMAZON if row.amazon else ATOLL,
-        owner_alias="amazon" if row.amazon else None,
+        owner=row.owner,
+        owner_alias="amazon" if row.owner == AMAZON else None,
         snapshot_id=f"snap-0{digest('snapshot ' + unique, 16)}",
         volume_type=row.volume_type,
         imds_v2=row.imds_v2,
         is_nat=row.is_nat,
         boot_mode=row.boot_mode,
+        root_device="/dev/sda1" if row.owner == CANONICAL else "/dev/xvda",
+        user="ubuntu" if row.owner == CANONICAL else "ec2-user",
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from atoll.model.image import Image, images
 
 AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest"
+UBUNTU = "/aws/service/canonical/ubuntu/server"
 RESOLVE = "resolve:ssm:"  # in the place of an image's id
 
 # The name below AMAZON_LINUX, without the architecture -> how the images' names begin and end around their version.
@@ -47,6 +48,12 @@ def parameters(region: str) -> Mapping[str, Parameter]:
             ]
             if named:
                 found[full] = Parameter(full, max(named, key=lambda i: i.created))
+    for release, code, disk in (("20.04", "focal", "gp2"), ("22.04", "jammy", "gp2"), ("24.04", "noble", "gp3")):
+        for image in (i for i in images(region) if f"/ubuntu-{code}-{release}-" in i.name):
+            architecture = image.name.split("-server-")[0].rpartition("-")[2]
+            for name in (release, code):
+                full = f"{UBUNTU}/{name}/stable/current/{architecture}/hvm/ebs-{disk}/ami-id"
+                found[full] = Parameter(full, image)
     return dict(sorted(found.items()))
 
 

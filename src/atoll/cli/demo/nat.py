@@ -7,7 +7,7 @@ from atoll.cli.demo.authorize import answered, dropped, proof
 from atoll.cli.demo.facts import CLIENT, ELASTIC_IP, NAT, NODES, STRANGER, Engine
 from atoll.cli.demo.stage import Stage, Typed
 from atoll.cli.demo.world import World, launch, named, rule
-from atoll.cli.machines import SSH_OPTIONS, SSH_USER
+from atoll.cli.machines import SSH_OPTIONS
 
 NAT_IMAGE = "amzn-ami-vpc-nat-*"
 SSH_PORT = 22
@@ -63,7 +63,7 @@ def verify(stage: Stage, world: World, engine: Engine) -> None:
 
 def ssh(world: World, command: str) -> str:
     """Return the command line that runs a command on the NAT instance from outside."""
-    return f"ssh {' '.join(SSH_OPTIONS)} -i {world.key} {SSH_USER}@{ELASTIC_IP} {command}"
+    return f"ssh {' '.join(SSH_OPTIONS)} -i {world.key} ec2-user@{ELASTIC_IP} {command}"
 
 
 def _image_of_amazon(stage: Stage, world: World) -> None:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from atoll.admin.machines import NotRunning, machine
+from atoll.admin.machines import NotRunning, login, machine
 from atoll.aws.errors import AwsError
 from atoll.console.ask import Answered, Ask, Events, Told, name_of
 from atoll.console.parts import one
@@ -11,7 +11,6 @@ from atoll.console.shells import Shells, TooMany
 from atoll.console.site import act, page
 from atoll.model.interface import Interface
 
-USERS = ("ec2-user", "root")
 MODES = ("root", "rootless")  # in which an instance has processes of its own to be among
 BACK = "/ec2/instances/{id}/terminal"
 shells = Shells()
@@ -23,8 +22,9 @@ async def terminal(ask: Ask) -> Answered:
     id = ask.parts["id"]
     found = await ask.aws("ec2", "DescribeInstances", InstanceIds=[id])
     it = one([i for r in found["Reservations"] for i in r["Instances"]])
-    user = ask.query.get("user", USERS[0])
-    user = user if user in USERS else USERS[0]
+    users = (login(ask.service.world, id), "root")
+    user = ask.query.get("user", users[0])
+    user = user if user in users else users[0]
     ask.show(f"atoll exec --user {user} {id}")
     return ask.view(
         "ec2/terminal.html",
@@ -32,7 +32,7 @@ async def terminal(ask: Ask) -> Answered:
         name=name_of(it),
         state=it["State"]["Name"],
         user=user,
-        users=USERS,
+        users=users,
         real=ask.service.where()["mode"] in MODES,
         is_terminal=True,
     )
@@ -46,7 +46,7 @@ async def open_(ask: Ask) -> Answered:
     await ask.aws("ec2", "DescribeInstances", InstanceIds=[id])  # it is the caller's, or this raises
     world = ask.service.world.seen_by(ask.caller)
     interface = next(iter(world.all(Interface, instance_id=id)), None)
-    if where["mode"] not in MODES or interface is None or user not in USERS:
+    if where["mode"] not in MODES or interface is None or user not in (login(world, id), "root"):
         return Told({"error": str(ask.t("ec2.terminal_not_here"))}, 409)
     try:
         found = machine(world, interface, ask.service.seen())

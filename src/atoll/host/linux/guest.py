@@ -43,7 +43,8 @@ class Guest:
     resolvers: tuple[Ip, ...] = ()
     search: str = ""  # empty: no search domain
     authority: Path | None = None  # the certificate of an authority that it trusts
-    authorized_keys: tuple[str, ...] = ()  # for ec2-user, at the first boot
+    user: str = "ec2-user"  # who logs in; he gets his name at the first boot
+    authorized_keys: tuple[str, ...] = ()  # of his, at the first boot
     user_data: bytes | None = None  # run at the first boot if it starts with #!
     nat_cidr: str | None = None  # of the NAT image: forward, and masquerade what comes from here
     memory_bytes: int | None = None  # None: no limit
@@ -126,6 +127,7 @@ def _prepare(guest: Guest) -> None:
         seed = guest.directory / "seed"
         (seed / "hostname").write_text(guest.hostname + "\n")
         (seed / "resolv.conf").write_text("".join(f"{line}\n" for line in lines))
+        (seed / "user").write_text(f"{guest.user}\n")
         (seed / "authorized_keys").write_text("".join(f"{key.strip()}\n" for key in guest.authorized_keys))
         (seed / "authority.pem").write_bytes(guest.authority.read_bytes() if guest.authority else b"")
         (seed / "user-data").write_bytes(guest.user_data or b"")

@@ -43,6 +43,7 @@ class Instances:
                 resolvers=plan.resolvers,
                 authority=self._authority.certificate(),
                 search=plan.search,
+                user=plan.user,
                 authorized_keys=plan.authorized_keys,
                 user_data=plan.user_data,
                 nat_cidr=plan.vpc_cidr if plan.is_nat else None,
