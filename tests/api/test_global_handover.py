@@ -345,15 +345,50 @@ def test_a_replica_that_does_not_hear_its_leader_is_nobody_who_could_be_promoted
     assert not story.engines.calls
 
 
-def test_without_a_replica_nobody_takes_over_from_a_lost_primary_which_is_told(story, paper):
+def test_where_nobody_has_the_data_nobody_takes_over_from_a_lost_primary_which_is_told(story, paper):
     story.loses("two-0002-002")
+    story.loses("two-0002-001")
     story.engines.silent.add("one-0001-001")
 
     tell(story.look(PATIENCE_SECONDS + 1.0))
 
     assert (story.stage, story.datastore.primary_id) == (None, story.group(NEAR).id)
-    why = "its primary is out of reach, and no replica of its node group 0002 has all data"
+    why = "its primary is out of reach, and nobody of its node group 0002 has all data"
     assert said(far_cache(paper), FAR)[-1].endswith(why)
+
+
+def test_a_leader_that_alone_has_the_data_is_enough_to_take_over_from_a_lost_primary(story):
+    story.loses("two-0002-002")
+    story.engines.silent.add("one-0001-001")
+
+    tell(story.look(PATIENCE_SECONDS + 1.0))
+
+    assert story.stage == "deposing"
+
+
+def test_a_leader_begins_anew_as_a_primary_with_the_data_that_it_left(story, paper):
+    story.loses("two-0002-002")
+    saw(paper, steps.deposing)
+    saw(paper, steps.taken_over)
+    group, leader = story.group(FAR), story.member("two-0002-001")
+    before = paper.world[CacheCluster, leader].nodes[0]
+
+    paper.write(lambda tx: takeover.reloading(tx, group.id, "0002", boot=before.boot))
+
+    plan = next(plan for plan in nodes(paper.world) if plan.cluster_id == leader)
+    assert (plan.boot, plan.loads, plan.primary) == (before.boot + 1, True, None)
+    assert not plan.guarded, "nobody else could take over"
+    story.answers("two-0002-001")
+    assert not paper.world[CacheCluster, leader].nodes[0].loads
+
+
+def test_what_a_process_left_is_not_the_data_of_another_one(story, paper):
+    group, leader = story.group(FAR), story.member("two-0002-001")
+    before = paper.world[CacheCluster, leader].nodes[0]
+
+    paper.write(lambda tx: takeover.reloading(tx, group.id, "0002", boot=before.boot + 1))
+
+    assert paper.world[CacheCluster, leader].nodes[0] == before
 
 
 def test_no_leader_ends_while_its_shard_changes_its_primary_within_its_region(story, paper):

@@ -102,6 +102,24 @@ def test_two_who_ask_at_the_same_time_get_their_own_answers(tmp_path):
     assert engine.connections == 1
 
 
+def test_an_order_for_the_process_that_answered_is_not_given_to_the_next_one(tmp_path):
+    engine = Engine(b"+OK\r\n", bulk(REPLICA), b"+OK\r\n", bulk(REPLICA), b"+OK\r\n")
+
+    async def use(administrator):
+        said = await administrator.replication(NODE)
+        administrator.forget(NODE.process)
+        with pytest.raises(HostError, match="another process"):
+            await administrator.command(NODE, "REPLICAOF", "NO", "ONE", run=said.run)
+        again = await administrator.replication(NODE)
+        with pytest.raises(HostError, match="another process"):
+            await administrator.command(NODE, "REPLICAOF", "NO", "ONE", run=said.run)
+        await administrator.command(NODE, "REPLICAOF", "NO", "ONE", run=again.run)
+
+    with_engine(tmp_path, engine, use)
+
+    assert engine.replies == []
+
+
 @pytest.mark.parametrize("word", ["BUSY a script", "LOADING the dataset"])
 def test_a_busy_engine_lives(tmp_path, word):
     engine = Engine(b"+OK\r\n", f"-{word}\r\n".encode())

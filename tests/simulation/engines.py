@@ -37,6 +37,7 @@ class Engine:
     is_saved: bool = False  # its data are in a file, and it takes no writes
     arrival: float = 0.0  # of the newest record that is under way to it
     epoch: int = -1  # in cluster mode (tests/simulation/shards.py): of two primaries, the greater has the slots
+    run: int = field(default_factory=itertools.count(1).__next__)
     is_elected: bool = False  # by the others, and not made a primary by the control plane
 
     @cached_property
@@ -102,7 +103,7 @@ class EngineHost(FaultyHost):
             await asyncio.sleep(0.1)
             raise HostError("no answer")
         if engine.follows is None:
-            return Replication(role="primary", offset=len(engine.records), history=engine.history)
+            return Replication(role="primary", offset=len(engine.records), history=engine.history, run=engine.run)
         return Replication(
             role="replica",
             follows=engine.follows,
@@ -110,12 +111,13 @@ class EngineHost(FaultyHost):
             is_copying=engine.is_copying,
             offset=len(engine.records),
             history=engine.history,
+            run=engine.run,
         )
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         await self._perhaps_crash()
         await asyncio.sleep(self.dice.random() * 0.01)
-        engine = self._engine(node)
+        engine = self._engine(node, run)
         if engine.is_stopped or not engine.answers or self._fails():
             await asyncio.sleep(2.0)
             raise HostError("no answer")
@@ -244,10 +246,12 @@ class EngineHost(FaultyHost):
             if len(primaries) > 1:
                 self.wrongs.append(f"{self.loop.time():.3f}: {shard} has the primaries {primaries}")
 
-    def _engine(self, node: NodePlan) -> Engine:
+    def _engine(self, node: NodePlan, run: int | None = None) -> Engine:
         engine = self.engines.get(node.process)
         if engine is None:
             raise HostError("it does not run")
+        if run is not None and run != engine.run:
+            raise HostError("it is another process by now")
         return engine
 
     def _at(self, address: Address) -> Engine | None:

@@ -101,12 +101,12 @@ class FaultyHost(PaperHost):
             raise HostError("no answer")
         return await super().replication(node)
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         if self._fails():
             raise HostError("no answer")
         if self.vital(node.process) is None:
             raise HostError("it does not run")
-        await super().command(node, *words)
+        await super().command(node, *words, run=run)
         if self._fails():
             raise HostError("the answer was lost")
 

@@ -31,13 +31,13 @@ class ShardHost(EngineHost):
             raise HostError("no answer")
         return Known(epoch=engine.epoch, ids=frozenset())
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         if words[0] != "CLUSTER":
-            await super().command(node, *words)
+            await super().command(node, *words, run=run)
             return
         await self._perhaps_crash()
         await asyncio.sleep(self.dice.random() * 0.01)
-        engine = self._engine(node)
+        engine = self._engine(node, run)
         if engine.is_stopped or not engine.answers or self._fails():
             await asyncio.sleep(2.0)
             raise HostError("no answer")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from atoll.cache import failover, takeover
 from atoll.cache import global_group as steps
 from atoll.control.failover import Failovers
 from atoll.control.global_groups import GlobalGroups
@@ -64,7 +65,50 @@ def test_whatever_fails_one_region_leads_and_the_other_copies_in_the_end(seed, t
     assert len(story.acknowledged) > 500, "hardly anything was written"
 
 
+@pytest.mark.parametrize("seed", range(200, 200 + SEEDS))
+def test_nothing_is_lost_when_the_only_one_that_could_be_promoted_dies(seed, tmp_path):
+    story = Bereft(seed, tmp_path / "store.db")
+
+    story.play()
+
+    assert not story.wrongs, story.wrongs[:3]
+    assert not story.lost, f"lost {story.lost[:5]} of {len(story.acknowledged)}"
+    assert len(story.acknowledged) > 500, "hardly anything was written"
+    assert story.changes
+    assert story.killed
+
+
 # Planted bugs
+
+
+def waits_for_an_heir(shard):
+    act = failover.decide(shard)
+    return failover.Wait("no replica is in step") if isinstance(act, failover.Reload) else act
+
+
+def test_a_leader_that_waits_for_an_heir_who_never_comes_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("atoll.control.failover.decide", waits_for_an_heir)
+
+    def notices(seed):
+        story = Bereft(seed, tmp_path / f"{seed}.db")
+        story.play()
+        return any("modifying" in wrong for wrong in story.wrongs)
+
+    search(notices, BUG_SEEDS)
+
+
+def test_a_leader_that_begins_anew_without_its_data_is_found(tmp_path, monkeypatch):
+    def begins_empty(tx, group_id, shard_id, **_):
+        takeover.rebuilding(tx, group_id, shard_id)
+
+    monkeypatch.setattr("atoll.control.failover.takeover.reloading", begins_empty)
+
+    def notices(seed):
+        story = Bereft(seed, tmp_path / f"{seed}.db")
+        story.play()
+        return story.lost
+
+    search(notices, BUG_SEEDS)
 
 
 async def waits_as_long_as_engines_do(*_, **__):
@@ -252,6 +296,40 @@ class Story(test_global.Story):
 
 class Rough(Roughness, Story):
     """A story in which engines die, hang and fall silent, and regions are cut off."""
+
+
+class Bereft(Story):
+    """A story in which replicas of the target die while it is about to be promoted, and nobody else does."""
+
+    def __init__(self, seed, path):
+        super().__init__(seed, path)
+        self.killed = 0
+
+    def _fail_over(self, region: str) -> None:
+        del region  # it is always the other one's turn
+        leads = self._globe().primary_id.split("/")[1]
+        super()._fail_over(next(one for one in REGIONS if one != leads))
+
+    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
+        return [*super()._acts(), self._kill_heirs]
+
+    async def _kill_heirs(self) -> None:
+        """Kill one replica of each shard, some time after the change begins; from the last second on, most often."""
+        handover = self._globe().handover
+        if handover is None:
+            return
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if (now := self._globe().handover) is None or now.stage in ("fencing", "promoting"):
+                break
+        await asyncio.sleep(self.dice.random() * 0.2)
+        group = self.life.store.world.seen_by(None)[ReplicationGroup, handover.target_id]
+        for shard in group.node_groups:
+            mine = [e for e in self.host.engines.values() if e.plan.cluster_id in shard.member_ids]
+            heirs = [e for e in mine if e.plan.cluster_id != shard.leader_id and e.follows]
+            if heirs and len(mine) > 1 and self.dice.random() < 0.7:
+                self.killed += 1
+                self.host.end(self.dice.choice(heirs).plan.process, -9)
 
 
 def _places(region: str) -> list[dict[str, object]]:

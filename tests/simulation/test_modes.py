@@ -29,14 +29,14 @@ pytestmark = pytest.mark.timeout(300)
 class MixedHost(ShardHost):
     """A host whose engines run in cluster mode, or do not, each by its own plan."""
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         if (words[0] == "CLUSTER") != (node.cluster is not None) and words[0] in ("CLUSTER", "REPLICAOF"):
             raise HostError(f"ERR {words[0]} is not for an engine of this mode")
         if words[:2] == ("CLUSTER", "REPLICATE"):  # to its knowledge that one is a replica still: there is no gossip
             at = next(seat for seat in node.cluster.seats if seat.id == words[2])
             if (leader := self._at((str(at.address), at.port))) and leader.plan.cluster is None:
                 raise HostError("ERR I can only replicate a master, not a replica.")
-        await super().command(node, *words)
+        await super().command(node, *words, run=run)
 
     def shard_of(self, engine: Engine) -> list[Engine]:
         return [e for e in self.engines.values() if e.plan.cluster] if engine.plan.cluster else []

@@ -120,6 +120,13 @@ def _leader(globe: Sharded, region: str, shard: str) -> str:
     raise AssertionError(at)
 
 
+def _is_deaf(globe: Sharded, region: str, member: str) -> bool:
+    """Tell whether a node hears nothing of whom it copies from."""
+    clusters = globe.cache[region].describe_cache_clusters(CacheClusterId=member, ShowCacheNodeInfo=True)
+    name = clusters["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]["Address"]
+    return "master_link_status:down" in globe.inside(region, f"redis-cli -h {name} INFO replication", ok=False)
+
+
 def _kill(globe: Sharded, region: str, member: str) -> None:
     os.kill(globe.atoll.get(f"/_atoll/machines/{member}?region={region}")["pid"], signal.SIGKILL)
 
@@ -188,6 +195,49 @@ def test_a_planned_failover_waits_for_a_replica_that_starts_anew(globe):
     assert globe.read(far) == {"waits"}
     globe.takes(far, "waited")
     globe.all_copied("waited")
+
+
+def test_the_only_replica_that_could_be_promoted_dies_in_a_planned_failover(globe):
+    near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
+    globe.write(near, "bereft")
+    globe.all_copied("bereft", far)
+    replicas = [_replica(globe, far, shard) for shard in SHARDS]
+    pids = [globe.atoll.get(f"/_atoll/machines/{one}?region={far}")["pid"] for one in replicas]
+    begun = globe.atoll.log.stat().st_size
+    globe.fail_over(far)
+    until(lambda: '"step": "fencing"' in globe.atoll.said(begun), 20.0, "fencing")
+
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+    globe.whole()
+    assert globe.roles() == {near: "SECONDARY", far: "PRIMARY"}
+    assert globe.read(far) == {"bereft"}
+    globe.takes(far, "heired")
+    globe.all_copied("heired")
+    globe.refuses(near)
+
+
+def test_a_leader_that_alone_has_the_data_begins_anew_with_them_when_the_other_region_is_down(globe):
+    near, far = (NEAR, FAR) if globe.roles()[NEAR] == "PRIMARY" else (FAR, NEAR)
+    globe.write(near, "alone")
+    globe.all_copied("alone", far)
+    old, begun = {shard: _leader(globe, far, shard) for shard in SHARDS}, globe.atoll.log.stat().st_size
+    for zone in globe.zones(near):
+        globe.atoll.cli("chaos", "kill-zone", zone)
+    until(lambda: _is_deaf(globe, far, old["0001"]), 90.0, "a leader that has noticed it")  # engines' own patience
+    _kill(globe, far, _replica(globe, far, "0001"))
+
+    globe.fail_over(far)
+
+    until(lambda: globe.roles()[far] == "PRIMARY", 30.0, "a new primary")
+    globe.takes(far, "anew")
+    assert '"act": "reload"' in globe.atoll.said(begun)
+    assert _leader(globe, far, "0001") == old["0001"]
+    globe.atoll.cli("chaos", "revert", "--all")
+    globe.whole()
+    globe.all_copied("anew")
+    globe.refuses(near)
 
 
 def test_a_secondary_takes_over_from_a_region_that_is_down_which_then_copies_from_it(globe):

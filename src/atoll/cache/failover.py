@@ -18,7 +18,7 @@ itself. Engines elect, too, when nobody looks after them for long; whom they ele
 
 In another region's copy (cache/upstream.py) the leader of a shard in cluster mode copies from outside, and no replica
 can take its place in that: a lost one is started anew, and copies again, while its replicas are read.  To promote
-the shard, a replica takes over from it.
+the shard, a replica takes over from it; when there is none, it is started anew, as a primary, with its own data.
 
 While a group changes its cluster mode it has engines of both.  They replicate from each other, but none obeys one of
 the other mode: the leader is killed, with its writes held back, when the chosen one has all of them.
@@ -38,6 +38,7 @@ from atoll.cache.failover_acts import (
     Promote,
     Publish,
     Rebuild,
+    Reload,
     Restore,
     Wait,
 )
@@ -158,18 +159,36 @@ def _has_heir(shard: Shard) -> bool:
 
 
 def _promote_beside(shard: Shard, leader: Sight) -> Act:
-    """The leader has copied from outside, and its shard is to be a primary's: a replica of it takes over."""
-    chosen, because = shard.find(shard.target_id), f"{leader.name} has copied from outside"
+    """The leader has copied from outside, and its shard is to be a primary's: a replica of it takes over.
+
+    When none can that has all of its data, or will have them, it begins anew with them, as a primary.
+    """
+    chosen, best, because = shard.find(shard.target_id), _best(shard), f"{leader.name} has copied from outside"
+    if best is None:
+        return _begin_anew(shard, leader)
     if chosen is None or not _can_lead(chosen):
-        if best := _best(shard):
-            return Choose(best.id, f"{because}; {best.name} has the most, up to {best.offset}")
-        if leader.is_available:
-            return Wait(f"no replica of {leader.name} is in step")
+        return Choose(best.id, f"{because}; {best.name} has the most, up to {best.offset}")
+    if not leader.is_available or _has_all(chosen, leader):
+        return Promote(chosen.id, because)
+    if _has_all(best, leader):
+        return Choose(best.id, f"{best.name} has all of it")
+    # A leader that hears nobody any more gives its data to none who connects anew.
+    return Wait(f"{chosen.name} catches up") if chosen.link_up or leader.link_up else _begin_anew(shard, leader)
+
+
+def _begin_anew(shard: Shard, leader: Sight) -> Act:
+    if not leader.is_available:
         return Fence(leader.id, "it copies from a primary that is gone, and nobody else has the data")
-    # A leader that hears nobody any more gives its data to none who connects anew: nobody waits for that in vain.
-    may_catch_up = chosen.link_up or leader.link_up or shard.promotion_seconds < HOPE_SECONDS
-    lacks = leader.is_available and not _has_all(chosen, leader)
-    return Wait(f"{chosen.name} catches up") if lacks and may_catch_up else Promote(chosen.id, because)
+    if leader.link_up:
+        return Wait(f"no replica of {leader.name} is in step")  # but one will be
+    for other in shard.members:
+        if other.id == leader.id or not other.is_running or not other.is_available:
+            continue
+        if wrong := trouble(other):
+            return Fence(other.id, f"{wrong}; it may be a primary already, and {leader.name} is to be one")
+        if other.role != "replica" or other.is_copying:
+            return Wait(f"{other.name} has, or gets, data of {leader.name}")
+    return Reload(leader.id, "no replica has all of its data, and it hears nobody, so that none can get them")
 
 
 def _has_all(replica: Sight, leader: Sight) -> bool:

@@ -86,6 +86,14 @@ class Rebuild:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """Start a leader again that has copied from outside: as a primary, with the data that it saves before."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Look again at once: something is about to happen."""
 
@@ -93,5 +101,5 @@ class Wait:
 
 
 Act: TypeAlias = (
-    Fence | Choose | Promote | Publish | Follow | Pause | Demote | Abandon | Restore | Rebuild | Wait | None
+    Fence | Choose | Promote | Publish | Follow | Pause | Demote | Abandon | Restore | Rebuild | Reload | Wait | None
 )

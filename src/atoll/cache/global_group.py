@@ -105,6 +105,19 @@ def without_heir(world: World, datastore: GlobalReplicationGroup) -> str | None:
     return f"no replica of its node group {lacking} has all data" if lacking else None
 
 
+def without_data(world: World, datastore: GlobalReplicationGroup) -> str | None:
+    """Say which node group of a target in cluster mode has nobody with all data; None: all have.
+
+    A replica that has them takes over from their leader; a leader that alone has them begins anew with them.
+    """
+    assert datastore.handover, "one is under way"
+    target = world.get(ReplicationGroup, datastore.handover.target_id)
+    for shard in target.node_groups if target and target.is_sharded else ():
+        if not any(is_in_step(world.get(CacheCluster, id)) for id in shard.member_ids):
+            return f"nobody of its node group {shard.id} has all data"
+    return None
+
+
 def deposing(tx: Tx, id: str) -> None:
     """Tell that the primary is lost: it is to take no writes any more, whether it answers or not."""
     for stage in ("asked", "demoting", "fencing"):

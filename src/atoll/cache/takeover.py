@@ -84,6 +84,16 @@ def rebuilding(tx: Tx, group_id: str, shard_id: str) -> None:
         _start_again(tx, primary)
 
 
+def reloading(tx: Tx, group_id: str, shard_id: str, *, boot: int) -> None:
+    """Tell that a leader is started again with the data that its process, of this boot, has left in a file."""
+    group, shard = _find(tx, group_id, shard_id)
+    leader = tx.get(CacheCluster, shard.leader_id) if shard else None
+    if group is None or shard is None or leader is None or leader.nodes[0].boot != boot:
+        return
+    tx.put(_busy(group).with_shard(replace(shard, promotion=None)))
+    _start_again(tx, leader, loads=True)
+
+
 def _find(tx: Tx, group_id: str, shard_id: str) -> tuple[ReplicationGroup | None, NodeGroup | None]:
     group = tx.get(ReplicationGroup, group_id)
     if group is None or group.status == "deleting":
@@ -97,12 +107,12 @@ def _busy(group: ReplicationGroup) -> ReplicationGroup:
     return group
 
 
-def _start_again(tx: Tx, cluster: CacheCluster) -> None:
-    """Let another boot of a node take the place of the one that was lost: same name, same address, no data."""
+def _start_again(tx: Tx, cluster: CacheCluster, *, loads: bool = False) -> None:
+    """Let another boot of a node take the place of the one that was lost: same name, same address, no other data."""
     node = cluster.nodes[0]
     if node.status != "available":
         return
     status, parameters = CACHE_NODE.after(node.status, "silent"), at_start(node, wanted(tx.world, cluster))
-    again = replace(node, boot=node.boot + 1, status=status, parameters=parameters, maybe=())
+    again = replace(node, boot=node.boot + 1, status=status, parameters=parameters, maybe=(), loads=loads)
     tx.put(cluster.but(nodes=(again,), engine_version=successor(tx.world, cluster)))
     record(tx, cluster, CLUSTER, cluster.name, f"Recovering cache nodes {node.id}")

@@ -31,6 +31,7 @@ from atoll.cache.failover_acts import (
     Promote,
     Publish,
     Rebuild,
+    Reload,
     Restore,
     Wait,
 )
@@ -172,22 +173,39 @@ class Failovers:
             case Rebuild():
                 self._write("rebuilding", takeover.rebuilding, *at)
                 self._wake_machines()
+            case Reload(id):
+                await self._reload(watch, watch.plans[id])
+
+    async def _reload(self, watch: Watch, plan: NodePlan) -> None:
+        """Have a node leave its data to its next process, which is a primary; it takes no writes itself."""
+        try:
+            await self._host.save(plan)
+            if watch.is_outdated(self._store.world):  # another region may be about to lead
+                raise HostError("the World has moved on", f"reload {plan.name}")
+            self._write("reloading", partial(takeover.reloading, boot=plan.boot), watch.group_id, watch.shard_id)
+        except BaseException:
+            with contextlib.suppress(HostError):  # it may be a primary one day, without a new start
+                await self._host.resume(plan)
+            raise
+        await self._host.fence(plan.process)
+        self._wake_machines()
 
     async def _lead(self, watch: Watch, plan: NodePlan) -> None:
         """Make a node the leader: a primary, or the one that copies from outside."""
         if watch.is_outdated(self._store.world):  # another region may be about to lead
             raise HostError("the World has moved on", f"promote {plan.name}")
+        run = watch.runs.get(plan.process)  # one that was started meanwhile has no data
         if plan.cluster:
-            await self._host.command(plan, *TAKE_OVER)
+            await self._host.command(plan, *TAKE_OVER, run=run)
             return
         if (source := watch.upstream) is None:
             if watch.is_migrating:
                 await self._host.trust(plan, is_foreign=False)
-            await self._host.command(plan, "REPLICAOF", "NO", "ONE")
+            await self._host.command(plan, "REPLICAOF", "NO", "ONE", run=run)
             return
         if source.is_foreign:
             await self._host.trust(plan, is_foreign=True)
-        await self._host.command(plan, "REPLICAOF", str(source.address), str(source.port))
+        await self._host.command(plan, "REPLICAOF", str(source.address), str(source.port), run=run)
 
     async def _obey(self, watch: Watch, id: str, leader_id: str) -> None:
         plan, leader = watch.plans[id], watch.plans[leader_id]

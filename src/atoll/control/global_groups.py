@@ -137,7 +137,7 @@ class GlobalGroups:
 
     def _take_over(self, datastore: GlobalReplicationGroup) -> None:
         """Promote the target without its primary, which is lost: what that had not sent is lost, too."""
-        if because := steps.without_heir(self._store.world, datastore):  # nor will it have any, without the primary
+        if because := steps.without_data(self._store.world, datastore):  # nor will have them, without the primary
             self._write(steps.given_up, datastore.id, f"its primary is out of reach, and {because}")
         else:
             self._write(steps.deposing, datastore.id)

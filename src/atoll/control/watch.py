@@ -61,6 +61,7 @@ class Watch:
         self.is_handed_over = False
         self.plans: dict[str, NodePlan] = {}  # of the members that may run, by the World ids of their clusters
         self.processes: dict[str, str] = {}  # of all members, likewise
+        self.runs: dict[str, int] = {}  # of the processes of plans: who has answered last
         self.leader_seconds = 0.0  # what looking at the leader took; a slow replica has nobody wait for the next look
         self.in_doubt = False  # whether the leader was out of reach, or stopped, at the last look: look again soon
 
@@ -130,6 +131,7 @@ class Watch:
                 self.plans[id] = plan
         kept = set(self.processes.values())
         self._memory = {process: m for process, m in self._memory.items() if process in kept}
+        self.runs = {process: run for process, run in self.runs.items() if process in kept}
         return found
 
     async def _see(self, cluster: CacheCluster, shard: NodeGroup, *, probe: bool) -> Sight:
@@ -172,6 +174,8 @@ class Watch:
             memory.silent += share * min(ended - (begun if before is None else before), GAP_SECONDS)
             return None
         memory.asked, memory.silent = _now(), 0.0
+        if said is not None:
+            self.runs[plan.process] = said.run
         if said is None or self.upstream is None:
             return said
         if plan.cluster and self.is_migrating:  # none in cluster mode copies from a server of a user's

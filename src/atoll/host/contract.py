@@ -80,6 +80,7 @@ class Replication:
     is_copying: bool = False  # its data are being replaced as a whole
     offset: int = 0
     history: str = ""
+    run: int = 0  # which process said so, of those that this daemon has met
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,8 +294,8 @@ class Host(Protocol):
         """
         ...
 
-    async def command(self, node: NodePlan, *words: str) -> None:
-        """Give an engine an order, as its administrator.  Raises HostError."""
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
+        """Give an engine an order, as its administrator; `run`: the process that said so, and no later one."""
         ...
 
     async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
@@ -344,10 +345,7 @@ class Host(Protocol):
         ...
 
     async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
-        """Give a running engine the users of its plan, and no others.
-
-        Connections of users who are gone, and of the names in `cut`, end.  Raises HostError.
-        """
+        """Give an engine the users of its plan only, and cut all others, and those in `cut`.  Raises HostError."""
         ...
 
     async def dump(self, node: NodePlan, file: Path) -> Saved:

@@ -197,7 +197,7 @@ class PaperHost:
         self._slots[ends[0].shard_id] = without(theirs, slots)
         self._slots[ends[1].shard_id] = union(ours, slots)
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         """Note a new role; everything else is done as soon as it is said."""
         if words[0] == "REPLICAOF":
             self._follows[node.process] = None if words[1:] == ("NO", "ONE") else (words[1], int(words[2]))

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import errno
+import itertools
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from atoll.cache.acl import ADMINISTRATOR
@@ -29,6 +31,8 @@ class Administrator:
         """Use `socket_of` to find an engine's administration socket."""
         self._password, self._socket_of = password, socket_of
         self._open: dict[str, Connection] = {}
+        self._runs: dict[str, int] = {}  # of the connections that are open: one ends with its process
+        self._numbers = itertools.count(1)
         self._turns: dict[str, asyncio.Lock] = {}  # several loops ask the same engine
         self._asked: dict[str, asyncio.Task[object]] = {}  # what an engine has not answered yet
 
@@ -48,7 +52,7 @@ class Administrator:
             return None
         if not isinstance(said, str):
             raise HostError(f"not an answer to INFO: {said!r}", f"ask {node.name}")
-        return parse(said)
+        return replace(parse(said), run=self._runs.get(node.process, 0))
 
     async def known(self, node: NodePlan) -> Known:
         """Return what an engine in cluster mode says of its cluster.  Raises HostError."""
@@ -58,10 +62,10 @@ class Administrator:
             raise HostError(str(error), f"ask {node.name}") from error
         return read_nodes(str(said))
 
-    async def command(self, node: NodePlan, *words: str) -> None:
-        """Give an order.  Raises HostError."""
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
+        """Give an order; `run`: by the very connection that this run was told by.  Raises HostError."""
         try:
-            await self._say(node, ORDER_SECONDS, *words)
+            await self._say(node, ORDER_SECONDS, *words, run=run)
         except EngineError as error:
             raise HostError(str(error), f"{words[0]} {node.name}") from error
 
@@ -118,6 +122,7 @@ class Administrator:
         return self._turns.setdefault(node.process, asyncio.Lock())
 
     def _hang_up(self, process: str) -> None:
+        self._runs.pop(process, None)
         if connection := self._open.pop(process, None):
             connection.close()
 
@@ -126,10 +131,12 @@ class Administrator:
         for process in list(self._open):
             self.forget(process)
 
-    async def _say(self, node: NodePlan, seconds: float, *words: str) -> object:
+    async def _say(self, node: NodePlan, seconds: float, *words: str, run: int | None = None) -> object:
         async with self._turn(node):
             until = _now() + seconds
             await self._settle(node, seconds)
+            if run is not None and self._runs.get(node.process) != run:
+                raise HostError("it may be another process by now", f"{words[0]} {node.name}")
             return await self._say_now(node, until - _now(), *words)
 
     async def _say_now(self, node: NodePlan, seconds: float, *words: str) -> object:
@@ -140,7 +147,7 @@ class Administrator:
                     where = self._socket_of(node)
                     connection = Connection(where, ADMINISTRATOR, self._password, seconds=PATIENCE_SECONDS)
                     await connection.__aenter__()
-                    self._open[node.process] = connection
+                    self._open[node.process], self._runs[node.process] = connection, next(self._numbers)
                 return await connection.ask(*words)
         except EngineError:
             raise

@@ -215,9 +215,9 @@ class FlatHost(Network):
         here = self._places.placed
         await self._nodes.slot_mover.move(here(source), here(target), slots, [here(node) for node in primaries])
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         """Give an engine an order; addresses in it are those of the VPC."""
-        await self._nodes.administrator.command(node, *self._places.worded(node, words))
+        await self._nodes.administrator.command(node, *self._places.worded(node, words), run=run)
 
     async def trust(self, node: NodePlan, *, is_foreign: bool) -> None:
         """Have an engine show its password to whom it copies from, or not."""

@@ -238,9 +238,9 @@ class LinuxHost:
         """Move slots between primaries."""
         await self._nodes.slot_mover.move(source, target, slots, primaries)
 
-    async def command(self, node: NodePlan, *words: str) -> None:
+    async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         """Give an engine an order."""
-        await self._nodes.administrator.command(node, *words)
+        await self._nodes.administrator.command(node, *words, run=run)
 
     async def admit(self, node: NodePlan, cut: Collection[str]) -> None:
         """Give a running engine the users of its plan, and no others.  Raises HostError."""
