@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections import Counter
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from atoll.cache.failover import HUNG_SECONDS, MISSES
 from atoll.cache.plan import nodes
 from atoll.control.lag import EVERY_SECONDS, LATE_SECONDS, Lag
 from atoll.control.watch import Watch
-from atoll.host.contract import HostError, Vital
+from atoll.host.contract import HostError, Replication, Vital
 from atoll.host.engine import replication
 from atoll.model.cache import ReplicationGroup
 from tests.api.caches import settle
@@ -20,15 +21,19 @@ from tests.simulation.clock import VirtualLoop
 
 
 class Host:
-    """Engines that do not answer, and connections that fail, after so many seconds."""
+    """Engines that do not answer, or no more, and connections that fail, after so many seconds."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, seconds, answers=0):
+        self.seconds, self.answers = seconds, answers  # so many to each
+        self.asked = Counter()
 
     def vital(self, _process):
         return Vital(is_stopped=False, ticks=1)
 
-    async def replication(self, _plan):
+    async def replication(self, plan):
+        self.asked[plan.process] += 1
+        if self.asked[plan.process] <= self.answers:
+            return Replication(role="primary")
         await asyncio.sleep(self.seconds)
         raise HostError("no answer", "ask")
 
@@ -52,10 +57,10 @@ class Late(Lag):
         return True
 
 
-def looked(shard, seconds=0.1, *, pause, looks, lag=Lag):
+def looked(shard, seconds=0.1, *, pause, looks, lag=Lag, answers=0):
     """Look so often, with a pause between; returns the worst that was seen of a member."""
     world, group, want = shard
-    watch = Watch(Host(seconds), lag(), group.id, group.node_groups[0].id)
+    watch = Watch(Host(seconds, answers), lag(), group.id, group.node_groups[0].id)
 
     async def look():
         for _ in range(looks):
@@ -83,6 +88,12 @@ def test_who_is_asked_seldom_or_read_late_is_not(shard):
     silent, misses = looked(shard, pause=1.0, looks=9, lag=Late)
     assert silent < HUNG_SECONDS
     assert misses < MISSES
+
+
+def test_silence_begins_with_the_first_question_that_is_not_answered(shard):
+    """Between its last answer and that nobody had asked."""
+    assert looked(shard, pause=1.5, looks=3, answers=1)[0] < HUNG_SECONDS
+    assert looked(shard, pause=1.5, looks=4, answers=1)[0] >= HUNG_SECONDS
 
 
 def test_one_who_hangs_is_found_even_by_a_watch_that_is_late_each_time(shard):

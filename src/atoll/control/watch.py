@@ -171,7 +171,8 @@ class Watch:
         except HostError:
             memory.asked = ended = _now()
             share = LATE_SHARE if self._lag.late_since(begun) else 1.0
-            memory.silent += share * min(ended - (begun if before is None else before), GAP_SECONDS)
+            since = begun if before is None or not memory.silent else before  # nobody had asked before the first
+            memory.silent += share * min(ended - since, GAP_SECONDS)
             return None
         memory.asked, memory.silent = _now(), 0.0
         if said is not None:
