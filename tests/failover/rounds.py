@@ -40,7 +40,7 @@ def main() -> int:
     )
     parser.add_argument("--write-docs", action="store_true", help="write the table into docs/failover.md")
     options = parser.parse_args()
-    found = [json.loads(line) for line in options.record.read_text().splitlines()] if options.record else []
+    found = recorded(options.record)
     if len(found) * PART < options.rounds:
         with running(own_mode()) as atoll:
             _play(atoll, options, found)
@@ -51,6 +51,11 @@ def main() -> int:
         _, _, after = rest.partition(END)
         DOCS.write_text(f"{before}{BEGIN}\n{page}\n{END}{after}")
     return 1 if any(part["lost"] for part in found) else 0
+
+
+def recorded(file: Path | None) -> list[dict[str, Any]]:
+    """Return what earlier sittings have seen; the first one finds no file."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file and file.exists() else []
 
 
 def _play(atoll: Atoll, options: argparse.Namespace, found: list[dict[str, Any]]) -> None:
