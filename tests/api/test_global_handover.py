@@ -16,9 +16,11 @@ from atoll.control import global_groups
 from atoll.control.global_groups import (
     AS_EVER,
     CALM_SECONDS,
+    DEPOSE_SECONDS,
     ENOUGH,
     HANDOVER_SECONDS,
     PATIENCE_SECONDS,
+    PROMOTE_SECONDS,
     YIELD_SECONDS,
     GlobalGroups,
 )
@@ -47,6 +49,7 @@ class Engines:
         self.paper, self.calls, self.ended = paper, [], set()
         self.silent, self.deaf, self.behind = set(), set(), set()  # by the names of members
         self.elected = set()
+        self.unending = set()  # not even by KILL
         self.former = set()  # processes of nodes before they were rebooted
         self.tuned = []
         self.seconds = 0.0  # for each answer
@@ -77,6 +80,8 @@ class Engines:
 
     async def fence(self, process):
         self.calls.append(("fence", name(process)))
+        if name(process) in self.unending:
+            raise HostError("it did not end", "fence")
         self.ended.add(name(process))
 
     def called(self, what):
@@ -265,6 +270,44 @@ def test_a_replica_of_a_lost_region_that_does_not_answer_is_ended_after_a_while(
     tell(told())
 
     assert (story.stage, "one-0002-002" in story.engines.ended) == ("promoting", True)
+
+
+def test_when_a_node_of_a_lost_region_can_not_be_ended_the_change_is_given_up_which_is_told(story, paper):
+    story.engines.unending.add("one-0002-001")
+    saw(paper, steps.deposing)
+
+    async def told():
+        for seconds in (0.0, DEPOSE_SECONDS - 1.0):
+            await asyncio.sleep(seconds)
+            with pytest.raises(HostError):
+                await story.look()
+        assert story.stage == "deposing"
+        await asyncio.sleep(2.0)
+        await story.look()
+
+    tell(told())
+
+    assert (story.stage, story.datastore.primary_id) == (None, story.group(NEAR).id)
+    assert story.datastore.status == "available"
+    assert "was not promoted" in said(far_cache(paper), FAR)[-1]
+    assert "one-0002-001 of its former primary can be neither ended" in said(far_cache(paper), FAR)[-1]
+
+
+def test_a_new_primary_that_is_none_for_long_is_told_once(story, paper):
+    saw(paper, steps.deposing)
+    saw(paper, steps.taken_over)
+    before = len(said(far_cache(paper), FAR))
+
+    async def told():
+        await story.look(PROMOTE_SECONDS - 1.0)
+        assert len(said(far_cache(paper), FAR)) == before
+        await story.look(2.0, 1.0)
+
+    tell(told())
+
+    assert len(said(far_cache(paper), FAR)) == before + 1
+    assert "nobody leads its node groups 0001, 0002 yet" in said(far_cache(paper), FAR)[-1]
+    assert story.stage == "promoting"
 
 
 def test_guards_of_a_lost_region_promote_nobody_and_end_whoever_leads(story, paper):

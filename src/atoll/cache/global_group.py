@@ -150,13 +150,24 @@ def lead_with_data(tx: Tx, group_id: str) -> None:
 
 
 def given_up(tx: Tx, id: str, because: str) -> None:
-    """Tell that a change of the primary region was given up, before anybody has ended or stepped down."""
+    """Tell that a change of the primary region was given up, before the target could be promoted."""
     datastore = tx.get(GlobalReplicationGroup, id)
-    if datastore is None or datastore.handover is None or datastore.handover.stage not in ("asked", "fencing"):
+    stage = datastore.handover.stage if datastore and datastore.handover else None
+    if datastore is None or datastore.handover is None or stage not in ("asked", "fencing", "deposing"):
         return
     target = datastore.handover.target_id
     _put(tx, datastore.but(handover=None))
     _tell(tx, target, f"was not promoted in global datastore {datastore.name}: {because}")
+
+
+def not_yet_promoted(tx: Tx, id: str, left: str) -> None:
+    """Tell which node groups of the new primary have nobody yet who takes writes."""
+    datastore = tx.get(GlobalReplicationGroup, id)
+    group = tx.get(ReplicationGroup, datastore.primary_id) if datastore else None
+    if datastore is None or group is None or datastore.handover is None or datastore.handover.stage != "promoting":
+        return
+    because = f"nobody leads its node groups {left} yet, and nobody else takes their writes"
+    _tell(tx, group.id, f"is to be the primary of global datastore {datastore.name}: {because}")
 
 
 def promoted(tx: Tx, id: str) -> None:

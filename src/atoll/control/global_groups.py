@@ -31,6 +31,8 @@ PAUSE_SECONDS = 1.5  # for the last of them to arrive
 POLL_SECONDS = 0.005
 PATIENCE_SECONDS = 3.0  # with a primary that does not answer, or that the secondary does not hear
 HANDOVER_SECONDS = 20.0  # in all, while the primary answers
+DEPOSE_SECONDS = 60.0  # for all nodes of a lost primary to yield; the host's own bound for an end is far less
+PROMOTE_SECONDS = 60.0  # for a new primary to become one, until that is told: by then nobody takes writes
 CALM_SECONDS = 0.2  # in which nobody of a lost primary is found who takes writes: a start may be under way
 BOOTS_LOOKED_AT = 4  # the newest first: a reboot does not wait for the end of the former one
 YIELD_SECONDS = 1.0  # for a node of a lost primary to be told by its guard, or to answer, before it is ended
@@ -38,6 +40,10 @@ OFFSETS_KEPT = 240  # of a primary: two minutes
 
 Heard = Sequence[Said]  # of the leaders of a member's shards, in order
 ENOUGH = ("CONFIG", "SET", "cluster-replica-no-failover", "yes")  # from now on, nobody is elected
+UNYIELDING = (
+    "{} of its former primary can be neither ended nor told to follow it, and might take writes; it can be promoted "
+    "when that has ended, or be disassociated, and accepts writes then"
+)
 AS_EVER = (*ENOUGH[:-1], "no")
 
 
@@ -111,8 +117,7 @@ class GlobalGroups:
         assert datastore.handover, "asked by _look"
         stage, id = datastore.handover.stage, datastore.id
         if stage == "promoting":
-            if steps.lead(said[datastore.primary_id]):
-                self._write(steps.promoted, id)
+            self._see_promoted(datastore, said[datastore.primary_id])
             return
         if stage == "deposing":
             await self._depose(datastore)
@@ -135,6 +140,23 @@ class GlobalGroups:
         elif await self._obstacle(datastore, target) is None:
             await self._catch_up(datastore)
 
+    def _see_promoted(self, datastore: GlobalReplicationGroup, said: Heard) -> None:
+        """Its guards promote it; whoever waits for that for long is told where nobody leads yet."""
+        if steps.lead(said):
+            self._write(steps.promoted, datastore.id)
+            return
+        if (self._lasts(datastore.id, "promoting") or 0.0) > PROMOTE_SECONDS and not self._is_told(datastore.id):
+            group = self._store.world.seen_by(None)[ReplicationGroup, datastore.primary_id]
+            pairs = zip(group.node_groups, said, strict=False)
+            left = [shard.id for shard, one in pairs if one.get("role") != "master"]
+            self._write(steps.not_yet_promoted, datastore.id, ", ".join(left))
+
+    def _is_told(self, id: str) -> bool:
+        """Tell whether that was asked before, in this change."""
+        is_told = (id, "told") in self._since
+        self._lasts(id, "told")
+        return is_told
+
     def _take_over(self, datastore: GlobalReplicationGroup) -> None:
         """Promote the target without its primary, which is lost: what that had not sent is lost, too."""
         if because := steps.without_data(self._store.world, datastore):  # nor will have them, without the primary
@@ -146,13 +168,20 @@ class GlobalGroups:
         """Have nobody of the lost primary take writes, whether it answers again or not; then promote the target.
 
         Its guards obey the World, and promote nobody any more.  Whoever was promoted, elected or started a moment ago
-        is found by the next looks: the target is promoted when some had nobody to end.
+        is found by the next looks: the target is promoted when some had nobody to end.  If somebody cannot be ended,
+        the change is given up: he may take writes, and what nobody can do must not keep a datastore busy for ever.
         """
         world = self._store.world.seen_by(None)
         members = [cluster for cluster in world.all(CacheCluster) if cluster.group_id == datastore.primary_id]
-        all_yield = all(await asyncio.gather(*(self._yields(datastore, cluster) for cluster in members)))
-        if (self._lasts(datastore.id, "all yield", so=all_yield) or 0.0) >= CALM_SECONDS:
+        looks = (self._yields(datastore, cluster) for cluster in members)
+        found = await asyncio.gather(*looks, return_exceptions=True)
+        is_late = (self._lasts(datastore.id, "deposing") or 0.0) > DEPOSE_SECONDS
+        if (self._lasts(datastore.id, "all yield", so=all(one is True for one in found)) or 0.0) >= CALM_SECONDS:
             self._write(steps.taken_over, datastore.id)
+        elif is_late and (left := [c.name for c, one in zip(members, found, strict=True) if one is not True]):
+            self._write(steps.given_up, datastore.id, UNYIELDING.format(", ".join(left)))
+        elif failures := [one for one in found if isinstance(one, BaseException)]:
+            raise failures[0]
 
     async def _yields(self, datastore: GlobalReplicationGroup, cluster: CacheCluster) -> bool:
         """Tell whether a node of a lost primary takes no writes; end it if it does not yield."""
