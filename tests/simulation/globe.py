@@ -45,6 +45,13 @@ class ChainHost(EngineHost):
         super()._copied(replica, leader)
         self._pass_on(replica, before)
 
+    def _replicaof(self, engine: Engine, leader: Address | None) -> None:
+        """Have those who copy from one that is promoted ask again, too: it begins a history of its own."""
+        super()._replicaof(engine, leader)
+        if leader is None:
+            for further in self._replicas(engine.address):
+                further.link_up = False
+
     def _pass_on(self, replica: Engine, before: tuple[str, int]) -> None:
         """Have those who copy from a replica ask again, after it has got other data than one record more."""
         if (replica.history, len(replica.records)) != before:

@@ -221,7 +221,7 @@ class ShardMigrations:
         return source.owners(views)
 
     async def _views(self, group: ReplicationGroup, places: set[Place]) -> list[View]:
-        found = await asyncio.gather(*(self._view(group, *place) for place in places), return_exceptions=True)
+        found = await asyncio.gather(*(self._view(group, *place) for place in sorted(places)), return_exceptions=True)
         return [seen for seen in found if isinstance(seen, View)]
 
     async def _view(
