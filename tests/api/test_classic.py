@@ -1,10 +1,13 @@
 """EC2-Classic: an account's mode, in which instances and caches need no VPC.  Without it: as AWS answers today."""
 
+import shlex
+
 import pytest
 
 from atoll.admin import classic
 from atoll.model.interface import Interface
 from atoll.model.world import Caller
+from atoll.network.mend_classic import authorizing
 from tests.api import caches
 from tests.api.machines import image_id, launch, refused, show
 from tests.api.paper import ACCOUNT, OTHER_ACCOUNT, REGION, by, tagging
@@ -256,6 +259,25 @@ def test_access_is_given_to_an_ec2_security_group_and_taken(old, cache):
     assert revoke(cache)["EC2SecurityGroups"][0]["Status"] == "revoking"
     assert granted(cache, "app") == []
     old.delete_security_group(GroupName="web")
+
+
+def test_the_name_of_a_group_is_a_word_of_the_command_that_would_authorise_it(paper, old, cache):
+    """EC2 takes `;` and `$` in it, and a person gives the command to a shell."""
+    name = "web;touch $(id) #&"
+    old.create_security_group(GroupName=name, Description="x")
+    create(cache)
+    launched = launch(old, SecurityGroups=[name], **OLD)["InstanceId"]
+    cache.create_cache_cluster(
+        CacheClusterId="c", Engine="memcached", NumCacheNodes=1, CacheNodeType="cache.t3.micro",
+        CacheSecurityGroupNames=["app"],
+    )  # fmt: skip
+    world = paper.world.seen_by(None)
+    (asker,) = (i for i in world.all(Interface) if i.instance_id == launched)
+    (node,) = (i for i in world.all(Interface) if i.instance_id is None and i.group_ids)
+
+    _, command = authorizing(world, node, asker)
+
+    assert shlex.split(command)[-3:-1] == [name, "--ec2-security-group-owner-id"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from atoll.host.linux.discovery_rules import TABLE
 from atoll.network.flow import ICMP, TCP, UDP, Packet
-from atoll.network.inside import iptables, nftables
+from atoll.network.inside import iptables, judge, nftables
 from atoll.network.inside.firewall import Look
 from atoll.network.inside.seen import Inside, Listener, read
 
@@ -155,6 +155,30 @@ def test_a_rule_of_nftables_is_told_as_nft_spells_it():
 def test_a_table_that_iptables_told_is_not_read_twice():
     ruleset = nft([match(DPORT, 80), {"drop": None}])
     assert nftables.read(ruleset, but=("inet t",)).chains == ()
+
+
+@pytest.mark.parametrize("name", ["t;touch /tmp/mine", "t$(id)", "t\nid", "-t"])
+def test_no_name_that_a_hostile_root_gave_stands_in_a_command(name):
+    """A person on the machine gives the command to a shell; and so does `atoll why --apply`."""
+    of_nft = json.loads(json.dumps(nft(policy="drop")).replace('"inet"', '"ip"').replace('"c"', '"INPUT"'))
+    for item in of_nft["nftables"]:
+        for kind in item.values():
+            kind["table" if "table" in kind else "name"] = name
+    firewalls = [nftables.read(of_nft), iptables.read(saved(policy="DROP", table=name))]
+
+    for firewall in firewalls:
+        (ruling,) = firewall.rulings("input", Look(REQUEST, "eth0"))
+        assert ruling.dropped
+        mend = judge._admit("i-1", ruling, REQUEST, "input", answers=False)
+        assert name not in (mend.command or "")
+
+
+def test_a_plain_table_of_iptables_has_its_command():
+    (ruling,) = iptables.read(saved(policy="DROP")).rulings("input", Look(REQUEST, "eth0"))
+
+    mend = judge._admit("i-1", ruling, REQUEST, "input", answers=False)
+
+    assert mend.command == "atoll exec i-1 -- iptables -t filter -I INPUT -p tcp -s 10.0.0.10 --dport 80 -j ACCEPT"
 
 
 def test_the_rules_of_auto_discovery_keep_nobody_away():

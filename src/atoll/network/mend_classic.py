@@ -1,5 +1,6 @@
 """What would let a packet through to a cache in EC2-Classic: the authorization of an EC2 security group."""
 
+from shlex import quote
 from typing import cast
 
 from atoll.model.cache_security_group import CacheSecurityGroup
@@ -20,5 +21,5 @@ def authorizing(world: World, cache: Interface, asker: Interface | None) -> tupl
     return (
         f"authorize the security group {group.name} for the cache security group {name}",
         f"aws elasticache authorize-cache-security-group-ingress --cache-security-group-name {name} "
-        f"--ec2-security-group-name {group.name} --ec2-security-group-owner-id {group.account}",
+        f"--ec2-security-group-name {quote(group.name)} --ec2-security-group-owner-id {group.account}",
     )

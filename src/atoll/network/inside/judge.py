@@ -18,7 +18,9 @@ from atoll.network.inside.seen import NIC, Inside, link
 from atoll.network.layers.vpc_services import RESOLVER, RESOLVER_OFFSET
 from atoll.network.mend import Mend
 
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")  # of a table or chain that may stand in a command
+# Of a table or chain that may stand in a command: whoever rules the machine has named it, and a person on this one,
+# or `atoll why --apply`, gives the command to a shell.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Beyond(StrEnum):
@@ -233,6 +235,8 @@ def _admit(at: str, ruling: Ruling, packet: Packet, hook: str, answers: bool) ->
     chain = ruling.chain
     assert chain is not None, "somebody dropped it"
     family, _, table = chain.table.partition(" ")
+    if not (PLAIN_NAME.fullmatch(table) and PLAIN_NAME.fullmatch(chain.name)):
+        return Mend(says)
     is_iptables = ruling.rule is not None and ruling.rule.text.startswith("-A ")
     is_iptables = is_iptables or (ruling.rule is None and family != "inet" and chain.name == hook.upper())
     port = packet.protocol in (TCP, UDP)
@@ -242,8 +246,6 @@ def _admit(at: str, ruling: Ruling, packet: Packet, hook: str, answers: bool) ->
         match = "-m conntrack --ctstate ESTABLISHED" if answers else match
         program = "ip6tables" if family == "ip6" else "iptables"
         return Mend(says, f"atoll exec {at} -- {program} -t {table} -I {hook.upper()} {match} -j ACCEPT")
-    if not (PLAIN_NAME.fullmatch(table) and PLAIN_NAME.fullmatch(chain.name)):
-        return Mend(says)
     version = "ip" if packet.version == 4 else "ip6"
     match = f"{version} saddr {packet.source} " + (f"{kind} dport {packet.port}" if port else f"meta l4proto {kind}")
     match = "ct state established" if answers else match
