@@ -263,6 +263,25 @@ def test_a_name_that_means_nothing_there_is_named(paper):
     assert codes(done)[0] == "NAME_UNKNOWN"
 
 
+def test_of_a_cache_with_several_nodes_it_is_about_the_first_that_cannot_be_reached(paper):
+    ec2, cache = paper.client("ec2"), paper.client("elasticache")
+    wanted = {"Engine": "memcached", "CacheNodeType": "cache.t3.micro", "NumCacheNodes": 2, "AZMode": "cross-az"}
+    cache.create_cache_cluster(
+        CacheClusterId="many", **wanted, PreferredAvailabilityZones=["us-east-1a", "us-east-1b"]
+    )
+    assert paper("why", "app", "many").returncode == 0
+
+    (second,) = ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}])["Subnets"]
+    (acl,) = ec2.describe_network_acls()["NetworkAcls"]
+    shut = {"NetworkAclId": acl["NetworkAclId"], "RuleNumber": 9, "Egress": True}
+    ec2.create_network_acl_entry(**shut, Protocol="-1", RuleAction="deny", CidrBlock=second["CidrBlock"])
+    done = paper("why", "app", "many", "--json")
+    ec2.delete_network_acl_entry(**shut)
+
+    assert (codes(done), done.returncode) == (["SUBNET_ACL_RESTRICTION"], 1)
+    assert "rule 9" in done.stdout
+
+
 def test_from_the_internet_a_machine_is_asked_for_at_its_public_address(paper):
     """As people ask first: why do I not get in?  Not because of the private address, which nobody outside uses."""
     why, trace = (paper(command, "outside", "web:22", "--json") for command in ("why", "trace"))

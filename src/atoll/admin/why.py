@@ -25,7 +25,7 @@ from atoll.network.explain import NO, WIDTH
 from atoll.network.inside.judge import Beyond
 from atoll.network.inside.seen import Inside, read
 from atoll.network.mend import Mend
-from atoll.network.places import Place, UnknownPlace, endpoint, receiver
+from atoll.network.places import AmbiguousPlace, Place, UnknownPlace, endpoint, nodes_called, receiver
 from atoll.network.why import Blocker, Named, Question, Why, explain, to_json, told, why
 
 NODE = re.compile(r"[^:]+:0\d{3}")  # a Memcached node, `mc:0002`, is no place with a port
@@ -135,11 +135,23 @@ def _targets(world: World, sender: Place, text: str, protocol: str) -> list[_Tar
     if _is_name(host) and (named := _by_name(world, sender, host)):
         by_name = [_Target(address, _holder(world, address, sender), 0, (n,)) for address, n in named]
     else:
-        place = receiver(world, sender, host)
         named_badly = _unknown(world, sender, host) if _is_name(host) else ()
-        id = place.at if isinstance(place.at, str) and world.seen_by(None).get(Interface, place.at) else None
-        by_name = [_Target(place.address, id, 0, named_badly)]
+        by_name = [_Target(p.address, _interface_id(world, p), 0, named_badly) for p in _places(world, sender, host)]
     return [_Target(t.address, t.id, _port(world, t, port, protocol, text), t.names) for t in by_name]
+
+
+def _places(world: World, sender: Place, host: str) -> list[Place]:
+    """Return what a text names: of a cache every node that clients are led to.  Raises PlaceError."""
+    try:
+        return [receiver(world, sender, host)]
+    except AmbiguousPlace:
+        if nodes := nodes_called(world, host):
+            return nodes
+        raise
+
+
+def _interface_id(world: World, place: Place) -> str | None:
+    return place.at if isinstance(place.at, str) and world.seen_by(None).get(Interface, place.at) else None
 
 
 def _split(text: str) -> tuple[str, int | None]:
@@ -223,7 +235,7 @@ def _holder(world: World, address: Ip, sender: Place) -> str | None:
         place = endpoint(world, world.caller, str(address))
     except UnknownPlace:
         return None
-    return place.at if isinstance(place.at, str) and world.seen_by(None).get(Interface, place.at) else None
+    return _interface_id(world, place)
 
 
 def _machines(world: World, found: Why, seen: Mapping[str, Seen]) -> list[dict[str, Any]]:

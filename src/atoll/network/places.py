@@ -99,6 +99,13 @@ def receiver(world: World, sender: Place, text: str) -> Place:
     return replace(place, address=public) if public else place
 
 
+def nodes_called(world: World, text: str) -> list[Place]:
+    """Return the nodes of the cache with this name: of a group its primaries; none if others have it too."""
+    found = [place for name, place in _names(world) if name in (text, text.lower())]
+    nodes = [_interface(*node) for name, node in places_cache.named(world) if name == text.lower()]
+    return nodes if len(found) == len(nodes) else []
+
+
 def _by_id(world: World, text: str) -> list[Place]:
     if (interface := world.get(Interface, text)) is not None:
         return [_interface(interface)]
