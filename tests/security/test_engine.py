@@ -1,9 +1,19 @@
-"""An account that would have its words become the configuration of an engine, which runs outside of instances."""
+"""An account that would have its words become the configuration of an engine, which runs outside of instances.
+
+And an engine into which a client has broken, which answers the daemon with what it likes.
+"""
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from atoll.cache.config import server_text
+from atoll.host.engine import announcing, memcached_binary
+from atoll.host.engine.resp import Connection, EngineError
+from atoll.host.engine.resp_pipe import Pipe
 from tests.api.conftest import cache, paper  # noqa: F401
 from tests.cache.test_config import plan
 
@@ -30,3 +40,59 @@ def test_no_value_of_another_installations_world_is_a_line_of_a_configuration():
 
     assert "notify-keyspace-events A loadmodule /tmp/mine.so" in lines, "which the engine refuses"
     assert not [line for line in lines if line.startswith("loadmodule")]
+
+
+@contextlib.asynccontextmanager
+async def broken(place, *said):
+    """Listen as an engine's administration socket does, and say something else than an engine."""
+
+    async def serve(reader, writer):
+        with contextlib.suppress(OSError):
+            await reader.read(100)
+            writer.write(b"+OK\r\n")
+            await reader.read(100)
+            for piece in said:
+                writer.write(piece)
+                await writer.drain()
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, place / "s")
+    try:
+        yield place / "s"
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("kind", [Connection, Pipe])
+@pytest.mark.parametrize(
+    "said",
+    [
+        [b"a" * (1 << 16)] * 40,
+        [b"$8000000000\r\n", *[b"a" * (1 << 16)] * 10],
+        [b"*1\r\n" * 20_000],
+        [b"*4000000000\r\n" + b":1\r\n" * 20_000],
+    ],
+    ids=["a line without end", "a text of eight gigabytes", "lists in lists", "a list without end"],
+)
+def test_an_engine_that_was_broken_into_is_not_listened_to_for_ever(tmp_path, kind, said):
+    async def run():
+        async with broken(tmp_path, *said) as place, kind(place, "admin", "x") as engine:
+            with pytest.raises(EngineError, match=r"it says|not RESP"):
+                await (engine.pipe([("INFO",)]) if kind is Pipe else engine.ask("INFO"))
+
+    asyncio.run(run())
+
+
+def test_a_memcached_that_was_broken_into_is_not_listened_to_for_ever():
+    async def run():
+        told = asyncio.StreamReader(limit=4 << 10)
+        told.feed_data(b"a" * (1 << 16))
+        with pytest.raises(ValueError, match="not an answer"):
+            await announcing._ask(SimpleNamespace(reader=told, writer=SimpleNamespace(write=len)), b"me x\r\n")
+        endless = asyncio.StreamReader()
+        endless.feed_data(bytes.fromhex("81100001000000000000000200000000" + "00" * 8 + "6161") * 5_000)
+        with pytest.raises(ValueError, match="without end"):
+            await memcached_binary.statistics(endless, SimpleNamespace(write=len))
+
+    asyncio.run(run())

@@ -148,7 +148,10 @@ async def _store(line: Line, told: bytes) -> str | None:
 
 async def _ask(line: Line, requests: bytes) -> list[bytes]:
     line.writer.write(requests)
-    return [(await line.reader.readuntil(b"\r\n"))[:-2] for _ in ITEMS]
+    try:
+        return [(await line.reader.readuntil(b"\r\n"))[:-2] for _ in ITEMS]
+    except asyncio.LimitOverrunError as error:
+        raise ValueError(f"not an answer of Memcached: {error}") from error
 
 
 def _set(key: bytes, flags: int, value: bytes) -> bytes:

@@ -14,6 +14,7 @@ GET, SET, STAT = 0x00, 0x01, 0x10
 _ASKS, _ANSWERS = 0x80, 0x81
 _HEADER = struct.Struct(">BBHBBHIIQ")
 _BODY_BYTES_MAX = 1 << 20
+_STATISTICS_MAX = 1_000  # an engine has some hundred
 
 
 class Answer(NamedTuple):
@@ -49,10 +50,13 @@ async def answers(reader: asyncio.StreamReader, count: int) -> list[Answer]:
 async def statistics(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, str]:
     """Return what `stat` answers.  Raises OSError, EOFError, ValueError."""
     writer.write(request(STAT))
-    found = {}
-    while (answer := await _answer(reader)).key:
+    found: dict[str, str] = {}
+    for _ in range(_STATISTICS_MAX):
+        answer = await _answer(reader)
+        if not answer.key:
+            return found
         found[answer.key.decode(errors="replace")] = answer.value.decode(errors="replace")
-    return found
+    raise ValueError("it has statistics without end")
 
 
 async def _answer(reader: asyncio.StreamReader) -> Answer:

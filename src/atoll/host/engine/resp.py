@@ -13,7 +13,9 @@ from typing import Self, TypeAlias
 from atoll.cache.restricted import RENAMED, alias
 
 _ANSWER_SECONDS = 2.0
-_REPLY_BYTES_MAX = 1 << 20
+_LINE_BYTES_MAX = 1 << 20
+_TEXT_BYTES_MAX = 64 << 20  # CLIENT LIST with 65,000 clients has some 25 MB
+_ITEMS_MAX, _DEPTH_MAX = 1_000_000, 8  # of an answer: CLUSTER SHARDS nests five
 
 Reply: TypeAlias = "str | int | list[Reply] | None"
 
@@ -41,7 +43,7 @@ class Connection:
     async def __aenter__(self) -> Self:
         """Connect and authenticate."""
         async with asyncio.timeout(self._seconds):  # an engine that hangs accepts nobody, sooner or later
-            self._reader, self._writer = await asyncio.open_unix_connection(str(self._path), limit=_REPLY_BYTES_MAX)
+            self._reader, self._writer = await asyncio.open_unix_connection(str(self._path), limit=_LINE_BYTES_MAX)
         try:
             await self.ask("AUTH", self._user, self._password)
         except BaseException:
@@ -89,8 +91,8 @@ class Connection:
                 answers.append(await self._reply())
         return answers
 
-    async def _reply(self) -> Reply:
-        line = (await self._reader.readuntil(b"\r\n"))[:-2].decode(errors="replace")
+    async def _reply(self, depth: int = 0) -> Reply:
+        line = (await self._line()).decode(errors="replace")
         kind, rest = line[:1], line[1:]
         if kind == "+":
             return rest
@@ -99,10 +101,29 @@ class Connection:
         if kind == "$" and int(rest) < 0:
             return None
         if kind == "$":
-            return (await self._reader.readexactly(int(rest) + 2))[:-2].decode(errors=self._strange)
+            return (await self._bytes(int(rest), _TEXT_BYTES_MAX)).decode(errors=self._strange)
         if kind == "*":
-            return [await self._reply() for _ in range(int(rest))]
-        raise EngineError(rest if kind == "-" else f"not RESP: {line!r}")
+            return [await self._reply(depth + 1) for _ in range(bounded(int(rest), depth))]
+        raise EngineError(rest if kind == "-" else f"not RESP: {line[:80]!r}")
+
+    async def _line(self) -> bytes:
+        """Read a line; a client's command may have broken into the engine, and have it say what it likes."""
+        try:
+            return (await self._reader.readuntil(b"\r\n"))[:-2]
+        except asyncio.LimitOverrunError as error:
+            raise EngineError(f"not RESP: {error}") from None
+
+    async def _bytes(self, count: int, most: int) -> bytes:
+        if count > most:
+            raise EngineError(f"it says {count} bytes, and may say {most}")
+        return (await self._reader.readexactly(count + 2))[:-2]
+
+
+def bounded(items: int, depth: int) -> int:
+    """Return how many items a list has.  Raises EngineError."""
+    if items > _ITEMS_MAX or depth >= _DEPTH_MAX:
+        raise EngineError(f"it says {items} things at once, {depth} lists deep")
+    return items
 
 
 def _request(words: Sequence[str]) -> bytes:

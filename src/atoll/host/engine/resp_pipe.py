@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from atoll.host.engine.resp import Connection, EngineError
+from atoll.host.engine.resp import Connection, EngineError, bounded
+
+_VALUE_BYTES_MAX = 1 << 30  # of a key, as DUMP writes it: a string has 512 MB at most, a list may have more
 
 Raw: TypeAlias = "bytes | int | list[Raw] | EngineError | None"
 Word: TypeAlias = "str | bytes | int"
@@ -30,8 +32,8 @@ class Pipe(Connection):
                 raise answer
         return answers
 
-    async def _raw(self) -> Raw:
-        line = (await self._reader.readuntil(b"\r\n"))[:-2]
+    async def _raw(self, depth: int = 0) -> Raw:
+        line = await self._line()
         kind, rest = line[:1], line[1:]
         match kind:
             case b"+":
@@ -41,10 +43,10 @@ class Pipe(Connection):
             case b":":
                 return int(rest)
             case b"$":
-                return None if int(rest) < 0 else (await self._reader.readexactly(int(rest) + 2))[:-2]
+                return None if int(rest) < 0 else await self._bytes(int(rest), _VALUE_BYTES_MAX)
             case b"*":
-                return [await self._raw() for _ in range(int(rest))]
-        raise EngineError(f"not RESP: {line!r}")
+                return [await self._raw(depth + 1) for _ in range(bounded(int(rest), depth))]
+        raise EngineError(f"not RESP: {line[:80]!r}")
 
 
 def _packed(words: Sequence[Word]) -> bytes:
