@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from atoll.cli.complete import SCRIPTS
+from atoll.cli.completion_scripts import SCRIPTS
 from atoll.cli.main import app
 
 HERE = Path(__file__).parent

@@ -82,7 +82,7 @@ def test_code_in_documents_is_the_code(document):
 
 def test_every_command_of_the_command_line_is_documented():
     told = subprocess.run([sys.executable, "-m", "atoll.cli", "--help"], capture_output=True, text=True, check=True)
-    commands = re.findall(r"^  ([a-z-]+) {2,}", told.stdout.partition("Commands:")[2], re.MULTILINE)
+    commands = re.findall(r"^  ([a-z-]+) {2,}", told.stdout.partition("Begin:")[2], re.MULTILINE)
     headings = re.findall(r"^## `atoll ([a-z-]+)", text_of(ROOT / "docs/cli.md"), re.MULTILINE)
     assert sorted(headings) == sorted(commands)
 

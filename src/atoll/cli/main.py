@@ -12,6 +12,7 @@ import typer
 
 from atoll.cli.chaos_commands import chaos
 from atoll.cli.classic_commands import classic
+from atoll.cli.contents import Contents, say_version
 from atoll.cli.drill_commands import drill
 from atoll.cli.entry_commands import register as register_entries
 from atoll.cli.failure import exit_code
@@ -27,6 +28,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 TAKES_COMMAND = {"allow_interspersed_args": False}
 
 app = typer.Typer(
+    cls=Contents,
     no_args_is_help=True,
     add_completion=False,  # `atoll completion` knows the names of what there is, and is faster
     rich_markup_mode=None,
@@ -52,6 +54,9 @@ def options(
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="Where Atoll listens [ATOLL_ENDPOINT; else as its state says].")
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Take what holds for every command."""
     if endpoint:
@@ -375,9 +380,7 @@ def demo(
 @app.command()
 def version() -> None:
     """Print the version."""
-    from importlib.metadata import version
-
-    print(f"atoll {version('atoll')}")
+    say_version(True)
 
 
 app.add_typer(keys, name="keys", help="Access keys, for callers that must have one: atoll up --keys required.")
