@@ -74,6 +74,29 @@ def the_machines_own_network_is_not_there(it):
     assert "atoll-attacked" not in it.run("cat /proc/net/unix", user="root")
 
 
+def no_setting_of_the_machines_is_among_those_of_his_network(it):
+    """Each that he may change is looked at from outside; the one that is everybody's is not there."""
+    assert it.run("cat /proc/sys/net/netfilter/nf_hooks_lwtunnel 2>/dev/null", user="root", status=None) == ""
+    before = settings_of_the_network()
+    it.run(
+        "find /proc/sys/net -type f -writable | while read f; do v=$(cat $f 2>/dev/null); "
+        'case "$v" in ""|*[!0-9]*) ;; *) echo $((v + 1)) > $f;; esac; done 2>/dev/null',
+        user="root",
+        status=None,
+    )
+    after = settings_of_the_network()
+    assert {path for path in before.keys() & after.keys() if before[path] != after[path]} == set()
+
+
+def settings_of_the_network() -> dict[str, str]:
+    found = {}
+    for path in Path("/proc/sys/net").rglob("*"):
+        with contextlib.suppress(OSError, UnicodeError):
+            if path.stat().st_mode & 0o200:  # the others count something
+                found[str(path)] = path.read_text()
+    return found
+
+
 def open_files_and_the_size_of_one_have_a_limit(it):
     soft, hard = map(int, it.run("ulimit -Sn; ulimit -Hn", user="root").split())
     assert (soft, hard <= 65_536) == (1024, True)
@@ -87,6 +110,7 @@ ATTACKS = (
     the_kernel_refuses_what_is_not_his,
     the_machines_own_network_is_not_there,
     open_files_and_the_size_of_one_have_a_limit,
+    no_setting_of_the_machines_is_among_those_of_his_network,
     he_sees_and_kills_only_his_own_processes,  # the last: little of the instance is left
 )
 

@@ -68,6 +68,8 @@ _DEVICE_LINKS = {
 _HIDDEN_FILES = (
     *("proc/kcore", "proc/keys", "proc/kmsg", "proc/latency_stats", "proc/sched_debug"),
     *("proc/sysrq-trigger", "proc/timer_list"),
+    # The one setting among those of his own network that is the machine's, and stays switched on.
+    "proc/sys/net/netfilter/nf_hooks_lwtunnel",
 )
 _HIDDEN_DIRECTORIES = (
     *("proc/acpi", "proc/asound", "proc/scsi", "sys/firmware", "sys/devices/virtual/powercap"),
