@@ -211,7 +211,10 @@ def test_the_default_group_has_a_warning(atoll, visitor):
 
 def test_instances_are_launched_stopped_and_terminated(visitor, there):
     page = visitor.get("/ec2/instances/launch")
-    image = page.tree.one("select", name="image").all("option")[0].attributes["value"]
+    offered = page.tree.one("select", name="image").all("option")
+    assert re.match("Amazon Linux 2023 AMI .* x86_64 HVM", offered[0].text)  # what is launched by who chooses none
+    assert any(option.text.startswith("Canonical, Ubuntu, 24.04") for option in offered)
+    image = offered[0].attributes["value"]
     fields = [("image", image), ("type", "t3.micro"), ("subnet", there.subnet), ("group", there.app), ("count", "2"),
               ("name", "web"), ("public", "true"), ("user_data", "#!/bin/sh\r\ntrue")]  # fmt: skip
     page = visitor.post("/ec2/instances/launch", fields)

@@ -7,15 +7,18 @@ from atoll.console import choices
 from atoll.console.ask import Answered, Ask, named
 from atoll.console.parts import NAME, Field, form
 from atoll.console.site import act, page
+from atoll.model.image import CANONICAL
 
 UP = ("/ec2/instances", "ec2.instances")
+PUBLISHERS = ["amazon", CANONICAL]
 USUAL_TYPE = "t3.micro"
 
 
 @page("/ec2/instances/launch")
 async def new(ask: Ask) -> Answered:
     """Ask what to launch, and where."""
-    images = (await ask.aws("ec2", "DescribeImages", Owners=["amazon"]))["Images"]
+    found = (await ask.aws("ec2", "DescribeImages", Owners=PUBLISHERS))["Images"]
+    images = sorted(found, key=lambda image: image["CreationDate"], reverse=True)  # the newest Amazon Linux is usual
     types = await ask.aws_all("ec2", "DescribeInstanceTypes", "InstanceTypes")
     keys = (await ask.aws("ec2", "DescribeKeyPairs"))["KeyPairs"]
     sizes = sorted((t["VCpuInfo"]["DefaultVCpus"], t["MemoryInfo"]["SizeInMiB"], t["InstanceType"]) for t in types)
