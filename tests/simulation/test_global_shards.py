@@ -94,7 +94,7 @@ def test_a_leader_that_waits_for_an_heir_who_never_comes_is_found(tmp_path, monk
         story.play()
         return any("modifying" in wrong for wrong in story.wrongs)
 
-    search(notices, BUG_SEEDS)
+    search(notices, BUG_SEEDS, telling=1)
 
 
 def test_a_leader_that_begins_anew_without_its_data_is_found(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_leader_that_begins_anew_without_its_data_is_found(tmp_path, monkeypat
         story.play()
         return story.lost
 
-    search(notices, BUG_SEEDS)
+    search(notices, BUG_SEEDS, telling=1)
 
 
 async def waits_as_long_as_engines_do(*_, **__):
@@ -123,7 +123,7 @@ def test_a_copy_that_is_left_alone_with_a_silent_source_is_found(tmp_path, monke
         story.play()
         return any("modifying" in wrong for wrong in story.wrongs)
 
-    search(notices, BUG_SEEDS, telling=6)
+    search(notices, BUG_SEEDS, telling=2)
 
 
 def test_a_target_that_is_promoted_before_the_old_leaders_have_ended_is_found(tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_a_target_that_is_promoted_before_the_old_leaders_have_ended_is_found(tm
         story.play()
         return story.wrongs or story.lost
 
-    search(notices, BUG_SEEDS, telling=6)
+    search(notices, BUG_SEEDS)
 
 
 class Life(test_global.Life):
@@ -190,10 +190,12 @@ class Story(test_global.Story):
         await self._create()
         self.host.crash_chance = self.dice.choice((0.0, 0.05, 0.2))
         self.host.trouble = self.dice.choice((0.0, 0.02))
-        for _ in range(CHANGES):
+        for change in range(CHANGES):
             if self.wrongs:
                 break
-            self._fail_over(self.dice.choice(REGIONS))
+            while task := self._crashing:  # there is nobody to ask; some daemons die again and again
+                await asyncio.wait({task})
+            self._fail_over(self.dice.choice(REGIONS) if change else REGIONS[1])  # which is the secondary yet
             for act in self._acts():
                 await act()
             await asyncio.sleep(self.dice.expovariate(0.15))
