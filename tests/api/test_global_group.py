@@ -250,3 +250,78 @@ def test_the_backbone_links_two_leaders_and_goes_when_a_zone_is_cut_off(paper):
 def _fault(zone):
     since = datetime(2026, 1, 1, tzinfo=UTC)
     return Fault(id="fault-1", account="", region="", act="kill-zone", target=zone, since=since)
+
+
+def parameters(client, name):
+    """Return the parameter group of a group's members."""
+    (found,) = {
+        cluster["CacheParameterGroup"]["CacheParameterGroupName"]
+        for cluster in client.describe_cache_clusters()["CacheClusters"]
+        if cluster.get("ReplicationGroupId") == name
+    }
+    return found
+
+
+def test_each_member_has_a_parameter_group_of_its_own_with_what_the_primarys_says(cache, far, paper):
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName="mine", CacheParameterGroupFamily="valkey9", Description="x"
+    )
+    said = [{"ParameterName": n, "ParameterValue": v} for n, v in (("databases", "20"), ("timeout", "60"))]
+    cache.modify_cache_parameter_group(CacheParameterGroupName="mine", ParameterNameValues=said)
+    cache.group("one", 2, CacheParameterGroupName="mine", **BIG)
+    settle(paper)
+    running = nodes(paper.world)
+
+    cache.create_global_replication_group(GlobalReplicationGroupIdSuffix="sessions", PrimaryReplicationGroupId="one")
+    saw(paper, steps.associated, "one")
+    assert nodes(paper.world) == running, "nothing starts again for it"
+    join(far, NumCacheClusters=2)
+
+    for client, name in ((cache, "one"), (far, "two")):
+        group = f"global-datastore-{name}-valkey9"
+        assert parameters(client, name) == group
+        (shown,) = client.describe_cache_parameter_groups(CacheParameterGroupName=group)["CacheParameterGroups"]
+        assert (shown["IsGlobal"], shown["CacheParameterGroupFamily"]) == (True, "valkey9")
+        assert shown["Description"] == f"Created by ElastiCache to be used by global cluster {ID}"
+        found = client.describe_cache_parameters(CacheParameterGroupName=group, Source="user")["Parameters"]
+        assert [(p["ParameterName"], p["ParameterValue"]) for p in found] == [("databases", "20"), ("timeout", "60")]
+    settle(paper)
+    for client, name in ((cache, "one-001"), (far, "two-001"), (far, "two-002")):
+        assert client.cluster(name)["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"
+
+
+@pytest.mark.usefixtures("both")
+def test_a_members_parameter_group_is_deleted_by_hand_when_no_cache_has_it(far, paper):
+    far_group = parameters(far, "two")
+    assert code(far.delete_cache_parameter_group, CacheParameterGroupName=far_group) == (
+        "InvalidCacheParameterGroupState"
+    )
+    far.disassociate_global_replication_group(
+        GlobalReplicationGroupId=ID, ReplicationGroupId="two", ReplicationGroupRegion="eu-west-1"
+    )
+    saw(paper, steps.left, "two")
+    far.delete_replication_group(ReplicationGroupId="two")
+    settle(paper)
+
+    far.delete_cache_parameter_group(CacheParameterGroupName=far_group)
+
+    assert code(far.describe_cache_parameter_groups, CacheParameterGroupName=far_group) == (
+        "CacheParameterGroupNotFound"
+    )
+
+
+def test_in_cluster_mode_it_is_one_for_cluster_mode(cache, paper):
+    cache.create_replication_group(
+        ReplicationGroupId="one", ReplicationGroupDescription="x", Engine="valkey", NumNodeGroups=2,
+        ReplicasPerNodeGroup=1, AutomaticFailoverEnabled=True, **BIG,
+    )  # fmt: skip
+    settle(paper)
+
+    cache.create_global_replication_group(GlobalReplicationGroupIdSuffix="sessions", PrimaryReplicationGroupId="one")
+
+    group = "global-datastore-one-valkey9-cluster-on"
+    assert parameters(cache, "one") == group
+    found = cache.get_paginator("describe_cache_parameters").paginate(CacheParameterGroupName=group)
+    values = {p["ParameterName"]: p.get("ParameterValue") for page in found for p in page["Parameters"]}
+    assert values["cluster-enabled"] == "yes"
+    assert cache.cluster("one-0001-001")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"

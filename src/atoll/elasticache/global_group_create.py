@@ -9,6 +9,7 @@ from atoll.cache.shards import write_slots
 from atoll.elasticache import errors
 from atoll.elasticache.find import find_group
 from atoll.elasticache.global_group import find_global, prefix_of, refuse_member, refuse_without_replicas, render
+from atoll.elasticache.global_parameters import own_parameters
 from atoll.elasticache.order import Asked
 from atoll.elasticache.shard_create import Layout
 from atoll.elasticache.shard_order import shard_id
@@ -88,6 +89,7 @@ def create_global_replication_group(
         members=(GlobalMember(group_id=group.id, number=0),),
         primary_id=group.id,
     )
+    own_parameters(tx, datastore, group)
     tx.put(group.but(global_id=id, status=REPLICATION_GROUP.after(group.status, "modify")))
     return {"GlobalReplicationGroup": render(tx.world, datastore)}
 
@@ -172,4 +174,5 @@ def join(tx: Tx, datastore: GlobalReplicationGroup, group: ReplicationGroup) -> 
     number = next(n for n in range(MEMBERS_MAX) if n not in taken)
     member = GlobalMember(group_id=group.id, number=number)
     tx.put(replace(datastore, status="modifying", members=(*datastore.members, member)))
+    own_parameters(tx, datastore, group)
     return tx.put(group.but(global_id=datastore.id))

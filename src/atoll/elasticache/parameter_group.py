@@ -188,7 +188,7 @@ def render(world: World, group: Group) -> Shape:
         "CacheParameterGroupName": group.name,
         "CacheParameterGroupFamily": group.family,
         "Description": group.description,
-        "IsGlobal": False,
+        "IsGlobal": group.custom is not None and group.custom.is_global,
         "ARN": arn_of(group.custom, "parametergroup", group.name)
         if group.custom
         else arn("elasticache", world.caller.region, world.caller.account, resource),
@@ -215,7 +215,8 @@ def _default(group: DefaultGroup) -> Group:
 
 
 def _custom(made: CacheParameterGroup) -> Group:
-    return Group(made.name, made.family, made.description, dict(made.values).get(MODE) == "yes", made.values, made)
+    cluster_on = made.cluster_on or dict(made.values).get(MODE) == "yes"
+    return Group(made.name, made.family, made.description, cluster_on, made.values, made)
 
 
 def _every(world: World) -> list[Group]:

@@ -13,3 +13,5 @@ class CacheParameterGroup(Resource):
     family: str  # "redis7"
     description: str
     values: tuple[tuple[str, str], ...] = ()  # those that a user has set, by name; to the default, too
+    cluster_on: bool = False  # for cluster mode, as AWS's default groups of that name: without a value that says so
+    is_global: bool = False  # AWS made it, for a member of a global datastore

@@ -51,7 +51,8 @@ def _named(
 def _parameters(group: CacheParameterGroup) -> Iterator[Step]:
     yield _named("CreateCacheParameterGroup", "CacheParameterGroupName", group.name, group.tags, {
         "CacheParameterGroupFamily": group.family, "Description": group.description})  # fmt: skip
-    values = [{"ParameterName": name, "ParameterValue": value} for name, value in group.values]
+    said = {"cluster-enabled": "yes"} | dict(group.values) if group.cluster_on else dict(group.values)
+    values = [{"ParameterName": name, "ParameterValue": value} for name, value in said.items()]
     if values:
         yield Step(service="elasticache", operation="ModifyCacheParameterGroup", changes=group.name,
             parameters={"CacheParameterGroupName": group.name, "ParameterNameValues": values})  # fmt: skip
