@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from atoll.aws import serialize
 from atoll.aws.answer import Backend, answer
 from atoll.aws.errors import Err
-from atoll.aws.http import Answer, Request
+from atoll.aws.http import Answer, Request, Stream
 from atoll.aws.models import BY_SIGNING_NAME
 from atoll.guest.objects import SLOW_DOWN, Objects, refusal
 from atoll.host.authority import Authority
@@ -87,7 +87,7 @@ class _Store:
         self._objects, self._waiting = objects, 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="objects")
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer | Stream:
         if self._waiting >= WAITING_MAX:
             return refusal(SLOW_DOWN())
         self._waiting += 1

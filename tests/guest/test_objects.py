@@ -1,5 +1,7 @@
 """The store of objects behind gateway endpoints: what it keeps, lists and refuses."""
 
+import asyncio
+import random
 import re
 import shutil
 from types import SimpleNamespace
@@ -119,6 +121,26 @@ def test_a_key_never_leaves_its_bucket(store, tmp_path):
     assert not (tmp_path / "escaped").exists()
     assert code(ask(store, "PUT", "/seeds/..", body=b"x"))[0] == 400
     assert all(p.parent.name in ("seeds", "objects") for p in (tmp_path / "objects").rglob("*"))
+
+
+def test_a_large_object_is_given_in_pieces_and_never_whole_in_memory(tmp_path):
+    """A hundred clients that do not read would have a hundred copies held for them."""
+    (tmp_path / "exports").mkdir()
+    text = random.Random(1).randbytes(3 << 20)
+    (tmp_path / "exports/k").write_bytes(text)
+
+    given = ask(Objects(tmp_path, [DOMAIN]), "GET", "/exports/k")
+
+    assert (given.status, given.headers["content-length"]) == (200, str(len(text)))
+
+    async def read():
+        (tmp_path / "exports/new").write_bytes(b"another")
+        (tmp_path / "exports/new").replace(tmp_path / "exports/k")
+        return [piece async for piece in given.pieces]
+
+    pieces = asyncio.run(read())
+    assert b"".join(pieces) == text
+    assert max(map(len, pieces)) == objects.PIECE_BYTES
 
 
 def test_a_large_object_is_listed_without_being_read_and_not_given_whole(tmp_path, monkeypatch):

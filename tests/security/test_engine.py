@@ -5,15 +5,18 @@ And an engine into which a client has broken, which answers the daemon with what
 
 import asyncio
 import contextlib
+import socket
+import threading
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from atoll.cache.config import server_text
-from atoll.host.engine import announcing, memcached_binary
+from atoll.host.engine import announcing, dumping, memcached_binary
 from atoll.host.engine.resp import Connection, EngineError
 from atoll.host.engine.resp_pipe import Pipe
+from atoll.host.errors import HostError
 from tests.api.conftest import cache, paper  # noqa: F401
 from tests.cache.test_config import plan
 
@@ -96,3 +99,28 @@ def test_a_memcached_that_was_broken_into_is_not_listened_to_for_ever():
             await memcached_binary.statistics(endless, SimpleNamespace(write=len))
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("first", "because"),
+    [(b"$9" + b"0" * 15, "more than it can hold"), (b"$EOF:" + b"e" * 40, "more than it can hold"),
+     (b"$-1", "not a length"), (b"$9" + b"0" * 100, "not a length")],
+)  # fmt: skip
+def test_an_engine_that_was_broken_into_does_not_fill_the_disk_by_a_snapshot(tmp_path, first, because):
+    ours, its = socket.socketpair()
+
+    def say():
+        with contextlib.suppress(OSError):
+            its.sendall(first + b"\r\nREDIS0011")
+            while True:
+                its.sendall(bytes(1 << 16))
+
+    saying = threading.Thread(target=say)
+    saying.start()
+    with ours, its:
+        with pytest.raises(HostError, match=because):
+            dumping._dump(ours, tmp_path / "dump", "node", 100, bytes_max=4 << 20)
+        ours.shutdown(socket.SHUT_RDWR)
+        saying.join(20)
+
+    assert (tmp_path / "dump").stat().st_size <= (4 << 20) + dumping.CHUNK_BYTES

@@ -10,14 +10,15 @@ Source: Amazon S3 API Reference.
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import parse_qs, quote, unquote
 
 from atoll.aws.errors import AwsError, Err
-from atoll.aws.http import BODY_BYTES_MAX, Answer, Request
+from atoll.aws.http import BODY_BYTES_MAX, Answer, Request, Stream
 from atoll.aws.serialize import PROLOGUE, escape
 from atoll.host.disks import spare
 from atoll.model.digits import is_number
@@ -27,7 +28,8 @@ ETAGS_KEPT = 10_000  # some 200 bytes each
 FILE_NAME_BYTES_MAX = 250  # of a key, with its special characters written out
 PAGE_MAX = 1000
 CHUNK_HEAD_BYTES_MAX = 512  # of a part of a body: its length and its signature have some 90
-WHOLE_BYTES_MAX = 64 << 20  # of an object that is read: it is held in memory
+WHOLE_BYTES_MAX = 64 << 20  # of an object that is given
+PIECE_BYTES = 256 << 10  # of a large one that is held in memory, for each client
 DENIED = Err("AccessDenied", "Access Denied", 403)
 NO_BUCKET = Err("NoSuchBucket", "The specified bucket does not exist", 404)
 NO_KEY = Err("NoSuchKey", "The specified key does not exist.", 404)
@@ -57,7 +59,7 @@ class Objects:
         """Keep buckets in `directory`; `domains` are the service's own names, which a bucket's may precede."""
         self._directory, self._domains = directory, domains
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Answer | Stream:
         """Answer one request; never raises for what a caller does."""
         try:
             if "authorization" not in request.headers:
@@ -66,7 +68,7 @@ class Objects:
         except AwsError as error:
             return refusal(error)
 
-    def _perform(self, request: Request) -> Answer:
+    def _perform(self, request: Request) -> Answer | Stream:
         host = request.headers.get("host", "").partition(":")[0].lower()
         path = unquote(request.path).lstrip("/")
         for domain in self._domains:
@@ -121,7 +123,7 @@ class Objects:
             return _xml(_listing(directory, {name: values[0] for name, values in query.items()}))
         raise UNSUPPORTED(what=f"{method} of a bucket with {', '.join(query) or 'nothing'}")
 
-    def _object(self, request: Request, directory: Path, key: str) -> Answer:
+    def _object(self, request: Request, directory: Path, key: str) -> Answer | Stream:
         name = quote(key, safe="")
         if len(name) > FILE_NAME_BYTES_MAX or name in (".", ".."):
             raise LONG_KEY()
@@ -137,9 +139,11 @@ class Objects:
             raise NO_KEY()
         if file.stat().st_size > WHOLE_BYTES_MAX:
             raise TOO_LARGE_TO_READ(limit=WHOLE_BYTES_MAX)
-        body = file.read_bytes()
         shown = {"etag": _etag_of(file), "last-modified": f"{_when(file):%a, %d %b %Y %H:%M:%S GMT}"}
-        return Answer(200, {"content-type": "binary/octet-stream", **shown}, body)
+        headers = {"content-type": "binary/octet-stream", **shown}
+        if request.method == "GET" and (size := file.stat().st_size) > BODY_BYTES_MAX:
+            return Stream(200, {**headers, "content-length": str(size)}, _pieces(file.open("rb"), size))
+        return Answer(200, headers, file.read_bytes())
 
     def _put(self, request: Request, directory: Path, file: Path) -> Answer:
         if "x-amz-copy-source" in request.headers:
@@ -163,6 +167,14 @@ def refusal(error: AwsError) -> Answer:
     """Return what a caller is told."""
     body = f"{PROLOGUE}<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
     return _xml(body, error.status)
+
+
+async def _pieces(file: BinaryIO, size: int) -> AsyncGenerator[bytes, None]:
+    """Yield a file, as fast as a client reads it; one that is replaced meanwhile is given as it was."""
+    with file:
+        while size > 0 and (piece := file.read(min(PIECE_BYTES, size))):
+            size -= len(piece)
+            yield piece
 
 
 def _chunks(body: bytes) -> Iterator[bytes]:

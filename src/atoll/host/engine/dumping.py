@@ -22,7 +22,9 @@ CHUNK_BYTES = 1 << 20
 SYNC_BYTES = 64 << 20  # written between two waits for the disk: one at the end would hold up everybody's
 DIGEST_BYTES = 16
 _LINE_BYTES_MAX = 256
+_DIGITS_MAX = 18
 _MARK_BYTES = 40
+_SMALL_BYTES = 64 << 20  # beside twice its memory: data take less in a file than in memory
 
 
 async def dump(node: NodePlan, admin: Path, password: str, file: Path, *, data_bytes: int) -> Saved:
@@ -35,7 +37,7 @@ async def dump(node: NodePlan, admin: Path, password: str, file: Path, *, data_b
 
     def work_in_thread() -> Saved:
         _ask(sock, node, admin, password)
-        return _dump(sock, file, node.name, data_bytes)
+        return _dump(sock, file, node.name, data_bytes, bytes_max=2 * node.memory_bytes + _SMALL_BYTES)
 
     work = asyncio.ensure_future(asyncio.to_thread(work_in_thread))
     try:
@@ -66,7 +68,7 @@ def _ask(sock: socket.socket, node: NodePlan, admin: Path, password: str) -> Non
         raise HostError(f"{type(error).__name__}: {error}", f"dump {node.name}") from error
 
 
-def _dump(sock: socket.socket, file: Path, name: str, data_bytes: int) -> Saved:
+def _dump(sock: socket.socket, file: Path, name: str, data_bytes: int, *, bytes_max: int) -> Saved:
     digest, size, unsynced, first = hashlib.blake2b(digest_size=DIGEST_BYTES), 0, 0, b""
     fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -77,6 +79,10 @@ def _dump(sock: socket.socket, file: Path, name: str, data_bytes: int) -> Saved:
             while view:
                 view = view[os.write(fd, view) :]
             size, unsynced = size + len(chunk), unsynced + len(chunk)
+            if size > bytes_max:  # a client may have broken into it
+                raise HostError(
+                    f"it says more than {bytes_max} bytes, which is more than it can hold", f"dump {name}"
+                )
             if unsynced >= SYNC_BYTES:
                 os.fdatasync(fd)
                 unsynced = 0
@@ -86,6 +92,12 @@ def _dump(sock: socket.socket, file: Path, name: str, data_bytes: int) -> Saved:
     if header(first) is None:
         raise HostError(f"not an RDB file: it begins with {first!r}", f"dump {name}")
     return Saved(size, data_bytes, digest.hexdigest(), first.decode())
+
+
+def _length(said: bytes, name: str) -> int:
+    if not said.isdigit() or len(said) > _DIGITS_MAX:
+        raise HostError(f"not a length: {said[:40]!r}", f"dump {name}")
+    return int(said)
 
 
 class _Stream:
@@ -108,7 +120,7 @@ class _Stream:
         if self._mark:
             self._left = -1
         elif line[:1] == b"$":
-            self._left = int(line[1:])
+            self._left = _length(line[1:], self._name)
         else:
             raise HostError(line.decode(errors="replace"), f"dump {self._name}")
         return self
