@@ -230,9 +230,30 @@ def test_a_default_that_a_user_has_set_is_the_users_and_changes_nothing(cache, p
     cache.redis("two", CacheParameterGroupName=custom)
     settle(paper)
     assert applied(cache, "two") == ("in-sync", [])
+    cache.reboot_cache_cluster(CacheClusterId="one", CacheNodeIdsToReboot=["0001"])
+    settle(paper)
+    tune(paper)
+    assert applied(cache) == ("in-sync", [])
     cache.reset_cache_parameter_group(CacheParameterGroupName=custom, ResetAllParameters=True)
     assert values(cache, custom, Source="user") == {}
     assert applied(cache) == ("in-sync", [])
+
+
+def test_a_new_node_waits_for_no_reboot_because_of_a_default_that_a_user_has_set(cache, paper):
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName="chunks", CacheParameterGroupFamily="memcached1.6", Description="mine"
+    )
+    default = [{"ParameterName": "chunk_size", "ParameterValue": "48"}]
+    cache.modify_cache_parameter_group(CacheParameterGroupName="chunks", ParameterNameValues=default)
+    cache.memcached("mem", CacheParameterGroupName="chunks")
+    settle(paper)
+
+    cache.modify_cache_cluster(CacheClusterId="mem", NumCacheNodes=3, ApplyImmediately=True)
+    settle(paper)
+    tune(paper)
+
+    assert cache.cluster("mem")["NumCacheNodes"] == 3
+    assert applied(cache, "mem") == ("in-sync", [])
 
 
 def test_a_reset_is_applied_as_a_change_is(cache, paper, custom):

@@ -126,12 +126,12 @@ def reboot_cache_cluster(tx: Tx, *, cache_cluster_id: str, cache_node_ids_to_reb
     for id in cache_node_ids_to_reboot:
         if id not in known:
             raise scaling.NO_NODE(id=id, name=cluster.name)
-    values = find_parameters(tx.world, cluster.parameter_group).values
+    parameters = find_parameters(tx.world, cluster.parameter_group)
     for id in dict.fromkeys(cache_node_ids_to_reboot):
         node = known[id]
         # A node that is just being started again after a failure takes the new boot without changing its status.
         again = CACHE_NODE.after(node.status, "reboot") if node.status == "available" else node.status
-        known[id] = started(replace(node, boot=node.boot + 1, status=again), values)
+        known[id] = started(replace(node, boot=node.boot + 1, status=again), parameters)
         record(tx, cluster, CLUSTER, cluster.name, f"Cache node {id} shutdown")
     status = CACHE_CLUSTER.after(cluster.status, "reboot")
     cluster = tx.put(cluster.but(status=status, nodes=tuple(known.values())))

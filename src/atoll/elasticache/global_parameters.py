@@ -9,7 +9,6 @@ Source: terraform-provider-aws, issue 19255 and pull request 24558, which tell w
 
 from atoll.cache.families import family
 from atoll.cache.history import PARAMETER_GROUP, record
-from atoll.cache.tuning import wanted
 from atoll.elasticache.find import owner_key
 from atoll.elasticache.order import started
 from atoll.model.cache import CacheCluster, ReplicationGroup
@@ -46,8 +45,7 @@ def own_parameters(tx: Tx, datastore: GlobalReplicationGroup, group: Replication
     for id in group.member_ids:
         cluster = world[CacheCluster, id]
         if cluster.status == CACHE_CLUSTER.initial:  # it has not started yet
-            values = wanted(tx.world, tx.put(cluster.but(parameter_group=name)))
-            cluster = cluster.but(nodes=tuple(started(node, values) for node in cluster.nodes))
+            cluster = cluster.but(nodes=tuple(started(node, made) for node in cluster.nodes))
         tx.put(cluster.but(parameter_group=name))
 
 

@@ -16,6 +16,7 @@ from atoll.elasticache.naming import cluster_name
 from atoll.model.cache import CacheCluster, CacheNode, CacheSubnetGroup, ReplicationGroup
 from atoll.model.classic import network_of
 from atoll.model.lifecycle import CACHE_CLUSTER
+from atoll.model.parameter import CacheParameterGroup
 from atoll.model.world import Tx
 
 OTHER_FAMILY = Err(
@@ -125,7 +126,6 @@ def make_cluster(
     tx: Tx, order: Order, name: str, zones: Sequence[str], *, az_mode: str = "single-az", group_id: str | None = None
 ) -> CacheCluster:
     """Make a cluster with a node in each of the zones (which repeat); it is `creating` until the nodes answered."""
-    values = differing(order.parameter_group.family, order.parameter_group.values)
     group = tx.get(ReplicationGroup, group_id) if group_id else None
     return tx.make(
         CacheCluster,
@@ -147,7 +147,7 @@ def make_cluster(
                     id=f"{n:04d}",
                     group_id=group_id,
                 ),
-                values,
+                order.parameter_group,
             )
             for n, zone in enumerate(zones, 1)
         ),
@@ -173,6 +173,6 @@ def make_cluster(
     )
 
 
-def started(node: CacheNode, values: tuple[tuple[str, str], ...]) -> CacheNode:
-    """Return a node that starts with a parameter group's values, but for those that its engine has refused."""
-    return replace(node, parameters=at_start(node, values), maybe=())
+def started(node: CacheNode, group: parameter_group.Group | CacheParameterGroup) -> CacheNode:
+    """Return a node that starts with what its parameter group changes, but for what its engine has refused."""
+    return replace(node, parameters=at_start(node, differing(group.family, group.values)), maybe=())

@@ -113,9 +113,9 @@ def _new_nodes(tx: Tx, cluster: CacheCluster, count: int) -> list[CacheNode]:
     else:
         zones = [held[0]] * max(count, 0)
     first = max(int(node.id) for node in cluster.nodes) + 1
-    values = find_group(tx.world, cluster.parameter_group).values
+    parameters = find_group(tx.world, cluster.parameter_group)
     make = partial(nodes.make_node, tx, cluster.name, group, node_type=cluster.node_type)
     return [
-        started(make(zone=zone, security_group_ids=cluster.security_group_ids, id=f"{n:04d}"), values)
+        started(make(zone=zone, security_group_ids=cluster.security_group_ids, id=f"{n:04d}"), parameters)
         for n, zone in enumerate(zones, first)
     ]
