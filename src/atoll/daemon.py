@@ -55,6 +55,7 @@ from atoll.control.wires import Wires
 from atoll.control.worlds import Worlds
 from atoll.elasticache import buckets
 from atoll.front import Front, front_of
+from atoll.guest import objects
 from atoll.host.contract import Failure, Harm, Host, HostError, Seen
 from atoll.model.endpoint import VpcEndpoint
 from atoll.model.nat_gateway import NatGateway
@@ -79,6 +80,7 @@ class Daemon:
         self._options, self._host, self._store, self.hooks = options, host, store, hooks
         self._reception, self.backend = reception, reception.backend
         self._objects = options.state_dir.absolute() / "objects"
+        objects.sweep(self._objects)
         self._stop, self._purge = asyncio.Event(), False
         self._pulses = Pulses()
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None

@@ -1,9 +1,14 @@
 """The store of objects behind gateway endpoints: what it keeps, lists and refuses."""
 
 import asyncio
+import errno
+import hashlib
+import os
 import random
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -76,6 +81,79 @@ def test_an_object_that_was_replaced_has_another_tag(store):
         ask(store, "PUT", "/seeds/k", body=body)
         seen.add(ask(store, "GET", "/seeds/k").headers["etag"])
     assert len(seen) == 3
+
+
+def test_an_object_that_was_replaced_within_a_tick_of_the_clock_has_another_tag(store, tmp_path):
+    """Its inode, its length and its times are those of the former one."""
+    ask(store, "PUT", "/seeds")
+    ask(store, "PUT", "/seeds/k", body=b"one")
+    file = tmp_path / "objects/seeds/k"
+    former = file.stat()
+    ask(store, "GET", "/seeds", "list-type=2")
+
+    file.write_bytes(b"two")
+    os.utime(file, ns=(former.st_atime_ns, former.st_mtime_ns))
+
+    tag = hashlib.md5(b"two").hexdigest()
+    assert tag in ask(store, "GET", "/seeds/k").headers["etag"]
+    assert tag.encode() in ask(store, "GET", "/seeds", "list-type=2").body
+
+
+def test_what_many_endpoints_put_at_once_is_each_what_was_put(tmp_path):
+    """Each endpoint has a store of its own over the same buckets, in a thread of its own."""
+    stores = [Objects(tmp_path / "objects", [DOMAIN]) for _ in range(4)]
+    ask(stores[0], "PUT", "/seeds")
+
+    def put(number):
+        bodies = [f"{number}-{turn}".encode() * 2_000 for turn in range(100)]
+        paths = [f"/seeds/{number}-{turn}" for turn in range(100)]
+        put = [ask(stores[number], "PUT", path, body=body).status for path, body in zip(paths, bodies, strict=True)]
+        return set(put), [ask(stores[number], "GET", path).body for path in paths] == bodies
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        assert list(threads.map(put, range(len(stores)))) == [({200}, True)] * len(stores)
+    assert [path.name for path in (tmp_path / "objects").iterdir()] == ["seeds"]
+
+
+def test_what_one_endpoint_deletes_while_another_uses_it_is_not_there(tmp_path):
+    stores = [Objects(tmp_path / "objects", [DOMAIN]) for _ in range(4)]
+    asked = [("PUT", "", ""), ("PUT", "/k", ""), ("GET", "/k", ""), ("GET", "", "list-type=2"), ("DELETE", "/k", "")]
+
+    def use(store):
+        for _ in range(100):
+            for method, key, query in asked:
+                yield ask(store, method, f"/seeds{key}", query, b"x" if key else b"").status
+            yield ask(store, "DELETE", "/seeds").status
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        seen = set().union(*threads.map(lambda store: set(use(store)), stores))
+    assert seen <= {200, 204, 404, 409}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_what_finds_no_room_is_refused_and_leaves_nothing(store, tmp_path, monkeypatch, number):
+    ask(store, "PUT", "/seeds")
+    write = Path.write_bytes
+
+    def full(path, body):
+        write(path, body[:1])
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert code(ask(store, "PUT", "/seeds/k", body=b"hello")) == (503, "ServiceUnavailable")
+    assert [path.name for path in (tmp_path / "objects").rglob("*")] == ["seeds"]
+
+
+def test_what_was_half_written_when_the_daemon_ended_is_swept(store, tmp_path):
+    ask(store, "PUT", "/seeds")
+    ask(store, "PUT", "/seeds/.k.new", body=b"x")
+    for left in (".seeds.new", ".0123456789abcdef.new"):
+        (tmp_path / "objects" / left).write_bytes(b"half")
+
+    objects.sweep(tmp_path / "objects")
+
+    assert [path.name for path in (tmp_path / "objects").iterdir()] == ["seeds"]
+    assert ask(store, "GET", "/seeds/.k.new").body == b"x"
 
 
 def test_listings_have_prefixes_delimiters_and_pages(store):

@@ -7,10 +7,16 @@ its bytes: no metadata, versions, ranges, parts or policies.
 Source: Amazon S3 API Reference.
 """
 
+import errno
 import hashlib
+import os
 import re
+import secrets
 import shutil
+import stat
+import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +31,7 @@ from atoll.model.digits import is_number
 
 BUCKETS_MAX, OBJECTS_MAX = 100, 1000  # of a bucket
 ETAGS_KEPT = 10_000  # some 200 bytes each
+SETTLED_SECONDS = 1.0  # a file that changed before is known by its times, which are exact to some milliseconds
 FILE_NAME_BYTES_MAX = 250  # of a key, with its special characters written out
 PAGE_MAX = 1000
 CHUNK_HEAD_BYTES_MAX = 512  # of a part of a body: its length and its signature have some 90
@@ -45,6 +52,8 @@ SLOW_DOWN = Err("SlowDown", "Please reduce your request rate.", 503)
 LONG_KEY = Err("KeyTooLongError", "Your key is too long for Atoll.")
 BAD_BODY = Err("IncompleteBody", "The request body is not what its headers say.")
 UNSUPPORTED = Err("NotImplemented", "Atoll's store of objects does not support {what}.", 501)
+NEW = ".new"  # ends the name of what is being written
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _QUERY_OF_OBJECTS = {"x-id"}  # SDKs say what they call
 _QUERY_OF_LISTS = {
@@ -52,8 +61,14 @@ _QUERY_OF_LISTS = {
 }  # fmt: skip
 
 
+def sweep(directory: Path) -> None:
+    """Remove what was half written when the daemon ended; nobody may write meanwhile."""
+    for path in directory.glob(f".*{NEW}"):
+        path.unlink(missing_ok=True)
+
+
 class Objects:
-    """The buckets below a directory."""
+    """The buckets below a directory, which others like this one, each in its thread, may use at the same time."""
 
     def __init__(self, directory: Path, domains: Sequence[str]) -> None:
         """Keep buckets in `directory`; `domains` are the service's own names, which a bucket's may precede."""
@@ -82,38 +97,48 @@ class Objects:
         if not _BUCKET.fullmatch(bucket):
             raise BAD_NAME()
         directory = self._directory / bucket
-        if not key:
-            return self._bucket(request.method, directory, query)
-        if not directory.is_dir():
+        if key and not directory.is_dir():
             raise NO_BUCKET()
-        if strange := set(query) - _QUERY_OF_OBJECTS:
+        if key and (strange := set(query) - _QUERY_OF_OBJECTS):
             raise UNSUPPORTED(what=f"{min(strange)} of an object")
-        return self._object(request, directory, key)
+        try:
+            return self._object(request, directory, key) if key else self._bucket(request.method, directory, query)
+        except FileNotFoundError:  # another endpoint deleted it meanwhile
+            raise (NO_KEY if directory.is_dir() else NO_BUCKET)() from None
 
     def _buckets(self, method: str) -> Answer:
         if method != "GET":
             raise UNSUPPORTED(what=method)
         names = "".join(
-            f"<Bucket><Name>{path.name}</Name><CreationDate>{_when(path):%Y-%m-%dT%H:%M:%S.000Z}</CreationDate></Bucket>"
-            for path in self._all()
+            f"<Bucket><Name>{name}</Name><CreationDate>{_when(found):%Y-%m-%dT%H:%M:%S.000Z}</CreationDate></Bucket>"
+            for name, found in self._all()
         )
         return _xml(f"{PROLOGUE}<ListAllMyBucketsResult><Buckets>{names}</Buckets></ListAllMyBucketsResult>")
 
-    def _all(self) -> list[Path]:
-        return sorted(path for path in self._directory.glob("*") if path.is_dir())
+    def _all(self) -> list[tuple[str, os.stat_result]]:
+        found = []
+        for path in self._directory.glob("*"):
+            with suppress(FileNotFoundError):
+                found.append((path.name, path.stat()))
+        return sorted(one for one in found if stat.S_ISDIR(one[1].st_mode))
 
     def _bucket(self, method: str, directory: Path, query: dict[str, list[str]]) -> Answer:
         if method == "PUT" and not query:
             if not directory.is_dir() and len(self._all()) >= BUCKETS_MAX:
                 raise TOO_MANY()
-            directory.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                directory.mkdir()
             return Answer(200, {"location": f"/{directory.name}"}, b"")
         if not directory.is_dir():
             raise NO_BUCKET()
         if method == "DELETE" and not query:
-            if any(directory.iterdir()):
-                raise NOT_EMPTY()
-            directory.rmdir()
+            try:
+                directory.rmdir()
+            except OSError as error:
+                if error.errno == errno.ENOTEMPTY:
+                    raise NOT_EMPTY() from None
+                raise
             return Answer(204, {}, b"")
         if method == "HEAD":
             return Answer(200, {}, b"")
@@ -137,13 +162,17 @@ class Objects:
             raise UNSUPPORTED(what=request.method)
         if not file.is_file():
             raise NO_KEY()
-        if file.stat().st_size > WHOLE_BYTES_MAX:
-            raise TOO_LARGE_TO_READ(limit=WHOLE_BYTES_MAX)
-        shown = {"etag": _etag_of(file), "last-modified": f"{_when(file):%a, %d %b %Y %H:%M:%S GMT}"}
-        headers = {"content-type": "binary/octet-stream", **shown}
-        if request.method == "GET" and (size := file.stat().st_size) > BODY_BYTES_MAX:
-            return Stream(200, {**headers, "content-length": str(size)}, _pieces(file.open("rb"), size))
-        return Answer(200, headers, file.read_bytes())
+        opened = file.open("rb")  # whatever is put meanwhile is another file
+        found = os.fstat(opened.fileno())
+        is_large = found.st_size > BODY_BYTES_MAX
+        if is_large and request.method == "GET" and found.st_size <= WHOLE_BYTES_MAX:
+            length = {"content-length": str(found.st_size)}
+            return Stream(200, _shown(found, _large_etag(found)) | length, _pieces(opened, found.st_size))
+        with opened:
+            if found.st_size > WHOLE_BYTES_MAX:
+                raise TOO_LARGE_TO_READ(limit=WHOLE_BYTES_MAX)
+            body = opened.read()
+        return Answer(200, _shown(found, _large_etag(found) if is_large else _etag(body)), body)
 
     def _put(self, request: Request, directory: Path, file: Path) -> Answer:
         if "x-amz-copy-source" in request.headers:
@@ -157,9 +186,16 @@ class Objects:
         disk = shutil.disk_usage(directory)
         if disk.free < (least := spare(disk.total)):
             raise NO_ROOM(mebibytes=least >> 20)
-        unfinished = directory.parent / f".{directory.name}.new"
-        unfinished.write_bytes(body)
-        unfinished.replace(file)
+        unfinished = directory.parent / f".{secrets.token_hex(8)}{NEW}"
+        try:
+            unfinished.write_bytes(body)
+            unfinished.replace(file)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise NO_ROOM(mebibytes=least >> 20) from None
+            raise
+        finally:
+            unfinished.unlink(missing_ok=True)
         return Answer(200, {"etag": _etag(body)}, b"")
 
 
@@ -238,33 +274,54 @@ def _listing(directory: Path, asked: dict[str, str]) -> str:
 
 
 def _entry(key: str, file: Path) -> str:
+    try:
+        found = file.stat()
+        tag = _etag_of(file, found)
+    except FileNotFoundError:
+        return ""
     return (
-        f"<Contents><Key>{key}</Key><LastModified>{_when(file):%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
-        f"<ETag>{escape(_etag_of(file))}</ETag><Size>{file.stat().st_size}</Size>"
+        f"<Contents><Key>{key}</Key><LastModified>{_when(found):%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
+        f"<ETag>{escape(tag)}</ETag><Size>{found.st_size}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
     )
 
 
-def _etag_of(file: Path) -> str:
-    """Return an object's ETag; a large one's, such as an exported snapshot's, is not made of its bytes."""
-    found = file.stat()
+def _etag_of(file: Path, found: os.stat_result) -> str:
+    """Return the ETag of an object that was just found so.
+
+    It is kept only of what has been so for a while: two files of one tick of the kernel's clock, of which the later
+    one may have got the former one's inode, could not be told apart.
+    """
     if found.st_size > BODY_BYTES_MAX:
-        return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
-    return _etag_at(file, found.st_ino, found.st_mtime_ns)
+        return _large_etag(found)
+    if abs(time.time() - found.st_ctime) < SETTLED_SECONDS:
+        return _etag(file.read_bytes())
+    return _etag_at(file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 @lru_cache(maxsize=ETAGS_KEPT)
-def _etag_at(file: Path, _inode: int, _changed: int) -> str:
+def _etag_at(file: Path, *_found: int) -> str:
     """Return the ETag of a file as it is now: a list has a thousand, and they need not be read for each."""
     return _etag(file.read_bytes())
+
+
+def _large_etag(found: os.stat_result) -> str:
+    """Return the ETag of a large object, such as an exported snapshot: it is not made of its bytes."""
+    return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
 
 
 def _etag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
-def _when(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def _shown(found: os.stat_result, tag: str) -> dict[str, str]:
+    """Return the headers of an object."""
+    modified = f"{_when(found):%a, %d %b %Y %H:%M:%S GMT}"
+    return {"content-type": "binary/octet-stream", "etag": tag, "last-modified": modified}
+
+
+def _when(found: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(found.st_mtime, UTC)
 
 
 def _xml(text: str, status: int = 200) -> Answer:
