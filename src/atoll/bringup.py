@@ -51,7 +51,7 @@ def run(
 
     `ready(url, mode, because)` is called when every request can be answered.  Raises CannotStart, Lost.
     """
-    log_to(options.log_to)
+    log_to(options.log_to, options.state_dir.absolute() / "atoll.log")
     raise_limit()
     if begun:  # a network is to be built: its library needs low numbers, which connections would take
         from atoll.host.linux import low_numbers

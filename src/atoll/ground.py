@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atoll.control.bounded_log import BoundedLog
 from atoll.control.events import Lines
 from atoll.control.recent import RECENT
 from atoll.host.errors import HostError
@@ -56,9 +57,9 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def log_to(path: Path | None) -> None:
-    """Write the log to a file, or to standard error."""
-    handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stderr)
+def log_to(path: Path | None, own: Path) -> None:
+    """Write the log to a file, or to standard error; `own` is bounded, if that is where standard error leads."""
+    handler = logging.FileHandler(path) if path else BoundedLog(own)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler, RECENT], force=True)
 

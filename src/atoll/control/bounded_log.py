@@ -1,0 +1,43 @@
+"""The log of a daemon in the background: what it says goes into a file, which begins anew when it is full.
+
+`atoll up -d` gives the daemon the file as standard output and error; nobody else would ever end it.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+BYTES_MAX = 16 << 20  # of the log, and as much again of what came before, in NAME.1: some 100,000 events
+STANDARD = (1, 2)  # descriptors of standard output and error
+
+
+class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes lines to standard error; if that is the file, moves it aside when it is full."""
+
+    def __init__(self, path: Path) -> None:
+        """Bound a file, if standard error is that one."""
+        super().__init__()
+        self._path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        super().emit(record)
+        try:
+            turn(self._path)
+        except OSError:  # a full disk, or somebody's own doing: the log goes on as it is
+            self.flush()
+
+
+def turn(path: Path, descriptors: tuple[int, ...] = STANDARD) -> None:
+    """Begin a file anew if it is full and one of the descriptors writes it.  Raises OSError."""
+    there = os.stat(path)
+    if there.st_size <= BYTES_MAX:
+        return
+    writing = [fd for fd in descriptors if os.path.samestat(os.fstat(fd), there)]
+    if not writing:
+        return
+    os.replace(path, f"{path}.1")
+    fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for fd in writing:
+        os.dup2(fresh, fd)
+    os.close(fresh)

@@ -1,0 +1,42 @@
+"""The log of a daemon in the background: it begins anew when it is full, and no line is lost."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import logging, sys
+from pathlib import Path
+from atoll.control import bounded_log
+bounded_log.BYTES_MAX = 1000
+logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[bounded_log.BoundedLog(Path(sys.argv[1]))])
+for n in range(30):
+    logging.info("event %03d %s", n, "x" * 40)
+print("said by print", flush=True)
+"""
+
+
+def run(log, out):
+    """Have thirty lines of 51 bytes logged, with standard output and error in `out`."""
+    with out.open("ab") as file:
+        subprocess.run([sys.executable, "-c", PROGRAM, str(log)], stdout=file, stderr=file, check=True)
+
+
+def test_a_full_log_is_moved_aside_and_what_is_said_later_is_in_a_new_one(tmp_path):
+    log = tmp_path / "atoll.log"
+
+    run(log, log)
+
+    before, now = (tmp_path / "atoll.log.1").read_text().splitlines(), log.read_text().splitlines()
+    assert [line[:9] for line in before + now[:-1]] == [f"event {n:03d}" for n in range(30)]
+    assert len(before) == 20
+    assert now[-1] == "said by print"
+
+
+def test_what_is_not_the_daemons_own_log_is_left_alone(tmp_path):
+    log, other = tmp_path / "atoll.log", tmp_path / "mine.txt"
+    log.write_text("x" * 2000)
+
+    run(log, other)
+
+    assert len(other.read_text().splitlines()) == 31
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["atoll.log", "mine.txt"]
