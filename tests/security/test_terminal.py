@@ -1,10 +1,14 @@
 """Somebody who may name things, and a person who lists them: what the terminal is given is only text."""
 
+import json
+import logging
+
 import pytest
 from botocore.exceptions import ClientError
 
 from atoll.cli import show
 from atoll.cli.failure import Failure
+from atoll.control.events import Lines
 from tests.daemon.atoll import running
 
 TITLE, CLEAR, EIGHT_BITS, TURNED = "\x1b]0;owned\x07", "\x1b[2J", "\x9b31m", "\u202e"
@@ -48,3 +52,14 @@ def test_what_an_account_called_things_is_shown_by_every_list():
         for command in (("status",), ("activity",), ("reach",)):
             assert not {"\x1b", "\x07", "\x9b", TURNED} & set(atoll.cli(*command)), command
         assert MARKUP in atoll.cli("activity")
+
+
+def test_no_line_of_the_log_is_an_order_to_the_terminal():
+    said = {"path": f"/{TITLE}{EIGHT_BITS}{TURNED}\U000e0041", "because": "\uc548\ub155 \u00e9"}
+    record = logging.makeLogRecord({"msg": "request refused", "fields": said, "levelname": "INFO"})
+
+    line = Lines().format(record)
+
+    assert line.isprintable()
+    assert "\uc548\ub155 \u00e9" in line, "what people write is shown as they write it"
+    assert json.loads(line.partition("refused ")[2]) == said

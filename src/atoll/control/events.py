@@ -52,7 +52,12 @@ class Lines(logging.Formatter):
         fields = getattr(record, "fields", {})
         text = f"{at} {record.levelname.lower()} {record.getMessage()}"
         if fields:
-            text += " " + json.dumps(fields, default=str, ensure_ascii=False)
+            text += " " + _printable(json.dumps(fields, default=str, ensure_ascii=False))
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return text
+
+
+def _printable(text: str) -> str:
+    """Write what a terminal would obey as JSON escapes it: paths and names are anybody's, and a log is looked at."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
