@@ -1,12 +1,17 @@
 """A trace told to people: its lines, and the command that mends what refused."""
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from atoll.model.gateway import InternetGateway
 from atoll.model.interface import Interface
 from atoll.model.route import RouteTable
+from atoll.model.world import Caller
 from atoll.network.explain import as_dict, explain
 from atoll.network.mend import Mend, mend
+from atoll.network.why import Question, why
+from tests.network.lab import CALLER, REGION
 from tests.network.worlds import Lab
 
 NODE = "sessions-001-0001"
@@ -59,6 +64,22 @@ def test_a_public_address_leads_nowhere_until_its_vpc_has_a_gateway(prod, public
 
     attach = f"aws ec2 attach-internet-gateway --internet-gateway-id {gateway.id} --vpc-id vpc-prod"
     assert commands(prod, "198.51.100.27", public, "tcp", 22) == [attach]
+
+
+@pytest.mark.parametrize("public", [f"203.0.113.{n}" for n in (60, 73, 99)], ids=["automatic", "elastic", "free"])
+def test_nobody_is_told_whose_a_public_address_of_another_account_is(prod, public):
+    prod.put(next(prod.world.all(InternetGateway)), vpc_id=None)
+    prod.elastic_ip("203.0.113.99")
+    found = prod.trace("198.51.100.27", public, "tcp", 22, thorough=True)
+    stranger = Caller(account="999988887777", region=REGION, arn="arn:aws:iam::999988887777:root")
+
+    says = f"{public} is no public address of a VPC with a gateway, and no outside host has it"
+    assert mend(prod.world.seen_by(stranger), found) == (Mend(says),)
+    assert mend(prod.world.seen_by(CALLER), found)[0].command
+
+    asked = Question(sender=IPv4Address("198.51.100.27"), destination=IPv4Address(public), protocol="tcp", port=22)
+    (blocker,) = why(prod.world.seen_by(stranger), asked).blockers
+    assert blocker.mends == (Mend(says),)
 
 
 def test_the_same_as_data(prod):

@@ -71,13 +71,17 @@ def mend(world: World, trace: Trace) -> tuple[Mend, ...]:
 
 
 def remedies(world: World, trace: Trace) -> list[tuple[Step, tuple[Mend, ...]]]:
-    """Return every refusal with what would mend it, in the order of AWS's checks."""
-    world = world.seen_by(None)
+    """Return every refusal with what would mend it, in the order of AWS's checks.
+
+    What lies on the flow's way is looked up whosever it is; what nobody sent a packet through only if it is shown to
+    who asks.
+    """
+    shown, world = world, world.seen_by(None)
     found: list[tuple[Step, tuple[Mend, ...]]] = []
     for way in (trace.steps, trace.back):
         for index, step in enumerate(way):
             if not step.allowed:
-                call = _Refusal(world, trace, way[:index], step, answering=way is trace.back)
+                call = _Refusal(world, shown, trace, way[:index], step, answering=way is trace.back)
                 found.append((step, tuple(_MENDS[step.code or Code.BAD_STATE](call))))
     return sorted(found, key=lambda pair: _rank(pair[0]))
 
@@ -95,6 +99,7 @@ class _Refusal:
     """A step that said no, and what went before it on its way."""
 
     world: World
+    shown: World  # the same, as who asks sees it
     trace: Trace
     before: tuple[Step, ...]
     step: Step
@@ -336,23 +341,24 @@ def _destination(call: _Refusal) -> list[Mend]:
         says = "ask from an instance of its VPC, or forward through a NAT instance that has an Elastic IP"
         return [Mend(says)]
     if step.layer == "internet":
-        return _without_gateway(call, destination) or _unassociated(call.world, destination)
+        return _without_gateway(call, destination) or _unassociated(call.shown, destination)
     return [Mend(NOBODY.get(step.layer, NOBODY["delivery"]))]
 
 
 def _without_gateway(call: _Refusal, public: Ip) -> list[Mend]:
-    """Attach a gateway, if a machine has the public address and only its VPC has none."""
+    """Attach a gateway, if a machine of who asks has the public address and only its VPC has none."""
     eips = (cast(ElasticIp, eip) for eip in call.world.bucket(ElasticIp, "public_ip", public).values())
     held = [call.world[Interface, eip.interface_id] for eip in eips if eip.interface_id is not None]
     held += [cast(Interface, i) for i in call.world.bucket(Interface, "public_ip", public).values()]
-    closed = [i.vpc_id for i in held if internet_gateway_of(call.world, i.vpc_id) is None]
+    mine = [i for i in held if call.shown.get(Interface, i.id)]
+    closed = [i.vpc_id for i in mine if internet_gateway_of(call.world, i.vpc_id) is None]
     return _attach_gateway(call, closed[0]) if closed else []
 
 
 def _unassociated(world: World, public: Ip) -> list[Mend]:
     if public.version == 6:
         return [Mend(f"{public} is no address of a VPC with a gateway, and no outside host has it")]
-    for eip in world.bucket(ElasticIp, "public_ip", public).values():
+    for eip in world.all(ElasticIp, public_ip=public):
         command = f"aws ec2 associate-address --allocation-id {eip.id} --instance-id INSTANCE"
         return [Mend(f"associate {public} with an instance", command)]
     return [Mend(f"{public} is no public address of a VPC with a gateway, and no outside host has it")]

@@ -84,7 +84,7 @@ class Why:
 
 def why(world: World, question: Question) -> Why:
     """Answer.  Costs a trace, and what the machines' own rules take."""
-    world = world.seen_by(None)
+    shown, world = world, world.seen_by(None)
     found = trace(
         world, question.sender, question.destination, question.protocol, question.port, thorough=True,
         inside=question.inside,
@@ -101,7 +101,7 @@ def why(world: World, question: Question) -> Why:
         )
     )
     blockers = [Blocker(n.code, "name", n.name, n.because, n.mends) for n in question.names if n.code]
-    for step, mends in remedies(world, found):
+    for step, mends in remedies(shown, found):
         blockers.append(Blocker(str(step.code), step.layer, step.at, step.because, mends))
     blockers += [Blocker(o.code, "inside", o.at, o.because, o.mends, o.sure) for o in said if o.code]
     ids = tuple(i.id for i in to_look_into(world, found, question.target_id))
