@@ -48,5 +48,11 @@ def test_what_aws_requires_is_required(operations):
     assert {name: missing for name, missing in lax.items() if missing} == {}
 
 
+def test_what_looks_changes_nothing(operations):
+    verbs = ("Describe", "Filter", "Get", "List", "Lookup", "Search")
+    looks = {op.name for op in operations if op.name.startswith(verbs) and op.writes}
+    assert looks == {"GetSessionToken"}, "that issues keys; a `Moment` is for what needs the time to read"
+
+
 def test_a_dry_run_is_the_business_of_no_operation(operations):
     assert [op.name for op in operations if "dry_run" in op.parameters] == []

@@ -28,7 +28,7 @@ from atoll.aws.models import (
     protocol,
     service,
 )
-from atoll.aws.operation import find
+from atoll.aws.operation import Moment, find
 from atoll.aws.parse import parse
 from atoll.model.account import AccessKey
 from atoll.model.world import Caller, Stamps, Tx, World
@@ -243,7 +243,7 @@ async def do(
 def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller, write: Writer) -> str | bytes:
     operation = call.operation
 
-    def perform(target: Tx | World) -> str | bytes:
+    def perform(target: Tx | World | Moment) -> str | bytes:
         result = operation.run(target, **call.arguments)
         if call.dry_run:
             raise _DryRun
@@ -260,6 +260,8 @@ def _run(call: bind.Bound, form: Form, backend: Backend, caller: Caller, write: 
         return once.once(tx, operation.name, call.client_token, once.digest(parameters(form)), perform_in_words)
 
     perform_once.__name__ = operation.name  # what the journal calls the transaction
+    if operation.timed:  # the time of what is written, which only a transaction has
+        return backend.write(lambda tx: perform(Moment(tx.world, tx.now)), caller)
     return backend.write(perform_once, caller) if operation.writes else perform(backend.world(caller))
 
 

@@ -3,12 +3,11 @@
 from datetime import datetime, timedelta
 
 from atoll.aws.errors import Err
-from atoll.aws.operation import Shape, operation
+from atoll.aws.operation import Moment, Shape, operation
 from atoll.aws.page import page_query
 from atoll.cache.history import KEPT
 from atoll.elasticache import errors
 from atoll.model.event import Event
-from atoll.model.world import Tx
 
 DEFAULT_MINUTES = 60
 MINUTES_MAX = int(KEPT.total_seconds()) // 60
@@ -20,7 +19,7 @@ BACKWARDS = Err("InvalidParameterCombination", "StartTime must be before EndTime
 
 @operation("elasticache", "DescribeEvents")
 def describe_events(
-    tx: Tx,  # for the time; it writes nothing
+    moment: Moment,
     *,
     source_identifier: str | None = None,
     source_type: str | None = None,
@@ -35,11 +34,11 @@ def describe_events(
         raise NO_SOURCE_TYPE()
     events = [
         event
-        for event in tx.world.all(Event)
+        for event in moment.world.all(Event)
         if source_type in (None, event.source_type)
         and (not source_identifier or event.source == source_identifier.lower())
     ]
-    first, last = _span(tx.now, start_time, end_time, duration)
+    first, last = _span(moment.now, start_time, end_time, duration)
     rows = [event for event in events if first <= event.at <= last]
     page, marker = page_query(rows, lambda event: event.id, max_records, marker)
     return {"Events": [render(event) for event in page], "Marker": marker}

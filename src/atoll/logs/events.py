@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from atoll.aws.operation import Shape, operation
+from atoll.aws.operation import Moment, Shape, operation
 from atoll.logs.errors import BAD_LIMIT, BAD_TOKEN, NO_STREAM, PREFIX_BY_TIME, TWO_STREAMS
 from atoll.logs.groups import PAGE, find, group_arn, where
 from atoll.logs.pattern import matcher
@@ -13,7 +13,7 @@ from atoll.logs.retention import kept_since
 from atoll.logs.shelf import Stream, shelf
 from atoll.logs.times import time_of
 from atoll.model.names import digest
-from atoll.model.world import Tx, World
+from atoll.model.world import World
 
 EVENTS_MAX = 10_000
 ANSWER_BYTES_MAX = 1 << 20
@@ -32,7 +32,7 @@ class Event(NamedTuple):
 
 @operation("logs", "DescribeLogStreams")
 def describe_log_streams(
-    tx: Tx,  # for the time; it writes nothing
+    moment: Moment,
     *,
     log_group_name: str | None = None,
     log_group_identifier: str | None = None,
@@ -43,21 +43,21 @@ def describe_log_streams(
     limit: int | None = None,
 ) -> Shape:
     """List the streams of a group."""
-    group = find(tx.world, log_group_name, log_group_identifier)
+    group = find(moment.world, log_group_name, log_group_identifier)
     if order_by == "LastEventTime" and log_stream_name_prefix:
         raise PREFIX_BY_TIME()
     _check_limit(limit, PAGE)
-    streams = [s for s in shelf().streams(*where(tx.world), group) if s.name.startswith(log_stream_name_prefix or "")]
+    streams = _streams(moment.world, group, log_stream_name_prefix or "")
     key = (lambda s: (s.written, s.name)) if order_by == "LastEventTime" else (lambda s: (0.0, s.name))
     streams.sort(key=key, reverse=descending)
     begin, end = _cut(len(streams), limit or PAGE, next_token)
-    shown = [_render(tx, group, stream) for stream in streams[begin:end]]
+    shown = [_render(moment, group, stream) for stream in streams[begin:end]]
     return {"logStreams": shown, "nextToken": f"f/{end}" if end < len(streams) else None}
 
 
 @operation("logs", "GetLogEvents")
 def get_log_events(
-    tx: Tx,  # for the time; it writes nothing
+    moment: Moment,
     *,
     log_stream_name: str,
     log_group_name: str | None = None,
@@ -69,10 +69,10 @@ def get_log_events(
     start_from_head: bool = False,
 ) -> Shape:
     """Return events of a stream, the oldest of them first: the newest, or from the head, or from a token on."""
-    group = find(tx.world, log_group_name, log_group_identifier)
+    group = find(moment.world, log_group_name, log_group_identifier)
     _check_limit(limit, EVENTS_MAX)
-    stream = _find_stream(tx.world, group, log_stream_name)
-    events = [e for e in _events(tx, group, stream) if _is_within(e, start_time, end_time)]
+    stream = _find_stream(moment.world, group, log_stream_name)
+    events = [e for e in _events(moment, group, stream) if _is_within(e, start_time, end_time)]
     size = limit or EVENTS_MAX
     if next_token is None:
         begin = 0 if start_from_head else max(0, len(events) - size)
@@ -92,7 +92,7 @@ def get_log_events(
 
 @operation("logs", "FilterLogEvents")
 def filter_log_events(
-    tx: Tx,  # for the time; it writes nothing
+    moment: Moment,
     *,
     log_group_name: str | None = None,
     log_group_identifier: str | None = None,
@@ -107,17 +107,17 @@ def filter_log_events(
 ) -> Shape:
     """Return the events of a group's streams that match, in the order of their times."""
     del interleaved  # AWS's words: it is ignored, and always as if it were true
-    group = find(tx.world, log_group_name, log_group_identifier)
+    group = find(moment.world, log_group_name, log_group_identifier)
     if log_stream_names and log_stream_name_prefix:
         raise TWO_STREAMS()
     _check_limit(limit, EVENTS_MAX)
-    streams = [s for s in shelf().streams(*where(tx.world), group) if s.name.startswith(log_stream_name_prefix or "")]
+    streams = _streams(moment.world, group, log_stream_name_prefix or "")
     if log_stream_names:
-        streams = [_find_stream(tx.world, group, name) for name in dict.fromkeys(log_stream_names)]
+        streams = [_find_stream(moment.world, group, name) for name in dict.fromkeys(log_stream_names)]
     matches = matcher(filter_pattern or "")
     found, twins = [], Counter[tuple[int, str, str]]()
     for stream in streams:
-        for event in _events(tx, group, stream):
+        for event in _events(moment, group, stream):
             twins[event[:3]] += 1
             if _is_within(event, start_time, end_time) and matches(event.message):
                 found.append((event, twins[event[:3]]))
@@ -132,6 +132,10 @@ def filter_log_events(
     }
 
 
+def _streams(world: World, group: str, prefix: str) -> list[Stream]:
+    return [stream for stream in shelf().streams(*where(world), group) if stream.name.startswith(prefix)]
+
+
 def _find_stream(world: World, group: str, name: str) -> Stream:
     stream = next((s for s in shelf().streams(*where(world), group) if s.name == name), None)
     if stream is None:
@@ -139,12 +143,12 @@ def _find_stream(world: World, group: str, name: str) -> Stream:
     return stream
 
 
-def _events(tx: Tx, group: str, stream: Stream) -> list[Event]:
+def _events(moment: Moment, group: str, stream: Stream) -> list[Event]:
     """Return a stream's events that are kept, the oldest first.
 
     One that does not say when it was is as old as the one before.
     """
-    world, since = tx.world, kept_since(tx, group)
+    world, since = moment.world, kept_since(moment, group)
     found, last, arrived = [], 0, int(stream.written * 1000)
     for line in shelf().lines(*where(world), group, stream.name):
         last = time_of(line) or last
@@ -176,8 +180,8 @@ def _id(event: Event, twin: int) -> str:
     return str(int(digest(f"{event.stream} {event.timestamp} {event.message} {twin}", 40), 16)).zfill(56)[-56:]
 
 
-def _render(tx: Tx, group: str, stream: Stream) -> Shape:
-    times = [event.timestamp for event in _events(tx, group, stream)]
+def _render(moment: Moment, group: str, stream: Stream) -> Shape:
+    times = [event.timestamp for event in _events(moment, group, stream)]
     return {
         "logStreamName": stream.name,
         "creationTime": times[0] if times else int(stream.written * 1000),
@@ -185,7 +189,7 @@ def _render(tx: Tx, group: str, stream: Stream) -> Shape:
         "lastEventTimestamp": times[-1] if times else None,
         "lastIngestionTime": int(stream.written * 1000),
         "uploadSequenceToken": digest(stream.name, 40),
-        "arn": f"{group_arn(tx.world, group)}:log-stream:{stream.name}",
+        "arn": f"{group_arn(moment.world, group)}:log-stream:{stream.name}",
         "storedBytes": 0,  # as AWS says since 2019
     }
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from atoll.aws.operation import operation
+from atoll.aws.operation import Moment, operation
 from atoll.logs.errors import BAD_RETENTION
 from atoll.logs.groups import find, made, where
 from atoll.model.log_delivery import LogGroup, log_group_id
@@ -27,9 +27,9 @@ def delete_retention_policy(tx: Tx, *, log_group_name: str) -> None:
     tx.put(made(tx, find(tx.world, log_group_name, None)).but(retention_days=None))
 
 
-def kept_since(tx: Tx, name: str) -> int:
+def kept_since(moment: Moment, name: str) -> int:
     """Return the time, in milliseconds of Unix time, of which events of a group are still kept."""
-    known = tx.get(LogGroup, log_group_id(*where(tx.world), name))
+    known = moment.world.get(LogGroup, log_group_id(*where(moment.world), name))
     if known is None or known.retention_days is None:
         return 0
-    return int((tx.now - timedelta(days=known.retention_days)).timestamp() * 1000)
+    return int((moment.now - timedelta(days=known.retention_days)).timestamp() * 1000)
