@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from atoll.control import log_delivery
+from atoll.control import log_delivery, log_files
 from atoll.control.log_delivery import DAY_SECONDS, LogDeliveries
 from atoll.logs import shelf
 from atoll.model.log_delivery import LogGroup
@@ -62,3 +64,41 @@ def test_files_of_which_everything_is_too_old_are_removed(deliveries, paper, mon
     monkeypatch.setattr(log_delivery.time, "time", lambda now=time.time(): now + log_delivery.EXPIRE_SECONDS + 1)
     asyncio.run(deliveries.look())
     assert not late.exists()
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_from_going(deliveries):
+    old = written(deliveries, "flows", "old.log", 8)
+    strange = old.with_name("a-directory")
+    strange.mkdir()
+    os.utime(strange, (0, 0))
+
+    deliveries.files.expire(ACCOUNT, REGION, "flows", time.time())
+
+    assert not old.exists()
+    assert strange.exists()
+
+
+def test_what_is_removed_while_it_is_listed_is_not_told_of(deliveries):
+    path = written(deliveries, "flows", "here.log", 0)
+    path.with_name("gone.log").symlink_to("nothing")  # listed, and not there any more
+    path.parent.with_name("gone").symlink_to("nothing")
+
+    assert [stream.name for stream in deliveries.files.streams(ACCOUNT, REGION, "flows")] == ["here"]
+    assert list(deliveries.files.groups(ACCOUNT, REGION)) == ["flows"]
+
+
+def test_an_event_that_comes_while_its_stream_expires_is_kept(deliveries, monkeypatch):
+    path = written(deliveries, "flows", "old.log", 8)
+    writer = threading.Thread(target=log_files.append, args=(path, ["new"]))
+    unlink = Path.unlink
+
+    def unlink_late(removed):
+        writer.start()
+        writer.join(0.2)  # it may come between the look and the removal, if nothing keeps it from that
+        unlink(removed)
+
+    monkeypatch.setattr(Path, "unlink", unlink_late)
+    deliveries.files.expire(ACCOUNT, REGION, "flows", time.time() - 7 * DAY_SECONDS)
+    writer.join()
+
+    assert path.read_text() == "new\n"

@@ -7,6 +7,7 @@ Nothing grows for ever.  Flow logs and the logs of caches write them; the `logs`
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from atoll.logs.shelf import Stream
 
 STREAM_BYTES_MAX = 8 << 20  # of a log stream, and as much again of what came before
 _KIND, _ENDING = "cloud-watch-logs", ".log"
+_CHANGING = threading.Lock()  # else what comes between the look at an old file and its removal would be gone with it
 
 
 class LogFiles:
@@ -40,7 +42,7 @@ class LogFiles:
     def expire(self, account: str, region: str, group: str, before: float) -> None:
         """Remove the files of a group in which the newest event came before a Unix time."""
         for path in _entries(self.group(account, region, group)):
-            with suppress(FileNotFoundError):
+            with suppress(OSError), _CHANGING:  # of one file; the others go
                 if path.stat().st_mtime < before:
                     path.unlink()
 
@@ -50,7 +52,8 @@ class LogFiles:
         """Return the names of groups that something was delivered to, and since when."""
         found = {}
         for path in _entries(self._region(account, region)):
-            found[unquote(path.name)] = path.stat().st_mtime
+            with suppress(OSError):  # it has just gone
+                found[unquote(path.name)] = path.stat().st_mtime
         return found
 
     def streams(self, account: str, region: str, group: str) -> list[Stream]:
@@ -58,8 +61,9 @@ class LogFiles:
         found = []
         for path in _entries(self.group(account, region, group)):
             if path.name.endswith(_ENDING):
-                seen = path.stat()
-                found.append(Stream(unquote(path.name.removesuffix(_ENDING)), seen.st_size, seen.st_mtime))
+                with suppress(OSError):  # it has just gone
+                    seen = path.stat()
+                    found.append(Stream(unquote(path.name.removesuffix(_ENDING)), seen.st_size, seen.st_mtime))
         return sorted(found)
 
     def lines(self, account: str, region: str, group: str, stream: str) -> Iterator[str]:
@@ -78,10 +82,11 @@ class LogFiles:
 
 def append(stream: Path, lines: Sequence[str]) -> int:
     """Add events to a stream in one piece; returns its new size in bytes.  Raises OSError."""
-    stream.parent.mkdir(parents=True, exist_ok=True)
-    rotate(stream)
-    append_text(stream, "".join(f"{line}\n" for line in lines))
-    return stream.stat().st_size
+    with _CHANGING:
+        stream.parent.mkdir(parents=True, exist_ok=True)
+        rotate(stream)
+        append_text(stream, "".join(f"{line}\n" for line in lines))
+        return stream.stat().st_size
 
 
 def rotate(stream: Path) -> bool:
