@@ -8,7 +8,9 @@ import signal
 import pytest
 
 from atoll.cli import up
+from atoll.cli.failure import Failure
 from atoll.host.directories import run_dir
+from atoll.start import only_one
 from tests.cli.daemon import Atoll
 from tests.daemon.atoll import own_mode
 
@@ -46,6 +48,32 @@ def test_whoever_names_the_state_finds_the_daemon(tmp_path):
         assert made("down").returncode == 0
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566\n" in made("env").stdout
     assert made("down", "--purge").returncode == 0
+
+
+def test_down_finds_the_daemon_of_the_state_that_is_named_wherever_it_listens(tmp_path):
+    made = Atoll(tmp_path / "state", host="paper")
+    for name in ("ATOLL_ENDPOINT", "ATOLL_STATE"):
+        del made.env[name]
+    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+
+    assert made("up", "-d", "--port", "0", "--host", "paper", "--state", str(made.state)).returncode == 0
+
+    stopped = made("down", "--purge", "--state", str(made.state), **elsewhere)
+    assert (stopped.returncode, made.state.exists()) == (0, False), stopped.stderr
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_daemon_that_does_not_answer_is_told_of_and_not_taken_for_ended(tmp_path, monkeypatch, purge):
+    monkeypatch.setenv("ATOLL_ENDPOINT", "http://127.0.0.1:9")
+    (tmp_path / "atoll.db").touch()
+
+    with only_one(tmp_path), pytest.raises(Failure) as told:
+        up.down(purge=purge, meant=tmp_path)
+
+    assert f"process {os.getpid()}), and does not answer at http://127.0.0.1:9" in told.value.told()
+    assert f"kill {os.getpid()}" in told.value.told()
+    with pytest.raises(Failure, match="not running") as told:
+        up.down(purge=False, meant=tmp_path)
 
 
 def test_another_state_s_daemon_is_neither_taken_for_ours_nor_ended(atoll, tmp_path):

@@ -165,9 +165,17 @@ def down(*, purge: bool, meant: Path | None) -> None:
     `meant`: its state, if it was named; another state's daemon is left alone then.
     """
     state = meant or whereabouts.default_state()
-    if not private.is_running():
+    at = private.endpoint()
+    if meant and not os.environ.get("ATOLL_ENDPOINT"):
+        at = whereabouts.noted(meant) or at
+    if not private.is_running(at):
+        if pid := whereabouts.holder(state):
+            raise Failure(
+                f"Atoll keeps {state} (process {pid}), and does not answer at {at}",
+                f"wait, look at {state}/atoll.log, or end it: kill {pid}; instances and nodes go on running",
+            )
         if not purge:
-            raise Failure(f"Atoll is not running at {private.endpoint()}", "nothing is left to do", NOT_RUNNING)
+            raise Failure(f"Atoll is not running at {at}", "nothing is left to do", NOT_RUNNING)
         if not _is_state(state):
             show.line(f"Nothing to remove: there is no state in {state}.")
             return
@@ -175,14 +183,14 @@ def down(*, purge: bool, meant: Path | None) -> None:
             purge_installation(state)
         show.line(f"Nothing is left: no process, no namespace, no state in {state}.")
         return
-    seen = private.get("/_atoll/status", **private.whose())
+    seen = private.get("/_atoll/status", at=at, **private.whose())
     if meant and meant.resolve() != Path(seen["state_dir"]).resolve():
         raise Failure(
-            f"the Atoll at {private.endpoint()} keeps its state in {seen['state_dir']}, not in {meant}",
+            f"the Atoll at {at} keeps its state in {seen['state_dir']}, not in {meant}",
             "name the one that is meant, with --endpoint or ATOLL_ENDPOINT",
         )
     with show.progress("Ending everything" if purge else "Stopping Atoll"):
-        private.post("/_atoll/stop", {"purge": purge})
+        private.post("/_atoll/stop", {"purge": purge}, at=at)
         _wait_for_end(seen["pid"])
         kept = Path(seen["state_dir"])
         if purge and _is_state(kept):

@@ -1,6 +1,7 @@
 """Where the state is kept, and where the daemon that keeps it listens: the state directory says so while one runs."""
 
 import contextlib
+import fcntl
 import os
 from pathlib import Path
 
@@ -43,3 +44,16 @@ def noted(state: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return url if url.startswith(("http://", "https://")) and UP in command else None
+
+
+def holder(state: Path) -> int | None:
+    """Return the process that holds a state, whether it answers or not; None: there is none, or it is not ours."""
+    try:
+        with (state / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read(BYTES_MAX))
+    except (OSError, ValueError):
+        pass
+    return None
