@@ -102,6 +102,8 @@ class BackboneHost(ShardHost, ChainHost):
         if engine.link_up and not is_there:  # whoever is there now does not know the connection
             engine.link_up = False
             return False
+        if made.is_answered and not engine.link_up and not engine.is_copying:  # its leader was promoted meanwhile
+            return False
         if not engine.link_up and self.loop.time() - made.since > self.patience.get(process, PATIENCE_SECONDS):
             engine.is_copying = False
             return False
