@@ -252,6 +252,27 @@ echo "Hello from $(hostname -f)" > /var/www/html/index.html
     site(steps, user_data=user_data)
 
 
+def test_a_service_is_up_when_its_own_process_is(site):
+    """Whether the machine has `ss` or not, whoever has the port, and while the pid is not yet in its file."""
+
+    def steps(it):
+        it.boot()
+        it.run("mkdir /no; printf '#!/bin/sh\nexit 127\n' >/no/ss; chmod 755 /no/ss", user="root")
+        start = "PATH=/no:$PATH service httpd start"
+        assert "OK" in it.run(start, user="root")
+        it.run("service httpd stop; until ! curl -s http://localhost/; do sleep 0.05; done", user="root")
+
+        it.run("setsid python3 -m http.server 80 >/dev/null 2>&1 & echo $! >/pid", user="root")
+        it.run("until curl -s http://localhost/ >/dev/null; do sleep 0.05; done", user="root")
+        assert "FAILED" in it.run(start, user="root", status=1)
+        assert it.run("service httpd status", user="root", status=3) == "httpd is stopped\n"
+
+        it.run("service sshd stop; : >/run/dropbear.pid", user="root")
+        assert it.run("service sshd status", user="root", status=3) == "dropbear is stopped\n"
+
+    site(steps)
+
+
 def test_the_nat_image_forwards_and_masquerades_from_the_start(site):
     def steps(it):
         for _ in range(2):
