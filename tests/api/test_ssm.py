@@ -1,8 +1,11 @@
 """Systems Manager's public parameters, by which AWS's own instructions find an image."""
 
-import pytest
+import re
 
-from atoll.model.image_parameter import AMAZON_LINUX
+import pytest
+from botocore.exceptions import ClientError
+
+from atoll.model.image_parameter import AMAZON_LINUX, UBUNTU
 from tests.api.machines import image_id, refused
 from tests.api.paper import code, refusal
 
@@ -73,9 +76,26 @@ def test_a_version_and_an_arn_are_names_too(ssm):
     assert code(ssm.get_parameter, Name=f"{LINUX_2}:2") == "ParameterVersionNotFound"
 
 
-def test_an_unknown_parameter_is_refused_and_the_message_says_which_there_are(ssm):
-    with pytest.raises(ssm.exceptions.ParameterNotFound, match=f"no parameter /golden-ami.*--path {AMAZON_LINUX}"):
-        ssm.get_parameter(Name="/golden-ami")
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        (f"{AMAZON_LINUX}/al2024-ami-x86_64", AMAZON_LINUX),
+        (f"{UBUNTU}/18.04/stable/current/amd64/hvm/ebs-gp2/ami-id", UBUNTU),
+        ("/golden-ami", "/aws/service"),
+    ],
+    ids=["amazon", "ubuntu", "other"],
+)
+def test_an_unknown_parameter_is_refused_and_the_message_says_which_there_are(ec2, ssm, name, path):
+    with pytest.raises(ssm.exceptions.ParameterNotFound, match=f"no parameter {name}\\.") as refused_here:
+        ssm.get_parameter(Name=name)
+    with pytest.raises(ClientError, match=f"no parameter {name}\\.") as refused_there:
+        ec2.run_instances(ImageId=f"resolve:ssm:{name}", MinCount=1, MaxCount=1)
+
+    for said in (str(refused_here.value), str(refused_there.value)):
+        asked = re.search("by-path (--recursive )?--path ([^`]*)`", said)
+        assert asked
+        assert asked[2] == path
+        assert ssm.get_parameters_by_path(Path=asked[2], Recursive=bool(asked[1]))["Parameters"]
 
 
 def test_a_path_lists_what_is_below_it_page_by_page(ssm):

@@ -12,7 +12,7 @@ from atoll.ec2.path import iso, shown
 from atoll.ec2.tags import render_tags
 from atoll.model import image as catalogue
 from atoll.model.image import Image
-from atoll.model.image_parameter import AMAZON_LINUX, RESOLVE, split
+from atoll.model.image_parameter import RESOLVE, listing, split
 from atoll.model.image_parameter import find as named_by
 from atoll.model.world import World
 
@@ -21,8 +21,7 @@ IMAGES_NOT_FOUND = Err("InvalidAMIID.NotFound", "The image ids '[{ids}]' do not 
 IMAGE_MALFORMED = Err("InvalidAMIID.Malformed", MALFORMED_MESSAGE)
 BAD_PARAMETER = Err(  # Systems Manager's words are not known; the code is what EC2 says of parameters it cannot use
     "SsmInvalidParameter",
-    "There is no parameter {name}. Atoll has the public ones that `aws ssm get-parameters-by-path --path {path}` "
-    "lists.",
+    "There is no parameter {name}. Atoll has the public ones that `aws ssm get-parameters-by-path {listing}` lists.",
 )
 NOT_YOUR_IMAGE = Err("AuthFailure", "Not authorized for image:{id}", 403)
 
@@ -91,7 +90,7 @@ def find_for_launch(world: World, id: str) -> Image:
     name = id.removeprefix(RESOLVE)
     parameter = named_by(world.caller.region, name)
     if parameter is None or split(name)[1] not in (None, str(parameter.version)):
-        raise BAD_PARAMETER(name=name, path=AMAZON_LINUX)
+        raise BAD_PARAMETER(name=name, listing=listing(name))
     return parameter.image
 
 

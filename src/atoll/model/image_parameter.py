@@ -11,6 +11,7 @@ from atoll.model.image import Image, images
 
 AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest"
 UBUNTU = "/aws/service/canonical/ubuntu/server"
+EVERYBODY = "/aws/service"
 RESOLVE = "resolve:ssm:"  # in the place of an image's id
 
 # The name below AMAZON_LINUX, without the architecture -> how the images' names begin and end around their version.
@@ -68,3 +69,11 @@ def split(text: str) -> tuple[str, str | None]:
 def find(region: str, text: str) -> Parameter | None:
     """Return the parameter that a text names, whatever version it asks for, or None."""
     return parameters(region).get(split(text)[0])
+
+
+def listing(text: str) -> str:
+    """Return the options of `aws ssm get-parameters-by-path` that list what somebody may have meant."""
+    name = split(text)[0]
+    if name.startswith(f"{AMAZON_LINUX}/"):
+        return f"--path {AMAZON_LINUX}"
+    return f"--recursive --path {UBUNTU if 'ubuntu' in name else EVERYBODY}"

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from atoll.aws.errors import AwsError, Err
 from atoll.aws.operation import Shape, operation
 from atoll.aws.page import page_ec2
-from atoll.model.image_parameter import AMAZON_LINUX, Parameter, find, parameters, split
+from atoll.model.image_parameter import Parameter, find, listing, parameters, split
 from atoll.model.world import World
 
 NAMES_MAX, RESULTS_MAX = 10, 10
 NOT_FOUND = Err(
     "ParameterNotFound",
-    "There is no parameter {name}. Atoll has the public ones that `aws ssm get-parameters-by-path --path {path}` "
-    "lists.",
+    "There is no parameter {name}. Atoll has the public ones that `aws ssm get-parameters-by-path {listing}` lists.",
 )
 VERSION_NOT_FOUND = Err(
     "ParameterVersionNotFound",
@@ -92,7 +91,7 @@ def _find(world: World, name: str) -> Parameter:
     assert world.caller, "the wire knows the caller"
     parameter, selector = find(world.caller.region, name), split(name)[1]
     if parameter is None:
-        raise NOT_FOUND(name=split(name)[0], path=AMAZON_LINUX)
+        raise NOT_FOUND(name=split(name)[0], listing=listing(name))
     if selector not in (None, str(parameter.version)):
         raise VERSION_NOT_FOUND(selector=selector, name=parameter.name, version=parameter.version)
     return parameter
