@@ -142,10 +142,14 @@ def story(cache, paper):
     join(Caches(paper.client("elasticache", region="eu-west-1")))
     settle(paper)
     saw(paper, steps.associated, FAR)
-    cache.failover_global_replication_group(
+    ask(paper)
+    return Story(paper)
+
+
+def ask(paper):
+    paper.client("elasticache").failover_global_replication_group(
         GlobalReplicationGroupId=ID, PrimaryRegion="eu-west-1", PrimaryReplicationGroupId=FAR
     )
-    return Story(paper)
 
 
 def tell(told):
@@ -291,6 +295,27 @@ def test_when_a_node_of_a_lost_region_can_not_be_ended_the_change_is_given_up_wh
     assert story.datastore.status == "available"
     assert "was not promoted" in said(far_cache(paper), FAR)[-1]
     assert "one-0002-001 of its former primary can be neither ended" in said(far_cache(paper), FAR)[-1]
+
+
+def test_a_change_that_is_asked_for_again_at_once_has_all_of_its_time(story, paper):
+    """The loop has not looked since it gave up the one before."""
+
+    async def told():
+        for _ in range(2):
+            story.engines.unending.add("one-0002-001")
+            saw(paper, steps.deposing)
+            with pytest.raises(HostError):
+                await story.look()
+            await asyncio.sleep(DEPOSE_SECONDS - 1.0)
+            with pytest.raises(HostError):
+                await story.look()
+            assert story.stage == "deposing"
+            await asyncio.sleep(2.0)
+            await story.look()
+            assert story.stage is None
+            ask(paper)
+
+    tell(told())
 
 
 def test_a_new_primary_that_is_none_for_long_is_told_once(story, paper):

@@ -54,7 +54,7 @@ class GlobalGroups:
         """Prepare.  `want` compiles the machines of the newest World."""
         self._store, self._want, self._host = store, want, host
         self._news, self._hearing = News(), Hearing(host)
-        self._since: dict[tuple[str, str], float] = {}  # (datastore, what) -> since when it is so
+        self._since: dict[str, dict[str, float]] = {}  # of a datastore that changes: what -> since when it is so
         self._offsets: dict[tuple[str, int], deque[tuple[float, int]]] = {}  # of primaries: (datastore, shard)
         self.lags: dict[str, float] = {}  # seconds, by the World ids of secondaries' leading clusters
 
@@ -108,7 +108,7 @@ class GlobalGroups:
         if datastore.handover:
             await self._hand_over(datastore, said)
         else:
-            self._since = {key: at for key, at in self._since.items() if key[0] != datastore.id}
+            self._since.pop(datastore.id, None)
         if steps.is_reshaped(self._store.world, datastore):
             self._write(steps.reshaped, datastore.id)
         return datastore.handover is not None or any(m.status != "associated" for m in datastore.members)
@@ -145,17 +145,13 @@ class GlobalGroups:
         if steps.lead(said):
             self._write(steps.promoted, datastore.id)
             return
-        if (self._lasts(datastore.id, "promoting") or 0.0) > PROMOTE_SECONDS and not self._is_told(datastore.id):
+        is_late = (self._lasts(datastore.id, "promoting") or 0.0) > PROMOTE_SECONDS
+        if is_late and "told" not in self._since[datastore.id]:
+            self._lasts(datastore.id, "told")
             group = self._store.world.seen_by(None)[ReplicationGroup, datastore.primary_id]
             pairs = zip(group.node_groups, said, strict=False)
             left = [shard.id for shard, one in pairs if one.get("role") != "master"]
             self._write(steps.not_yet_promoted, datastore.id, ", ".join(left))
-
-    def _is_told(self, id: str) -> bool:
-        """Tell whether that was asked before, in this change."""
-        is_told = (id, "told") in self._since
-        self._lasts(id, "told")
-        return is_told
 
     def _take_over(self, datastore: GlobalReplicationGroup) -> None:
         """Promote the target without its primary, which is lost: what that had not sent is lost, too."""
@@ -247,7 +243,7 @@ class GlobalGroups:
             if steps.lead(primary) and all(has_all(t, *end_of(p)) for t, p in zip(target, primary, strict=True)):
                 is_cluster = any(plan.cluster for plan in leaders)
                 self._write(steps.fencing if is_cluster else steps.demoting, datastore.id)
-                if self._stage(datastore) != datastore.handover.stage:
+                if self._stage(datastore.id) != datastore.handover.stage:
                     return
                 break  # there is an obstacle by now
             await asyncio.sleep(POLL_SECONDS)
@@ -360,9 +356,9 @@ class GlobalGroups:
         plans, names = self._want().values(), {leader.name for leader in leaders}
         return [p for p in plans if isinstance(p, NodePlan) and p.primary and p.primary.name in names]
 
-    def _stage(self, datastore: GlobalReplicationGroup) -> str | None:
+    def _stage(self, id: str) -> str | None:
         """Return how far a change of the primary is by now."""
-        now = self._store.world.seen_by(None).get(GlobalReplicationGroup, datastore.id)
+        now = self._store.world.seen_by(None).get(GlobalReplicationGroup, id)
         return now.handover.stage if now and now.handover else None
 
     def _plan_of(self, cluster: CacheCluster | None) -> NodePlan | None:
@@ -383,14 +379,17 @@ class GlobalGroups:
 
     def _lasts(self, id: str, what: str, *, so: bool = True) -> float | None:
         """Return for how many seconds something has been so, without a break; None: it is not."""
+        since = self._since.setdefault(id, {})
         if not so:
-            self._since.pop((id, what), None)
+            since.pop(what, None)
             return None
         now = asyncio.get_running_loop().time()
-        return now - self._since.setdefault((id, what), now)
+        return now - since.setdefault(what, now)
 
     def _write(self, change: Callable[..., None], *about: str) -> None:
         self._store.write(lambda tx: change(tx, *about), what=f"global datastore: {change.__name__}")
+        if self._stage(about[0]) is None:  # the next change may be asked for before the next look
+            self._since.pop(about[0], None)
         log("global datastore", step=change.__name__, name=about[0].rpartition("/")[2])
 
 
