@@ -166,6 +166,19 @@ def test_a_group_keeps_its_events_as_long_as_it_is_told(logs, paper):
     assert stamps(logs.get_log_events(**stream)) == [0, 1, 2, 3, 4]
 
 
+def test_an_event_that_does_not_say_when_it_was_is_kept(logs):
+    shelf.shelf()._groups["flows"]["eni-2-all"] = ["eni-2 443 ACCEPT", "eni-2 22 REJECT"]  # of a format without times
+    logs.put_retention_policy(logGroupName="flows", retentionInDays=1)
+
+    events = logs.get_log_events(logGroupName="flows", logStreamName="eni-2-all")["events"]
+    assert [event["message"] for event in events] == ["eni-2 443 ACCEPT", "eni-2 22 REJECT"]
+    found = logs.filter_log_events(logGroupName="flows")["events"]
+    assert {event["logStreamName"] for event in found} == {"eni-2-all"}, "all that the other tells of is too old"
+    (stream,) = logs.describe_log_streams(logGroupName="flows", logStreamNamePrefix="eni-2")["logStreams"]
+    assert stream["creationTime"] == stream["lastIngestionTime"]
+    assert not {"firstEventTimestamp", "lastEventTimestamp"} & stream.keys()
+
+
 def test_a_retention_is_one_of_awss_and_of_a_group_that_exists(logs):
     refused = refusal(logs.put_retention_policy, logGroupName="flows", retentionInDays=2)
     assert refused[0] == "InvalidParameterException"

@@ -66,4 +66,8 @@ def test_every_record_says_when_it_was(format):
     assert time_of(engine_record(LINE, "cache", "0001", format, UTC)) == 1604002340499
     flow = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK"
     assert time_of(flow) == 1418530010000
+    much = flow.replace(" 4249 ", " 1294967296 ").replace(" 20 ", " 4294967296 ")
+    assert time_of(much) == 1418530010000, "a flow of gigabytes counts in as many digits"
+    assert time_of("443 1418530070 1418530010") == 1418530010000
+    assert time_of("eni-1 1418530070 OK") == 1418530070000
     assert time_of("whatever") == 0

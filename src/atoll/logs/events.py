@@ -146,14 +146,15 @@ def _find_stream(world: World, group: str, name: str) -> Stream:
 def _events(moment: Moment, group: str, stream: Stream) -> list[Event]:
     """Return a stream's events that are kept, the oldest first.
 
-    One that does not say when it was is as old as the one before.
+    One that does not say when it was is as old as the one before; where none does, none is known to be too old.
     """
     world, since = moment.world, kept_since(moment, group)
     found, last, arrived = [], 0, int(stream.written * 1000)
     for line in shelf().lines(*where(world), group, stream.name):
         last = time_of(line) or last
         found.append(Event(last, stream.name, line, arrived))
-    return sorted((event for event in found if event.timestamp >= since), key=lambda event: event.timestamp)
+    kept = (event for event in found if event.timestamp >= since or not event.timestamp)
+    return sorted(kept, key=lambda event: event.timestamp)
 
 
 def _is_within(event: Event, start: int | None, end: int | None) -> bool:
@@ -181,7 +182,7 @@ def _id(event: Event, twin: int) -> str:
 
 
 def _render(moment: Moment, group: str, stream: Stream) -> Shape:
-    times = [event.timestamp for event in _events(moment, group, stream)]
+    times = [event.timestamp for event in _events(moment, group, stream) if event.timestamp]
     return {
         "logStreamName": stream.name,
         "creationTime": times[0] if times else int(stream.written * 1000),
