@@ -77,12 +77,12 @@ def test_a_node_type_that_aws_does_not_make_is_not_there(name):
         ("0,20-", "integer", "0", True), ("0,20-", "integer", "19", False), ("-", "integer", "-1", True),
         ("5000", "integer", "5000", True), ("5000", "integer", "4999", False), ("0-", "integer", "-1", False),
         ("0-", "integer", "x", False), ("0-", "integer", "", False), ("yes,no", "string", "yes", True),
-        ("yes,no", "string", "maybe", False), ("", "string", "KEA", True), ("1-1024", "float", "1.25", True),
-        ("1-1024", "float", "0.5", False), ("1-1024", "float", "nan", False),
+        ("yes,no", "string", "maybe", False), ("", "string", "KEA", True), ("", "string", "KE\n", False),
+        ("1-1024", "float", "1.25", True), ("1-1024", "float", "0.5", False), ("1-1024", "float", "nan", False),
     ],
 )  # fmt: skip
 def test_a_parameter_takes_what_its_span_allows(allowed, kind, value, good):
-    assert Parameter("p", None, allowed, "", kind=kind).accepts(value) is good
+    assert Parameter("p", None, allowed, "", kind=kind, letters="AEK").accepts(value) is good
 
 
 @pytest.mark.parametrize("name", ["redis5.0", "redis6.x", "redis7", "valkey7", "valkey8", "valkey9", "memcached1.6"])

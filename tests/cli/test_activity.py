@@ -80,8 +80,8 @@ def test_what_is_kept_of_a_call_is_json():
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     given = {"At": at, "Raw": b"12345", "Text": "a\0b", "Many": [1, 2.5, True, None, {"UserData": "secret"}]}
     call = Call(
-        service="ec2", action="RunInstances", caller=None, status=200, error=None, milliseconds=1.0, request_id="r",
-        parameters=given,
+        service="ec2", action="NoSuchAction", caller=None, status=400, error="InvalidAction", milliseconds=1.0,
+        request_id="r", parameters=given,
     )  # fmt: skip
 
     activity.note(call, at)
