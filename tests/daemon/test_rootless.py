@@ -83,4 +83,5 @@ def test_an_ordinary_user_has_it_all():
         stage.settled()
         assert atoll.inside(instance, "id -u").strip() == "0"
         assert not (atoll.reset() > 1)
-        assert list((atoll.state / "instances").glob("*")) == [], "disks that only their user namespace can delete"
+        disks = atoll.state / "instances"
+        until(lambda: not list(disks.glob("*")), 5, "the end of disks that only their user namespace can delete")

@@ -74,7 +74,7 @@ class Machines:
         self._wake.set()
 
     async def idle(self) -> None:
-        """Wait until nothing runs, and nothing is on a disk, that should not be.  Raises TimeoutError, HostError."""
+        """Wait until nothing runs that should not, and no disk has its place.  Raises TimeoutError, HostError."""
         async with asyncio.timeout(IDLE_SECONDS):
             while set(await self._host_call(self._host.seen)) - set(self._want()):
                 self._wake.set()

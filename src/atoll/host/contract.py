@@ -254,7 +254,7 @@ class Host(Protocol):
         ...
 
     def sweep(self, keep: Collection[str]) -> None:
-        """Throw away every disk but those of these subjects (instance ids, names of nodes)."""
+        """Throw away every disk but those of these subjects (instance ids, names of nodes), now or soon."""
         ...
 
     def last_words(self, name: str) -> str:

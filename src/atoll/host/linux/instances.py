@@ -9,6 +9,7 @@ from atoll.host.contract import GuestPlan
 from atoll.host.disks import Room, Use
 from atoll.host.linux import disks, guest, image, quota
 from atoll.host.linux.client import Keeper, Process
+from atoll.host.linux.gone import ASIDE, Gone
 
 
 class Instances:
@@ -18,6 +19,7 @@ class Instances:
         """Keep disks under `state_dir`/instances."""
         self._keeper, self._state_dir = keeper, state_dir
         self._authority = Authority(state_dir)
+        self._gone = Gone(state_dir / "instances")
         self._image: Path | None = None
 
     def prepare(self) -> Path:
@@ -30,8 +32,10 @@ class Instances:
     def start(self, plan: GuestPlan) -> Process:
         """Boot an instance; its disk is made at its first boot, or taken from where it waits.  Raises HostError."""
         if plan.disk and (waiting := self._state_dir / plan.disk).is_dir():
-            guest.remove(self._directory(plan.instance_id))  # of the same instance in another World
-            waiting.replace(self._directory(plan.instance_id))
+            directory = self._directory(plan.instance_id)
+            if directory.exists():  # of the same instance in another World
+                self._gone.add(directory)
+            waiting.replace(directory)
         return guest.start(
             self._keeper,
             guest.Guest(
@@ -56,10 +60,15 @@ class Instances:
         guest.forget(self._keeper, process)
 
     def sweep(self, keep: Collection[str]) -> None:
-        """Delete the disks of all other instances.  Raises HostError."""
+        """Take away the disks of all other instances, which are deleted in a while.  Raises HostError."""
         for directory in self._state_dir.glob("instances/*"):
-            if directory.name not in keep:
-                guest.remove(directory)
+            if directory.name not in keep and not directory.name.startswith(ASIDE):
+                self._gone.add(directory)
+        self._gone.look()
+
+    def wait_for_swept(self) -> None:
+        """Return when all disks are deleted that were taken away.  Raises HostError."""
+        self._gone.wait()
 
     def save_disk(self, instance_id: str, file: Path) -> bool:
         """Write what an instance has changed on its disk to a new file; False: it has none.  Raises OSError."""

@@ -345,6 +345,7 @@ class LinuxHost:
         self._fabric.close()
         self._keeper.destroy()
         self.sweep(())  # rootless, only we may delete the files that instances own
+        self._instances.wait_for_swept()
 
     def _program(self, name: str, version: str) -> programs.Engine:
         return programs.find(self._programs, name, version)
