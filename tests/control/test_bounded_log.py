@@ -1,7 +1,12 @@
 """The log of a daemon in the background: it begins anew when it is full, and no line is lost."""
 
+import errno
+import io
+import logging
 import subprocess
 import sys
+
+from atoll.control.bounded_log import BoundedLog
 
 PROGRAM = """
 import logging, sys
@@ -40,3 +45,14 @@ def test_what_is_not_the_daemons_own_log_is_left_alone(tmp_path):
 
     assert len(other.read_text().splitlines()) == 31
     assert sorted(path.name for path in tmp_path.iterdir()) == ["atoll.log", "mine.txt"]
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch):
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    log = BoundedLog(tmp_path / "gone.log")
+
+    log.handle(logging.makeLogRecord({"msg": "nobody reads this"}))

@@ -5,6 +5,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 BYTES_MAX = 16 << 20  # of the log, and as much again of what came before, in NAME.1: some 100,000 events
@@ -22,10 +23,8 @@ class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""
         super().emit(record)
-        try:
+        with suppress(OSError):  # a full disk, or somebody's own doing: the log goes on as it is
             turn(self._path)
-        except OSError:  # a full disk, or somebody's own doing: the log goes on as it is
-            self.flush()
 
 
 def turn(path: Path, descriptors: tuple[int, ...] = STANDARD) -> None:
