@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from atoll.cache.tuning import at_start, wanted
-from atoll.model.account import Territory
+from atoll.model.account import AccessKey, Territory
 from atoll.model.acl import NetworkAcl
 from atoll.model.cache import CacheCluster, CacheNode, ReplicationGroup, Seed
 from atoll.model.engine import EngineBuild
@@ -27,9 +27,10 @@ from atoll.model.update import UpdateAction
 from atoll.model.vpc import DhcpOptions, Vpc
 from atoll.model.world import Tx, World
 
-HERE_ONLY = (EngineBuild, Fault, ClientToken)  # what is of one machine, or of a moment
+# What is of one machine, or of a moment; and who may call here, which no file decides.
+HERE_ONLY = (EngineBuild, Fault, ClientToken, AccessKey)
 STANDING = ("available", "creating", "create-failed", "restore-failed", "incompatible-network", "deleting")
-_NOT_MADE = (Territory, EngineBuild, Event, ClientToken, OutsideHost, UpdateAction)
+_NOT_MADE = (Territory, EngineBuild, Event, ClientToken, AccessKey, OutsideHost, UpdateAction)
 _ONE_FOR_EACH_VPC = (RouteTable, NetworkAcl, InternetGateway)
 
 
@@ -86,7 +87,7 @@ def layout(world: World) -> list[tuple[str, object]]:
 
 
 def made(world: World) -> int:
-    """Count what somebody has made: all but what each account begins with."""
+    """Count what somebody has made and a file would replace: all but what each account begins with, and keys."""
     whole, count = world.seen_by(None), 0
     room = dict.fromkeys(_ONE_FOR_EACH_VPC, sum(vpc.is_default for vpc in whole.all(Vpc)))
     for resource in whole:
@@ -110,10 +111,10 @@ def lacking(builds: Collection[tuple[str, str]], arriving: Iterable[Resource]) -
 
 
 def arrive(tx: Tx, arriving: Iterable[Resource], brought: Brought) -> None:
-    """Replace everything by another World, in which everything that runs is started anew."""
+    """Replace everything but access keys by another World, in which everything that runs is started anew."""
     before = tx.world
     for resource in before:
-        if not isinstance(resource, EngineBuild):
+        if not _stays(resource):
             tx.delete(resource)
     for resource in arriving:
         if not isinstance(resource, HERE_ONLY):
@@ -132,6 +133,11 @@ def arrive(tx: Tx, arriving: Iterable[Resource], brought: Brought) -> None:
     for group in tx.all(ReplicationGroup):
         if group.status == "available":
             tx.put(group.but(status="creating"))
+
+
+def _stays(resource: Resource) -> bool:
+    """Tell whether something is not of the World that goes: the machine's engines, and keys that no instance has."""
+    return isinstance(resource, EngineBuild) or (isinstance(resource, AccessKey) and resource.instance_id is None)
 
 
 def _booting(before: World, instance: Instance, brought: Brought) -> Instance:
