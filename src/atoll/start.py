@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,7 +88,7 @@ def only_one(state_dir: Path) -> Iterator[None]:
     except OSError as error:
         raise CannotStart(f"cannot use {state_dir}: {error.strerror}; choose another with --state DIR") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock)
     except BlockingIOError:
         os.close(lock)
         raise CannotStart(f"another Atoll runs on {state_dir}; end it with: atoll down") from None
@@ -98,6 +99,19 @@ def only_one(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _take(lock: int) -> None:
+    """Take the lock of a state.  Raises BlockingIOError."""
+    for seconds in (0.01, 0.01, None):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if seconds is None:
+                raise
+            time.sleep(seconds)  # a command that asks who holds it has it for an instant
+        else:
+            return
 
 
 def _close_to_others(directory: Path) -> None:

@@ -76,6 +76,27 @@ def test_a_daemon_that_does_not_answer_is_told_of_and_not_taken_for_ended(tmp_pa
         up.down(purge=False, meant=tmp_path)
 
 
+def test_a_daemon_that_listens_elsewhere_than_where_it_is_looked_for_is_not_to_be_killed(atoll):
+    asked = atoll("down", ATOLL_ENDPOINT="http://127.0.0.1:9")
+
+    assert asked.returncode == 1
+    assert f"listens at {atoll.endpoint}, not at http://127.0.0.1:9" in asked.stderr
+    assert "kill" not in asked.stderr
+    assert atoll("status").returncode == 0
+
+
+def test_a_state_without_a_daemon_is_purged_whoever_answers_at_the_usual_place(atoll, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    (other / "atoll.db").touch()
+    elsewhere = {"AWS_ENDPOINT_URL": atoll.endpoint, "ATOLL_ENDPOINT": "", "ATOLL_STATE": ""}
+
+    purged = atoll("down", "--purge", "--state", str(other), **elsewhere)
+
+    assert (purged.returncode, other.exists()) == (0, False), purged.stderr
+    assert atoll("status").returncode == 0
+
+
 def test_another_state_s_daemon_is_neither_taken_for_ours_nor_ended(atoll, tmp_path):
     other = str(tmp_path / "other")
 

@@ -165,15 +165,13 @@ def down(*, purge: bool, meant: Path | None) -> None:
     `meant`: its state, if it was named; another state's daemon is left alone then.
     """
     state = meant or whereabouts.default_state()
-    at = private.endpoint()
-    if meant and not os.environ.get("ATOLL_ENDPOINT"):
+    at, pid = private.endpoint(), whereabouts.holder(state)
+    names_state = meant and not os.environ.get("ATOLL_ENDPOINT")
+    if meant and names_state:
         at = whereabouts.noted(meant) or at
-    if not private.is_running(at):
-        if pid := whereabouts.holder(state):
-            raise Failure(
-                f"Atoll keeps {state} (process {pid}), and does not answer at {at}",
-                f"wait, look at {state}/atoll.log, or end it: kill {pid}; instances and nodes go on running",
-            )
+    if (names_state and not pid) or not private.is_running(at):  # another state's may answer at the usual place
+        if pid:
+            raise _unheard(state, pid, at)
         if not purge:
             raise Failure(f"Atoll is not running at {at}", "nothing is left to do", NOT_RUNNING)
         if not _is_state(state):
@@ -200,6 +198,17 @@ def down(*, purge: bool, meant: Path | None) -> None:
         show.line("Stopped. Instances and nodes go on running; `atoll up` takes them over again.")
         return
     show.line(f"Stopped. Nothing is left: no process, no namespace, no state in {kept}.")
+
+
+def _unheard(state: Path, pid: int, at: str) -> Failure:
+    """Return what to say of a daemon that keeps a state and does not answer where it was asked."""
+    there = whereabouts.noted(state)
+    if there and there != at and private.is_running(there):
+        return Failure(f"the Atoll that keeps {state} listens at {there}, not at {at}", f"ask it: --endpoint {there}")
+    return Failure(
+        f"Atoll keeps {state} (process {pid}), and does not answer at {at}",
+        f"wait, look at {state}/atoll.log, or end it: kill {pid}; instances and nodes go on running",
+    )
 
 
 def wait(seconds: float) -> None:
