@@ -22,7 +22,7 @@ from atoll.admin.activity import Activity
 from atoll.aws.http import Answer, Request, Stream
 from atoll.cache.node import NodePlan
 from atoll.cache.serverless import owned_by
-from atoll.console.access import is_proof
+from atoll.console.access import Listener, is_proof, key_of
 from atoll.control.alarms import Alarms
 from atoll.control.changes import Changes
 from atoll.control.counters import Counters
@@ -81,6 +81,7 @@ class Daemon:
         self._reception, self.backend = reception, reception.backend
         self._objects = options.state_dir.absolute() / "objects"
         objects.sweep(self._objects)
+        self._listener = Listener(options.port)
         self._stop, self._purge = asyncio.Event(), False
         self._pulses = Pulses()
         self._private_api: Callable[[Request], Awaitable[Answer]] | None = None
@@ -177,16 +178,21 @@ class Daemon:
             self._private_api = private_api(self)
         return await self._private_api(request)
 
-    def is_owner(self, ticket: str) -> bool:
-        """Tell whether who asks can read the state directory: a user of this machine can always ask."""
-        return is_proof(self._options.state_dir.absolute(), ticket)
+    def owner_shows(self) -> dict[str, str]:
+        """Say with which key an owner signs, and for whom.  Raises OSError."""
+        key_of(self._options.state_dir.absolute())  # makes it, if a disk was full before
+        return {"state_dir": str(self._options.state_dir.absolute()), "challenge": self._listener.challenge}
+
+    def is_owner(self, words: Sequence[str], ticket: str) -> bool:
+        """Tell whether who asks can read the state directory: any user of this machine can ask.  Raises OSError."""
+        return is_proof(key_of(self._options.state_dir.absolute()), self._listener, words, ticket)
 
     async def console(self, request: Request) -> Answer | Stream:
         """Answer a request of the console."""
         if self._pages is None:
             from atoll.console.app import console  # 150 ms and 15 MB that no start waits for
 
-            self._pages = console(self, self._options.state_dir.absolute())
+            self._pages = console(self, self._options.state_dir.absolute(), self._listener)
         return await self._pages(request)
 
     def seen(self) -> Mapping[str, Seen]:
@@ -301,6 +307,7 @@ class Daemon:
             loop.add_signal_handler(number, lambda: self.stop(purge=False))
         if self._options.leash:
             loop.add_reader(0, self._pulled)
+        self._listener = Listener(sock.getsockname()[1])
         await self._reception.open(sock)
         await self.machines.take_stock()
         lost = asyncio.create_task(self._host.lost())

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from atoll.console.access import link
+from atoll.console.access import key_of, link
 from atoll.console.texts import Speaker
 from tests.daemon.atoll import Atoll
 
@@ -29,7 +29,7 @@ class Seat:
 
     def enter(self) -> "Seat":
         """Follow a link such as `atoll console` prints."""
-        self.page.goto(link(self.atoll.url, self.atoll.state))
+        self.page.goto(link(self.atoll.url, key_of(self.atoll.state), self.atoll.get("/_atoll/owner")["challenge"]))
         self.base = self.page.url.rstrip("/")
         return self
 

@@ -1,8 +1,14 @@
 """`atoll keys` against a daemon that takes no other keys: who has one calls, as its account, until it is deleted."""
 
+import contextlib
 import json
+import os
+import re
 import shutil
 import tempfile
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -121,3 +127,71 @@ def test_what_cannot_be_is_refused_in_a_sentence(atoll, words, said):
 
 def test_who_asks_for_variables_is_told_that_keys_are_required(atoll):
     assert "atoll keys create" in atoll("env").stderr
+
+
+@contextlib.contextmanager
+def listening(told):
+    """Listen as another user might: yields the URL, and what was asked for so far."""
+    asked = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer()
+
+        def do_POST(self):
+            self.answer(self.rfile.read(int(self.headers["content-length"])))
+
+        def answer(self, body=b""):
+            asked.append((self.command, self.path, body))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(told).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_whoever_else_listens_is_shown_nothing_that_the_daemon_takes(atoll, tmp_path):
+    with urllib.request.urlopen(atoll.endpoint + "/_atoll/owner") as answer:
+        told = json.load(answer)
+    shutil.copy(Path(told["state_dir"]) / "console.key", tmp_path)  # without the note of where its daemon listens
+
+    with listening(told | {"state_dir": str(tmp_path)}) as (url, asked):
+        atoll("keys", "create", "--json", ATOLL_ENDPOINT=url)
+        link = re.search(r"/console/\S+", atoll("console", ATOLL_ENDPOINT=url).stdout)[0]
+
+    body = next(body for method, path, body in asked if method == "POST")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(atoll.endpoint + "/_atoll/keys", body)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(atoll.endpoint + link)
+
+
+def test_a_request_goes_where_the_state_says_that_its_daemon_listens(atoll):
+    with urllib.request.urlopen(atoll.endpoint + "/_atoll/owner") as answer:
+        told = json.load(answer)
+
+    with listening(told) as (url, asked):
+        key = json.loads(atoll("keys", "create", "--json", ATOLL_ENDPOINT=url).stdout)
+        assert atoll.endpoint in atoll("console", ATOLL_ENDPOINT=url).stdout
+
+    assert {method for method, _, _ in asked} == {"GET"}
+    assert key["AccessKeyId"] in {one["AccessKeyId"] for one in listed(atoll)}
+
+
+@pytest.mark.parametrize("command", [("keys", "create"), ("keys", "delete", "AKIA"), ("console",)])
+def test_nothing_is_made_in_a_directory_that_an_answer_names(atoll, tmp_path, command):
+    with listening({"state_dir": str(tmp_path), "challenge": "c"}) as (url, _):
+        done = atoll(*command, ATOLL_ENDPOINT=url)
+
+    assert done.returncode == 1
+    assert "cannot be read: No such file or directory" in done.stderr
+    assert os.listdir(tmp_path) == []

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from atoll import secure, server
 from atoll.aws.http import Answer
-from atoll.console.access import key_of
+from atoll.console.access import Listener, key_of
 from atoll.console.access import ticket as console_ticket
 from atoll.host.authority import Authority
 from atoll.host.errors import HostError
@@ -230,10 +230,11 @@ def test_aws_clients_come_in_by_the_bundle_and_only_with_a_key(strict):
         call.describe_vpcs()
 
 
-@pytest.mark.parametrize("ticket", [None, "", "9999999999.00.00", "console"])
+@pytest.mark.parametrize("ticket", [None, "", "9999999999.00.00", "9999999999.00.\ud800", "console"])
 def test_only_who_can_read_the_state_makes_keys_and_deletes_them(strict, ticket):
     if ticket == "console":  # a link into the console is no proof for anything else
-        ticket = console_ticket(key_of(strict.state))
+        listener = Listener(strict.port, strict.get("/_atoll/owner")["challenge"])
+        ticket = console_ticket(key_of(strict.state), listener)
     before = strict.get("/_atoll/keys")["keys"]
     for path, asked in (("", {"account": "111122223333"}), ("/delete", {"id": "AKIA"})):
         url = f"http://127.0.0.1:{strict.port}/_atoll/keys{path}"

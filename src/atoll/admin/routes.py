@@ -117,7 +117,8 @@ class Service(Protocol):
     async def in_force(self) -> bool: ...  # noqa: D102
     async def reset(self, accounts: Collection[str] = ()) -> None: ...  # noqa: D102
     def stop(self, *, purge: bool) -> None: ...  # noqa: D102
-    def is_owner(self, ticket: str) -> bool: ...  # noqa: D102
+    def owner_shows(self) -> dict[str, str]: ...  # noqa: D102
+    def is_owner(self, words: Sequence[str], ticket: str) -> bool: ...  # noqa: D102
     async def harm(self, cluster_id: str, what: Harm) -> None: ...  # noqa: D102
     def failover_steps(self) -> list[dict[str, Any]]: ...  # noqa: D102
 

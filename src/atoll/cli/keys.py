@@ -1,12 +1,10 @@
 """`atoll keys`: access keys, for callers that must have one (`atoll up --keys required`)."""
 
-from pathlib import Path
 from typing import Any
 
 from atoll.cli import private, show
 from atoll.cli.environment import exports
-from atoll.cli.failure import Failure
-from atoll.console.access import proof
+from atoll.cli.owner import owner
 
 COLUMNS = ("key", "account", "principal", "made")
 
@@ -28,7 +26,7 @@ def create(account: str | None, user: str, shell: str, *, as_json: bool) -> None
     exports(shell, {})  # a shell that is not known makes no key
     whose = private.whose()
     asked = {"account": account or whose["account"], "region": whose["region"], "user": user}
-    key: dict[str, Any] = private.post("/_atoll/keys", asked | {"ticket": _ticket()})
+    key: dict[str, Any] = _say("/_atoll/keys", "create", asked)
     if as_json:
         show.as_json(key)
         return
@@ -37,16 +35,10 @@ def create(account: str | None, user: str, shell: str, *, as_json: bool) -> None
 
 def delete(key: str) -> None:
     """Delete a key."""
-    private.post("/_atoll/keys/delete", {"id": key, "ticket": _ticket()})
+    _say("/_atoll/keys/delete", "delete", {"id": key})
     show.line(f"Deleted {key}. Sessions that it has begun last until they expire.")
 
 
-def _ticket() -> str:
-    state = private.get("/_atoll/status", **private.whose())["state_dir"]
-    try:
-        return proof(Path(state).absolute())
-    except OSError as error:
-        raise Failure(
-            f"the key of the installation in {state} cannot be read: {error.strerror}",
-            "run the command as the user who started Atoll (with sudo, if that was root)",
-        ) from None
+def _say(path: str, act: str, asked: dict[str, str]) -> Any:
+    we = owner()
+    return private.post(path, asked | {"ticket": we.proof((act, *asked.values()))}, at=we.at)

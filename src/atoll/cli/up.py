@@ -13,7 +13,7 @@ from typing import Literal, cast, get_args
 from atoll.cli import private, show, whereabouts
 from atoll.cli.failure import NOT_RUNNING, Failure
 from atoll.cli.purge import purge as purge_installation
-from atoll.console.access import link
+from atoll.console.access import key_of, link
 
 HostChoice = Literal["auto", "root", "rootless", "flat", "paper"]
 KeysChoice = Literal["local", "required"]
@@ -235,7 +235,7 @@ def _ready(start: Start, url: str, mode: str, because: str) -> None:
         print("The console and all commands of atoll need loopback: --bind 0.0.0.0 serves that, too", flush=True)
     else:
         with contextlib.suppress(OSError):  # a full disk: `atoll console` will say it
-            print(f"Console: {link(url, start.state)} (good once; another: atoll console)", flush=True)
+            print(f"Console: {link(url, key_of(start.state))} (good once; another: atoll console)", flush=True)
     if because:
         print(because, flush=True)
     whereabouts.note(start.state, url or served)

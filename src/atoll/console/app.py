@@ -22,7 +22,7 @@ from starlette.routing import Route
 from atoll.aws.errors import AwsError
 from atoll.aws.http import BODY_BYTES_MAX, FIELDS_MAX, Answer, Request, Stream
 from atoll.console import asgi, live, render, site
-from atoll.console.access import Door, key_of
+from atoll.console.access import Door, Listener, key_of
 from atoll.console.ask import Answered, Ask, Events, Form, Go, Made, Page, Previewed, Service, Shown, Told, View
 from atoll.console.cookies import Cookies
 from atoll.console.render import Looks
@@ -51,9 +51,9 @@ HEADERS = {
 }
 
 
-def console(service: Service, state_dir: Path) -> Callable[[Request], Awaitable[Answer | Stream]]:
+def console(service: Service, state_dir: Path, listener: Listener) -> Callable[[Request], Awaitable[Answer | Stream]]:
     """Return the console of a daemon: a function that answers a request, and never raises."""
-    app = _Console(service, Door(key_of(state_dir))).app
+    app = _Console(service, Door(key_of(state_dir), listener)).app
 
     async def answer(request: Request) -> Answer | Stream:
         try:
