@@ -314,7 +314,10 @@ class _Connection(asyncio.Protocol):
             self._refuse(self._refused)
 
     async def _stream(self, stream: Stream) -> None:
-        """Write pieces as they come, until there are no more or nobody listens; then close the connection."""
+        """Write pieces as they come, until there are no more or nobody listens; then close the connection.
+
+        Nobody listens who has not taken a piece within IDLE_SECONDS: of an object 256 KiB, 3.5 KB a second.
+        """
         self._is_streaming = self._closing = True  # what the client sends now is not read any more, but its end is
         self._transport.resume_reading()
         try:
@@ -325,8 +328,9 @@ class _Connection(asyncio.Protocol):
                     if self._transport.is_closing() or self._is_ending:
                         break
                     self._transport.write(piece)
-                    if self._flushed:
-                        await self._flushed
+                    if self._flushed and not (await asyncio.wait([self._flushed], timeout=IDLE_SECONDS))[0]:
+                        self._transport.abort()  # who reads nothing would keep it, and what he asked for, for ever
+                        break
         finally:
             self._transport.close()
 

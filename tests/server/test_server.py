@@ -1,12 +1,14 @@
 """The HTTP server: what it reads, what it refuses, how connections live and end.  On loopback, with raw sockets."""
 
 import asyncio
+import contextlib
 import gc
 import socket
 from contextlib import asynccontextmanager
 
 import pytest
 
+from atoll import server as http
 from atoll.aws.http import BODY_BYTES_MAX, Answer, Request, Stream
 from atoll.server import HEAD_BYTES_MAX, PIPELINED_MAX, Server
 
@@ -293,5 +295,33 @@ def test_the_server_ends_though_a_stream_has_no_end():
             await reader.readuntil(b"one")
         assert await reader.read() == b""
         writer.close()
+
+    asyncio.run(go())
+
+
+def test_who_takes_nothing_of_a_stream_is_cut(monkeypatch):
+    monkeypatch.setattr(http, "IDLE_SECONDS", 0.3)
+    ended = asyncio.Event()
+
+    async def pieces():
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            ended.set()
+
+    async def answering(_):
+        return Stream(200, {}, pieces())
+
+    async def go():
+        async with serving(answering) as (server, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.wait_for(ended.wait(), 10)
+            with contextlib.suppress(ConnectionResetError):
+                async with asyncio.timeout(10):
+                    await reader.read()
+            assert not server.connections
+            writer.close()
 
     asyncio.run(go())
