@@ -281,6 +281,44 @@ def test_a_refused_order_is_an_error(tmp_path):
         with_engine(tmp_path, engine, lambda administrator: administrator.command(NODE, "CLIENT", "PAUSE"))
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [
+        b"+" + b"a\r" * (1 << 20) + b"\r\n",
+        b"$8000000000\r\n:1\r\n",
+        b"*4000000000\r\n:1\r\n:1\r\n",
+        b"*2\r\n-ERR no\r\n:1\r\n",
+        b"?\r\n:1\r\n",
+    ],
+    ids=["a line too long", "a text too long", "a list too long", "an error in a list", "no answer"],
+)
+def test_who_does_not_speak_as_an_engine_does_is_hung_up_on_and_asked_anew(tmp_path, strange):
+    engine = Engine(b"+OK\r\n", strange, b"+OK\r\n", bulk(REPLICA))
+
+    async def use(administrator):
+        with pytest.raises(HostError, match="Breach"):
+            await administrator.replication(NODE)
+        return (await administrator.replication(NODE)).role
+
+    assert with_engine(tmp_path, engine, use) == "replica"
+    assert engine.connections == 2
+
+
+@pytest.mark.parametrize("said", [PRIMARY.replace("120", "x"), REPLICA.replace("6379", "x")])
+def test_an_answer_without_numbers_is_an_error(tmp_path, said):
+    engine = Engine(b"+OK\r\n", bulk(said))
+
+    with pytest.raises(HostError, match="not an answer to INFO"):
+        with_engine(tmp_path, engine, lambda administrator: administrator.replication(NODE))
+
+
+def test_a_cluster_without_numbers_is_an_error(tmp_path):
+    engine = Engine(b"+OK\r\n", bulk("aa 10.0.1.4:6379@16379 myself,master - 0 0 x connected"))
+
+    with pytest.raises(HostError, match="not an answer to CLUSTER NODES"):
+        with_engine(tmp_path, engine, lambda administrator: administrator.known(NODE))
+
+
 def test_the_kernel_says_whether_a_process_runs_is_stopped_or_has_ended():
     with subprocess.Popen(["sleep", "60"]) as process:
         try:

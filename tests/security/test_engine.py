@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from atoll.cache.config import server_text
 from atoll.host.engine import announcing, dumping, memcached_binary
-from atoll.host.engine.resp import Connection, EngineError
+from atoll.host.engine.resp import Breach, Connection
 from atoll.host.engine.resp_pipe import Pipe
 from atoll.host.errors import HostError
 from tests.api.conftest import cache, paper  # noqa: F401
@@ -81,7 +81,7 @@ async def broken(place, *said):
 def test_an_engine_that_was_broken_into_is_not_listened_to_for_ever(tmp_path, kind, said):
     async def run():
         async with broken(tmp_path, *said) as place, kind(place, "admin", "x") as engine:
-            with pytest.raises(EngineError, match=r"it says|not RESP"):
+            with pytest.raises(Breach, match=r"it says|not RESP"):
                 await (engine.pipe([("INFO",)]) if kind is Pipe else engine.ask("INFO"))
 
     asyncio.run(run())

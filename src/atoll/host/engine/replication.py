@@ -52,7 +52,10 @@ class Administrator:
             return None
         if not isinstance(said, str):
             raise HostError(f"not an answer to INFO: {said!r}", f"ask {node.name}")
-        return replace(parse(said), run=self._runs.get(node.process, 0))
+        try:
+            return replace(parse(said), run=self._runs.get(node.process, 0))
+        except ValueError as error:  # a client may have broken into it
+            raise HostError(f"not an answer to INFO: {error}", f"ask {node.name}") from error
 
     async def known(self, node: NodePlan) -> Known:
         """Return what an engine in cluster mode says of its cluster.  Raises HostError."""
@@ -60,7 +63,10 @@ class Administrator:
             said = await self._say(node, ORDER_SECONDS, "CLUSTER", "NODES")
         except EngineError as error:
             raise HostError(str(error), f"ask {node.name}") from error
-        return read_nodes(str(said))
+        try:
+            return read_nodes(str(said))
+        except ValueError as error:
+            raise HostError(f"not an answer to CLUSTER NODES: {error}", f"ask {node.name}") from error
 
     async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         """Give an order; `run`: by the very connection that this run was told by.  Raises HostError."""

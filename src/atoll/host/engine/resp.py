@@ -24,11 +24,18 @@ _UNKNOWN = "ERR unknown command"
 
 
 class EngineError(Exception):
-    """The engine answered with an error, or not in RESP."""
+    """The engine answered with an error."""
+
+
+class Breach(ValueError):
+    """The engine said what is no answer, or more than any has: what it says after that answers no question."""
 
 
 class Connection:
-    """A connection to one engine; use it as an asynchronous context manager.  Raises OSError, EngineError."""
+    """A connection to one engine; use it as an asynchronous context manager.
+
+    Raises OSError, EngineError; Breach, EOFError, and the connection is of no use then.
+    """
 
     def __init__(
         self, path: Path, user: str, password: str, *, seconds: float = _ANSWER_SECONDS, strange: str = "replace"
@@ -104,25 +111,27 @@ class Connection:
             return (await self._bytes(int(rest), _TEXT_BYTES_MAX)).decode(errors=self._strange)
         if kind == "*":
             return [await self._reply(depth + 1) for _ in range(bounded(int(rest), depth))]
-        raise EngineError(rest if kind == "-" else f"not RESP: {line[:80]!r}")
+        if kind == "-" and depth == 0:  # in a list it is none of what we ask for, and the rest would follow
+            raise EngineError(rest)
+        raise Breach(f"not RESP: {line[:80]!r}")
 
     async def _line(self) -> bytes:
         """Read a line; a client's command may have broken into the engine, and have it say what it likes."""
         try:
             return (await self._reader.readuntil(b"\r\n"))[:-2]
         except asyncio.LimitOverrunError as error:
-            raise EngineError(f"not RESP: {error}") from None
+            raise Breach(f"not RESP: {error}") from None
 
     async def _bytes(self, count: int, most: int) -> bytes:
         if count > most:
-            raise EngineError(f"it says {count} bytes, and may say {most}")
+            raise Breach(f"it says {count} bytes, and may say {most}")
         return (await self._reader.readexactly(count + 2))[:-2]
 
 
 def bounded(items: int, depth: int) -> int:
-    """Return how many items a list has.  Raises EngineError."""
+    """Return how many items a list has.  Raises Breach."""
     if items > _ITEMS_MAX or depth >= _DEPTH_MAX:
-        raise EngineError(f"it says {items} things at once, {depth} lists deep")
+        raise Breach(f"it says {items} things at once, {depth} lists deep")
     return items
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from atoll.host.engine.resp import Connection, EngineError, bounded
+from atoll.host.engine.resp import Breach, Connection, EngineError, bounded
 
 _VALUE_BYTES_MAX = 1 << 30  # of a key, as DUMP writes it: a string has 512 MB at most, a list may have more
 
@@ -46,7 +46,7 @@ class Pipe(Connection):
                 return None if int(rest) < 0 else await self._bytes(int(rest), _VALUE_BYTES_MAX)
             case b"*":
                 return [await self._raw(depth + 1) for _ in range(bounded(int(rest), depth))]
-        raise EngineError(f"not RESP: {line[:80]!r}")
+        raise Breach(f"not RESP: {line[:80]!r}")
 
 
 def _packed(words: Sequence[Word]) -> bytes:
