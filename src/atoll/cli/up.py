@@ -131,12 +131,12 @@ def up_detached(start: Start) -> None:
     log = start.state / "atoll.log"
     command = [sys.executable, "-m", "atoll.cli", "up", *start.arguments()]
     with log.open("ab") as out:
-        told = out.tell()
+        begun = os.fstat(out.fileno())
         daemon = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True
         )
     with show.progress("Starting Atoll"):
-        url = _wait_for_start(daemon, start, log, told)
+        url = _wait_for_start(daemon, start, log, begun)
     show.line(f"Ready. {url} (process {daemon.pid}, log {log})")
     if url != private.endpoint() and start.state != whereabouts.default_state().absolute():
         show.line(f"Commands find it by: export ATOLL_ENDPOINT={url}")
@@ -268,15 +268,15 @@ def _make(state: Path) -> None:
         ) from None
 
 
-def _wait_for_start(daemon: "subprocess.Popen[bytes]", start: Start, log: Path, told: int) -> str:
-    """Return where it serves.  Raises Failure."""
-    begun = time.monotonic()
-    deadline = begun + START_SECONDS_MAX
+def _wait_for_start(daemon: "subprocess.Popen[bytes]", start: Start, log: Path, begun: os.stat_result) -> str:
+    """Return where it serves; `begun`: its log, before it said anything.  Raises Failure."""
+    now = time.monotonic()
+    note_until, deadline = now + NOTE_SECONDS, now + START_SECONDS_MAX
     while not (url := whereabouts.noted(start.state)):
-        if time.monotonic() > begun + NOTE_SECONDS and (url := _answers(start)):
+        if time.monotonic() > note_until and (url := _answers(start)):
             return url
         if daemon.poll() is not None:
-            lines = log.read_bytes()[told:].decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            lines = _said(log, begun).splitlines()[-LOG_LINES_SHOWN:]
             print(show.plain("\n".join(lines)), file=sys.stderr)
             raise Failure(
                 "Atoll did not start; its last words are above", f"the whole log is {log}", daemon.returncode
@@ -286,6 +286,13 @@ def _wait_for_start(daemon: "subprocess.Popen[bytes]", start: Start, log: Path, 
             raise Failure(f"Atoll did not answer within {START_SECONDS_MAX:g} s", f"its log is {log}")
         time.sleep(LOOK_EVERY_SECONDS)
     return url
+
+
+def _said(log: Path, begun: os.stat_result) -> str:
+    """Return what was said since the log was so; the file may have been moved aside, as a full one is."""
+    files = [log] if os.path.samestat(log.stat(), begun) else [Path(f"{log}.1"), log]
+    said = [file.read_bytes()[begun.st_size if os.path.samestat(file.stat(), begun) else 0 :] for file in files]
+    return b"".join(said).decode(errors="replace")
 
 
 def _wait_for_end(pid: int) -> None:

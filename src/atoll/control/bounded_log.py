@@ -35,8 +35,12 @@ def turn(path: Path, descriptors: tuple[int, ...] = STANDARD) -> None:
     writing = [fd for fd in descriptors if os.path.samestat(os.fstat(fd), there)]
     if not writing:
         return
-    os.replace(path, f"{path}.1")
-    fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for fd in writing:
-        os.dup2(fresh, fd)
-    os.close(fresh)
+    # First what may fail: without a descriptor or room for the new file the log goes on where it is.
+    fresh = os.open(f"{path}.new", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.replace(path, f"{path}.1")
+        os.replace(f"{path}.new", path)
+        for fd in writing:
+            os.dup2(fresh, fd)
+    finally:
+        os.close(fresh)
