@@ -325,3 +325,101 @@ def test_in_cluster_mode_it_is_one_for_cluster_mode(cache, paper):
     values = {p["ParameterName"]: p.get("ParameterValue") for page in found for p in page["Parameters"]}
     assert values["cluster-enabled"] == "yes"
     assert cache.cluster("one-0001-001")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync"
+
+
+FAR_GROUP = "global-datastore-two-valkey9"
+
+
+def of_that_name(client):
+    """Have somebody make a group that is called as AWS's own; returns its ARN."""
+    made = client.create_cache_parameter_group(
+        CacheParameterGroupName=FAR_GROUP,
+        CacheParameterGroupFamily="valkey9",
+        Description="mine",
+        Tags=[{"Key": "team", "Value": "a"}],
+    )
+    said = [{"ParameterName": "timeout", "ParameterValue": "60"}]
+    client.modify_cache_parameter_group(CacheParameterGroupName=FAR_GROUP, ParameterNameValues=said)
+    return made["CacheParameterGroup"]["ARN"]
+
+
+def tags(client, arn):
+    return {tag["Key"]: tag["Value"] for tag in client.list_tags_for_resource(ResourceName=arn)["TagList"]}
+
+
+def user_values(client):
+    found = client.describe_cache_parameters(CacheParameterGroupName=FAR_GROUP, Source="user")["Parameters"]
+    return {p["ParameterName"]: p["ParameterValue"] for p in found}
+
+
+@pytest.mark.usefixtures("one")
+@pytest.mark.parametrize("member", [{}, {"CacheParameterGroupName": FAR_GROUP}], ids=["unused", "its own"])
+def test_a_parameter_group_that_a_recipe_made_becomes_the_members_and_keeps_its_tags(far, paper, member):
+    arn = of_that_name(far)
+
+    join(far, **member)
+    settle(paper)
+
+    assert parameters(far, "two") == FAR_GROUP
+    assert user_values(far) == {}, "as the primary's"
+    assert tags(far, arn) == {"team": "a"}
+    (shown,) = far.describe_cache_parameter_groups(CacheParameterGroupName=FAR_GROUP)["CacheParameterGroups"]
+    assert shown["IsGlobal"]
+
+
+@pytest.mark.usefixtures("both")
+def test_a_member_that_joins_again_keeps_the_tags_of_its_parameter_group(far, paper):
+    (shown,) = far.describe_cache_parameter_groups(CacheParameterGroupName=FAR_GROUP)["CacheParameterGroups"]
+    far.add_tags_to_resource(ResourceName=shown["ARN"], Tags=[{"Key": "team", "Value": "b"}])
+    far.disassociate_global_replication_group(
+        GlobalReplicationGroupId=ID, ReplicationGroupId="two", ReplicationGroupRegion="eu-west-1"
+    )
+    saw(paper, steps.left, "two")
+    far.delete_replication_group(ReplicationGroupId="two")
+    settle(paper)
+
+    join(far)
+
+    assert tags(far, shown["ARN"]) == {"team": "b"}
+
+
+@pytest.mark.usefixtures("one")
+def test_a_parameter_group_of_that_name_that_somebody_else_uses_is_left_alone(far, paper):
+    of_that_name(far)
+    far.group("other", 1, CacheParameterGroupName=FAR_GROUP, **BIG)
+    settle(paper)
+
+    assert refusal(join, far) == (
+        "CacheParameterGroupAlreadyExists",
+        f"Cache parameter group {FAR_GROUP} already exists.",
+    )
+    assert user_values(far) == {"timeout": "60"}
+
+
+def test_the_mode_of_a_members_parameter_group_is_what_it_says(cache, paper):
+    cache.create_replication_group(
+        ReplicationGroupId="one", ReplicationGroupDescription="x", Engine="valkey", NumNodeGroups=2,
+        ReplicasPerNodeGroup=1, AutomaticFailoverEnabled=True, **BIG,
+    )  # fmt: skip
+    settle(paper)
+    cache.create_global_replication_group(GlobalReplicationGroupIdSuffix="sessions", PrimaryReplicationGroupId="one")
+    saw(paper, steps.associated, "one")
+    group = "global-datastore-one-valkey9-cluster-on"
+
+    def say(value):
+        turn = {"ParameterName": "cluster-enabled", "ParameterValue": value}
+        cache.modify_cache_parameter_group(CacheParameterGroupName=group, ParameterNameValues=[turn])
+        found = cache.get_paginator("describe_cache_parameters").paginate(CacheParameterGroupName=group)
+        shown = {p["ParameterName"]: p.get("ParameterValue") for page in found for p in page["Parameters"]}
+        return shown["cluster-enabled"]
+
+    assert say("yes") == "yes"
+    settle(paper)
+    assert cache.cluster("one-0001-001")["CacheParameterGroup"]["ParameterApplyStatus"] == "in-sync", "unchanged"
+    assert code(say, "no") == "InvalidCacheParameterGroupState"
+    cache.delete_global_replication_group(GlobalReplicationGroupId=ID, RetainPrimaryReplicationGroup=True)
+    saw(paper, steps.deleted)
+    cache.delete_replication_group(ReplicationGroupId="one")
+    settle(paper)
+    assert say("no") == "no"
+    assert say("yes") == "yes"

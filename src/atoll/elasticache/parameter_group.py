@@ -121,12 +121,13 @@ def modify_cache_parameter_group(
     if not parameter_name_values:
         raise errors.MISSING(name="ParameterNameValues")
     changes = _named(group, parameter_name_values)
-    values = dict(group.values)
+    values, mode = dict(group.values), "yes" if _custom(group).cluster_on else "no"
     for parameter, value in changes:
         _check(parameter, value)
-        if parameter.name == MODE and value != values.get(MODE, "no") and _is_used(tx.world, group):
+        if parameter.name == MODE and value != mode and _is_used(tx.world, group):
             raise MODE_IN_USE(name=group.name)
-        values[parameter.name] = value
+        if not (parameter.name == MODE and value == mode and group.cluster_on):  # it is of that mode without a value
+            values[parameter.name] = value
     tx.put(group.but(values=tuple(sorted(values.items()))))
     for parameter, value in changes:
         record(tx, group, PARAMETER_GROUP, group.name, f"Updated parameter {parameter.name} to {value}")
@@ -215,7 +216,7 @@ def _default(group: DefaultGroup) -> Group:
 
 
 def _custom(made: CacheParameterGroup) -> Group:
-    cluster_on = made.cluster_on or dict(made.values).get(MODE) == "yes"
+    cluster_on = dict(made.values).get(MODE, "yes" if made.cluster_on else "no") == "yes"
     return Group(made.name, made.family, made.description, cluster_on, made.values, made)
 
 
