@@ -2,11 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 
+from atoll.cli import private
 from atoll.cli.doctor import knows_endpoint_variable
 from atoll.cli.failure import Failure
 from atoll.cli.trace import split_target
@@ -112,6 +114,29 @@ def test_env_is_read_by_the_shell_that_it_is_for(shell):
         "AWS_REGION=us-east-1",
         "AWS_EC2_METADATA_DISABLED=true",
     } <= set(told.stdout.splitlines())
+
+
+@pytest.fixture
+def hanging():
+    """Where somebody listens who never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_env_waits_for_no_daemon_that_hangs(hanging):
+    done = atoll("env", ATOLL_ENDPOINT=hanging)  # which ends by itself long before a question does
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"export AWS_ENDPOINT_URL={hanging}" in done.stdout
+
+
+def test_a_key_is_the_usual_accounts_while_the_daemon_hangs(hanging, monkeypatch):
+    monkeypatch.setenv("ATOLL_ENDPOINT", hanging)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+
+    with pytest.raises(Failure, match="not running"):
+        private.get_within(0.05, "/_atoll/keys")
+    assert private.whose(0.05)["account"] == "000000000000"
 
 
 def test_env_for_fish_sets_global_variables():

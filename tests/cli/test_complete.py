@@ -1,6 +1,7 @@
 """Completion: what may come next, with and without a daemon."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -37,10 +38,10 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tab(cache):
-    def tab(*words, endpoint="http://127.0.0.1:9", program=(sys.executable, "-m", "atoll.cli")):
-        environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(cache), "ATOLL_ENDPOINT": endpoint}
+    def tab(*words, endpoint="http://127.0.0.1:9", program=(sys.executable, "-m", "atoll.cli"), **more):
+        environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(cache), "ATOLL_ENDPOINT": endpoint} | more
         done = subprocess.run(
-            [*program, "__complete", *words], env=environment, capture_output=True, text=True, check=True
+            [*program, "__complete", *words], env=environment, capture_output=True, text=True, check=True, timeout=30
         )
         return done.stdout.split()
 
@@ -68,6 +69,16 @@ def test_what_may_come_next(tab, endpoint, words, found):
 def test_without_a_daemon_there_are_no_names_and_no_errors(tab):
     assert tab("exec", "") == []
     assert tab("profile", "") == ["install", "remove"]
+
+
+def test_a_tab_waits_for_no_daemon_that_hangs_even_to_know_whose_a_key_is(tab):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert tab("exec", "", endpoint=url, AWS_ACCESS_KEY_ID="AKIAEXAMPLE") == []
+
+
+def test_a_tab_with_a_key_takes_any_answer(tab, endpoint):
+    assert tab("exec", "", endpoint=endpoint, AWS_ACCESS_KEY_ID="AKIAEXAMPLE") == ["app", "i-1"]
 
 
 def test_a_tab_does_not_load_what_reads_command_lines(tab, cache):

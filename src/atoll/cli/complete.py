@@ -90,7 +90,7 @@ def _ask() -> dict[str, Any]:
     host, _, port = place.partition("/")[0].rpartition(":")
     if scheme != "http" or not port.isdigit():
         return {}
-    who = private.whose()
+    who = private.whose(NAMES_SECONDS)
     with socket.create_connection((host.strip("[]"), int(port)), NAMES_SECONDS) as link:
         path = f"/_atoll/status?account={who['account']}&region={who['region']}"
         link.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from atoll.cli import private
 from atoll.cli.failure import Failure
 
+HINT_SECONDS_MAX = 2.0  # for the daemon: a shell waits for the variables, and they do not depend on what it says
 SHELLS = ("sh", "bash", "zsh", "fish", "json")
 
 
@@ -22,10 +23,10 @@ def variables() -> dict[str, str]:
 
 
 def wants_keys() -> bool:
-    """Tell whether the daemon takes only keys that it has made; False: nobody answers."""
+    """Tell whether the daemon takes only keys that it has made; False: nobody answers, or no daemon."""
     try:
-        return bool(private.get("/_atoll/keys")["required"])
-    except Failure:
+        return bool(private.get_within(HINT_SECONDS_MAX, "/_atoll/keys")["required"])
+    except (Failure, KeyError, TypeError, ValueError):
         return False
 
 

@@ -33,29 +33,41 @@ def endpoint() -> str:
     return noted if urlsplit(noted).hostname in LOOPBACK else DEFAULT_ENDPOINT
 
 
-def whose() -> dict[str, str]:
-    """Return the account and region that the environment's AWS settings mean: design.md, "Identity"."""
+def whose(seconds: float = HEALTH_SECONDS_MAX) -> dict[str, str]:
+    """Return the account and region that the environment's AWS settings mean: design.md, "Identity".
+
+    The daemon knows whose a key is that it has issued; it has so many `seconds` to say it.
+    """
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
     account = key if len(key) == 12 and key.isdigit() else "000000000000"
     if key.startswith(ISSUED):
-        account = _account_of(key, endpoint()) or account
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return {"account": account, "region": region}
+        account = _account_of(key, endpoint(), seconds) or account
+    return {"account": account, "region": region()}
+
+
+def region() -> str:
+    """Return the region that the environment means."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
 @functools.cache
-def _account_of(key: str, at: str) -> str | None:
-    """Return the account of a key, as the daemon at an endpoint knows it; None: nobody answers."""
+def _account_of(key: str, at: str, seconds: float) -> str | None:
+    """Return the account of a key, as the daemon at an endpoint knows it; None: nobody answers, or no daemon."""
     try:
-        found: str = get("/_atoll/keys", at=at, id=key)["account"]
-    except Failure:
+        found: str = get_within(seconds, "/_atoll/keys", at=at, id=key)["account"]
+    except (Failure, KeyError, TypeError, ValueError):
         return None
     return found
 
 
 def get(path: str, *, at: str | None = None, **query: str) -> Any:
     """Ask a question; returns the decoded answer.  `at`: another endpoint than the environment's."""
-    return _call("GET", path + ("?" + urlencode(query) if query else ""), None, at=at)
+    return get_within(ANSWER_SECONDS_MAX, path, at=at, **query)
+
+
+def get_within(seconds: float, path: str, *, at: str | None = None, **query: str) -> Any:
+    """Ask a question whose answer is worth so many seconds, and no more."""
+    return _call("GET", path + ("?" + urlencode(query) if query else ""), None, at=at, seconds=seconds)
 
 
 def post(

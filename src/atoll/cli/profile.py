@@ -20,8 +20,7 @@ MINE = re.compile(rf"^\[[ \t]*(?:profile[ \t]+)?{NAME}[ \t]*\][^\n]*(?:\n[ \t]*\
 
 def install() -> None:
     """Write the profile; one that is there already is brought up to date."""
-    region = private.whose()["region"]
-    config = {"endpoint_url": private.endpoint(), "region": region}
+    config = {"endpoint_url": private.endpoint(), "region": private.region()}
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     changed = [_put(_config(), f"[profile {NAME}]", config), _put(_credentials(), f"[{NAME}]", keys)]
     if not any(changed):
