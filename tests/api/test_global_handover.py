@@ -9,15 +9,16 @@ import pytest
 from atoll.cache import global_group as steps
 from atoll.cache import takeover
 from atoll.cache.failover import decide
-from atoll.cache.failover_acts import Fence
+from atoll.cache.failover_acts import Fence, Reload
 from atoll.cache.plan import Planner, nodes
+from atoll.cache.shards import NO_ELECTION
 from atoll.cache.transitions import node_answered, node_silent
 from atoll.control import global_groups
+from atoll.control.failover import Failovers
 from atoll.control.global_groups import (
     AS_EVER,
     CALM_SECONDS,
     DEPOSE_SECONDS,
-    ENOUGH,
     HANDOVER_SECONDS,
     PATIENCE_SECONDS,
     PROMOTE_SECONDS,
@@ -48,7 +49,7 @@ class Engines:
     def __init__(self, paper):
         self.paper, self.calls, self.ended = paper, [], set()
         self.silent, self.deaf, self.behind = set(), set(), set()  # by the names of members
-        self.elected = set()
+        self.elected, self.loading = set(), set()
         self.unending = set()  # not even by KILL
         self.former = set()  # processes of nodes before they were rebooted
         self.tuned = []
@@ -64,7 +65,8 @@ class Engines:
         if who in self.silent | self.ended:
             raise HostError("no answer", "ask")
         if (who in LEADERS and who.startswith(NEAR)) or who in self.elected:
-            return {"role": "master", "master_replid": HISTORY, "master_repl_offset": "10"}
+            loading = str(int(who in self.loading))
+            return {"role": "master", "master_replid": HISTORY, "master_repl_offset": "10", "loading": loading}
         link = "down" if who in self.deaf else "up"
         offset = "9" if who in self.behind else "10"
         return {"role": "slave", "master_replid": HISTORY, "slave_repl_offset": offset, "master_link_status": link}
@@ -175,7 +177,7 @@ def test_leaders_end_one_by_one_when_nobody_is_elected_any_more_and_each_with_it
     fences = [n for n, call in enumerate(calls) if call[0] == "fence"]
     assert [calls[n][1] for n in fences] == ["one-0001-001", "one-0002-001"]
     assert [calls[n - 1] for n in fences] == [("hold", "one-0001-001"), ("hold", "one-0002-001")]
-    assert {who for what, who in calls[: fences[0]] if what == ENOUGH} == {"one-0001-002", "one-0002-002"}
+    assert {who for what, who in calls[: fences[0]] if what == NO_ELECTION} == {"one-0001-002", "one-0002-002"}
     assert (story.stage, story.datastore.primary_id) == ("promoting", story.group(FAR).id)
 
 
@@ -335,6 +337,21 @@ def test_a_new_primary_that_is_none_for_long_is_told_once(story, paper):
     assert story.stage == "promoting"
 
 
+def test_a_new_primary_is_none_while_a_leader_of_it_reads_its_data(story, paper):
+    saw(paper, steps.deposing)
+    saw(paper, steps.taken_over)
+    story.engines.elected |= {f"{FAR}-0001-001", f"{FAR}-0002-001"}
+    story.engines.loading.add(f"{FAR}-0002-001")
+
+    tell(story.look(PROMOTE_SECONDS + 1.0))
+
+    assert story.stage == "promoting"
+    assert "nobody leads its node groups 0002 yet" in said(far_cache(paper), FAR)[-1]
+    story.engines.loading.clear()
+    tell(story.look())
+    assert story.stage is None
+
+
 def test_guards_of_a_lost_region_promote_nobody_and_end_whoever_leads(story, paper):
     one = story.group(NEAR)
     shard = one.node_groups[0]
@@ -448,6 +465,96 @@ def test_a_leader_begins_anew_as_a_primary_with_the_data_that_it_left(story, pap
     assert not plan.guarded, "nobody else could take over"
     story.answers("two-0002-001")
     assert not paper.world[CacheCluster, leader].nodes[0].loads
+
+
+def test_nobody_is_elected_until_a_new_primary_is_one_nor_while_a_leader_begins_anew(story, paper):
+    def electing():
+        return {name(plan.name) for plan in nodes(paper.world) if plan.cluster.elects}
+
+    near, far, anew = (f"{NEAR}-0001-002", f"{FAR}-0001-002", f"{FAR}-0002-002")
+    assert {one for one in electing() if one.endswith("-002")} == {near, f"{NEAR}-0002-002"}
+    for step in (steps.fencing, steps.taken_over):
+        saw(paper, step)
+        assert electing() == set()
+    group = story.group(FAR)
+    paper.write(lambda tx: takeover.reloading(tx, group.id, "0002", boot=1))
+
+    saw(paper, steps.promoted)
+
+    assert far in electing(), "this node group has nothing to wait for"
+    assert anew not in electing(), "its leader is silent, and it may lack something"
+    story.answers("two-0002-001")
+    assert anew in electing()
+
+
+class Heirless:
+    """A leader that has copied from outside and hears nobody any more, and a replica of it that lacks something."""
+
+    def __init__(self, leader):
+        self.leader, self.offset, self.calls = leader, 10, []
+
+    def vital(self, _process):
+        return Vital(is_stopped=False, ticks=1)
+
+    async def replication(self, plan):
+        if plan.cluster_id == self.leader:
+            return Replication(role="replica", follows=("169.254.97.2", 6379), offset=self.offset, history=HISTORY)
+        return Replication(role="replica", follows=("10.0.0.1", 6379), offset=9, history=HISTORY)
+
+    async def reaches(self, _plan):
+        return True
+
+    async def command(self, plan, *words):
+        self.calls.append((words, name(plan.name)))
+
+    async def save(self, plan, *, is_copy):
+        self.calls.append(("save a copy" if is_copy else "save", name(plan.name)))
+
+    async def resume(self, plan):
+        self.calls.append(("resume", name(plan.name)))
+
+    async def fence(self, process):
+        self.calls.append(("fence", name(process)))
+
+
+@pytest.fixture
+def heirless(story, paper):
+    """Have the first node group of the new primary begin anew; returns what does it, and its engines."""
+    saw(paper, steps.fencing)
+    saw(paper, steps.taken_over)
+    group = story.group(FAR)
+    shard = group.node_groups[0]
+    engines = Heirless(shard.leader_id)
+    watch = Watch(engines, Lag(), group.id, shard.id)
+    guards = Failovers(paper.store, story.want, engines, lambda: None)
+
+    async def begin(meanwhile=0):
+        seen = await watch.look(paper.world, story.want(), full=True, probe=True)
+        act = decide(replace(seen, target_id=shard.member_ids[1]))
+        assert isinstance(act, Reload)
+        engines.offset += meanwhile
+        await guards.act(act, watch, seen)
+
+    return begin, engines
+
+
+def test_a_leader_ends_to_begin_anew_when_its_replicas_are_told_to_elect_nobody(heirless):
+    begin, engines = heirless
+
+    tell(begin())
+
+    leader = "two-0001-001"
+    assert engines.calls == [(NO_ELECTION, "two-0001-002"), ("save a copy", leader), ("fence", leader)]
+
+
+def test_a_leader_that_got_more_while_it_saved_its_data_does_not_begin_anew_without_that(heirless, story):
+    begin, engines = heirless
+
+    with pytest.raises(HostError, match="it may have got more"):
+        tell(begin(meanwhile=1))
+
+    assert ("fence", "two-0001-001") not in engines.calls
+    assert story.group(FAR).node_groups[0].leader_id.endswith("two-0001-001")
 
 
 def test_what_a_process_left_is_not_the_data_of_another_one(story, paper):

@@ -221,6 +221,7 @@ def test_a_leader_in_cluster_mode_that_is_to_copy_from_outside_is_started_for_th
 
 
 HAS_COPIED = replace(P, role="replica", from_outside=True)
+FULL_B = replace(B, offset=100)
 HEIR_ROWS = [
     ("a replica of it is chosen", [HAS_COPIED, A, B], {}, Choose("a", "")),
     ("which gets all of it", [HAS_COPIED, replace(A, offset=90)], {"target_id": "a"}, Wait("")),
@@ -235,6 +236,15 @@ HEIR_ROWS = [
     ("one that hangs may have been promoted unseen", [HAS_COPIED, replace(ALONE_A, is_stopped=True, role=None)],
      {"target_id": "a"}, Fence("a", "")),
     ("one that does not say what it is", [HAS_COPIED, replace(ALONE_A, role=None)], {"target_id": "a"}, Wait("")),
+    ("whoever else has all of it", [HAS_COPIED, replace(ALONE_A, role=None, silent_seconds=0.1), FULL_B],
+     {"target_id": "a"}, Wait("")),
+    ("fenced before another is chosen", [HAS_COPIED, replace(ALONE_A, is_stopped=True, role=None), FULL_B],
+     {"target_id": "a"}, Fence("a", "")),
+    ("also when it is cut off", [HAS_COPIED, replace(ALONE_A, misses=MISSES), FULL_B], {"target_id": "a"},
+     Fence("a", "")),
+    ("one that was started again has not been promoted",
+     [HAS_COPIED, replace(ALONE_A, is_available=False, role=None, offset=0, history=""), FULL_B],
+     {"target_id": "a"}, Choose("b", "")),
     ("the only replica died: the leader begins anew with its data", [HAS_COPIED, replace(A, is_running=False)],
      {"target_id": "a"}, Reload("p", "")),
     ("also when that is started again, and will get them",

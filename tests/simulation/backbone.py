@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from atoll.cache.node import NodePlan
+from atoll.cache.shards import NODE_TIMEOUT_MS
 from atoll.control.hearing import PATIENCE
 from atoll.host.contract import HostError, Machine
 from atoll.model.global_group import Link
@@ -18,6 +19,7 @@ from tests.simulation.shards import ShardHost
 
 ANSWER_SECONDS_MAX = 0.5  # to a copy that asks, on a busy machine
 PATIENCE_SECONDS = 60.0  # an engine's own
+NODE_TIMEOUT_SECONDS = NODE_TIMEOUT_MS / 1000
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class BackboneHost(ShardHost, ChainHost):
         self.links: dict[frozenset[str], object] = {}  # in force, by the interfaces at their ends
         self.connections: dict[str, Connection] = {}  # of copies, by their processes
         self.patience: dict[str, float] = {}
+        self.elected = 0  # how often somebody made himself a primary
         self.stuck = 0  # how often a copy waited for what never came
 
     def plug(self, links: Iterable[Link]) -> None:
@@ -73,13 +76,15 @@ class BackboneHost(ShardHost, ChainHost):
             engine = self.engines.get(process)
             if engine is None or not self._is_copy(engine) or not self._lasts(process, engine, made):
                 del self.connections[process]
+        self._elect()
         super().step()
 
     def masters(self) -> dict[str, list[Engine]]:
         """Return who takes writes, by the ids of shards, of all regions."""
         found = {}
         for shard, engines in self.primaries().items():
-            if ready := [e for e in engines if not e.is_stopped and self.loop.time() >= e.paused_until]:
+            able = [e for e in engines if not e.is_stopped and not self.loads(e)]
+            if ready := [e for e in able if self.loop.time() >= e.paused_until]:
                 found[shard] = ready
         return found
 
@@ -90,6 +95,26 @@ class BackboneHost(ShardHost, ChainHost):
             if engine.follows is None:
                 found.setdefault(shard_id(engine), []).append(engine)
         return found
+
+    def _elect(self) -> None:
+        """Let replicas make themselves primaries whose leaders have said nothing for long, as engines do.
+
+        Those of other shards are taken to agree: they do when they are two at least.
+        """
+        lost: dict[str, list[Engine]] = {}
+        for replica in self.engines.values():
+            if self.leads(replica) or not self._speaks(replica):
+                continue
+            leader = self._source(replica)
+            if leader is not None and self._speaks(leader):
+                if replica.link_up or replica.heard is not None:
+                    replica.heard = self.loop.time()
+            elif replica.heard is not None and self.loop.time() - replica.heard > NODE_TIMEOUT_SECONDS:
+                lost.setdefault(replica.shard_id, []).append(replica)
+        for replicas in lost.values():
+            if able := [e for e in replicas if e.elects and not e.is_copying]:
+                self.elected += 1
+                self.take_over(max(able, key=lambda e: len(e.records)), is_elected=True)
 
     def _lasts(self, process: str, engine: Engine, made: Connection) -> bool:
         """Tell whether a connection of a copy is still there."""
@@ -142,7 +167,7 @@ class BackboneHost(ShardHost, ChainHost):
         process, leader = replica.plan.process, made.leader
         if self.connections.get(process) is not made or not self._is(leader):
             return
-        if made.link not in self.links.values() or leader.is_stopped:
+        if made.link not in self.links.values() or leader.is_stopped or self.loads(leader):
             self.stuck += 1  # it hears nothing, and says nothing
             return
         if leader.follows and not leader.link_up:

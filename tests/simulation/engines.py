@@ -13,6 +13,7 @@ from functools import cached_property
 from random import Random
 
 from atoll.cache.node import NodePlan
+from atoll.cache.shards import NO_ELECTION
 from atoll.host.contract import HostError, Machine, Replication, Vital
 from tests.simulation.faulty import FaultyHost
 
@@ -35,6 +36,9 @@ class Engine:
     paused_until: float = 0.0
     answers: bool = True
     is_saved: bool = False  # its data are in a file, and it takes no writes
+    loaded_at: float = 0.0  # when it has read the file that was left to it; until then it only says so
+    elects: bool = True  # in cluster mode: it may make itself a primary
+    heard: float | None = None  # when its leader spoke last on the bus, since it has had that one's data
     arrival: float = 0.0  # of the newest record that is under way to it
     epoch: int = -1  # in cluster mode (tests/simulation/shards.py): of two primaries, the greater has the slots
     run: int = field(default_factory=itertools.count(1).__next__)
@@ -58,6 +62,7 @@ class EngineHost(FaultyHost):
         self.engines: dict[str, Engine] = {}
         self.cut: set[Address] = set()  # survives a process, as an address does
         self.files: dict[str, list[int]] = {}  # what nodes left to their next processes
+        self.load_seconds: tuple[float, ...] = ()  # how long it takes to read such a file
         self.crash_chance = 0.0
         self.crash = lambda: None
         self._ids = itertools.count(1)
@@ -75,7 +80,10 @@ class EngineHost(FaultyHost):
                 records = list(left) if machine.loads else []
                 if machine.loads:
                     self.files[machine.name] = left  # until it is known to serve
-                self.engines[machine.process] = Engine(machine, leader, f"h{next(self._ids)}", records)
+                engine = Engine(machine, leader, f"h{next(self._ids)}", records)
+                if machine.loads and self.load_seconds:
+                    engine.loaded_at = self.loop.time() + self.dice.choice(self.load_seconds)
+                self.engines[machine.process] = engine
                 self._check()
 
     def end(self, name: str, status: int) -> None:
@@ -127,14 +135,16 @@ class EngineHost(FaultyHost):
             engine.paused_until = self.loop.time() + int(words[2]) / 1000
         elif words[:2] == ("CLIENT", "UNPAUSE"):
             engine.paused_until = 0.0
+        elif words[:-1] == NO_ELECTION[:-1]:
+            engine.elects = words[-1] == "no"
         await self._perhaps_crash()
         if self._fails():
             raise HostError("the answer was lost")
 
-    async def save(self, node: NodePlan) -> None:
+    async def save(self, node: NodePlan, *, is_copy: bool = False) -> None:
         await self._perhaps_crash()
         engine = self._engine(node)
-        engine.is_saved = True
+        engine.is_saved = not is_copy
         await asyncio.sleep(self.dice.random() * 2.0)
         if self.engines.get(node.process) is not engine or self._fails():
             raise HostError("it has ended")
@@ -159,7 +169,7 @@ class EngineHost(FaultyHost):
     async def ask(self, node: NodePlan) -> str | None:
         await asyncio.sleep(self.dice.random() * 0.05)
         engine = self.engines.get(node.process)
-        if engine is None or engine.is_stopped or not engine.answers or self._fails():
+        if engine is None or engine.is_stopped or not engine.answers or self.loads(engine) or self._fails():
             return "an answer"
         if node.primary is None:
             if node.loads and engine.follows is None:
@@ -176,7 +186,7 @@ class EngineHost(FaultyHost):
         engine = self._at(address)
         if engine is None or engine.follows or engine.is_stopped or not engine.answers or address in self.cut:
             return False
-        if engine.is_saved:
+        if engine.is_saved or self.loads(engine):
             return False
         if self.loop.time() < engine.paused_until:
             return False
@@ -190,6 +200,10 @@ class EngineHost(FaultyHost):
                 self.loop.call_at(replica.arrival, self._arrive, replica, engine.history, position, record)
         return True
 
+    def loads(self, engine: Engine) -> bool:
+        """Tell whether an engine still reads its file: it says so, and what it is, and is no use to anybody."""
+        return self.loop.time() < engine.loaded_at
+
     def step(self) -> None:
         """Let links come up and break, and copies begin: what replicas do by themselves."""
         for replica in list(self.engines.values()):
@@ -197,6 +211,7 @@ class EngineHost(FaultyHost):
                 continue
             leader = self._source(replica)
             near = leader is not None and leader.address not in self.cut and replica.address not in self.cut
+            near = near and leader is not None and not self.loads(leader)  # that refuses it: LOADING
             if not near or leader is None or leader.is_stopped or (leader.follows and not leader.link_up):
                 continue
             if not replica.link_up:

@@ -18,8 +18,10 @@ class ChainHost(EngineHost):
     async def statistics(self, node: NodePlan) -> Mapping[str, str]:
         said = await self.replication(node)
         assert said, "these engines are never too busy"
+        loading = str(int(self.loads(self._engine(node))))
         if said.role == "primary":
-            return {"role": "master", "master_replid": said.history, "master_repl_offset": str(said.offset)}
+            offset = str(said.offset)
+            return {"role": "master", "master_replid": said.history, "master_repl_offset": offset, "loading": loading}
         return {
             "role": "slave",
             "master_replid": said.history,

@@ -23,13 +23,15 @@ class ShardHost(EngineHost):
             engine = self.engines.get(machine.process)
             if engine and engine.epoch < 0 and isinstance(machine, NodePlan) and machine.cluster:
                 engine.epoch = machine.cluster.number if self.leads(engine) else 0
+                engine.elects = machine.cluster.elects
 
     async def known(self, node: NodePlan) -> Known:
         await asyncio.sleep(self.dice.random() * 0.01)
         engine = self._engine(node)
-        if engine.is_stopped or not engine.answers or self._fails():
+        if engine.is_stopped or not engine.answers or self.loads(engine) or self._fails():
             raise HostError("no answer")
-        return Known(epoch=engine.epoch, ids=frozenset())
+        seats = node.cluster.seats if node.cluster else ()
+        return Known(epoch=engine.epoch, ids=frozenset(seat.id for seat in seats))
 
     async def command(self, node: NodePlan, *words: str, run: int | None = None) -> None:
         if words[0] != "CLUSTER":
@@ -79,6 +81,10 @@ class ShardHost(EngineHost):
                 self._hear(engine, max(leads, key=lambda e: e.epoch))
         super().step()
 
+    def _speaks(self, engine: Engine) -> bool:
+        """Tell whether an engine is heard by the others of its cluster: one that loads accepts no connection."""
+        return not engine.is_stopped and engine.address not in self.cut and not self.loads(engine)
+
     def leads(self, engine: Engine) -> bool:
         """Tell whether the others of a shard take an engine for their primary."""
         return engine.follows is None
@@ -88,7 +94,7 @@ class ShardHost(EngineHost):
 
     def _hear(self, engine: Engine, leader: Engine) -> None:
         """Obey the primary with the greatest epoch."""
-        deaf = engine.is_stopped or leader.is_stopped or {engine.address, leader.address} & self.cut
+        deaf = not (self._speaks(engine) and self._speaks(leader))
         if engine is leader or deaf or not (self._is(engine) and self._is(leader)) or not self.leads(leader):
             return
         if self.leads(engine) and engine.epoch >= leader.epoch:

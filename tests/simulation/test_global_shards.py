@@ -13,19 +13,21 @@ import pytest
 
 from atoll.cache import failover, takeover
 from atoll.cache import global_group as steps
+from atoll.cache.upstream import is_handed_over
 from atoll.control.failover import Failovers
 from atoll.control.global_groups import GlobalGroups
 from atoll.control.hearing import Hearing
 from atoll.control.machines import Machines
 from atoll.control.record import Recorder
+from atoll.control.roster import Rosters
 from atoll.control.sight import Sight, looking
 from atoll.control.wanted import Wanted
 from atoll.ec2.defaults import open_territory
 from atoll.model.cache import CacheCluster, ReplicationGroup
-from atoll.model.global_group import links
+from atoll.model.global_group import global_of, links
 from atoll.model.kinds import KINDS
 from tests.simulation import test_global
-from tests.simulation.backbone import BackboneHost
+from tests.simulation.backbone import NODE_TIMEOUT_SECONDS, BackboneHost
 from tests.simulation.engines import Engine
 from tests.simulation.faulty import FaultyStore
 from tests.simulation.planted import search
@@ -38,6 +40,8 @@ QUIET_SECONDS = 45.0  # an engine that waits for an answer that never comes woul
 PLUG_SECONDS_MAX = 0.1  # until the network obeys
 WRITE_SECONDS = 0.02
 BUG_SEEDS = 20
+LOAD_SECONDS = (1.0, NODE_TIMEOUT_SECONDS + 5.0)  # the one sooner, the other later than engines elect
+PARTED_SECONDS_MAX = 2.0
 GROUPS = {"us-east-1": "one", "eu-west-1": "two"}
 
 pytestmark = pytest.mark.timeout(300)
@@ -78,6 +82,18 @@ def test_nothing_is_lost_when_the_only_one_that_could_be_promoted_dies(seed, tmp
     assert story.killed
 
 
+@pytest.mark.parametrize("seed", range(300, 300 + SEEDS))
+def test_nobody_is_elected_with_less_data_while_a_leader_reads_its_own(seed, tmp_path):
+    story = Slow(seed, tmp_path / "store.db")
+
+    story.play()
+
+    assert not story.wrongs, story.wrongs[:3]
+    assert not story.lost, f"lost {story.lost[:5]} of {len(story.acknowledged)}"
+    assert len(story.acknowledged) > 500, "hardly anything was written"
+    assert story.changes
+
+
 # Planted bugs
 
 
@@ -94,7 +110,7 @@ def test_a_leader_that_waits_for_an_heir_who_never_comes_is_found(tmp_path, monk
         story.play()
         return any("modifying" in wrong for wrong in story.wrongs)
 
-    search(notices, BUG_SEEDS, telling=1)
+    search(notices, BUG_SEEDS)
 
 
 def test_a_leader_that_begins_anew_without_its_data_is_found(tmp_path, monkeypatch):
@@ -111,6 +127,23 @@ def test_a_leader_that_begins_anew_without_its_data_is_found(tmp_path, monkeypat
     search(notices, BUG_SEEDS, telling=1)
 
 
+def test_an_election_while_a_leader_reads_its_data_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("atoll.cache.plan.may_elect", elects_as_soon_as_it_is_to_lead)
+    monkeypatch.setattr("atoll.control.failover.NO_ELECTION", ("PING",))
+
+    def notices(seed):
+        story = Slow(seed, tmp_path / f"{seed}.db")
+        story.play()
+        return story.lost
+
+    search(notices, BUG_SEEDS, telling=2)
+
+
+def elects_as_soon_as_it_is_to_lead(world, group, _):
+    datastore = global_of(world, group)
+    return datastore is None or (datastore.source_id(group.id) is None and not is_handed_over(world, group))
+
+
 async def waits_as_long_as_engines_do(*_, **__):
     """A copy whose source says nothing is left alone."""
 
@@ -123,7 +156,7 @@ def test_a_copy_that_is_left_alone_with_a_silent_source_is_found(tmp_path, monke
         story.play()
         return any("modifying" in wrong for wrong in story.wrongs)
 
-    search(notices, BUG_SEEDS, telling=2)
+    search(notices, BUG_SEEDS, telling=4)
 
 
 def test_a_target_that_is_promoted_before_the_old_leaders_have_ended_is_found(tmp_path, monkeypatch):
@@ -158,11 +191,12 @@ class Life(test_global.Life):
             store, wanted.nodes, lambda at, want: Failovers(at, want, story.host, self.machines.wake), 0.0
         )
         self.globe = looking(store, wanted.nodes, lambda at, want: GlobalGroups(at, want, story.host))
+        self.rosters = looking(store, wanted.nodes, lambda _, want: Rosters(want, story.host))
         story.host.on_exit(self._exited)
         self.task = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
-        await asyncio.gather(super()._run(), self._plug())
+        await asyncio.gather(super()._run(), self._plug(), self.rosters.run())
 
     async def _plug(self) -> None:
         revision = -1
@@ -332,6 +366,38 @@ class Bereft(Story):
             if heirs and len(mine) > 1 and self.dice.random() < 0.7:
                 self.killed += 1
                 self.host.end(self.dice.choice(heirs).plan.process, -9)
+
+
+class Slow(Story):
+    """A story in which replicas of the target lack the last records, and their leaders take long to read their files.
+
+    For longer than engines wait until they elect somebody else.
+    """
+
+    def __init__(self, seed, path):
+        super().__init__(seed, path)
+        self.host.load_seconds = LOAD_SECONDS
+
+    def _acts(self) -> list[Callable[[], Awaitable[None]]]:
+        return [*super()._acts(), self._part_heirs]
+
+    async def _part_heirs(self) -> None:
+        """Part the target's replicas from their leaders once the primary's writes are held, for a moment."""
+        target = handover.target_id if (handover := self._globe().handover) else None
+        for _ in range(5_000):
+            await asyncio.sleep(0.002)
+            now = self._globe().handover
+            if target is None or now is None:
+                return
+            if now.stage != "asked" or any(e.paused_until > self.loop.now for e in self.host.engines.values()):
+                break
+        group = self.life.store.world.seen_by(None)[ReplicationGroup, target]
+        mine = [e for e in self.host.engines.values() if e.plan.cluster_id in group.member_ids]
+        for heir in mine:
+            if not self.host.leads(heir) and self.dice.random() < 0.7:
+                heir.link_up = False
+                self.host.cut.add(heir.address)
+                self.loop.call_later(self.dice.random() * PARTED_SECONDS_MAX, self.host.cut.discard, heir.address)
 
 
 def _places(region: str) -> list[dict[str, object]]:

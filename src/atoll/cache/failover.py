@@ -164,6 +164,11 @@ def _promote_beside(shard: Shard, leader: Sight) -> Act:
     When none can that has all of its data, or will have them, it begins anew with them, as a primary.
     """
     chosen, best, because = shard.find(shard.target_id), _best(shard), f"{leader.name} has copied from outside"
+    if chosen and chosen.is_running and chosen.is_available:  # a process that starts has not been promoted
+        if wrong := trouble(chosen):
+            return Fence(chosen.id, f"{wrong}; it may be a primary already, and another one is needed")
+        if chosen.role is None:
+            return Wait(f"{chosen.name} does not say what it is")
     if best is None:
         return _begin_anew(shard, leader)
     if chosen is None or not _can_lead(chosen):

@@ -22,9 +22,9 @@ from atoll.model.world import Tx, World
 
 
 def lead(said: Iterable[Said]) -> bool:
-    """Tell whether the leaders of all shards are primaries."""
-    roles = {one.get("role") for one in said}
-    return roles == {"master"}
+    """Tell whether the leaders of all shards are primaries, and serve: one that loads says that it is one, too."""
+    found = {(one.get("role"), one.get("loading", "0")) for one in said}
+    return found == {("master", "0")}
 
 
 def follow(said: Collection[Said]) -> bool:

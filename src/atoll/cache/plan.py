@@ -266,8 +266,8 @@ def _cluster(world: World, cluster: CacheCluster, rosters: Rosters) -> ClusterPl
     if not cluster.sharded or cluster.group_id is None:
         return None
     group = world[ReplicationGroup, cluster.group_id]
-    plan = shards.plan_of(group, cluster, rosters.of(world, group))
-    return plan if may_elect(world, group) else replace(plan, elects=False)
+    plan, shard = shards.plan_of(group, cluster, rosters.of(world, group)), group.shard_of(cluster.id)
+    return plan if shard is None or may_elect(world, group, shard) else replace(plan, elects=False)
 
 
 def _primary(world: World, cluster: CacheCluster) -> Primary | None:

@@ -45,6 +45,8 @@ PORT_BEYOND = 10_000  # the bus listens so far above the clients' port, or below
 PORT_MAX = 65_535
 NO_BUS = 1  # a port at which nobody answers
 
+NO_ELECTION = ("CONFIG", "SET", "cluster-replica-no-failover", "yes")  # to a replica: from now on, it is not elected
+
 Slots = tuple[tuple[int, int], ...]
 
 

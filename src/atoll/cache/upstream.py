@@ -51,10 +51,19 @@ def is_handed_over(world: World, group: ReplicationGroup) -> bool:
     return handover is not None and handover.stage == "fencing"
 
 
-def may_elect(world: World, group: ReplicationGroup) -> bool:
-    """Tell whether engines in cluster mode may make a replica a primary by themselves, while no daemon runs."""
-    datastore = global_of(world, group)
-    return datastore is None or (datastore.source_id(group.id) is None and not is_handed_over(world, group))
+def may_elect(world: World, group: ReplicationGroup, shard: NodeGroup) -> bool:
+    """Tell whether a shard's engines in cluster mode may make a replica a primary, while no daemon runs.
+
+    Not while a leader may begin anew with its data, or does: one that loads says nothing to the others, and what a
+    replica lacks would be lost.
+    """
+    leader, datastore = world.get(CacheCluster, shard.leader_id), global_of(world, group)
+    if leader and any(node.loads for node in leader.nodes):
+        return False
+    if datastore is None:
+        return True
+    is_settled = datastore.handover is None or datastore.handover.stage == "asked"
+    return is_settled and datastore.primary_id == group.id
 
 
 def upstream_sources(world: World, group: ReplicationGroup, shard: NodeGroup | None) -> tuple[Resource, ...]:

@@ -36,6 +36,7 @@ from atoll.cache.failover_acts import (
     Wait,
 )
 from atoll.cache.node import NodePlan
+from atoll.cache.shards import NO_ELECTION
 from atoll.cache.upstream import may_change_role, upstream_sources
 from atoll.control.events import log, log_mistake
 from atoll.control.lag import Lag
@@ -174,17 +175,28 @@ class Failovers:
                 self._write("rebuilding", takeover.rebuilding, *at)
                 self._wake_machines()
             case Reload(id):
-                await self._reload(watch, watch.plans[id])
+                await self._reload(watch, shard, watch.plans[id])
 
-    async def _reload(self, watch: Watch, plan: NodePlan) -> None:
-        """Have a node leave its data to its next process, which is a primary; it takes no writes itself."""
+    async def _reload(self, watch: Watch, shard: Shard, plan: NodePlan) -> None:
+        """Have a copy leave its data to its next process, which is a primary.
+
+        An engine that loads says nothing to its cluster: in the time that this may take, the others would elect a
+        replica that lacks something.  The World forbids it, too (`may_elect`), but perhaps they have not been told.
+        """
+        for member in shard.members:
+            other = watch.plans.get(member.id)
+            if other and other.process != plan.process and member.is_running and member.is_available:
+                await self._host.command(other, *NO_ELECTION)
         try:
-            await self._host.save(plan)
+            await self._host.save(plan, is_copy=True)
             if watch.is_outdated(self._store.world):  # another region may be about to lead
                 raise HostError("the World has moved on", f"reload {plan.name}")
+            said, seen = await self._host.replication(plan), shard.find(shard.leader_id)
+            if said is None or seen is None or (said.history, said.offset) != (seen.history, seen.offset):
+                raise HostError("it may have got more meanwhile", f"reload {plan.name}")
             self._write("reloading", partial(takeover.reloading, boot=plan.boot), watch.group_id, watch.shard_id)
         except BaseException:
-            with contextlib.suppress(HostError):  # it may be a primary one day, without a new start
+            with contextlib.suppress(HostError):  # the file is of no use any more
                 await self._host.resume(plan)
             raise
         await self._host.fence(plan.process)

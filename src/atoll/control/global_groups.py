@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from atoll.cache import global_group as steps
 from atoll.cache.node import NodePlan
 from atoll.cache.replicated import Said, end_of, follows, has_all, offset_of
+from atoll.cache.shards import NO_ELECTION
 from atoll.control.events import going_on, log
 from atoll.control.hearing import Hearing
 from atoll.control.news import News
@@ -39,12 +40,11 @@ YIELD_SECONDS = 1.0  # for a node of a lost primary to be told by its guard, or 
 OFFSETS_KEPT = 240  # of a primary: two minutes
 
 Heard = Sequence[Said]  # of the leaders of a member's shards, in order
-ENOUGH = ("CONFIG", "SET", "cluster-replica-no-failover", "yes")  # from now on, nobody is elected
 UNYIELDING = (
     "{} of its former primary can be neither ended nor told to follow it, and might take writes; it can be promoted "
     "when that has ended, or be disassociated, and accepts writes then"
 )
-AS_EVER = (*ENOUGH[:-1], "no")
+AS_EVER = (*NO_ELECTION[:-1], "no")
 
 
 class GlobalGroups:
@@ -150,7 +150,7 @@ class GlobalGroups:
             self._lasts(datastore.id, "told")
             group = self._store.world.seen_by(None)[ReplicationGroup, datastore.primary_id]
             pairs = zip(group.node_groups, said, strict=False)
-            left = [shard.id for shard, one in pairs if one.get("role") != "master"]
+            left = [shard.id for shard, one in pairs if not steps.lead([one])]
             self._write(steps.not_yet_promoted, datastore.id, ", ".join(left))
 
     def _take_over(self, datastore: GlobalReplicationGroup) -> None:
@@ -269,7 +269,7 @@ class GlobalGroups:
             self._write(steps.deposing if left else steps.taken_over, datastore.id)
             return
         await self._hold(leaders, PAUSE_MILLISECONDS)
-        await self._tell(self._followers(leaders), *ENOUGH)
+        await self._tell(self._followers(leaders), *NO_ELECTION)
         for old, new in left:
             if not await self._end(old, new):
                 return

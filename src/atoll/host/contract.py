@@ -332,8 +332,11 @@ class Host(Protocol):
         """Give a running engine a setting; returns its own words if it refuses.  Raises HostError: no answer."""
         ...
 
-    async def save(self, node: NodePlan) -> None:
-        """Have a node take no more writes, and leave its data to its next process.  Raises HostError."""
+    async def save(self, node: NodePlan, *, is_copy: bool = False) -> None:
+        """Have a node take no more writes, and leave its data to its next process.  Raises HostError.
+
+        A copy takes none, and is left as it is: it may go on, and be a primary one day.
+        """
         ...
 
     async def resume(self, node: NodePlan) -> None:

@@ -243,7 +243,7 @@ class PaperHost:
         """Paper takes every setting."""
         return None
 
-    async def save(self, node: NodePlan) -> None:
+    async def save(self, node: NodePlan, *, is_copy: bool = False) -> None:
         """There are no data."""
 
     async def resume(self, node: NodePlan) -> None:

@@ -88,12 +88,12 @@ class Talker(ABC):
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"cut clients of {node.name}") from error
 
-    async def save(self, node: NodePlan) -> None:
+    async def save(self, node: NodePlan, *, is_copy: bool = False) -> None:
         """Have a node take no more writes, and leave its data to its next process.  Raises HostError."""
         self.confine(node, twice=True)  # the file is in memory too, and counts
         try:
             async with Connection(self._socket(node), ADMINISTRATOR, self._password) as engine:
-                await carry.save(engine)
+                await carry.save(engine, is_copy=is_copy)
         except (OSError, EOFError, TimeoutError, ValueError, EngineError) as error:
             raise HostError(f"{type(error).__name__}: {error}", f"save {node.name}") from error
 

@@ -239,9 +239,9 @@ class FlatHost(Network):
         """Give a running engine a setting."""
         return await self._nodes.tune(node, directive, value)
 
-    async def save(self, node: NodePlan) -> None:
+    async def save(self, node: NodePlan, *, is_copy: bool = False) -> None:
         """Have a node take no more writes, and leave its data to its next process."""
-        await self._nodes.save(node)
+        await self._nodes.save(node, is_copy=is_copy)
 
     async def resume(self, node: NodePlan) -> None:
         """Have a node take writes again, after a `save` that led to nothing."""
