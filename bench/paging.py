@@ -4,10 +4,11 @@ A page is rendered on the daemon's one loop, so its time is also how long an API
 """
 
 import http.client
+import json
 import time
 from collections.abc import Callable
 
-from atoll.console.access import link
+from atoll.console.access import key_of, link
 from bench.ground import Atoll, one, running
 from bench.rows import Asked, Row, interleave, rows
 
@@ -41,7 +42,9 @@ def measure(rounds: int, resources: int) -> list[Row]:
 def _visitor(atoll: Atoll) -> Callable[[str], float]:
     """Return a function that fetches a page and says how many milliseconds that took."""
     connection = http.client.HTTPConnection("127.0.0.1", atoll.port)
-    connection.request("GET", link("", atoll.state))
+    connection.request("GET", "/_atoll/owner")
+    challenge = json.load(connection.getresponse())["challenge"]
+    connection.request("GET", link(f"http://127.0.0.1:{atoll.port}", key_of(atoll.state), challenge))
     entered = connection.getresponse()
     entered.read()
     cookie = (entered.getheader("set-cookie") or "").partition(";")[0]
