@@ -1,14 +1,11 @@
 """`atoll keys` against a daemon that takes no other keys: who has one calls, as its account, until it is deleted."""
 
-import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
-import threading
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -16,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cli.daemon import Atoll
+from tests.cli.stranger import listening
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 
@@ -127,36 +125,6 @@ def test_what_cannot_be_is_refused_in_a_sentence(atoll, words, said):
 
 def test_who_asks_for_variables_is_told_that_keys_are_required(atoll):
     assert "atoll keys create" in atoll("env").stderr
-
-
-@contextlib.contextmanager
-def listening(told):
-    """Listen as another user might: yields the URL, and what was asked for so far."""
-    asked = []
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer()
-
-        def do_POST(self):
-            self.answer(self.rfile.read(int(self.headers["content-length"])))
-
-        def answer(self, body=b""):
-            asked.append((self.command, self.path, body))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps(told).encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_whoever_else_listens_is_shown_nothing_that_the_daemon_takes(atoll, tmp_path):

@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
 from atoll.cli import up
 from atoll.cli.failure import Failure
+from atoll.cli.purge import purge
 from atoll.host.directories import run_dir
 from atoll.start import only_one
 from tests.cli.daemon import Atoll
+from tests.cli.stranger import listening
 from tests.daemon.atoll import own_mode
 
 
@@ -95,6 +98,35 @@ def test_a_state_without_a_daemon_is_purged_whoever_answers_at_the_usual_place(a
 
     assert (purged.returncode, other.exists()) == (0, False), purged.stderr
     assert atoll("status").returncode == 0
+
+
+def test_whoever_else_listens_has_no_directory_deleted(tmp_path):
+    state, home = tmp_path / "state", tmp_path / "home"
+    for directory, file in ((state, "atoll.db"), (home, "letter")):
+        directory.mkdir(mode=0o700)
+        (directory / file).touch()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    told = {"state_dir": str(state), "namespaces": str(home / "net"), "pid": gone.pid}
+
+    with listening(told) as (url, asked):
+        done = Atoll(tmp_path / "usual")("down", "--purge", ATOLL_ENDPOINT=url, ATOLL_STATE="")
+
+    assert done.returncode == 1
+    assert "is not that of a daemon of yours" in done.stderr
+    assert {method for method, _, _ in asked} == {"GET"}
+    assert ((state / "atoll.db").exists(), (home / "letter").exists()) == (True, True)
+
+
+def test_only_what_is_called_as_a_run_directory_is_removed_as_one(tmp_path):
+    state, home = tmp_path / "state", tmp_path / "home"
+    ours = tmp_path / run_dir(state).name
+    for directory in (state, home, ours):
+        directory.mkdir(mode=0o700)
+
+    purge(state, [home, ours])
+
+    assert (state.exists(), home.exists(), ours.exists()) == (False, True, False)
 
 
 def test_another_state_s_daemon_is_neither_taken_for_ours_nor_ended(atoll, tmp_path):

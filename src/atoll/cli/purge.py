@@ -10,17 +10,18 @@ from atoll.cli.failure import Failure
 def purge(state: Path, also: Collection[Path] = ()) -> None:
     """End what outlived the daemon, and delete the state directory.  A broken store is no obstacle.
 
-    `also`: run directories that the daemon told of; its own environment may have been another one than ours.
+    `also`: run directories that the daemon told of; its own environment may have been another one than ours.  One
+    that is not called so is left alone: whoever said it may have been no daemon.
     """
     from atoll.host import trees
-    from atoll.host.directories import make_private, run_dir
+    from atoll.host.directories import is_run_dir, make_private, run_dir
     from atoll.host.flat import leftovers
     from atoll.options import CannotStart
     from atoll.start import only_one
 
     try:
         with only_one(state):
-            for directory in {run_dir(state), *also}:
+            for directory in {run_dir(state), *(one for one in also if is_run_dir(one, state))}:
                 if directory.exists():
                     make_private(directory)  # what it says is done, so it must be ours
                     leftovers.end(directory)

@@ -187,11 +187,17 @@ def down(*, purge: bool, meant: Path | None) -> None:
             f"the Atoll at {at} keeps its state in {seen['state_dir']}, not in {meant}",
             "name the one that is meant, with --endpoint or ATOLL_ENDPOINT",
         )
+    kept = Path(seen["state_dir"]).resolve()
+    is_ours = kept == state.resolve() or whereabouts.is_kept(kept)
+    if purge and _is_state(kept) and not is_ours:  # whoever listens there would choose what we delete
+        raise Failure(
+            f"{kept}, of which {at} says that it is its state, is not that of a daemon of yours",
+            "run the command as the user who started Atoll, or name the state that is meant, with --state",
+        )
     with show.progress("Ending everything" if purge else "Stopping Atoll"):
         private.post("/_atoll/stop", {"purge": purge}, at=at)
         _wait_for_end(seen["pid"])
-        kept = Path(seen["state_dir"])
-        if purge and _is_state(kept):
+        if purge and is_ours and _is_state(kept):
             there = [Path(seen["namespaces"]).parent] if seen.get("namespaces") else []
             purge_installation(kept, there)  # with what a daemon has left that could not end all, or died meanwhile
     if not purge:

@@ -46,6 +46,21 @@ def noted(state: Path) -> str | None:
     return url if url.startswith(("http://", "https://")) and UP in command else None
 
 
+def is_kept(state: Path) -> bool:
+    """Tell whether a daemon keeps a state that is ours alone; somebody else may have named the directory."""
+    try:
+        found = state.lstat()
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            return False
+        with (state / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def holder(state: Path) -> int | None:
     """Return the process that holds a state, whether it answers or not; None: there is none, or it is not ours."""
     try:

@@ -8,11 +8,20 @@ from pathlib import Path
 
 def run_dir(state_dir: Path) -> Path:
     """Return where an installation keeps its sockets: short, and gone after a reboot."""
-    name = "atoll-" + hashlib.blake2s(str(state_dir.resolve()).encode(), digest_size=4).hexdigest()
+    name = _name(state_dir)
     if os.geteuid() == 0:
         return Path("/run") / name
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) / name if runtime and os.access(runtime, os.W_OK) else Path(f"/tmp/{name}-{os.getuid()}")
+
+
+def is_run_dir(directory: Path, state_dir: Path) -> bool:
+    """Tell whether an installation keeps its sockets there in some environment, by the name."""
+    return directory.name in (_name(state_dir), f"{_name(state_dir)}-{os.getuid()}")
+
+
+def _name(state_dir: Path) -> str:
+    return "atoll-" + hashlib.blake2s(str(state_dir.resolve()).encode(), digest_size=4).hexdigest()
 
 
 def make_private(directory: Path) -> None:
