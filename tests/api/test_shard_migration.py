@@ -264,6 +264,19 @@ def test_a_completion_that_fails_goes_on_copying(cache, cl):
     assert {c.change.sharded for c in cl.world.all(CacheCluster)} == {True}
 
 
+def test_a_completion_waits_for_a_node_that_is_replaced(cache, cl):
+    cache.start_migration(**WHERE)
+    saw(cl, steps.begun, SAME, None)  # no node of the group has answered yet
+    saw(cl, steps.copied, EVERYBODY)
+    cache.complete_migration(ReplicationGroupId="cl")
+
+    saw(cl, steps.caught_up, GOALS)
+    assert steps.stage_of(group(cl)) == "completing"
+    settle(cl)
+    saw(cl, steps.caught_up, GOALS)
+    assert steps.stage_of(group(cl)) == "joining"
+
+
 def test_what_was_seen_too_late_changes_nothing(cache, cl):
     copying(cache, cl)
     before = list(cl.world)

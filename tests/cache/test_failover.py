@@ -79,7 +79,9 @@ LOST = [
     ("one that is slow is no loss", [DEAD, replace(ALONE_A, silent_seconds=HUNG_BUSY_SECONDS)], {}, Wait("")),
     ("nor one that is cut off", [DEAD, replace(ALONE_A, misses=MISSES)], {}, Wait("")),
     ("nor one that is stopped", [DEAD, replace(ALONE_A, is_stopped=True)], {}, Wait("")),
-    ("one that copies has lost what it had", [DEAD, replace(ALONE_A, is_copying=True)], {}, Rebuild("")),
+    ("nor one that copies anew: it has what it had", [DEAD, replace(ALONE_A, is_copying=True)], {}, Wait("")),
+    ("one that copies for the first time had nothing",
+     [DEAD, replace(ALONE_A, is_copying=True, is_available=False)], {}, Rebuild("")),
     ("until there is none", [replace(DEAD, gone_seconds=HOPE_SECONDS), replace(ALONE_A, role=None)], {}, Rebuild("")),
     ("a user's reboot is no failure", [replace(DEAD, is_available=False), A], {}, None),
     ("no replica, no failover", [DEAD], {}, None),
@@ -135,6 +137,7 @@ PLANNED_ROWS = [
     ("it fails before anything happened", [P, replace(A, is_running=False), B], PLANNED, Abandon("p", "")),
     ("it was deleted", [P, B], PLANNED, Abandon("p", "")),
     ("the old one dies meanwhile", [replace(DEAD, gone_seconds=1), ALONE_A], PLANNED, Promote("a", "")),
+    ("and what it had sent arrives first", [replace(DEAD, gone_seconds=0.01), A], PLANNED, Wait("")),
     ("it follows somebody else", [P, replace(A, follows="b"), B], PLANNED, Follow("a", "p", "")),
     ("its link is down: no pause yet", [P, ALONE_A], PLANNED, Wait("")),
 ]  # fmt: skip
@@ -187,6 +190,9 @@ MIXED_ROWS = [
     ("and it is killed: it cannot follow", [HELD, ENTERED], PLANNED, Fence("p", "")),
     ("one in cluster mode that followed another starts anew", [P, replace(ENTERED, follows="b"), B], {},
      Fence("a", "")),
+    ("what it had sent from outside meanwhile arrives first", [replace(DEAD, gone_seconds=0.01), ENTERED, B], PLANNED,
+     Wait("")),
+    ("and who has more of it leads", [DEAD, ENTERED, replace(ENTERED, id="b", offset=101)], PLANNED, Choose("b", "")),
     ("one that is in none follows anybody", [replace(P, is_cluster=True), replace(A, follows="b")],
      {"is_cluster": True}, Follow("a", "p", "")),
 ]  # fmt: skip

@@ -1,14 +1,17 @@
 """The configuration of `cache/config.py`, given to real engines on loopback: they start, obey and replicate."""
 
 import contextlib
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 
 import pytest
@@ -305,6 +308,26 @@ def test_a_running_engine_takes_each_immediate_parameter_as_if_it_had_started_wi
     has = {k: v for k, v in runs.admin.config_get("*").items() if k not in own}
     assert has == {k: v for k, v in starts.admin.config_get("*").items() if k not in own}
     assert len([k for k in has if has[k] != begins[k]]) > 30
+
+
+def test_a_replica_that_copies_anew_keeps_what_it_has_until_all_has_come(server, directory, start):
+    """So one whose source dies meanwhile is worth waiting for (`cache/failover.py`)."""
+    replica = Node(replace(lone(server), name="x/y/replica:0001"), directory, server[2], start).ready()
+    source = Node(replace(lone(server), name="x/y/source:0001"), directory, server[2], start).ready()
+    replica.client.set("mine", "kept")
+    source.admin.config_set("rdb-key-save-delay", "500")  # microseconds for each key
+    source.client.eval("for n = 1, 20000 do redis.call('SET', n, string.rep('x', 200)) end", 0)
+    said = partial(replica.admin.info, "replication")
+
+    replica.admin.config_set("masteruser", ADMINISTRATOR)
+    replica.admin.config_set("masterauth", PASSWORD)
+    replica.admin.execute_command("REPLICAOF", str(LOOPBACK), source.plan.port)
+    until(lambda: said()["master_sync_in_progress"] == 1 and said()["master_sync_read_bytes"] > 0, replica.log)
+    during = replica.admin.get("mine")
+    os.kill(source.admin.info("server")["process_id"], signal.SIGKILL)
+    until(lambda: said()["master_sync_in_progress"] == 0, replica.log)
+
+    assert (during, replica.admin.get("mine"), replica.admin.dbsize()) == (b"kept", b"kept", 1)
 
 
 def test_replicas_follow_their_primary_and_take_no_writes(server, directory, start):

@@ -2,8 +2,8 @@
 
 A primary appends to its history and sends each record to the replicas that follow it, as the real one does before it
 answers the client; what was sent arrives a moment later, also when the sender is killed meanwhile (its kernel still
-delivers), unless one of both is cut off.  A replica whose history does not continue its leader's copies everything:
-what it had is gone from the first moment, and until the copy is complete it has nothing.
+delivers), unless one of both is cut off.  A replica whose history does not continue its leader's copies everything,
+and keeps what it had until the copy is there, as real ones do (tests/cache/test_real_engines.py).
 """
 
 import asyncio
@@ -223,7 +223,7 @@ class EngineHost(FaultyHost):
         if (same or continues) and replica.records == leader.records[: len(replica.records)]:
             replica.history, replica.records, replica.link_up = leader.history, list(leader.records), True
             return
-        replica.is_copying, replica.records = True, []
+        replica.is_copying = True
         self.loop.call_later(0.05 + self.dice.random(), self._copied, replica, leader)
 
     def _copied(self, replica: Engine, leader: Engine) -> None:
@@ -244,7 +244,7 @@ class EngineHost(FaultyHost):
         else:
             for replica in self._replicas(engine.address):
                 replica.link_up = False
-        engine.follows, engine.link_up = leader, False
+        engine.follows, engine.link_up, engine.is_copying = leader, False, False
         self._check()
 
     def _lose_link(self, replica: Engine) -> None:

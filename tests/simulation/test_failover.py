@@ -98,10 +98,9 @@ def promotes_before_it_demotes(shard):
 
 
 def does_not_drain(shard):
-    act = failover.decide(shard)
-    if isinstance(act, failover.Wait) and (best := failover._best(shard)) and shard.promotion is None:
-        return failover.Choose(best.id, "what is under way does not matter")
-    return act
+    """What is under way does not matter."""
+    long_dead = tuple(replace(m, gone_seconds=max(m.gone_seconds, failover.DRAIN_SECONDS)) for m in shard.members)
+    return failover.decide(replace(shard, members=long_dead))
 
 
 def trusts_that_it_caught_up(shard):

@@ -5,6 +5,9 @@ Clients write to the source all the time, and to the group whenever it takes it.
 migration was completed, and has still, is in the group, shard by shard; no engine takes a write that does not know
 its slots; and no write that the group has acknowledged afterwards is gone, with one fault at a time.  In the end all
 engines are in cluster mode, and the group is available.
+
+One fault has stories of its own: the new leader of a shard in cluster mode dies within its first second, when it may
+be the only one that the others' data continue.
 """
 
 import asyncio
@@ -35,6 +38,7 @@ MIGRATIONS = 2
 QUIET_SECONDS = 60.0
 EXTRA_SLOTS = 100  # of the first shares of a source, beyond what the service gives
 FIRST_OF_SOURCE = 1_000_000  # of the records that are written there
+FOLLOWED_SECONDS = 0.2  # for others to connect to a new leader, so that its clients' writes are theirs, too
 SYNC_SECONDS = 120.0  # for a source that is well again to be copied
 pytestmark = pytest.mark.timeout(300)
 
@@ -68,6 +72,19 @@ def test_whatever_fails_a_migration_comes_to_an_end(seed, tmp_path):
     assert len(story.written) > 500, "hardly anything was written to the source"
 
 
+@pytest.mark.parametrize("seed", range(200, 200 + SEEDS))
+def test_a_new_leader_that_dies_in_its_first_second_takes_nothing_with_it(seed, tmp_path):
+    story = NewLeaderStory(seed, tmp_path / "store.db")
+
+    story.play()
+
+    assert story.struck, "a new leader died"
+    assert not story.wrongs(), story.wrongs()
+    assert not story.lost(), f"lost {story.lost()[:5]} of {len(story.acknowledged)}"
+    assert story.missing == {}, "what the source had when the migration was completed"
+    assert story.completed == MIGRATIONS
+
+
 # Planted bugs: each is a rule left out.
 
 
@@ -99,6 +116,22 @@ def test_a_planted_bug_is_found(where, bug, telling, monkeypatch, tmp_path):
     search(notices, BUG_SEEDS, telling)
 
 
+def promotes_before_all_is_read(*_):
+    """What a dead leader had sent is under way no more."""
+    return False
+
+
+def test_a_replica_that_is_promoted_before_all_have_read_what_was_sent_is_noticed(monkeypatch, tmp_path):
+    monkeypatch.setattr("atoll.cache.failover._is_under_way", promotes_before_all_is_read)
+
+    def notices(seed):
+        story = NewLeaderStory(seed, tmp_path / f"{seed}.db")
+        story.play()
+        return story.lost() or story.missing
+
+    search(notices, BUG_SEEDS, 16)
+
+
 class Life(test_failover.Life):
     """A daemon that migrates, too."""
 
@@ -117,6 +150,8 @@ class MigrationStory(ShardStory):
     """One seed's story."""
 
     host: MigrationHost
+    replicas = 0  # of each shard; 0: as the dice say
+    force_chance = 0.3
 
     def __init__(self, seed: int, path: Path, *, one_at_a_time: bool = False):
         super().__init__(seed, path, one_at_a_time=one_at_a_time)
@@ -139,7 +174,7 @@ class MigrationStory(ShardStory):
         assert self._group().status == "available", "it came up"
         for left in reversed(range(MIGRATIONS)):
             if not self.ends:
-                await self._migrate(forced=left > 0 and self.dice.random() < 0.3)
+                await self._migrate(forced=left > 0 and self.dice.random() < self.force_chance)
         await asyncio.sleep(QUIET_SECONDS)
         self.found = [*self.ends, *self._wrongs()]
         for task in background:
@@ -151,7 +186,8 @@ class MigrationStory(ShardStory):
         self.automatic = True
         self._ask("CreateReplicationGroup", replication_group_id="rg", replication_group_description="x",
                   engine="valkey", num_node_groups=self.count, cluster_mode="enabled",
-                  cache_node_type="cache.t3.micro", replicas_per_node_group=self.dice.choice((1, 2)),
+                  cache_node_type="cache.t3.micro",
+                  replicas_per_node_group=self.replicas or self.dice.choice((1, 2)),
                   automatic_failover_enabled=True)  # fmt: skip
 
     def _begin(self) -> None:
@@ -238,7 +274,13 @@ class MigrationStory(ShardStory):
         return acts if self.alone else [*acts, self._kill, self._cut, self._mute, self._all]
 
     def _pick(self, names: list[str]) -> str:
-        return super()._pick([name for name in names if not name.startswith(SOURCE)])
+        spared = {e.plan.process for e in self.host.ours() if self._is_last(e)} if self.alone else set()
+        return super()._pick([name for name in names if not name.startswith(SOURCE) and name not in spared])
+
+    def _is_last(self, engine: Engine) -> bool:
+        """Tell whether a new leader in cluster mode alone has the data: see docs/migration.md."""
+        leads = engine.plan.cluster is not None and engine.follows is None
+        return leads and not any(e.follows == engine.address and e.link_up for e in self.host.ours())
 
     async def _lose(self) -> None:
         await self.host.lose(self.dice.choice(self.host.parts))
@@ -308,3 +350,30 @@ class MigrationStory(ShardStory):
             )
         found += [f"{e.plan.process} is not in cluster mode" for e in self.host.ours() if e.plan.cluster is None]
         return found
+
+
+class NewLeaderStory(MigrationStory):
+    """A story of shards with two replicas, in which new leaders in cluster mode die young, and nothing else happens.
+
+    Two, for with one the new leader alone has the data until the other node has copied them (docs/migration.md).
+    """
+
+    replicas, force_chance = 2, 0.0
+
+    def __init__(self, seed: int, path: Path):
+        super().__init__(seed, path, one_at_a_time=True)
+        self.count = 1
+        self.struck = 0
+
+    async def _disturb(self, *, may_vanish: bool = False) -> None:
+        if not may_vanish:
+            return  # it copies
+        until = self.loop.now + SYNC_SECONDS
+        while not (leads := [e for e in self.host.ours() if e.plan.cluster and e.follows is None]):
+            if self.loop.now > until:
+                return
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(FOLLOWED_SECONDS + self.dice.random() * (1.0 - FOLLOWED_SECONDS))
+        self.struck += 1
+        self.host.end(leads[0].plan.process, -9)
+        await asyncio.sleep(5.0)

@@ -279,13 +279,14 @@ def _replace(shard: Shard, leader: Sight, fault: str) -> Act:
         return Fence(leader.id, fault) if best else None
     if best is None:
         # Its data are the last there are.  It may be slow, as its leader was: a machine that is short of processors
-        # is so for both.
-        hope = any(m.is_running and m.is_available and not m.is_copying for m in shard.members if m.id != leader.id)
+        # is so for both.  One that copies anew keeps what it has until all has come, and takes up to a second to tell
+        # that nothing comes any more.
+        hope = any(m.is_running and m.is_available for m in shard.members if m.id != leader.id)
         if hope and leader.gone_seconds < HOPE_SECONDS:
-            return Wait("a replica that has the data does not answer, or cannot be reached, just now")
+            return Wait("a replica that has data does not answer, cannot be reached, or copies, just now")
         return Rebuild(f"{leader.name}: {fault}, and no replica has the data")
-    if leader.gone_seconds < DRAIN_SECONDS and any(m.link_up for m in shard.members if m.is_running):
-        return Wait("the replicas still read what it had sent")
+    if _is_under_way(shard, leader):
+        return Wait(f"the replicas still read what {leader.name} had sent")
     because = f"{leader.name}: {fault}; {best.name} has the most, up to {best.offset}"
     return Choose(best.id, because) if shard.is_automatic or shard.promotion else Restore(best.id, because)
 
@@ -302,10 +303,17 @@ def _install(shard: Shard, leader: Sight, chosen: Sight, fault: str) -> Act:
         return Fence(leader.id, fault)
     if chosen.role == "primary":
         return Publish(chosen.id, f"{leader.name}: {fault}")
+    if _is_under_way(shard, leader):  # whoever ends with more than the new leader copies everything anew
+        return Wait(f"the replicas still read what {leader.name} had sent")
     best = _best(shard)
     if best and best.id != chosen.id and (chosen.is_copying or chosen.offset < best.offset):
         return Choose(best.id, f"{chosen.name} was started again and lacks data")
     return Promote(chosen.id, f"{leader.name}: {fault}")
+
+
+def _is_under_way(shard: Shard, leader: Sight) -> bool:
+    """Tell whether what a dead leader had sent may still arrive at replicas."""
+    return leader.gone_seconds < DRAIN_SECONDS and any(m.link_up for m in shard.members if m.is_running)
 
 
 def _complete(shard: Shard, leader: Sight) -> Act:

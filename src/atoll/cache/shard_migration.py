@@ -104,8 +104,12 @@ def is_in_step(group: ReplicationGroup) -> bool:
 
 
 def caught_up(tx: Tx, group_id: str, goals: Mapping[str, tuple[str, int]]) -> None:
-    """Tell that the leaders have all that their source had: the engines go back into cluster mode."""
-    if group := _at(tx, group_id, "completing"):
+    """Tell that the leaders have all that their source had: the engines go back into cluster mode.
+
+    Not while a node is being replaced: it is told again.
+    """
+    group = _at(tx, group_id, "completing")
+    if group and has_changed(tx.world, group):
         for shard in group.node_groups:
             if shard.migration:
                 joining = replace(shard.migration, stage="joining", goal=goals.get(shard.id))

@@ -170,8 +170,9 @@ class ShardMigrations:
             pairs = zip(group.node_groups, said, strict=True)
             if all(follows(one) and has_all(one, *goal.of[shard.id]) for shard, one in pairs):
                 self._write(partial(steps.caught_up, goals=dict(goal.of)), group.id)
-                return
-            because = "its source has more"
+                because = "a node is being replaced"  # or it is caught up, and nothing is given up any more
+            else:
+                because = "its source has more"
         if now - goal.since > self._complete_seconds:
             self._give_up(group, because)
 
